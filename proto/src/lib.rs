@@ -1,0 +1,1 @@
+//! The chaincode wire messages and the launcher API.
