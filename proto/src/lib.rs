@@ -6,11 +6,11 @@
 /// The chaincode stream between peer and chaincode (Fabric v3.1.1).
 #[rustfmt::skip]
 #[path = "generated/protos.rs"]
-#[allow(clippy::pedantic, missing_docs, reason = "generated")]
+#[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]
 pub mod fabric;
 
 /// The API between the executables that a peer forks and the launcher.
 #[rustfmt::skip]
 #[path = "generated/selvedge.launcher.v1.rs"]
-#[allow(clippy::pedantic, missing_docs, reason = "generated")]
+#[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]
 pub mod launcher;
