@@ -1,0 +1,77 @@
+package main
+
+// What lies outside the state: events, other chaincodes, and the process that
+// the contract runs in.
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
+)
+
+// maxFlood bounds what one Flood prints, in bytes.
+const maxFlood = 64 << 20
+
+func event(stub stub, args []string) ([]byte, error) {
+	return nil, stub.SetEvent(args[0], []byte(args[1]))
+}
+
+// callOther calls a chaincode, on the channel of this transaction if the
+// channel is empty, and returns its payload.
+func callOther(stub stub, args []string) ([]byte, error) {
+	call := make([][]byte, len(args)-2)
+	for i, arg := range args[2:] {
+		call[i] = []byte(arg)
+	}
+	response := stub.InvokeChaincode(args[0], call, args[1])
+	if response.GetStatus() != shim.OK {
+		return nil, errors.New(response.GetMessage())
+	}
+	return response.GetPayload(), nil
+}
+
+func logLine(_ stub, args []string) ([]byte, error) {
+	_, err := fmt.Fprintln(os.Stderr, args[0])
+	return nil, err
+}
+
+// flood prints lines of width characters to stderr, each begun by its number
+// ("1 xxxx") as far as the width allows.
+func flood(_ stub, args []string) ([]byte, error) {
+	lines, err := strconv.Atoi(args[0])
+	if err != nil {
+		return nil, err
+	}
+	width, err := strconv.Atoi(args[1])
+	if err != nil {
+		return nil, err
+	}
+	if lines < 0 || lines > maxFlood || width < 0 || width > maxFlood || lines*(width+1) > maxFlood {
+		return nil, fmt.Errorf("%d lines of %d are not in 0..%d bytes", lines, width, maxFlood)
+	}
+	filler := strings.Repeat("x", width)
+	for i := 1; i <= lines; i++ {
+		line := strconv.Itoa(i) + " " + filler
+		if _, err := fmt.Fprintln(os.Stderr, line[:width]); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+func pid(stub, []string) ([]byte, error) {
+	return []byte(strconv.Itoa(os.Getpid())), nil
+}
+
+// env returns an environment variable; one that is not set is an error.
+func env(_ stub, args []string) ([]byte, error) {
+	value, set := os.LookupEnv(args[0])
+	if !set {
+		return nil, fmt.Errorf("%s is not set", args[0])
+	}
+	return []byte(value), nil
+}
