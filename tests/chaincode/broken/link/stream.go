@@ -1,0 +1,138 @@
+package link
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"google.golang.org/protobuf/proto"
+)
+
+// maxMessage is the peer's own limit for a message, in bytes.
+const maxMessage = 100 << 20
+
+// prefixSize is the size of what precedes a gRPC message: a flag that says
+// whether it is compressed, and its length in four bytes, big-endian
+// (gRPC over HTTP/2, "Length-Prefixed-Message").
+const prefixSize = 5
+
+// Stream is the Register stream as gRPC puts it on the wire: one HTTP/2 request
+// whose body goes to the peer while the answer's body comes from it. Working
+// on the bodies, and not on a gRPC library, is what makes half a frame
+// possible.
+type Stream struct {
+	toPeer   *io.PipeWriter
+	fromPeer io.Reader
+	cut      context.CancelFunc
+}
+
+// open starts the stream. A gRPC server answers no sooner than it has a first
+// message to send, so first must be one that it answers.
+func open(c config, first *peer.ChaincodeMessage) (*Stream, error) {
+	body, toPeer := io.Pipe()
+	ctx, cut := context.WithCancel(context.Background())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url(c), body)
+	if err != nil {
+		cut()
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/grpc")
+	request.Header.Set("TE", "trailers")
+
+	stream := &Stream{toPeer: toPeer, cut: cut}
+	sent := make(chan error, 1)
+	go func() { sent <- stream.Send(first) }()
+	response, err := transport(c).RoundTrip(request)
+	if err != nil {
+		cut()
+		return nil, err
+	}
+	if err := <-sent; err != nil {
+		cut()
+		return nil, err
+	}
+	stream.fromPeer = withStatus{response}
+	return stream, nil
+}
+
+func url(c config) string {
+	scheme := "https"
+	if c.tls == nil {
+		scheme = "http"
+	}
+	return scheme + "://" + c.address + "/protos.ChaincodeSupport/Register"
+}
+
+func transport(c config) *http.Transport {
+	var http2 http.Protocols
+	http2.SetHTTP2(c.tls != nil)
+	http2.SetUnencryptedHTTP2(c.tls == nil)
+	return &http.Transport{TLSClientConfig: c.tls, Protocols: &http2, DisableCompression: true}
+}
+
+// withStatus reads an answer's body and puts the gRPC status from its headers
+// or trailers in the place of the end of file.
+type withStatus struct{ response *http.Response }
+
+func (w withStatus) Read(p []byte) (int, error) {
+	n, err := w.response.Body.Read(p)
+	if !errors.Is(err, io.EOF) {
+		return n, err
+	}
+	for _, header := range []http.Header{w.response.Trailer, w.response.Header} {
+		if code := header.Get("Grpc-Status"); code != "" && code != "0" {
+			return n, fmt.Errorf("the peer ended the stream with gRPC status %s: %s", code, header.Get("Grpc-Message"))
+		}
+	}
+	return n, err
+}
+
+// Send sends one message.
+func (s *Stream) Send(message *peer.ChaincodeMessage) error {
+	bytes, err := proto.Marshal(message)
+	if err != nil {
+		return err
+	}
+	return s.SendFrame(uint32(len(bytes)), bytes)
+}
+
+// SendFrame sends a gRPC message of which the prefix says that it has length
+// bytes, whether that is so or not.
+func (s *Stream) SendFrame(length uint32, bytes []byte) error {
+	frame := make([]byte, prefixSize, prefixSize+len(bytes))
+	binary.BigEndian.PutUint32(frame[1:], length)
+	_, err := s.toPeer.Write(append(frame, bytes...))
+	return err
+}
+
+// End ends the request's body: to the peer, the chaincode has sent its last.
+func (s *Stream) End() error {
+	return s.toPeer.Close()
+}
+
+// Cut resets the stream.
+func (s *Stream) Cut() {
+	s.cut()
+}
+
+// receive waits for the peer's next message.
+func (s *Stream) receive() (*peer.ChaincodeMessage, error) {
+	var prefix [prefixSize]byte
+	if _, err := io.ReadFull(s.fromPeer, prefix[:]); err != nil {
+		return nil, err
+	}
+	length := binary.BigEndian.Uint32(prefix[1:])
+	if prefix[0] != 0 || length > maxMessage {
+		return nil, fmt.Errorf("the peer sent a message compressed or over %d bytes", maxMessage)
+	}
+	bytes := make([]byte, length)
+	if _, err := io.ReadFull(s.fromPeer, bytes); err != nil {
+		return nil, err
+	}
+	message := &peer.ChaincodeMessage{}
+	return message, proto.Unmarshal(bytes, message)
+}

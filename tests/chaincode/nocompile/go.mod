@@ -1,0 +1,3 @@
+module selvedge.example/nocompile
+
+go 1.24.0
