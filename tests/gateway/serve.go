@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// serve answers the requests, many at a time, until in ends or ctx does.
+// Requests under way then come to their end: the result, or ctx's.
+func serve(ctx context.Context, chaincode *chaincode, in io.Reader, answers *answers) error {
+	lines := make(chan []byte)
+	var readError error
+	go func() {
+		defer close(lines)
+		readError = readLines(ctx, in, lines)
+	}()
+
+	var underWay sync.WaitGroup
+	defer underWay.Wait()
+	slots := make(chan struct{}, maxRequests)
+	for number := 1; ; number++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case line, more := <-lines:
+			if !more {
+				underWay.Wait()
+				if readError != nil {
+					return fmt.Errorf("line %d of stdin: %w", number, readError)
+				}
+				return answers.failed()
+			}
+			request, err := parse(line)
+			if err != nil {
+				answers.write(refusal{ID: request.ID, Error: fmt.Sprintf("line %d: %v", number, err)})
+				continue
+			}
+			slots <- struct{}{}
+			underWay.Go(func() {
+				defer func() { <-slots }()
+				answer(ctx, chaincode, request, answers)
+			})
+		}
+	}
+}
+
+// readLines sends each line of in, as a copy, until in or ctx ends.
+func readLines(ctx context.Context, in io.Reader, lines chan<- []byte) error {
+	scanner := bufio.NewScanner(in)
+	scanner.Buffer(nil, maxLine)
+	for scanner.Scan() {
+		select {
+		case lines <- bytes.Clone(scanner.Bytes()):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return scanner.Err()
+}
+
+// parse reads a request and checks what can be checked without the peer.
+func parse(line []byte) (request, error) {
+	var request request
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&request); err != nil {
+		return request, err
+	}
+	if decoder.More() {
+		return request, fmt.Errorf("more than one request")
+	}
+	if len(request.Args) == 0 {
+		return request, fmt.Errorf("args name no function")
+	}
+	switch request.Op {
+	case "evaluate", "submit":
+		if request.load != (load{}) {
+			return request, fmt.Errorf("%s takes none of the fields of a load", request.Op)
+		}
+		return request, checkShape(request.As)
+	case "load":
+		return request, request.check()
+	default:
+		return request, fmt.Errorf("no op %q", request.Op)
+	}
+}
+
+func answer(ctx context.Context, chaincode *chaincode, request request, answers *answers) {
+	if request.Op == "load" {
+		answers.write(runLoad(ctx, chaincode, request, answers))
+		return
+	}
+	began := time.Now()
+	outcome := chaincode.call(ctx, request.Op, request.call)
+	ms := float64(time.Since(began).Microseconds()) / 1000
+	shaped, err := outcome.shaped(request.As)
+	if err != nil {
+		answers.write(refusal{ID: request.ID, Error: describe(err), TxID: outcome.txID, MS: ms})
+		return
+	}
+	answers.write(single{ID: request.ID, OK: true, shaped: shaped, TxID: outcome.txID, MS: ms})
+}
