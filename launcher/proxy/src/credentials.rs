@@ -1,0 +1,168 @@
+//! Who may talk to whom: the credentials on both sides of the proxy.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tonic::transport::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// Prefix of the URI in a replica's certificate that names its package ID.
+const PACKAGE_URN: &str = "urn:selvedge:package:";
+
+/// Where a peer listens for chaincode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerAddress {
+    host: String,
+    port: u16,
+}
+
+/// An address that is not `host:port`.
+#[derive(Debug, thiserror::Error)]
+#[error("the peer's address {0:?} is not of the form host:port")]
+pub struct PeerAddressError(String);
+
+impl FromStr for PeerAddress {
+    type Err = PeerAddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refused = || PeerAddressError(text.into());
+        let (host, port) = text.rsplit_once(':').ok_or_else(refused)?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let port = port.parse().map_err(|_| refused())?;
+        if host.is_empty() || port == 0 {
+            return Err(refused());
+        }
+        Ok(Self { host: host.into(), port })
+    }
+}
+
+impl fmt::Display for PeerAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(out, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(out, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl PeerAddress {
+    /// The host without brackets: the name that the peer's certificate bears.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+/// The credentials that the peer gave for one launch of one chaincode, as PEM.
+#[derive(Clone)]
+pub struct PeerCredentials {
+    /// The chaincode's client certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+    /// What the peer's chaincode listener is verified against.
+    pub root: String,
+}
+
+impl PeerCredentials {
+    /// TLS towards the peer at `address`, verified against the host that the peer named.
+    pub(crate) fn client_config(&self, address: &PeerAddress) -> ClientTlsConfig {
+        ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(&self.root))
+            .identity(Identity::from_pem(&self.certificate, relabelled(&self.key)))
+            .domain_name(address.host())
+    }
+}
+
+/// The key under the PEM label that its content has. Fabric writes PKCS#8 under
+/// `EC PRIVATE KEY` (`common/crypto/tlsgen/key.go`), which strict parsers refuse.
+fn relabelled(key: &str) -> String {
+    match pem::parse(key) {
+        Ok(block) if block.tag() == "EC PRIVATE KEY" && is_pkcs8(block.contents()) => {
+            pem::encode(&pem::Pem::new("PRIVATE KEY", block.into_contents()))
+        }
+        // Anything else is as its label says, or the TLS library says what is wrong with it.
+        _ => key.to_owned(),
+    }
+}
+
+/// PKCS#8 begins with version 0 (RFC 5208), SEC 1's `ECPrivateKey` with version 1 (RFC 5915).
+fn is_pkcs8(der: &[u8]) -> bool {
+    const VERSION_0: [u8; 3] = [0x02, 0x01, 0x00];
+    // The outer SEQUENCE's length takes one to three bytes for a key.
+    (2..=4).any(|header| der.get(header..header + 3) == Some(&VERSION_0))
+}
+
+/// The proxy's identity towards replicas, and the authority that signs theirs, as PEM.
+#[derive(Clone)]
+pub struct ReplicaAuthority {
+    /// The proxy's server certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+    /// The chaincode's own authority: a replica must show a certificate of it.
+    pub root: String,
+}
+
+impl ReplicaAuthority {
+    pub(crate) fn server_config(&self) -> ServerTlsConfig {
+        ServerTlsConfig::new()
+            .identity(Identity::from_pem(&self.certificate, &self.key))
+            .client_ca_root(Certificate::from_pem(&self.root))
+            .timeout(std::time::Duration::from_secs(10))
+    }
+}
+
+/// The name that a replica's certificate must bear as subject alternative name (a URI).
+pub fn replica_name(package_id: &str) -> String {
+    format!("{PACKAGE_URN}{package_id}")
+}
+
+/// Whether the certificate (DER) is for a replica of the package.
+pub(crate) fn names_package(certificate: &[u8], package_id: &str) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return false };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else { return false };
+    names.value.general_names.iter().any(|name| {
+        matches!(name, GeneralName::URI(uri) if uri.strip_prefix(PACKAGE_URN) == Some(package_id))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_addresses() {
+        let address: PeerAddress = "peer0.org1.example.com:7052".parse().unwrap();
+        assert_eq!(address.host(), "peer0.org1.example.com");
+        let address: PeerAddress = "[::1]:7052".parse().unwrap();
+        assert_eq!((address.host(), address.to_string().as_str()), ("::1", "[::1]:7052"));
+        for wrong in ["", "peer", "peer:", ":7052", "peer:http", "peer:0", "peer:70520"] {
+            assert!(wrong.parse::<PeerAddress>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn mends_the_label_of_the_peers_key() {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let as_fabric = pem::encode(&pem::Pem::new("EC PRIVATE KEY", pair.serialize_der()));
+        assert!(relabelled(&as_fabric).starts_with("-----BEGIN PRIVATE KEY-----"));
+        // A SEC 1 key (version 1) keeps its label.
+        let sec1 =
+            pem::encode(&pem::Pem::new("EC PRIVATE KEY", vec![0x30, 0x77, 0x02, 0x01, 0x01]));
+        assert_eq!(relabelled(&sec1), sec1);
+    }
+
+    #[test]
+    fn a_certificate_is_for_one_package() {
+        let mut parameters = rcgen::CertificateParams::default();
+        let name = replica_name("basic_1.0:ab12").as_str().try_into().unwrap();
+        parameters.subject_alt_names.push(rcgen::SanType::URI(name));
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = parameters.self_signed(&key).unwrap();
+        assert!(names_package(certificate.der(), "basic_1.0:ab12"));
+        assert!(!names_package(certificate.der(), "basic_1.0:ab1"));
+        assert!(!names_package(b"no certificate", "basic_1.0:ab12"));
+    }
+}

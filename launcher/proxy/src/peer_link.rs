@@ -1,0 +1,134 @@
+//! The one stream to the peer: connection, registration, and its two directions.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status, Streaming};
+
+use crate::codec::FrameCodec;
+use crate::credentials::{PeerAddress, PeerCredentials};
+use crate::frame::{Frame, Type};
+use crate::limits::Limits;
+use crate::transport;
+
+const REGISTER: PathAndQuery = PathAndQuery::from_static("/protos.ChaincodeSupport/Register");
+
+/// Messages queued for the peer; what comes after them waits, and so do the replicas.
+const QUEUE: usize = 1024;
+
+/// The peer refuses clients that ping more than once a minute (core.yaml,
+/// `chaincode` server keepalive: `internal/pkg/comm/config.go`, `ServerMinInterval`).
+const PING_INTERVAL: Duration = Duration::from_secs(90);
+
+/// Why there is no link to the peer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PeerLinkError {
+    #[error("the credentials that the peer gave cannot be used")]
+    Credentials(#[source] tonic::transport::Error),
+    #[error("cannot connect to the peer at {address}")]
+    Connect { address: String, source: tonic::transport::Error },
+    #[error("the peer at {address} ended the registration: {reason}")]
+    Refused { address: String, reason: String },
+    #[error(
+        "the peer at {address} did not accept the registration within {seconds} s (it accepts one only while it launches the chaincode)"
+    )]
+    Unanswered { address: String, seconds: u64 },
+}
+
+/// A peer to which a chaincode can be linked.
+pub(crate) struct PeerEndpoint {
+    address: PeerAddress,
+    endpoint: Endpoint,
+    limits: Limits,
+}
+
+/// The registered stream.
+pub(crate) struct PeerLink {
+    /// What goes to the peer.
+    pub(crate) outbound: mpsc::Sender<Frame>,
+    /// What comes from it.
+    pub(crate) inbound: Streaming<Frame>,
+    /// The peer's READY.
+    pub(crate) ready: Frame,
+}
+
+impl PeerEndpoint {
+    pub(crate) fn new(
+        address: PeerAddress,
+        credentials: Option<&PeerCredentials>,
+        limits: Limits,
+    ) -> Result<Self, PeerLinkError> {
+        let scheme = if credentials.is_some() { "https" } else { "http" };
+        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
+            .map_err(PeerLinkError::Credentials)?
+            .connect_timeout(limits.registration)
+            .tcp_nodelay(true)
+            .initial_stream_window_size(transport::WINDOW)
+            .initial_connection_window_size(transport::WINDOW)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(Duration::from_secs(20));
+        if let Some(credentials) = credentials {
+            endpoint = endpoint
+                .tls_config(credentials.client_config(&address))
+                .map_err(PeerLinkError::Credentials)?;
+        }
+        Ok(Self { address, endpoint, limits })
+    }
+
+    /// Connects, so that the registration later is one round trip.
+    pub(crate) async fn connect(&self) -> Result<Channel, PeerLinkError> {
+        self.endpoint
+            .connect()
+            .await
+            .map_err(|source| PeerLinkError::Connect { address: self.address.to_string(), source })
+    }
+
+    /// Registers the chaincode and waits for the peer's READY.
+    pub(crate) async fn register(
+        &self,
+        channel: Channel,
+        package_id: &str,
+    ) -> Result<PeerLink, PeerLinkError> {
+        match timeout(self.limits.registration, self.handshake(channel, package_id)).await {
+            Ok(Ok(link)) => Ok(link),
+            Ok(Err(status)) => Err(PeerLinkError::Refused {
+                address: self.address.to_string(),
+                reason: transport::describe(&status),
+            }),
+            Err(_) => Err(PeerLinkError::Unanswered {
+                address: self.address.to_string(),
+                seconds: self.limits.registration.as_secs(),
+            }),
+        }
+    }
+
+    async fn handshake(&self, channel: Channel, package_id: &str) -> Result<PeerLink, Status> {
+        let (outbound, queue) = mpsc::channel(QUEUE);
+        // The queue is empty: there is room.
+        let _ = outbound.try_send(Frame::register(package_id));
+        let mut grpc = Grpc::new(channel)
+            .max_decoding_message_size(self.limits.message)
+            .max_encoding_message_size(self.limits.message);
+        grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let request = Request::new(ReceiverStream::new(queue));
+        let mut inbound = grpc.streaming(request, REGISTER, FrameCodec).await?.into_inner();
+        expect(&mut inbound, Type::Registered).await?;
+        let ready = expect(&mut inbound, Type::Ready).await?;
+        Ok(PeerLink { outbound, inbound, ready })
+    }
+}
+
+async fn expect(inbound: &mut Streaming<Frame>, kind: Type) -> Result<Frame, Status> {
+    let frame =
+        inbound.message().await?.ok_or_else(|| Status::unavailable("the stream was closed"))?;
+    if frame.kind() == Some(kind) {
+        return Ok(frame);
+    }
+    let got = frame.kind().map_or("an unknown type", |kind| kind.as_str_name());
+    Err(Status::failed_precondition(format!("expected {}, got {got}", kind.as_str_name())))
+}

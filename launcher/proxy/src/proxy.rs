@@ -1,0 +1,350 @@
+//! One chaincode's proxy: a thread with the stream to the peer and the replicas' streams.
+//!
+//! A thread each, with a runtime that does not leave it: a message crosses no
+//! thread on its way, and a replica that floods its proxy slows no other chaincode.
+
+use std::net::{SocketAddr, TcpListener};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tonic::Status;
+use tracing::{Instrument, info_span};
+
+use crate::credentials::{PeerAddress, PeerCredentials, ReplicaAuthority};
+use crate::event::Event;
+use crate::frame::Frame;
+use crate::limits::Limits;
+use crate::peer_link::{PeerEndpoint, PeerLink};
+use crate::replica_server::{self, ReplicaInput};
+use crate::switch::{ReplicaId, Switch};
+use crate::transport;
+
+/// Messages between the streams' tasks and the switch: small, since a full one
+/// only makes the senders wait.
+const INPUTS: usize = 256;
+
+/// How many inputs the switch takes at once before what they caused is sent.
+const BATCH: usize = 64;
+
+/// What a proxy needs to know of its chaincode.
+pub struct ProxySettings {
+    /// The package ID, which the proxy registers and every replica must register.
+    pub package_id: String,
+    /// Where the peer listens for chaincode.
+    pub peer: PeerAddress,
+    /// What the peer gave to register with; `None` when it has no TLS.
+    pub credentials: Option<PeerCredentials>,
+    /// The listening socket for replicas.
+    pub listener: TcpListener,
+    /// The proxy's identity towards replicas, and theirs.
+    pub authority: ReplicaAuthority,
+    /// The bounds to work within.
+    pub limits: Limits,
+}
+
+/// Why a proxy could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// The socket for replicas cannot be used.
+    #[error("cannot use the socket for the chaincode's replicas")]
+    Listener(#[source] std::io::Error),
+    /// The thread could not be made.
+    #[error("cannot start the proxy's thread")]
+    Thread(#[source] std::io::Error),
+    /// What the peer gave to register with cannot be used.
+    #[error("cannot use the credentials that the peer gave")]
+    Credentials(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A running proxy. Dropping it ends the link to the peer at once.
+pub struct Proxy {
+    address: SocketAddr,
+    commands: mpsc::Sender<Command>,
+    events: mpsc::UnboundedReceiver<Event>,
+    /// Its end ends the thread.
+    alive: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Command {
+    Trouble(String),
+    Drain(Duration),
+}
+
+impl Proxy {
+    /// Starts to serve replicas. The peer is connected at once, and asked for
+    /// registration when the first replica has registered.
+    pub fn start(settings: ProxySettings) -> Result<Self, ProxyError> {
+        settings.listener.set_nonblocking(true).map_err(ProxyError::Listener)?;
+        let address = settings.listener.local_addr().map_err(ProxyError::Listener)?;
+        let peer = PeerEndpoint::new(
+            settings.peer.clone(),
+            settings.credentials.as_ref(),
+            settings.limits.clone(),
+        )
+        .map_err(|error| ProxyError::Credentials(error.into()))?;
+        let (commands, command_queue) = mpsc::channel(4);
+        // Bounded by what causes events: connections, of which there are few.
+        let (event_queue, events) = mpsc::unbounded_channel();
+        let (alive, ended) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(ProxyError::Thread)?;
+        let span = info_span!("proxy", package_id = settings.package_id);
+        let thread = std::thread::Builder::new()
+            .name("shim-proxy".into())
+            .spawn(move || {
+                let link = run(settings, peer, command_queue, event_queue).instrument(span);
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = link => {}
+                        _ = ended => {}
+                    }
+                });
+            })
+            .map_err(ProxyError::Thread)?;
+        Ok(Self { address, commands, events, alive: Some(alive), thread: Some(thread) })
+    }
+
+    /// Where replicas connect to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next event; `None` after [`Event::Ended`].
+    pub async fn next_event(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+
+    /// Says why no replica will come soon: transactions that wait for one are
+    /// answered with it, and new ones too, until a replica registers.
+    pub async fn set_trouble(&self, reason: String) {
+        // A proxy that has ended has nothing waiting.
+        let _ = self.commands.send(Command::Trouble(reason)).await;
+    }
+
+    /// Takes no new transaction, gives those in flight up to `limit` to finish,
+    /// answers what is left with an error, and ends the link to the peer.
+    /// [`Event::Ended`] follows.
+    pub async fn drain(&self, limit: Duration) {
+        let _ = self.commands.send(Command::Drain(limit)).await;
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        drop(self.alive.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic was printed by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The proxy's life: ends when the link to the peer does, or when drained.
+async fn run(
+    settings: ProxySettings,
+    peer: PeerEndpoint,
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::UnboundedSender<Event>,
+) {
+    let (inputs, replica_inputs) = mpsc::channel(INPUTS);
+    let mut tasks = JoinSet::new();
+    let ProxySettings { package_id, listener, authority, limits, .. } = settings;
+    let switch = Switch::new(package_id.clone(), limits.clone());
+    tasks.spawn({
+        let package_id = package_id.clone();
+        async move {
+            let served =
+                replica_server::serve(listener, &authority, &package_id, limits, inputs).await;
+            if let Err(error) = served {
+                tracing::error!(%error, "cannot serve replicas");
+            }
+        }
+        .in_current_span()
+    });
+    let exchange = Exchange { switch, events, was_ready: false };
+    exchange.run(peer, package_id, commands, replica_inputs).await;
+}
+
+/// The switch with what it is connected to.
+struct Exchange {
+    switch: Switch,
+    events: mpsc::UnboundedSender<Event>,
+    was_ready: bool,
+}
+
+/// What the peer's side brings.
+enum PeerInput {
+    Frame(Frame),
+    Ended(String),
+}
+
+impl Exchange {
+    async fn run(
+        mut self,
+        peer: PeerEndpoint,
+        package_id: String,
+        mut commands: mpsc::Receiver<Command>,
+        mut replicas: mpsc::Receiver<(ReplicaId, ReplicaInput)>,
+    ) {
+        let link = tokio::select! {
+            link = self.until_linked(&peer, &package_id, &mut replicas) => link,
+            () = until_drain(&mut commands) => Err("it was asked to stop".to_owned()),
+        };
+        let reason = match link {
+            Ok(link) => self.exchange(link, &mut commands, &mut replicas).await,
+            Err(reason) => reason,
+        };
+        self.publish();
+        let _ = self.events.send(Event::Ended { reason, was_ready: self.was_ready });
+    }
+
+    /// Waits for the first replica, and registers with the peer then.
+    async fn until_linked(
+        &mut self,
+        peer: &PeerEndpoint,
+        package_id: &str,
+        replicas: &mut mpsc::Receiver<(ReplicaId, ReplicaInput)>,
+    ) -> Result<PeerLink, String> {
+        // Overlaps with the chaincode's own start.
+        let mut connection = std::pin::pin!(peer.connect());
+        let mut channel = None;
+        loop {
+            tokio::select! {
+                connected = &mut connection, if channel.is_none() => {
+                    channel = Some(connected.map_err(|error| chain(&error))?);
+                }
+                Some((id, input)) = replicas.recv() => {
+                    self.take_replica_input(id, input);
+                    self.publish();
+                }
+            }
+            if let Some(channel) = channel.take_if(|_| self.switch.start_registration()) {
+                return peer.register(channel, package_id).await.map_err(|error| chain(&error));
+            }
+        }
+    }
+
+    /// Passes messages in both directions; the reason why it ended.
+    async fn exchange(
+        &mut self,
+        link: PeerLink,
+        commands: &mut mpsc::Receiver<Command>,
+        replicas: &mut mpsc::Receiver<(ReplicaId, ReplicaInput)>,
+    ) -> String {
+        let PeerLink { outbound, inbound, ready } = link;
+        self.was_ready = true;
+        self.switch.peer_is_ready(ready);
+        let (peer_inputs, mut from_peer) = mpsc::channel(INPUTS);
+        let reader = tokio::spawn(read_peer(inbound, peer_inputs).in_current_span());
+        let mut drain_until: Option<Instant> = None;
+        let mut frames = Vec::with_capacity(BATCH);
+        let mut inputs = Vec::with_capacity(BATCH);
+        let reason = 'link: loop {
+            self.publish();
+            while let Some(frame) = self.switch.take_for_peer() {
+                if outbound.send(frame).await.is_err() {
+                    break 'link "the peer closed the stream".to_owned();
+                }
+            }
+            if drain_until.is_some() && self.switch.is_idle() {
+                break "it was asked to stop".to_owned();
+            }
+            let deadline = [self.switch.next_expiry(), drain_until].into_iter().flatten().min();
+            tokio::select! {
+                count = from_peer.recv_many(&mut frames, BATCH) => {
+                    debug_assert!(count > 0, "the reader says why it ends");
+                    for input in frames.drain(..) {
+                        match input {
+                            PeerInput::Frame(frame) => self.switch.peer_says(frame),
+                            PeerInput::Ended(reason) => break 'link reason,
+                        }
+                    }
+                }
+                count = replicas.recv_many(&mut inputs, BATCH) => {
+                    if count == 0 {
+                        break "it can serve no replicas".to_owned();
+                    }
+                    for (id, input) in inputs.drain(..) {
+                        self.take_replica_input(id, input);
+                    }
+                }
+                command = commands.recv() => match command {
+                    Some(Command::Trouble(reason)) => self.switch.set_trouble(reason),
+                    Some(Command::Drain(limit)) => {
+                        self.switch.drain();
+                        drain_until = Some(Instant::now() + limit);
+                    }
+                    None => break "it was abandoned".to_owned(),
+                },
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    self.switch.expire(Instant::now());
+                    if drain_until.is_some_and(|until| until <= Instant::now()) {
+                        self.switch.answer_all("the chaincode is being stopped");
+                    }
+                }
+            }
+        };
+        // The queue's end closes the stream once what is in it was sent; the
+        // peer answers that with its own end.
+        drop(outbound);
+        let _ = timeout(Duration::from_secs(1), reader).await;
+        reason
+    }
+
+    fn take_replica_input(&mut self, id: ReplicaId, input: ReplicaInput) {
+        match input {
+            ReplicaInput::Says(frame) => self.switch.replica_says(id, frame),
+            ReplicaInput::Registers(link, first) => self.switch.replica_registers(id, link, &first),
+            ReplicaInput::Gone(reason) => self.switch.replica_gone(id, &reason),
+        }
+    }
+
+    fn publish(&mut self) {
+        while let Some(event) = self.switch.take_event() {
+            let _ = self.events.send(event);
+        }
+    }
+}
+
+async fn until_drain(commands: &mut mpsc::Receiver<Command>) {
+    // Trouble before the link is there concerns the launch, which its owner follows itself.
+    while let Some(Command::Trouble(_)) = commands.recv().await {}
+}
+
+async fn read_peer(mut inbound: tonic::Streaming<Frame>, inputs: mpsc::Sender<PeerInput>) {
+    let reason = loop {
+        match inbound.message().await {
+            Ok(Some(frame)) => {
+                if inputs.send(PeerInput::Frame(frame)).await.is_err() {
+                    // Nobody routes any more: read on until the peer has closed its side.
+                    while let Ok(Some(_)) = inbound.message().await {}
+                    return;
+                }
+            }
+            Ok(None) => break "the peer ended the stream".to_owned(),
+            Err(status) => break ended(&status),
+        }
+    };
+    let _ = inputs.send(PeerInput::Ended(reason)).await;
+}
+
+fn ended(status: &Status) -> String {
+    format!("the stream to the peer broke: {}", transport::describe(status))
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,181 @@
+//! The service that replicas register with, in the peer's place.
+
+use std::convert::Infallible;
+use std::future::Ready;
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::body::Body;
+use tonic::server::{Grpc, NamedService};
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status, Streaming};
+use tower::Service;
+use tracing::debug;
+
+use crate::codec::FrameCodec;
+use crate::credentials::{ReplicaAuthority, names_package};
+use crate::frame::Frame;
+use crate::limits::Limits;
+use crate::switch::{REPLICA_QUEUE, ReplicaId, ReplicaLink};
+use crate::transport;
+
+const REGISTER: &str = "/protos.ChaincodeSupport/Register";
+
+/// A replica that does not answer a ping for this long is taken for dead: its
+/// node may be gone without a word.
+const PING: Duration = Duration::from_secs(10);
+
+/// What a replica's stream brings.
+pub(crate) enum ReplicaInput {
+    /// Its first message.
+    Registers(ReplicaLink, Frame),
+    /// Any further one.
+    Says(Frame),
+    /// It has ended.
+    Gone(String),
+}
+
+/// Where the streams' messages go.
+pub(crate) type Inputs = mpsc::Sender<(ReplicaId, ReplicaInput)>;
+
+/// Serves replicas on the listener until dropped.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    authority: &ReplicaAuthority,
+    package_id: &str,
+    limits: Limits,
+    inputs: Inputs,
+) -> Result<(), tonic::transport::Error> {
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listening socket");
+    let service =
+        ReplicaService { inputs, package_id: package_id.into(), next: Arc::default(), limits };
+    Server::builder()
+        .tls_config(authority.server_config())?
+        .initial_stream_window_size(transport::WINDOW)
+        .initial_connection_window_size(transport::WINDOW)
+        .max_concurrent_streams(Some(4))
+        .http2_keepalive_interval(Some(PING))
+        .http2_keepalive_timeout(Some(PING))
+        .serve_with_incoming(service, TcpIncoming::from(listener).with_nodelay(Some(true)))
+        .await
+}
+
+/// `protos.ChaincodeSupport`, whose one method is a stream of frames.
+#[derive(Clone)]
+struct ReplicaService {
+    inputs: Inputs,
+    package_id: Arc<str>,
+    next: Arc<AtomicU64>,
+    limits: Limits,
+}
+
+impl NamedService for ReplicaService {
+    const NAME: &'static str = "protos.ChaincodeSupport";
+}
+
+impl Service<http::Request<Body>> for ReplicaService {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        if request.uri().path() != REGISTER {
+            let answer = Status::unimplemented("only chaincode registers here").into_http();
+            return Box::pin(std::future::ready(Ok(answer)));
+        }
+        let handler = RegisterHandler(self.clone());
+        let mut grpc = Grpc::new(FrameCodec)
+            .max_decoding_message_size(self.limits.message)
+            .max_encoding_message_size(self.limits.message);
+        Box::pin(async move { Ok(grpc.streaming(handler, request).await) })
+    }
+}
+
+/// `Register`: a replica's stream.
+struct RegisterHandler(ReplicaService);
+
+impl Service<Request<Streaming<Frame>>> for RegisterHandler {
+    type Response = Response<ReceiverStream<Result<Frame, Status>>>;
+    type Error = Status;
+    type Future = Ready<Result<Self::Response, Status>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Streaming<Frame>>) -> Self::Future {
+        std::future::ready(self.0.accept(request))
+    }
+}
+
+impl ReplicaService {
+    fn accept(
+        &self,
+        request: Request<Streaming<Frame>>,
+    ) -> Result<Response<ReceiverStream<Result<Frame, Status>>>, Status> {
+        let certificates = request.peer_certs().unwrap_or_default();
+        if !certificates.first().is_some_and(|leaf| names_package(leaf, &self.package_id)) {
+            return Err(Status::unauthenticated("the certificate is not for this chaincode"));
+        }
+        let replica = self.next.fetch_add(1, Ordering::Relaxed);
+        debug!(replica, address = ?request.remote_addr(), "replica connected");
+        let (outbound, queue) = mpsc::channel(REPLICA_QUEUE);
+        let inputs = self.inputs.clone();
+        let first_message = self.limits.first_message;
+        tokio::spawn(async move {
+            let inbound = request.into_inner();
+            read(replica, inbound, outbound, first_message, &inputs).await;
+        });
+        Ok(Response::new(ReceiverStream::new(queue)))
+    }
+}
+
+/// Passes on what a replica sends until its stream ends or it is cut off.
+async fn read(
+    replica: ReplicaId,
+    mut inbound: Streaming<Frame>,
+    outbound: mpsc::Sender<Result<Frame, Status>>,
+    first_message: Duration,
+    inputs: &Inputs,
+) {
+    let Ok(Ok(Some(first))) = timeout(first_message, inbound.message()).await else {
+        let silent = Status::deadline_exceeded("the first message, REGISTER, did not come");
+        let _ = outbound.try_send(Err(silent));
+        return;
+    };
+    let (cut, mut is_cut) = oneshot::channel();
+    let link = ReplicaLink { outbound, cut };
+    if inputs.send((replica, ReplicaInput::Registers(link, first))).await.is_err() {
+        return;
+    }
+    let end = loop {
+        let message = tokio::select! {
+            biased;
+            _ = &mut is_cut => return,
+            message = inbound.message() => message,
+        };
+        match message {
+            Ok(Some(frame)) => {
+                if inputs.send((replica, ReplicaInput::Says(frame))).await.is_err() {
+                    return;
+                }
+            }
+            Ok(None) => break "it closed its stream".to_owned(),
+            Err(status) => break transport::describe(&status),
+        }
+    };
+    // Nobody left to tell is the end of the proxy itself.
+    let _ = inputs.send((replica, ReplicaInput::Gone(end))).await;
+}

@@ -1,0 +1,1 @@
+//! The routing, tried without a network.

@@ -1,0 +1,23 @@
+//! What both sides of the proxy share of HTTP/2.
+
+use std::error::Error;
+
+use tonic::Status;
+
+/// Flow-control window in bytes. The default of 64 KiB would stop a large
+/// message once per window for a round trip.
+pub(crate) const WINDOW: u32 = 4 << 20;
+
+/// A status in one line, with the cause that the transport met.
+pub(crate) fn describe(status: &Status) -> String {
+    let mut text = status.message().to_owned();
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    if text.is_empty() { status.code().description().to_owned() } else { text }
+}
