@@ -1,1 +1,12 @@
-//! Packages and images.
+//! Chaincode packages, how the code in them is built, and the images that come of it.
+//!
+//! The library knows neither the peer nor Kubernetes, starts no process and opens no connection.
+//! What it reads comes from people nobody has vetted: every size, count and path is bounded
+//! before anything is written.
+
+pub mod archive;
+pub mod digest;
+pub mod golang;
+pub mod package;
+pub mod platform;
+pub mod source;

@@ -1,0 +1,336 @@
+//! One pass over a tar archive that refuses whatever two readers could understand differently.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tar::{EntryType, PaxExtensions};
+
+use super::{ArchiveError, EntryFault, EntryPath, MAX_PATH_BYTES};
+
+/// How much one archive may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The most bytes of content, all entries together.
+    pub bytes: u64,
+    /// The most entries, extension headers included.
+    pub entries: usize,
+}
+
+impl Limits {
+    /// Chaincode source. Kubernetes' whole client vendored is 60 MiB in 6,000 files; a peer's
+    /// install message of 100 MiB compresses little more than this.
+    pub const SOURCE: Self = Self { bytes: 512 << 20, entries: 50_000 };
+
+    /// One layer of an image: a static binary or a language's run time.
+    pub const LAYER: Self = Self { bytes: 2 << 30, entries: 100_000 };
+}
+
+/// What an entry is. Links and special files never get this far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+}
+
+/// One acceptable entry.
+pub struct Entry<'a> {
+    /// Where it belongs.
+    pub path: EntryPath,
+    /// File or directory.
+    pub kind: Kind,
+    /// Bytes of content.
+    pub size: u64,
+    /// Permission bits as recorded.
+    pub mode: u32,
+    /// Modification time as recorded, in seconds since 1970.
+    pub mtime: u64,
+    /// Owner and group as recorded.
+    pub owner: (u64, u64),
+    data: &'a mut dyn Read,
+}
+
+impl Entry<'_> {
+    /// Copies the content; `to` names the target in an error.
+    pub fn copy_to(&mut self, writer: &mut dyn Write, to: &Path) -> Result<(), ArchiveError> {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut copied = 0;
+        loop {
+            let read = match self.data.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(ArchiveError::reading(error)),
+            };
+            writer.write_all(&buffer[..read]).map_err(ArchiveError::writing(to))?;
+            copied += read as u64;
+        }
+        if copied == self.size { Ok(()) } else { Err(ArchiveError::Truncated) }
+    }
+
+    /// The whole content, if it is at most `limit` bytes.
+    pub fn bytes(&mut self, limit: u64) -> Result<Vec<u8>, ArchiveError> {
+        if self.size > limit {
+            return Err(ArchiveError::TooLarge { limit });
+        }
+        let mut bytes = Vec::new();
+        let name = PathBuf::from(self.path.as_str());
+        self.copy_to(&mut bytes, &name)?;
+        Ok(bytes)
+    }
+
+    /// The content as a stream.
+    pub fn reader(&mut self) -> &mut dyn Read {
+        self.data
+    }
+}
+
+/// What is done with each entry of an archive.
+pub trait Visit {
+    /// What ends the scan early.
+    type Error: From<ArchiveError>;
+
+    /// An acceptable entry, in the archive's order.
+    fn entry(&mut self, entry: Entry<'_>) -> Result<(), Self::Error>;
+
+    /// An entry that is not acceptable. The scan ends here unless this is overridden.
+    fn fault(&mut self, path: String, fault: EntryFault) -> Result<(), Self::Error> {
+        Err(ArchiveError::Entry { path, fault }.into())
+    }
+}
+
+/// Reads `reader` to its end and shows every entry to `visitor`.
+pub fn scan<R: Read, V: Visit>(
+    mut reader: R,
+    limits: Limits,
+    visitor: &mut V,
+) -> Result<(), V::Error> {
+    let mut archive = tar::Archive::new(&mut reader);
+    let mut scanner = Scanner::new(limits);
+    // Raw: the crate would otherwise read a long name of any length into memory.
+    let entries = archive.entries().map_err(ArchiveError::reading)?.raw(true);
+    for entry in entries {
+        let mut entry = entry.map_err(ArchiveError::reading)?;
+        scanner.count(&entry)?;
+        if scanner.extension(&mut entry)? {
+            continue;
+        }
+        match scanner.accept(&entry) {
+            Ok((path, kind)) => visitor.entry(open(path, kind, &mut entry)?)?,
+            Err((name, fault)) => visitor.fault(name, fault)?,
+        }
+    }
+    expect_end(&mut reader)?;
+    Ok(())
+}
+
+fn open<'a, R: Read>(
+    path: EntryPath,
+    kind: Kind,
+    entry: &'a mut tar::Entry<'_, R>,
+) -> Result<Entry<'a>, ArchiveError> {
+    let header = entry.header();
+    Ok(Entry {
+        path,
+        kind,
+        size: entry.size(),
+        mode: header.mode().map_err(ArchiveError::reading)?,
+        mtime: header.mtime().map_err(ArchiveError::reading)?,
+        owner: (
+            header.uid().map_err(ArchiveError::reading)?,
+            header.gid().map_err(ArchiveError::reading)?,
+        ),
+        data: entry,
+    })
+}
+
+/// The archive must end in zeros alone, a block of them at least beyond the one already read:
+/// otherwise it was cut, or hides something from readers that stop earlier than others.
+fn expect_end(reader: &mut dyn Read) -> Result<(), ArchiveError> {
+    const LONGEST_PADDING: u64 = 1 << 20;
+    let mut padding = 0;
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let read = match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(ArchiveError::reading(error)),
+        };
+        padding += read as u64;
+        if padding > LONGEST_PADDING || buffer[..read].iter().any(|byte| *byte != 0) {
+            return Err(ArchiveError::TrailingData);
+        }
+    }
+    if padding < 512 {
+        return Err(ArchiveError::Truncated);
+    }
+    Ok(())
+}
+
+/// What was seen so far, and the name that an extension header gave to the next entry.
+struct Scanner {
+    limits: Limits,
+    bytes: u64,
+    entries: usize,
+    seen: BTreeMap<String, Seen>,
+    next_name: Option<Vec<u8>>,
+    next_fault: Option<EntryFault>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    File,
+    Directory,
+    /// A directory that was not listed, but that an entry lies in.
+    Implied,
+}
+
+impl Scanner {
+    fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            bytes: 0,
+            entries: 0,
+            seen: BTreeMap::new(),
+            next_name: None,
+            next_fault: None,
+        }
+    }
+
+    /// Checks an entry against the limits by its header, before any of its content is read.
+    fn count<R: Read>(&mut self, entry: &tar::Entry<'_, R>) -> Result<(), ArchiveError> {
+        self.entries += 1;
+        self.bytes = self.bytes.saturating_add(entry.size());
+        let Limits { bytes, entries } = self.limits;
+        if self.bytes > bytes {
+            return Err(ArchiveError::TooLarge { limit: bytes });
+        }
+        if self.entries > entries {
+            return Err(ArchiveError::TooManyEntries { limit: entries });
+        }
+        Ok(())
+    }
+
+    /// Reads a header that describes the next entry; false if `entry` is an entry itself.
+    fn extension<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<bool, ArchiveError> {
+        const LARGEST: u64 = 64 * 1024;
+        let kind = entry.header().entry_type();
+        if !matches!(kind, EntryType::GNULongName | EntryType::XHeader) {
+            return Ok(false);
+        }
+        if entry.size() > LARGEST {
+            self.next_fault = Some(EntryFault::TooLong);
+            return Ok(true);
+        }
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).map_err(ArchiveError::reading)?;
+        if kind == EntryType::GNULongName {
+            while content.last() == Some(&0) {
+                content.pop();
+            }
+            self.name_next(content);
+        } else {
+            self.pax(&content)?;
+        }
+        Ok(true)
+    }
+
+    fn pax(&mut self, content: &[u8]) -> Result<(), ArchiveError> {
+        for extension in PaxExtensions::new(content) {
+            let extension = extension.map_err(ArchiveError::reading)?;
+            let key = extension.key_bytes();
+            if key == b"path" {
+                self.name_next(extension.value_bytes().to_vec());
+            } else if key == b"size" || key.starts_with(b"GNU.sparse") {
+                self.next_fault = Some(EntryFault::AmbiguousSize);
+            }
+        }
+        Ok(())
+    }
+
+    fn name_next(&mut self, name: Vec<u8>) {
+        if self.next_name.replace(name).is_some() {
+            self.next_fault = Some(EntryFault::AmbiguousName);
+        }
+    }
+
+    /// Decides on one entry; the refused come with their printable name.
+    fn accept<R: Read>(
+        &mut self,
+        entry: &tar::Entry<'_, R>,
+    ) -> Result<(EntryPath, Kind), (String, EntryFault)> {
+        let name =
+            self.next_name.take().unwrap_or_else(|| entry.header().path_bytes().into_owned());
+        let fault = self.next_fault.take();
+        let decided = fault.map_or_else(|| self.decide(&name, entry), Err);
+        decided.map_err(|fault| (printable(&name), fault))
+    }
+
+    fn decide<R: Read>(
+        &mut self,
+        name: &[u8],
+        entry: &tar::Entry<'_, R>,
+    ) -> Result<(EntryPath, Kind), EntryFault> {
+        let kind = kind(entry.header())?;
+        let path = EntryPath::parse(name)?;
+        if kind == Kind::File && name.ends_with(b"/") {
+            return Err(EntryFault::FileLikeDirectory);
+        }
+        if kind == Kind::Directory && entry.size() != 0 {
+            return Err(EntryFault::AmbiguousSize);
+        }
+        self.place(&path, kind)?;
+        Ok((path, kind))
+    }
+
+    /// Every path has one meaning: no file twice, no file that is a directory as well.
+    fn place(&mut self, path: &EntryPath, kind: Kind) -> Result<(), EntryFault> {
+        let before = self.seen.get(path.as_str()).copied();
+        let now = match (before, kind) {
+            (None, Kind::File) => Seen::File,
+            (None | Some(Seen::Implied), Kind::Directory) => Seen::Directory,
+            (Some(Seen::File), Kind::File) | (Some(Seen::Directory), Kind::Directory) => {
+                return Err(EntryFault::Duplicate);
+            }
+            (Some(_), _) => return Err(EntryFault::FileAndDirectory),
+        };
+        for ancestor in path.ancestors() {
+            match self.seen.get(ancestor) {
+                Some(Seen::File) => return Err(EntryFault::FileAndDirectory),
+                // Its own ancestors were placed with it.
+                Some(_) => break,
+                None => {
+                    self.seen.insert(ancestor.to_owned(), Seen::Implied);
+                }
+            }
+        }
+        self.seen.insert(path.as_str().to_owned(), now);
+        Ok(())
+    }
+}
+
+fn kind(header: &tar::Header) -> Result<Kind, EntryFault> {
+    let target = || {
+        let link = header.link_name_bytes().unwrap_or_default();
+        printable(&link)
+    };
+    match header.entry_type() {
+        EntryType::Regular => Ok(Kind::File),
+        EntryType::Directory => Ok(Kind::Directory),
+        EntryType::Symlink => Err(EntryFault::Symlink(target())),
+        EntryType::Link => Err(EntryFault::HardLink(target())),
+        other => Err(EntryFault::Special(match other.as_byte() {
+            byte if byte.is_ascii_graphic() => byte.into(),
+            _ => '?',
+        })),
+    }
+}
+
+/// A name fit for a terminal and for one line: at most [`MAX_PATH_BYTES`] characters.
+fn printable(name: &[u8]) -> String {
+    let text = String::from_utf8_lossy(name);
+    text.chars().flat_map(char::escape_debug).take(MAX_PATH_BYTES).collect()
+}

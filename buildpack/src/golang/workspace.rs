@@ -1,0 +1,170 @@
+//! A Go chaincode in a developer's directory, before it is packaged.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::GoMod;
+
+/// A directory with a main package in it, and the module it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoChaincode {
+    /// The directory of the main package; absolute.
+    pub directory: PathBuf,
+    /// The directory of the `go.mod`: the same, or above it.
+    pub module_root: PathBuf,
+    /// The import path of the main package.
+    pub import_path: String,
+}
+
+/// Why a directory is no Go chaincode.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GoChaincodeError {
+    /// Something could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// No `go.mod` there or above.
+    #[error(
+        "{directory} holds no Go module: there is no go.mod in it or above it; run `go mod init` \
+         and `go mod tidy` in it"
+    )]
+    NoModule {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// A `go.mod` without a `module` line.
+    #[error("{path} names no module")]
+    Unnamed {
+        /// The `go.mod`.
+        path: PathBuf,
+    },
+    /// No main package.
+    #[error(
+        "{directory} holds no `package main`: name the directory that holds the chaincode's \
+         `func main`"
+    )]
+    NoMain {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// A replacement that would not be in the package.
+    #[error(
+        "{path} replaces a module by the directory {target}, which lies outside of the module and \
+         would be missing in the package; run `go mod vendor` and package again"
+    )]
+    ReplacedOutside {
+        /// The `go.mod`.
+        path: PathBuf,
+        /// The directory, as written.
+        target: String,
+    },
+}
+
+impl GoChaincode {
+    /// Describes the chaincode in `directory`, as Fabric's packager does with `go list`
+    /// (`core/chaincode/platforms/golang/list.go`), without needing Go.
+    pub fn open(directory: &Path) -> Result<Self, GoChaincodeError> {
+        let directory = directory.canonicalize().map_err(reading(directory))?;
+        let Some(module_root) = directory.ancestors().find(|above| above.join("go.mod").is_file())
+        else {
+            return Err(GoChaincodeError::NoModule { directory });
+        };
+        let path = module_root.join("go.mod");
+        let text = fs::read_to_string(&path).map_err(reading(&path))?;
+        let go_mod =
+            GoMod::parse(&text).ok_or_else(|| GoChaincodeError::Unnamed { path: path.clone() })?;
+        if !has_main(&directory)? {
+            return Err(GoChaincodeError::NoMain { directory });
+        }
+        if !module_root.join("vendor").is_dir() {
+            replacements_inside(module_root, &path, &go_mod)?;
+        }
+        let below = directory.strip_prefix(module_root).unwrap_or(Path::new(""));
+        let parts = below.iter().map(|part| part.to_string_lossy());
+        let import_path = parts.fold(go_mod.module, |path, part| format!("{path}/{part}"));
+        Ok(Self { module_root: module_root.to_owned(), import_path, directory })
+    }
+}
+
+fn replacements_inside(root: &Path, path: &Path, go_mod: &GoMod) -> Result<(), GoChaincodeError> {
+    let outside = go_mod.local_replacements.iter().find(|target| {
+        let resolved = root.join(target).canonicalize();
+        !resolved.is_ok_and(|resolved| resolved.starts_with(root))
+    });
+    match outside {
+        None => Ok(()),
+        Some(target) => {
+            Err(GoChaincodeError::ReplacedOutside { path: path.to_owned(), target: target.clone() })
+        }
+    }
+}
+
+fn has_main(directory: &Path) -> Result<bool, GoChaincodeError> {
+    for entry in fs::read_dir(directory).map_err(reading(directory))? {
+        let path = entry.map_err(reading(directory))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !is_source(&name) || !path.is_file() {
+            continue;
+        }
+        let text = fs::read(&path).map_err(reading(&path))?;
+        if package_name(&String::from_utf8_lossy(&text)) == Some("main") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether `go build` compiles a file of that name.
+pub(crate) fn is_source(name: &str) -> bool {
+    name.strip_suffix(".go")
+        .is_some_and(|stem| !stem.ends_with("_test") && !name.starts_with(['.', '_']))
+}
+
+/// The package that a Go source file declares.
+pub fn package_name(source: &str) -> Option<&str> {
+    let mut rest = source.trim_start_matches('\u{feff}');
+    loop {
+        rest = rest.trim_start();
+        if let Some(comment) = rest.strip_prefix("//") {
+            rest = comment.split_once('\n')?.1;
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            rest = comment.split_once("*/")?.1;
+        } else {
+            let clause = rest.strip_prefix("package")?;
+            let name = clause.trim_start_matches([' ', '\t']);
+            let end = name.find(|c: char| !c.is_alphanumeric() && c != '_');
+            return (name.len() < clause.len()).then(|| &name[..end.unwrap_or(name.len())]);
+        }
+    }
+}
+
+fn reading(path: &Path) -> impl FnOnce(io::Error) -> GoChaincodeError {
+    let path = path.to_owned();
+    |source| GoChaincodeError::Read { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn package_clause() {
+        for (source, name) in [
+            ("package main\n", Some("main")),
+            ("// c\n/* package x */\n\npackage  chaincode;", Some("chaincode")),
+            ("//go:build linux\n\npackage main // c", Some("main")),
+            ("packagemain", None),
+            ("", None),
+            ("/* open", None),
+        ] {
+            assert_eq!(package_name(source), name, "{source}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Chaincode packages: `metadata.json` and `code.tar.gz` in a gzip-compressed tar.
+//!
+//! The format is Fabric's (`core/chaincode/persistence/chaincode_package.go`). A package written
+//! here depends on the source and the label alone, so that everyone gets the same package ID.
+
+mod draft;
+mod id;
+mod indexes;
+mod interrupt;
+mod label;
+mod metadata;
+mod reader;
+mod report;
+mod writer;
+
+pub use draft::{Draft, DraftError, DraftFile, LeftOut};
+pub use id::{InvalidPackageId, PackageId};
+pub use indexes::{Index, IndexFault};
+pub use interrupt::Interrupt;
+pub use label::{InvalidLabel, Label};
+pub use metadata::{ChaincodeType, Metadata, MetadataFault};
+pub use reader::{PackageError, Unpacked, unpack};
+pub use report::{FileEntry, InspectError, Refusal, RefusedBy, Report, inspect};
+pub use writer::{Existing, Packed, WriteError, write};
+
+/// The largest package, in bytes. An install is one gRPC message of at most 100 MiB (Fabric
+/// `internal/pkg/comm/config.go`); 64 KiB of it are left for the proposal around the package.
+pub const MAX_PACKAGE_BYTES: u64 = (100 << 20) - (64 << 10);
+
+/// The name of the metadata in a package.
+pub const METADATA_FILE: &str = "metadata.json";
+
+/// The name of the code in a package.
+pub const CODE_FILE: &str = "code.tar.gz";
