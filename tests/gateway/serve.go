@@ -85,6 +85,9 @@ func parse(line []byte) (request, error) {
 		}
 		return request, checkShape(request.As)
 	case "load":
+		if request.As != "" {
+			return request, fmt.Errorf("a load returns no result to be had as %q", request.As)
+		}
 		return request, request.check()
 	default:
 		return request, fmt.Errorf("no op %q", request.Op)

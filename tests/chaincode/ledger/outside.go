@@ -4,7 +4,6 @@ package main
 // the contract runs in.
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -29,7 +28,8 @@ func callOther(stub stub, args []string) ([]byte, error) {
 	}
 	response := stub.InvokeChaincode(args[0], call, args[1])
 	if response.GetStatus() != shim.OK {
-		return nil, errors.New(response.GetMessage())
+		// A peer's own refusal comes in the payload, a chaincode's in the message.
+		return nil, fmt.Errorf("%s: %s%s", args[0], response.GetMessage(), response.GetPayload())
 	}
 	return response.GetPayload(), nil
 }

@@ -24,8 +24,7 @@ func half(tx *link.Transaction) error {
 	case "end":
 		return tx.End()
 	case "cut":
-		tx.Cut()
-		return nil
+		return tx.Cut()
 	case "hang":
 		return nil
 	default:

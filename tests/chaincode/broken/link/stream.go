@@ -1,7 +1,6 @@
 package link
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,32 +26,27 @@ const prefixSize = 5
 type Stream struct {
 	toPeer   *io.PipeWriter
 	fromPeer io.Reader
-	cut      context.CancelFunc
 }
 
 // open starts the stream. A gRPC server answers no sooner than it has a first
 // message to send, so first must be one that it answers.
 func open(c config, first *peer.ChaincodeMessage) (*Stream, error) {
 	body, toPeer := io.Pipe()
-	ctx, cut := context.WithCancel(context.Background())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url(c), body)
+	request, err := http.NewRequest(http.MethodPost, url(c), body)
 	if err != nil {
-		cut()
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/grpc")
 	request.Header.Set("TE", "trailers")
 
-	stream := &Stream{toPeer: toPeer, cut: cut}
+	stream := &Stream{toPeer: toPeer}
 	sent := make(chan error, 1)
 	go func() { sent <- stream.Send(first) }()
 	response, err := transport(c).RoundTrip(request)
 	if err != nil {
-		cut()
 		return nil, err
 	}
 	if err := <-sent; err != nil {
-		cut()
 		return nil, err
 	}
 	stream.fromPeer = withStatus{response}
@@ -114,9 +108,9 @@ func (s *Stream) End() error {
 	return s.toPeer.Close()
 }
 
-// Cut resets the stream.
-func (s *Stream) Cut() {
-	s.cut()
+// Cut resets the stream: HTTP/2 has no other end for a body that fails.
+func (s *Stream) Cut() error {
+	return s.toPeer.CloseWithError(errors.New("cut"))
 }
 
 // receive waits for the peer's next message.
