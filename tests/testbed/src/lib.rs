@@ -1,1 +1,57 @@
-//! The testbed.
+//! A real Fabric network on one machine, for tests, benchmarks and the demo.
+//!
+//! ```no_run
+//! use testbed::{
+//!     Binaries, Definition, ExternalBuilder, Launcher, LauncherSpec, Network, NetworkSpec,
+//!     PeerSpec, Release, dist_dir,
+//! };
+//!
+//! let dist = dist_dir();
+//! let launcher = Launcher::start(&LauncherSpec::new(dist.join("bin/selvedge-launcher")))?;
+//! let mut org1 = PeerSpec::new("Org1MSP", ExternalBuilder::selvedge(&dist));
+//! org1.environment.insert("SELVEDGE_LAUNCHER".into(), launcher.address().into());
+//!
+//! let binaries = Binaries::obtain(Release::V3_1_1, &mut |line| eprintln!("{line}"))?;
+//! let network = Network::start(&binaries, &NetworkSpec::new(vec![org1]))?;
+//! network.deploy("ledger.tar.gz".as_ref(), &Definition::new("ledger"))?;
+//! let peer = network.peer("Org1MSP");
+//! peer.invoke("ledger", r#"{"Args":["Put","k","v"]}"#)?;
+//! assert_eq!(peer.query("ledger", r#"{"Args":["Get","k"]}"#)?, "v");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What is made of what:
+//!
+//! - [`material`] is pure: typed input in, Fabric's configuration files out.
+//! - [`process`] runs servers so that none outlives the harness, however the harness ends.
+//! - [`Network`], [`Peer`] and [`Orderer`] put the two together; [`Launcher`] runs Selvedge's.
+
+pub mod binaries;
+mod cache;
+pub mod chaincode;
+pub mod cli;
+pub mod dist;
+pub mod go_program;
+pub mod launcher;
+pub mod log;
+pub mod material;
+pub mod network;
+pub mod orderer;
+pub mod peer;
+mod ports;
+pub mod process;
+pub mod release;
+pub mod scratch;
+
+pub use binaries::Binaries;
+pub use chaincode::{CallOptions, Definition, InstalledChaincode};
+pub use cli::CliError;
+pub use dist::dist_dir;
+pub use launcher::{Launcher, LauncherSpec};
+pub use log::{Log, Mark};
+pub use material::core_config::{ChaincodeLimits, ExternalBuilder};
+pub use network::{Network, NetworkError, NetworkSpec, PeerSpec};
+pub use orderer::Orderer;
+pub use peer::{GatewayAccess, Peer};
+pub use release::Release;
+pub use scratch::end_all;

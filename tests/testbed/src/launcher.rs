@@ -1,0 +1,171 @@
+//! Selvedge's launcher as a process of its own, on the local backend.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::log::Log;
+use crate::process::{Server, ServerCommand, ServerError, wait_until};
+use crate::scratch::{Scratch, ScratchError};
+
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// What launcher to run.
+#[derive(Clone, Debug)]
+pub struct LauncherSpec {
+    /// The executable, `dist/bin/selvedge-launcher`.
+    pub program: PathBuf,
+    /// Beside `--listen`, `--data-dir` and `--backend local`.
+    pub arguments: Vec<OsString>,
+    /// Added to this process's environment.
+    pub environment: BTreeMap<String, OsString>,
+}
+
+impl LauncherSpec {
+    /// The launcher `program`, with nothing special.
+    pub fn new(program: PathBuf) -> Self {
+        Self { program, arguments: Vec::new(), environment: BTreeMap::new() }
+    }
+}
+
+/// Why a launcher did not come up.
+#[derive(Debug, Error)]
+pub enum LauncherError {
+    /// No scratch directory.
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
+    /// The process failed.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// It runs, but nothing listens on its socket.
+    #[error("the launcher does not listen on {socket}; its last lines:\n{tail}", socket = socket.display())]
+    NotListening {
+        /// The socket.
+        socket: PathBuf,
+        /// What it said last.
+        tail: String,
+    },
+}
+
+/// A running launcher. Dropping it ends it, what it started, and removes its directory.
+#[derive(Debug)]
+pub struct Launcher {
+    /// First, so that it goes first: the janitor also finds what left the process group.
+    scratch: Scratch,
+    socket: PathBuf,
+    log: Log,
+    server: Mutex<Server>,
+}
+
+impl Launcher {
+    /// Starts it and waits until its socket accepts connections.
+    pub fn start(spec: &LauncherSpec) -> Result<Self, LauncherError> {
+        let scratch = Scratch::create()?;
+        let socket = scratch.dir().join("launcher.sock");
+        let mut listen = OsString::from("unix:");
+        listen.push(&socket);
+        let mut arguments: Vec<OsString> = vec![
+            "--listen".into(),
+            listen,
+            "--data-dir".into(),
+            scratch.dir().join("data").into(),
+            "--backend".into(),
+            "local".into(),
+        ];
+        arguments.extend(spec.arguments.clone());
+        let server = Server::start(
+            scratch.dir(),
+            ServerCommand {
+                name: "launcher".to_owned(),
+                program: spec.program.clone(),
+                arguments,
+                environment: spec.environment.clone(),
+                dir: scratch.dir().path().to_owned(),
+                log: scratch.dir().join("launcher.log"),
+                grace: Duration::from_secs(10),
+            },
+        )?;
+        let launcher =
+            Self { log: server.log().clone(), server: Mutex::new(server), scratch, socket };
+        launcher.await_socket()?;
+        Ok(launcher)
+    }
+
+    fn await_socket(&self) -> Result<(), LauncherError> {
+        let mut server = self.server();
+        let mut ended = false;
+        let accepts = wait_until(START_LIMIT, || {
+            ended = server.ended().is_some();
+            ended || UnixStream::connect(&self.socket).is_ok()
+        });
+        if accepts && !ended {
+            return Ok(());
+        }
+        server.running()?;
+        Err(LauncherError::NotListening { socket: self.socket.clone(), tail: self.log.tail() })
+    }
+
+    /// Its address as builders take it in `SELVEDGE_LAUNCHER`: `unix:PATH`.
+    pub fn address(&self) -> String {
+        format!("unix:{}", self.socket.display())
+    }
+
+    /// The directory with its socket, data and log.
+    pub fn dir(&self) -> &Path {
+        self.scratch.dir().path()
+    }
+
+    /// Its log; lines of earlier runs stay in it when it restarts.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Its process ID.
+    pub fn pid(&self) -> u32 {
+        self.server().pid()
+    }
+
+    /// Ends it as an operator would and starts it again on the same data; waits until its socket
+    /// accepts connections. Also starts a launcher that was stopped or killed.
+    pub fn restart(&self) -> Result<(), LauncherError> {
+        self.server().restart(self.scratch.dir())?;
+        self.await_socket()
+    }
+
+    /// SIGTERM; waits until it has ended.
+    pub fn stop(&self) {
+        self.server().stop();
+    }
+
+    /// SIGKILL to it and its process group; waits until it has ended. Chaincode processes in
+    /// groups of their own stay, as they would on a host.
+    pub fn kill(&self) {
+        self.server().kill();
+    }
+
+    /// Leaves it up when this process ends. Returns the pid to send SIGTERM to, to end it and
+    /// remove its directory.
+    pub fn keep(mut self) -> u32 {
+        self.server().keep();
+        self.scratch.keep()
+    }
+
+    fn server(&self) -> MutexGuard<'_, Server> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Launcher {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let path = self.log.path().display();
+            eprintln!("-- {path}:\n{}", self.log.tail());
+        }
+    }
+}
