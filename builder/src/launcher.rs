@@ -1,0 +1,224 @@
+//! The launcher: where it is, how it is reached, and what may be wrong with it.
+
+use std::{
+    env,
+    error::Error,
+    fmt, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use hyper::http::{Request, Uri, header::CONTENT_TYPE};
+use selvedge_proto::launcher::launcher_client::LauncherClient;
+use tokio::{
+    net::UnixStream,
+    time::{self, Instant},
+};
+use tonic::{Code, Status, body::Body, codegen::Service as _};
+
+use crate::connection::Connection;
+
+/// The environment variable that names the launcher's address.
+const VARIABLE: &str = "SELVEDGE_LAUNCHER";
+
+/// Where the launcher is unless the variable says otherwise.
+const DEFAULT: &str = "unix:/run/selvedge/launcher.sock";
+
+/// The API that we speak; another version has another name.
+const API: &str = "selvedge.launcher.v1.Launcher";
+
+/// How long a launcher that is being restarted beside the peer may take to be back.
+const ABSENCE: Duration = Duration::from_secs(2);
+
+/// How often to look for it meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long what listens on the socket may take to give a first answer.
+const GREETING: Duration = Duration::from_secs(5);
+
+/// Why the launcher does not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LauncherError {
+    /// The environment names no address.
+    #[error(
+        "{VARIABLE} is {0:?}, which is no address of a launcher: it must be unix: and the absolute path of its socket, such as {DEFAULT}"
+    )]
+    Address(String),
+    /// There is no such socket, or nobody listens on it.
+    #[error(
+        "no launcher at {address}: start selvedge-launcher, or set {VARIABLE} to where it listens and list that in the builder's propagateEnvironment in core.yaml"
+    )]
+    Absent {
+        /// The address tried.
+        address: Address,
+        /// Why.
+        source: io::Error,
+    },
+    /// The socket is not for this user.
+    #[error(
+        "not allowed to connect to the launcher at {address}: the peer's user must own the socket or be in its group"
+    )]
+    Denied {
+        /// The address tried.
+        address: Address,
+        /// Why.
+        source: io::Error,
+    },
+    /// What listens there does not speak gRPC.
+    #[error(
+        "what listens at {address} is no Selvedge launcher: set {VARIABLE} to where the launcher listens"
+    )]
+    Stranger {
+        /// The address tried.
+        address: Address,
+        /// What it did.
+        source: Cause,
+    },
+    /// It accepts the connection and says nothing.
+    #[error("the launcher at {0} does not answer: it took the connection and was silent for {seconds} s", seconds = GREETING.as_secs())]
+    Mute(Address),
+    /// It speaks gRPC, but not this API.
+    #[error(
+        "the launcher at {address} is of another version: it does not know {API}; install builders and launcher of one release"
+    )]
+    Version {
+        /// The address tried.
+        address: Address,
+    },
+    /// The connection broke.
+    #[error("the launcher at {address} went away")]
+    Lost {
+        /// The address tried.
+        address: Address,
+        /// How it showed.
+        source: Cause,
+    },
+    /// It answered that it could not, and why.
+    #[error("{0}")]
+    Refused(String),
+}
+
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// A launcher's address: the path of its unix socket.
+#[derive(Clone, Debug)]
+pub struct Address(PathBuf);
+
+impl Address {
+    /// The address from the environment, or the default one.
+    pub(crate) fn from_environment() -> Result<Self, LauncherError> {
+        let address = env::var_os(VARIABLE)
+            .map_or(DEFAULT.into(), |value| value.to_string_lossy().into_owned());
+        Self::parse(&address)
+    }
+
+    fn parse(address: &str) -> Result<Self, LauncherError> {
+        address
+            .strip_prefix("unix:")
+            .map(|path| path.strip_prefix("//").unwrap_or(path))
+            .filter(|path| Path::new(path).is_absolute())
+            .map(|path| Self(path.into()))
+            .ok_or_else(|| LauncherError::Address(address.into()))
+    }
+
+    /// Connects, and hears from what is there that it speaks gRPC.
+    pub(crate) async fn connect(&self) -> Result<LauncherClient<Connection>, LauncherError> {
+        let socket = self.reach().await?;
+        let greeting = time::timeout(GREETING, self.greet(socket));
+        let connection = greeting.await.map_err(|_| LauncherError::Mute(self.clone()))??;
+        // Host and scheme mean nothing on a unix socket, but HTTP/2 wants them.
+        let origin = Uri::from_static("http://launcher");
+        Ok(LauncherClient::with_origin(connection, origin))
+    }
+
+    /// Waits a little for a launcher that is not there yet.
+    async fn reach(&self) -> Result<UnixStream, LauncherError> {
+        let deadline = Instant::now() + ABSENCE;
+        loop {
+            match UnixStream::connect(&self.0).await {
+                Ok(socket) => return Ok(socket),
+                Err(error) if is_absence(&error) && Instant::now() < deadline => {
+                    time::sleep(LOOK).await;
+                }
+                Err(source) => return Err(self.unreachable(source)),
+            }
+        }
+    }
+
+    fn unreachable(&self, source: io::Error) -> LauncherError {
+        let address = self.clone();
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            LauncherError::Denied { address, source }
+        } else {
+            LauncherError::Absent { address, source }
+        }
+    }
+
+    /// Makes a request for no method, which any gRPC server answers at once: a
+    /// call proper may be silent for as long as a build takes.
+    async fn greet(&self, socket: UnixStream) -> Result<Connection, LauncherError> {
+        let stranger = |source: Cause| LauncherError::Stranger { address: self.clone(), source };
+        let mut connection =
+            Connection::over(socket).await.map_err(|error| stranger(error.into()))?;
+        let request = Request::post("http://launcher/")
+            .header(CONTENT_TYPE, "application/grpc")
+            .header("te", "trailers")
+            .body(Body::empty())
+            .map_err(|error| stranger(error.into()))?;
+        let answer = connection.call(request).await.map_err(|error| stranger(error.into()))?;
+        match answer.headers().get(CONTENT_TYPE) {
+            Some(kind) if kind.as_bytes().starts_with(b"application/grpc") => Ok(connection),
+            _ => Err(stranger("it answers HTTP, not gRPC".into())),
+        }
+    }
+
+    /// What a call's failure means.
+    pub(crate) fn fault(&self, status: &Status) -> LauncherError {
+        let address = self.clone();
+        // A status that came over the wire has no cause; one made here does.
+        if let Some(cause) = innermost(status) {
+            return LauncherError::Lost { address, source: cause.to_string().into() };
+        }
+        match (status.code(), status.message()) {
+            (Code::Unimplemented, _) => LauncherError::Version { address },
+            (code, "") => LauncherError::Refused(format!(
+                "the launcher at {address} refused without a reason ({code:?})"
+            )),
+            (_, message) => LauncherError::Refused(message.into()),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "unix:{}", self.0.display())
+    }
+}
+
+/// Whether a launcher that starts up would look like this.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::WouldBlock
+    )
+}
+
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source()).last()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+
+    #[test]
+    fn addresses_are_unix_sockets() {
+        for address in ["unix:/run/a.sock", "unix:///run/a.sock"] {
+            assert_eq!(Address::parse(address).unwrap().to_string(), "unix:/run/a.sock");
+        }
+        for address in ["", "unix:", "unix:a.sock", "/run/a.sock", "127.0.0.1:7052"] {
+            let error = Address::parse(address).unwrap_err().to_string();
+            assert!(error.contains(address), "{error}");
+        }
+    }
+}

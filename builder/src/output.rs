@@ -1,0 +1,167 @@
+//! The build's output directory: what `build` leaves and `run` and `release` read.
+//!
+//! The peer keeps it for as long as the chaincode is installed, over restarts of
+//! itself and of the launcher, and over releases of Selvedge: hence a version.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use selvedge_proto::launcher::{ChaincodeSource, ImageReference};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    json::{self, JsonError},
+    metadata::Metadata,
+};
+
+/// What this release writes and reads.
+const VERSION: u32 = 1;
+
+/// What may be wrong with the output directory.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// A file of it.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// Something is in it already, which is not ours to overwrite.
+    #[error("{path} is not an empty directory: the peer makes one for each build", path = .0.display())]
+    NotEmpty(PathBuf),
+    /// A file or directory of it.
+    #[error("cannot use {path}", path = .path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another release wrote it.
+    #[error("{path} has version {found}, and this release of Selvedge reads version {VERSION}: install the package again", path = .path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// An image that has no digest would not be one and the same for ever.
+    #[error("{path} names no image by digest: {digest:?} is not sha256 and 64 hex digits", path = .path.display())]
+    Digest {
+        /// The file.
+        path: PathBuf,
+        /// What it has instead.
+        digest: String,
+    },
+}
+
+/// `image.json`, as fabric-builder-k8s has it too.
+#[derive(Deserialize, Serialize)]
+struct Image {
+    name: String,
+    digest: String,
+}
+
+/// `launch.json`: what is left of the package's metadata.
+#[derive(Deserialize, Serialize)]
+struct Launch {
+    version: u32,
+    #[serde(flatten)]
+    metadata: Metadata,
+}
+
+/// The directory.
+pub(crate) struct Output(PathBuf);
+
+impl Output {
+    /// An output that a build left.
+    pub(crate) fn of_build(directory: PathBuf) -> Self {
+        Self(directory)
+    }
+
+    /// The output of a build that begins: an empty directory.
+    pub(crate) fn empty(directory: PathBuf) -> Result<Self, OutputError> {
+        match fs::read_dir(&directory).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => Ok(Self(directory)),
+            Ok(false) => Err(OutputError::NotEmpty(directory)),
+            Err(source) => Err(OutputError::Io { path: directory, source }),
+        }
+    }
+
+    /// The source's tar.
+    pub(crate) fn source(&self) -> PathBuf {
+        self.0.join("source.tar")
+    }
+
+    /// The package's META-INF.
+    pub(crate) fn meta_inf(&self) -> PathBuf {
+        self.0.join("META-INF")
+    }
+
+    /// Opens the source's tar, which is there from the build on.
+    pub(crate) fn open_source(&self) -> Result<File, OutputError> {
+        File::open(self.source()).map_err(|source| OutputError::Io { path: self.source(), source })
+    }
+
+    /// Writes the result of the build. image.json comes last: it says that the
+    /// build is whole.
+    pub(crate) fn write(
+        &self,
+        metadata: Metadata,
+        image: ImageReference,
+    ) -> Result<(), OutputError> {
+        let image = self.checked(image)?;
+        let launch = Launch { version: VERSION, metadata };
+        json::write(&self.launch_path(), &launch)?;
+        let ImageReference { name, digest } = image;
+        Ok(json::write(&self.image_path(), &Image { name, digest })?)
+    }
+
+    /// Reads the image that the build made and what it was built from.
+    pub(crate) fn read(&self) -> Result<(ImageReference, ChaincodeSource), OutputError> {
+        let launch: Launch = json::read(&self.launch_path())?;
+        if launch.version != VERSION {
+            return Err(OutputError::Version { path: self.launch_path(), found: launch.version });
+        }
+        let Image { name, digest } = json::read(&self.image_path())?;
+        let image = self.checked(ImageReference { name, digest })?;
+        Ok((image, launch.metadata.to_source()))
+    }
+
+    /// Takes away what a failed build left; nothing of a failed build is of use.
+    pub(crate) fn discard(&self) {
+        let _ = fs::remove_dir_all(self.meta_inf());
+        for file in [self.source(), self.launch_path(), self.image_path()] {
+            let _ = fs::remove_file(file);
+        }
+    }
+
+    fn image_path(&self) -> PathBuf {
+        self.0.join("image.json")
+    }
+
+    fn launch_path(&self) -> PathBuf {
+        self.0.join("launch.json")
+    }
+
+    fn checked(&self, image: ImageReference) -> Result<ImageReference, OutputError> {
+        if is_sha256(&image.digest) {
+            Ok(image)
+        } else {
+            Err(OutputError::Digest { path: self.image_path(), digest: image.digest })
+        }
+    }
+}
+
+impl AsRef<Path> for Output {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+/// Whether this is a digest as the OCI image specification writes it, with SHA-256.
+fn is_sha256(digest: &str) -> bool {
+    digest.strip_prefix("sha256:").is_some_and(|hex| {
+        hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}

@@ -1,0 +1,246 @@
+//! A chaincode under the launcher's care, from the call to its end.
+
+use std::{
+    future::{self, Future},
+    io,
+    ops::ControlFlow,
+    pin::Pin,
+    time::Duration,
+};
+
+use selvedge_proto::launcher::{
+    RunEvent, RunRequest, SourceEnd, Stop, run_event::Event, run_request::Content,
+};
+use tokio::{
+    select,
+    sync::mpsc,
+    time::{self, Instant},
+};
+
+use crate::{
+    call::Call,
+    launcher::{Address, LauncherError},
+    lines::{self, Lines},
+    output::{Output, OutputError},
+    signals::StopSignals,
+    source,
+};
+
+/// How long the launcher gets to stop a chaincode: the peer sends SIGKILL after
+/// 5 s, and a peer that shuts down has no more than that for everything.
+const STOP_TIME: Duration = Duration::from_millis(3500);
+
+/// Why a session ended otherwise than by the peer's wish or the link's end.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The launcher failed, or says that the chaincode did.
+    #[error(transparent)]
+    Launcher(#[from] LauncherError),
+    /// The launcher wants the source again, and it is not there.
+    #[error("the image is gone and can not be built again: install the package again")]
+    Source(#[from] OutputError),
+    /// The source can not be read.
+    #[error("the image is gone and its source can not be sent")]
+    Send(#[source] io::Error),
+    /// The chaincode ended before it was ready.
+    #[error("{0}")]
+    Ended(String),
+    /// The launcher closed the call without a word.
+    #[error("the launcher at {0} ended the call without a reason")]
+    Silence(Address),
+    /// It is not ready and should be.
+    #[error(
+        "the launcher at {launcher} did not get the chaincode ready within {seconds} s; SELVEDGE_START_TIMEOUT sets another limit"
+    )]
+    StartTime {
+        /// The launcher's address.
+        launcher: Address,
+        /// The limit.
+        seconds: u64,
+    },
+    /// It was asked to stop and says nothing.
+    #[error("the launcher at {0} did not say within {limit} s that the chaincode has stopped", limit = STOP_TIME.as_secs_f32())]
+    StopTime(Address),
+}
+
+/// How far the chaincode is.
+#[derive(Clone, Copy, PartialEq)]
+enum Phase {
+    Starting,
+    Ready,
+    Stopping,
+}
+
+type Sending = Pin<Box<dyn Future<Output = io::Result<()>>>>;
+
+/// The session.
+pub(crate) struct Session {
+    launcher: Address,
+    call: Call<RunEvent>,
+    requests: mpsc::Sender<RunRequest>,
+    output: Output,
+    phase: Phase,
+    /// How long the chaincode may take to be ready.
+    start_time: Duration,
+    /// When the phase must be over; a ready chaincode stays for ever.
+    deadline: Instant,
+    /// What is being sent, at the pace of the launcher.
+    sending: Option<Sending>,
+}
+
+impl Session {
+    /// The session of a call whose first request is queued.
+    pub(crate) fn new(
+        launcher: Address,
+        call: Call<RunEvent>,
+        requests: mpsc::Sender<RunRequest>,
+        output: Output,
+        start_time: Duration,
+    ) -> Self {
+        Self {
+            launcher,
+            call,
+            requests,
+            output,
+            phase: Phase::Starting,
+            start_time,
+            deadline: Instant::now() + start_time,
+            sending: None,
+        }
+    }
+
+    /// Relays the chaincode's lines until it has ended. A stop that was asked for
+    /// succeeds, whatever the launcher says to it.
+    pub(crate) async fn follow(
+        mut self,
+        lines: &Lines,
+        stop: &mut StopSignals,
+    ) -> Result<(), SessionError> {
+        let outcome = loop {
+            if let ControlFlow::Break(outcome) = self.step(lines, stop).await {
+                break outcome;
+            }
+        };
+        match outcome {
+            Err(error) if self.phase == Phase::Stopping => {
+                lines.say(&lines::chain(&error));
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Waits for one thing to happen, and does what is to be done about it.
+    async fn step(
+        &mut self,
+        lines: &Lines,
+        stop: &mut StopSignals,
+    ) -> ControlFlow<Result<(), SessionError>> {
+        let stopping = self.phase == Phase::Stopping;
+        let event = async {
+            // A stop does not wait for a peer that does not read; lines are lost then.
+            if !stopping {
+                lines.room().await;
+            }
+            self.call.event().await
+        };
+        select! {
+            () = stop.asked(), if !stopping => self.stop(),
+            () = time::sleep_until(self.deadline), if self.phase != Phase::Ready => {
+                return ControlFlow::Break(Err(self.late()));
+            }
+            sent = progress(&mut self.sending) => {
+                self.sending = None;
+                if let Err(error) = sent {
+                    return ControlFlow::Break(Err(SessionError::Send(error)));
+                }
+            }
+            event = event => return self.on(event, lines),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn on(
+        &mut self,
+        event: Result<Option<RunEvent>, LauncherError>,
+        lines: &Lines,
+    ) -> ControlFlow<Result<(), SessionError>> {
+        let event = match event {
+            Ok(Some(event)) => event.event,
+            Ok(None) => {
+                let silence = SessionError::Silence(self.launcher.clone());
+                return ControlFlow::Break(Err(silence));
+            }
+            Err(error) => return ControlFlow::Break(Err(error.into())),
+        };
+        match event {
+            Some(Event::Log(line)) => lines.say(&line),
+            Some(Event::SourceWanted(_)) => {
+                if let Err(error) = self.offer() {
+                    return ControlFlow::Break(Err(error.into()));
+                }
+            }
+            Some(Event::Ready(_)) if self.phase == Phase::Starting => self.phase = Phase::Ready,
+            Some(Event::Ended(ended)) => return self.ended(ended.reason, lines),
+            // Late, or what a later launcher may say and this need not know.
+            Some(Event::Ready(_)) | None => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn ended(&self, reason: String, lines: &Lines) -> ControlFlow<Result<(), SessionError>> {
+        if self.phase == Phase::Starting {
+            return ControlFlow::Break(Err(SessionError::Ended(reason)));
+        }
+        lines.say(&reason);
+        ControlFlow::Break(Ok(()))
+    }
+
+    /// Asks the launcher to stop the chaincode; what else was to be sent is not.
+    fn stop(&mut self) {
+        self.phase = Phase::Stopping;
+        self.deadline = Instant::now() + STOP_TIME;
+        let requests = self.requests.clone();
+        self.sending = Some(Box::pin(async move {
+            // A launcher that takes no more has ended the call already.
+            let _ = requests.send(request(Content::Stop(Stop {}))).await;
+            Ok(())
+        }));
+    }
+
+    /// Begins to send the source.
+    fn offer(&mut self) -> Result<(), OutputError> {
+        if self.phase == Phase::Stopping {
+            return Ok(());
+        }
+        let tar = self.output.open_source()?;
+        let requests = self.requests.clone();
+        self.sending = Some(Box::pin(async move {
+            source::send(tar, &requests, |chunk| request(Content::Chunk(chunk))).await?;
+            let _ = requests.send(request(Content::SourceEnd(SourceEnd {}))).await;
+            Ok(())
+        }));
+        Ok(())
+    }
+
+    fn late(&self) -> SessionError {
+        let launcher = self.launcher.clone();
+        if self.phase == Phase::Stopping {
+            SessionError::StopTime(launcher)
+        } else {
+            SessionError::StartTime { launcher, seconds: self.start_time.as_secs() }
+        }
+    }
+}
+
+/// What is being sent, if anything is.
+async fn progress(sending: &mut Option<Sending>) -> io::Result<()> {
+    match sending {
+        Some(sending) => sending.await,
+        None => future::pending().await,
+    }
+}
+
+fn request(content: Content) -> RunRequest {
+    RunRequest { content: Some(content) }
+}

@@ -1,0 +1,66 @@
+//! `detect`: what is ours, what is not, and what can not be told.
+
+use std::time::Instant;
+
+use crate::{executable::call, sandbox::Sandbox};
+
+fn detect(sandbox: &Sandbox) -> (i32, String) {
+    let outcome = call("detect", &[&sandbox.path("src"), &sandbox.path("meta")]);
+    (outcome.code, outcome.lines.join("\n"))
+}
+
+#[test]
+fn go_is_ours() {
+    assert_eq!(detect(&Sandbox::new()), (0, String::new()));
+}
+
+#[test]
+fn the_launcher_is_not_waited_for() {
+    let began = Instant::now();
+    detect(&Sandbox::new());
+    assert!(began.elapsed().as_millis() < 1000, "{:?}", began.elapsed());
+}
+
+#[test]
+fn other_languages_are_declined_without_a_word() {
+    for metadata in [r#"{"type":"node","label":"a"}"#, r#"{"type":"ccaas"}"#, r#"{"type":""}"#] {
+        let sandbox = Sandbox::new();
+        sandbox.write("meta/metadata.json", metadata);
+        assert_eq!(detect(&sandbox), (1, String::new()), "{metadata}");
+    }
+}
+
+#[test]
+fn metadata_that_says_nothing_is_named() {
+    for metadata in ["", "{", "[]", "{}", r#"{"type":5}"#, "\u{0}"] {
+        let sandbox = Sandbox::new();
+        sandbox.write("meta/metadata.json", metadata);
+        let (code, line) = detect(&sandbox);
+        assert_eq!(code, 2, "{metadata}");
+        assert!(line.contains("meta/metadata.json is malformed: "), "{line}");
+    }
+}
+
+#[test]
+fn missing_metadata_is_named() {
+    let outcome = call("detect", &[&Sandbox::new().path("src"), &Sandbox::new().path("none")]);
+    assert_eq!(outcome.code, 2);
+    assert_eq!(outcome.lines.len(), 1);
+    assert!(outcome.reason().starts_with("cannot read "), "{}", outcome.reason());
+    assert!(outcome.reason().contains("none/metadata.json: No such file"), "{}", outcome.reason());
+}
+
+#[test]
+fn every_executable_says_how_it_is_called() {
+    let here = Sandbox::new().path("src");
+    for (name, usage) in [
+        ("detect", "usage: detect SRC META (2 directories, not 1)"),
+        ("build", "usage: build SRC META OUT (3 directories, not 1)"),
+        ("release", "usage: release OUT REL (2 directories, not 1)"),
+        ("run", "usage: run OUT RUNMETA (2 directories, not 1)"),
+    ] {
+        let outcome = call(name, &[&here]);
+        assert_eq!(outcome.code, 2, "{name}");
+        assert!(outcome.reason().starts_with(usage), "{}", outcome.reason());
+    }
+}

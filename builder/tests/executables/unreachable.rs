@@ -1,0 +1,93 @@
+//! A launcher that is not there, or is something else: one line, with the address.
+
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::net::UnixListener,
+    thread,
+};
+
+use crate::{
+    executable::{Executable, names},
+    launcher::Launcher,
+    sandbox::Sandbox,
+};
+
+/// That both executables that need the launcher fail with one line, which has the
+/// address and these words.
+fn assert_both_say(sandbox: &Sandbox, words: &str) {
+    let run = Executable::start(&mut sandbox.run());
+    let failed = Sandbox::new();
+    let address = format!("unix:{}", sandbox.socket().display());
+    let build = Executable::start(failed.build().env("SELVEDGE_LAUNCHER", &address));
+    for outcome in [run.end(), build.end()] {
+        assert_eq!((outcome.code, outcome.lines.len()), (1, 1), "{outcome:?}");
+        assert!(outcome.reason().contains(&address), "{outcome:?}");
+        assert!(outcome.reason().contains(words), "{outcome:?}");
+    }
+    assert!(names(&failed.path("out")).is_empty());
+}
+
+#[test]
+fn no_socket() {
+    assert_both_say(&Sandbox::built(), "no launcher at unix:");
+}
+
+#[test]
+fn a_socket_that_a_dead_launcher_left() {
+    let sandbox = Sandbox::built();
+    drop(UnixListener::bind(sandbox.socket()).unwrap());
+    assert_both_say(&sandbox, "Connection refused");
+}
+
+#[test]
+fn a_launcher_of_another_version() {
+    let sandbox = Sandbox::built();
+    let _launcher = Launcher::of_another_version(&sandbox.socket());
+    assert_both_say(&sandbox, "is of another version: it does not know selvedge.launcher.v1");
+}
+
+#[test]
+fn something_that_is_no_launcher() {
+    let sandbox = Sandbox::built();
+    let listener = UnixListener::bind(sandbox.socket()).unwrap();
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let _ = connection.read(&mut [0; 1024]);
+            let _ = connection.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    assert_both_say(&sandbox, "is no Selvedge launcher");
+}
+
+#[test]
+fn something_that_takes_the_connection_and_is_silent() {
+    let sandbox = Sandbox::built();
+    let _listener = UnixListener::bind(sandbox.socket()).unwrap();
+    assert_both_say(&sandbox, "does not answer");
+}
+
+#[test]
+fn an_address_that_is_none() {
+    let sandbox = Sandbox::built();
+    let mut run = sandbox.run();
+    let outcome = Executable::start(run.env("SELVEDGE_LAUNCHER", "launcher:7050")).end();
+    assert_eq!((outcome.code, outcome.lines.len()), (1, 1));
+    assert!(outcome.reason().starts_with("SELVEDGE_LAUNCHER is \"launcher:7050\""), "{outcome:?}");
+}
+
+#[test]
+fn without_a_setting_the_default_address_is_tried() {
+    let sandbox = Sandbox::built();
+    let outcome = Executable::start(sandbox.run().env_remove("SELVEDGE_LAUNCHER")).end();
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.reason().contains("unix:/run/selvedge/launcher.sock"), "{outcome:?}");
+}
+
+#[test]
+fn a_launcher_that_comes_a_little_later_is_found() {
+    let sandbox = Sandbox::built();
+    let run = Executable::start(&mut sandbox.run());
+    let _launcher = Launcher::of_another_version(&sandbox.socket());
+    assert!(run.end().reason().contains("is of another version"));
+}
