@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::Status;
+use tonic::transport::Server;
 use tracing::{Instrument, info_span};
 
 use crate::credentials::{PeerAddress, PeerCredentials, ReplicaAuthority};
@@ -57,6 +58,9 @@ pub enum ProxyError {
     /// What the peer gave to register with cannot be used.
     #[error("cannot use the credentials that the peer gave")]
     Credentials(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The proxy's identity towards replicas, or their authority, cannot be used.
+    #[error("cannot use the certificates for the chaincode's replicas")]
+    Authority(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// A running proxy. Dropping it ends the link to the peer at once.
@@ -86,6 +90,8 @@ impl Proxy {
             settings.limits.clone(),
         )
         .map_err(|error| ProxyError::Credentials(error.into()))?;
+        let server = replica_server::server(&settings.authority)
+            .map_err(|error| ProxyError::Authority(error.into()))?;
         let (commands, command_queue) = mpsc::channel(4);
         // Bounded by what causes events: connections, of which there are few.
         let (event_queue, events) = mpsc::unbounded_channel();
@@ -98,13 +104,15 @@ impl Proxy {
         let thread = std::thread::Builder::new()
             .name("shim-proxy".into())
             .spawn(move || {
-                let link = run(settings, peer, command_queue, event_queue).instrument(span);
+                let link = run(settings, server, peer, command_queue, event_queue).instrument(span);
                 runtime.block_on(async {
                     tokio::select! {
                         () = link => {}
                         _ = ended => {}
                     }
                 });
+                // Closes all sockets, but does not wait for a name lookup under way.
+                runtime.shutdown_background();
             })
             .map_err(ProxyError::Thread)?;
         Ok(Self { address, commands, events, alive: Some(alive), thread: Some(thread) })
@@ -148,20 +156,20 @@ impl Drop for Proxy {
 /// The proxy's life: ends when the link to the peer does, or when drained.
 async fn run(
     settings: ProxySettings,
+    server: Server,
     peer: PeerEndpoint,
     commands: mpsc::Receiver<Command>,
     events: mpsc::UnboundedSender<Event>,
 ) {
     let (inputs, replica_inputs) = mpsc::channel(INPUTS);
     let mut tasks = JoinSet::new();
-    let ProxySettings { package_id, listener, authority, limits, .. } = settings;
+    let ProxySettings { package_id, listener, limits, .. } = settings;
     let switch = Switch::new(package_id.clone(), limits.clone());
     tasks.spawn({
         let package_id = package_id.clone();
         async move {
-            let served =
-                replica_server::serve(listener, &authority, &package_id, limits, inputs).await;
-            if let Err(error) = served {
+            let served = replica_server::serve(server, listener, &package_id, limits, inputs);
+            if let Err(error) = served.await {
                 tracing::error!(%error, "cannot serve replicas");
             }
         }
@@ -219,7 +227,8 @@ impl Exchange {
                 connected = &mut connection, if channel.is_none() => {
                     channel = Some(connected.map_err(|error| chain(&error))?);
                 }
-                Some((id, input)) = replicas.recv() => {
+                input = replicas.recv() => {
+                    let (id, input) = input.ok_or("it can serve no replicas")?;
                     self.take_replica_input(id, input);
                     self.publish();
                 }
@@ -299,6 +308,9 @@ impl Exchange {
 
     fn take_replica_input(&mut self, id: ReplicaId, input: ReplicaInput) {
         match input {
+            ReplicaInput::NeverRegisters(reason) => {
+                self.switch.replica_never_registered(id, reason);
+            }
             ReplicaInput::Says(frame) => self.switch.replica_says(id, frame),
             ReplicaInput::Registers(link, first) => self.switch.replica_registers(id, link, &first),
             ReplicaInput::Gone(reason) => self.switch.replica_gone(id, &reason),

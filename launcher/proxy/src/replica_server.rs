@@ -24,7 +24,7 @@ use crate::codec::FrameCodec;
 use crate::credentials::{ReplicaAuthority, names_package};
 use crate::frame::Frame;
 use crate::limits::Limits;
-use crate::switch::{REPLICA_QUEUE, ReplicaId, ReplicaLink};
+use crate::switch::{ReplicaId, ReplicaLink, replica_queue};
 use crate::transport;
 
 const REGISTER: &str = "/protos.ChaincodeSupport/Register";
@@ -35,6 +35,8 @@ const PING: Duration = Duration::from_secs(10);
 
 /// What a replica's stream brings.
 pub(crate) enum ReplicaInput {
+    /// No first message, and why.
+    NeverRegisters(String),
     /// Its first message.
     Registers(ReplicaLink, Frame),
     /// Any further one.
@@ -46,10 +48,15 @@ pub(crate) enum ReplicaInput {
 /// Where the streams' messages go.
 pub(crate) type Inputs = mpsc::Sender<(ReplicaId, ReplicaInput)>;
 
+/// A server with the proxy's identity, which takes replicas of its authority only.
+pub(crate) fn server(authority: &ReplicaAuthority) -> Result<Server, tonic::transport::Error> {
+    Server::builder().tls_config(authority.server_config())
+}
+
 /// Serves replicas on the listener until dropped.
 pub(crate) async fn serve(
+    server: Server,
     listener: TcpListener,
-    authority: &ReplicaAuthority,
     package_id: &str,
     limits: Limits,
     inputs: Inputs,
@@ -57,8 +64,7 @@ pub(crate) async fn serve(
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listening socket");
     let service =
         ReplicaService { inputs, package_id: package_id.into(), next: Arc::default(), limits };
-    Server::builder()
-        .tls_config(authority.server_config())?
+    server
         .initial_stream_window_size(transport::WINDOW)
         .initial_connection_window_size(transport::WINDOW)
         .max_concurrent_streams(Some(4))
@@ -131,7 +137,7 @@ impl ReplicaService {
         }
         let replica = self.next.fetch_add(1, Ordering::Relaxed);
         debug!(replica, address = ?request.remote_addr(), "replica connected");
-        let (outbound, queue) = mpsc::channel(REPLICA_QUEUE);
+        let (outbound, queue) = mpsc::channel(replica_queue(&self.limits));
         let inputs = self.inputs.clone();
         let first_message = self.limits.first_message;
         tokio::spawn(async move {
@@ -150,10 +156,18 @@ async fn read(
     first_message: Duration,
     inputs: &Inputs,
 ) {
-    let Ok(Ok(Some(first))) = timeout(first_message, inbound.message()).await else {
-        let silent = Status::deadline_exceeded("the first message, REGISTER, did not come");
-        let _ = outbound.try_send(Err(silent));
-        return;
+    let first = match timeout(first_message, inbound.message()).await {
+        Ok(Ok(Some(first))) => first,
+        nothing => {
+            let reason = match nothing {
+                Err(_) => format!("it sent nothing for {} s", first_message.as_secs_f32()),
+                Ok(Err(status)) => transport::describe(&status),
+                Ok(Ok(_)) => "it closed its stream".to_owned(),
+            };
+            let _ = outbound.try_send(Err(Status::failed_precondition(reason.clone())));
+            let _ = inputs.send((replica, ReplicaInput::NeverRegisters(reason))).await;
+            return;
+        }
     };
     let (cut, mut is_cut) = oneshot::channel();
     let link = ReplicaLink { outbound, cut };

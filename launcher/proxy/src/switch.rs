@@ -24,7 +24,10 @@ const REMEMBERED: usize = 64;
 
 /// Messages queued for a replica that does not read them. More than a peer has
 /// transactions in flight (core.yaml, limits.concurrency.endorserService: 2,500).
-pub(crate) const REPLICA_QUEUE: usize = 4096;
+const REPLICA_QUEUE: usize = 4096;
+
+/// How much of a text that a replica made up is repeated to others, in characters.
+const EXCERPT: usize = 100;
 
 /// A replica's number, in the order of connection.
 pub(crate) type ReplicaId = u64;
@@ -40,6 +43,8 @@ pub(crate) struct ReplicaLink {
 /// How a replica broke the protocol.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Violation {
+    #[error("it did not register: {0}")]
+    Unregistered(String),
     #[error("its first message was not REGISTER")]
     NotRegistering,
     #[error("it registered as {claimed:?}, its certificate is for {expected:?}")]
@@ -170,12 +175,19 @@ impl Switch {
             .map_err(|_| FrameError::Malformed)?
             .name;
         if claimed != self.package_id {
+            let claimed = excerpt(claimed);
             return Err(Violation::Impostor { claimed, expected: self.package_id.clone() });
         }
         if self.replicas.len() >= self.limits.replicas {
             return Err(Violation::TooMany(self.limits.replicas));
         }
         Ok(())
+    }
+
+    /// A replica has connected, but no first message came of it.
+    pub(crate) fn replica_never_registered(&mut self, id: ReplicaId, reason: String) {
+        let reason = Violation::Unregistered(reason).to_string();
+        self.events.push_back(Event::ReplicaCutOff { replica: id, reason });
     }
 
     /// Tells a replica that it is registered and passes on the peer's READY,
@@ -215,7 +227,7 @@ impl Switch {
                 self.send(id, Frame::error(&key, "the transaction has ended"));
             }
         } else {
-            self.cut_off(id, &Violation::ForeignTransaction(key.txid()));
+            self.cut_off(id, &Violation::ForeignTransaction(excerpt(key.txid())));
         }
     }
 
@@ -386,6 +398,21 @@ impl Replica {
         }
         self.ended.push_back(key);
     }
+}
+
+/// The queue towards one replica: one that has just come gets all that waited at once.
+pub(crate) fn replica_queue(limits: &Limits) -> usize {
+    limits.waiting + REPLICA_QUEUE
+}
+
+/// The beginning of what a replica wrote. It goes to the peer once per transaction
+/// in flight, and the peer ends the stream on a message over its limit.
+fn excerpt(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(EXCERPT) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// Ends a replica's stream with the reason. Its process sees a failed call.

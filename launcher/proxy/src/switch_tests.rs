@@ -1,1 +1,452 @@
 //! The routing, tried without a network.
+
+use std::time::Duration;
+
+use prost::Message;
+use selvedge_proto::fabric::ChaincodeMessage;
+use tokio::time::advance;
+
+use super::*;
+
+const PACKAGE: &str = "basic_1.0:ab12";
+
+/// A switch whose peer is the test.
+struct Bench {
+    switch: Switch,
+    connected: ReplicaId,
+}
+
+/// A replica's end of its link.
+struct Remote {
+    id: ReplicaId,
+    inbox: mpsc::Receiver<Result<Frame, Status>>,
+    cut: oneshot::Receiver<()>,
+}
+
+impl Bench {
+    fn new(limits: Limits) -> Self {
+        Self { switch: Switch::new(PACKAGE.into(), limits), connected: 0 }
+    }
+
+    /// One that the peer has taken as ready, without a replica left.
+    fn ready(limits: Limits) -> Self {
+        let mut bench = Self::new(limits);
+        let first = bench.replica();
+        bench.switch.peer_is_ready(ready());
+        bench.switch.replica_gone(first.id, "it has done its part");
+        bench.events();
+        bench
+    }
+
+    fn replica(&mut self) -> Remote {
+        self.replica_saying(&Frame::register(PACKAGE))
+    }
+
+    fn replica_saying(&mut self, first: &Frame) -> Remote {
+        let id = self.connected;
+        self.connected += 1;
+        let (outbound, inbox) = mpsc::channel(replica_queue(&self.switch.limits));
+        let (link_cut, cut) = oneshot::channel();
+        self.switch.replica_registers(id, ReplicaLink { outbound, cut: link_cut }, first);
+        Remote { id, inbox, cut }
+    }
+
+    /// A replica that has read its greeting.
+    fn greeted(&mut self) -> Remote {
+        let mut remote = self.replica();
+        assert_eq!(remote.kinds(), [Type::Registered, Type::Ready]);
+        remote
+    }
+
+    fn begin(&mut self, txid: &str) {
+        self.switch.peer_says(frame(Type::Transaction, "ch", txid));
+    }
+
+    /// What was said to the peer: type, transaction and text.
+    fn to_peer(&mut self) -> Vec<(Type, String, String)> {
+        std::iter::from_fn(|| self.switch.take_for_peer())
+            .map(|frame| {
+                let message = frame.decode().unwrap();
+                let text = String::from_utf8(message.payload).unwrap();
+                (frame.kind().unwrap(), message.txid, text)
+            })
+            .collect()
+    }
+
+    /// The transactions that were answered with an error, in the order of their IDs.
+    fn failed(&mut self) -> Vec<String> {
+        let said = self.to_peer();
+        assert!(said.iter().all(|(kind, ..)| *kind == Type::Error), "{said:?}");
+        let mut failed: Vec<_> = said.into_iter().map(|(_, txid, _)| txid).collect();
+        failed.sort();
+        failed
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.switch.take_event()).collect()
+    }
+}
+
+impl Remote {
+    fn frames(&mut self) -> Vec<Frame> {
+        std::iter::from_fn(|| self.inbox.try_recv().ok()).map(Result::unwrap).collect()
+    }
+
+    fn kinds(&mut self) -> Vec<Type> {
+        self.frames().iter().map(|frame| frame.kind().unwrap()).collect()
+    }
+
+    fn txids(&mut self) -> Vec<String> {
+        self.frames().iter().map(|frame| frame.transaction().txid()).collect()
+    }
+
+    /// Whether the reading of its stream has been ended.
+    fn is_cut(&mut self) -> bool {
+        matches!(self.cut.try_recv(), Err(oneshot::error::TryRecvError::Closed))
+    }
+}
+
+fn frame(kind: Type, channel: &str, txid: &str) -> Frame {
+    let message = ChaincodeMessage {
+        r#type: kind.into(),
+        channel_id: channel.into(),
+        txid: txid.into(),
+        ..Default::default()
+    };
+    Frame::parse(message.encode_to_vec().into()).unwrap()
+}
+
+fn ready() -> Frame {
+    let message = ChaincodeMessage {
+        r#type: Type::Ready.into(),
+        payload: b"the batch parameters".to_vec(),
+        ..Default::default()
+    };
+    Frame::parse(message.encode_to_vec().into()).unwrap()
+}
+
+#[test]
+fn the_peer_is_asked_once_when_the_first_replica_is_there() {
+    let mut bench = Bench::new(Limits::default());
+    assert!(!bench.switch.start_registration());
+    bench.replica();
+    assert!(bench.switch.start_registration());
+    bench.replica();
+    assert!(!bench.switch.start_registration());
+    assert!(bench.to_peer().is_empty());
+}
+
+#[test]
+fn every_replica_gets_the_peers_own_ready() {
+    let mut bench = Bench::new(Limits::default());
+    let mut early = bench.replica();
+    assert!(early.frames().is_empty(), "greeted before the peer was ready");
+    bench.switch.peer_is_ready(ready());
+    let mut late = bench.replica();
+    for remote in [&mut early, &mut late] {
+        let frames = remote.frames();
+        assert_eq!(frames[0].kind(), Some(Type::Registered));
+        assert_eq!(frames[1].bytes(), ready().bytes());
+    }
+    let said =
+        [Event::ReplicaReady { replica: 0 }, Event::Ready, Event::ReplicaReady { replica: 1 }];
+    assert_eq!(bench.events(), said);
+}
+
+#[test]
+fn a_transaction_goes_to_the_replica_with_the_fewest_in_flight() {
+    let mut bench = Bench::ready(Limits::default());
+    let (mut first, mut second) = (bench.greeted(), bench.greeted());
+    for txid in ["a", "b", "c", "d"] {
+        bench.begin(txid);
+    }
+    assert_eq!(
+        (first.txids(), second.txids()),
+        (vec!["a".into(), "c".into()], vec!["b".into(), "d".into()])
+    );
+    bench.switch.replica_says(second.id, frame(Type::Completed, "ch", "b"));
+    bench.switch.replica_says(second.id, frame(Type::Error, "ch", "d"));
+    bench.begin("e");
+    bench.begin("f");
+    assert_eq!((first.txids(), second.txids()), (vec![], vec!["e".into(), "f".into()]));
+}
+
+#[test]
+fn an_answer_goes_to_the_replica_that_has_the_transaction_of_that_channel() {
+    let mut bench = Bench::ready(Limits::default());
+    let (mut first, mut second) = (bench.greeted(), bench.greeted());
+    bench.switch.peer_says(frame(Type::Transaction, "ch1", "same"));
+    bench.switch.peer_says(frame(Type::Transaction, "ch2", "same"));
+    assert_eq!((first.frames().len(), second.frames().len()), (1, 1));
+    bench.switch.peer_says(frame(Type::Response, "ch2", "same"));
+    bench.switch.peer_says(frame(Type::Error, "ch1", "same"));
+    assert_eq!((first.kinds(), second.kinds()), (vec![Type::Error], vec![Type::Response]));
+    // The end on one channel is not the end on the other.
+    bench.switch.replica_says(first.id, frame(Type::Completed, "ch1", "same"));
+    bench.switch.replica_says(second.id, frame(Type::GetState, "ch2", "same"));
+    assert_eq!(bench.to_peer().len(), 2);
+}
+
+#[test]
+fn an_answer_for_a_transaction_that_nobody_has_is_dropped() {
+    let mut bench = Bench::ready(Limits::default());
+    let mut only = bench.greeted();
+    bench.switch.peer_says(frame(Type::Response, "ch", "unknown"));
+    assert!(only.frames().is_empty());
+    assert!(bench.to_peer().is_empty());
+}
+
+#[test]
+fn a_transaction_that_is_asked_again_stays_with_its_replica_until_it_ends() {
+    let mut bench = Bench::ready(Limits::default());
+    let (mut first, mut second) = (bench.greeted(), bench.greeted());
+    bench.begin("a");
+    bench.begin("a");
+    assert_eq!((first.txids().len(), second.txids().len()), (2, 0));
+    bench.switch.replica_says(first.id, frame(Type::Completed, "ch", "a"));
+    bench.switch.replica_says(first.id, frame(Type::Completed, "ch", "a"));
+    assert_eq!(bench.to_peer().len(), 1, "the peer gets one answer");
+    // A chaincode that is called twice within one transaction.
+    bench.begin("a");
+    assert_eq!((first.txids().len(), second.txids().len()), (0, 1));
+    bench.switch.replica_says(second.id, frame(Type::Completed, "ch", "a"));
+    assert_eq!(bench.to_peer().len(), 1);
+    assert!(bench.switch.is_idle());
+}
+
+#[test]
+fn what_is_asked_after_the_end_is_answered_and_not_punished() {
+    let mut bench = Bench::ready(Limits::default());
+    let mut only = bench.greeted();
+    bench.begin("a");
+    bench.switch.replica_says(only.id, frame(Type::Completed, "ch", "a"));
+    only.frames();
+    bench.to_peer();
+    bench.switch.replica_says(only.id, frame(Type::GetState, "ch", "a"));
+    assert_eq!(only.kinds(), [Type::Error]);
+    assert!(bench.to_peer().is_empty());
+    assert!(!only.is_cut());
+    assert_eq!(bench.events(), [Event::ReplicaReady { replica: only.id }]);
+}
+
+#[test]
+fn exactly_the_transactions_of_a_dead_replica_fail() {
+    let mut bench = Bench::ready(Limits::default());
+    let (first, mut second) = (bench.greeted(), bench.greeted());
+    bench.events();
+    for txid in ["a", "b", "c", "d", "e"] {
+        bench.begin(txid);
+    }
+    assert_eq!(second.txids(), ["b", "d"]);
+    bench.switch.replica_gone(first.id, "broken pipe");
+    let said = bench.to_peer();
+    assert!(said.iter().all(|(_, _, text)| text.ends_with("broken pipe")), "{said:?}");
+    let mut failed: Vec<_> = said.iter().map(|(_, txid, _)| txid.as_str()).collect();
+    failed.sort_unstable();
+    assert_eq!(failed, ["a", "c", "e"]);
+    let reason = "broken pipe".to_owned();
+    assert_eq!(bench.events(), [Event::ReplicaGone { replica: first.id, reason, answered: 3 }]);
+    bench.switch.replica_says(second.id, frame(Type::Completed, "ch", "b"));
+    bench.switch.peer_says(frame(Type::Response, "ch", "a"));
+    assert!(second.frames().is_empty(), "an answer for the dead one went to another");
+    assert_eq!(bench.to_peer().len(), 1);
+}
+
+#[test]
+fn transactions_wait_for_a_replica_in_their_order() {
+    let mut bench = Bench::ready(Limits::default());
+    bench.begin("a");
+    bench.begin("b");
+    assert!(bench.to_peer().is_empty());
+    let mut next = bench.replica();
+    assert_eq!(next.txids(), ["", "", "a", "b"]);
+    assert_eq!(bench.switch.next_expiry(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_waits_no_longer_than_it_may() {
+    let limits = Limits { replica_wait: Duration::from_secs(20), ..Limits::default() };
+    let mut bench = Bench::ready(limits);
+    bench.begin("a");
+    advance(Duration::from_secs(5)).await;
+    bench.begin("b");
+    advance(Duration::from_secs(15)).await;
+    assert_eq!(bench.switch.next_expiry(), Some(Instant::now()));
+    bench.switch.expire(Instant::now());
+    let said = bench.to_peer();
+    assert_eq!(said.len(), 1);
+    assert_eq!(said[0].1, "a");
+    assert!(said[0].2.contains("no replica of the chaincode became ready within 20 s"));
+    assert_eq!(bench.switch.next_expiry(), Some(Instant::now() + Duration::from_secs(5)));
+}
+
+#[test]
+fn no_more_transactions_wait_than_may() {
+    let mut bench = Bench::ready(Limits { waiting: 1, ..Limits::default() });
+    bench.begin("a");
+    bench.begin("b");
+    assert_eq!(bench.failed(), ["b"]);
+}
+
+#[test]
+fn a_replica_can_take_all_that_waited_for_it() {
+    let waiting = REPLICA_QUEUE;
+    let mut bench = Bench::ready(Limits { waiting, ..Limits::default() });
+    for number in 0..waiting {
+        bench.begin(&number.to_string());
+    }
+    let mut next = bench.replica();
+    assert!(!next.is_cut(), "{:?}", bench.events());
+    assert_eq!(next.frames().len(), 2 + waiting);
+    assert!(bench.to_peer().is_empty());
+}
+
+#[test]
+fn known_trouble_answers_at_once_until_a_replica_registers() {
+    let mut bench = Bench::ready(Limits::default());
+    bench.begin("a");
+    bench.switch.set_trouble("ImagePullBackOff".into());
+    bench.begin("b");
+    let said = bench.to_peer();
+    assert_eq!(said.len(), 2);
+    for (_, _, text) in said {
+        assert_eq!(text, "no replica of the chaincode is running: ImagePullBackOff");
+    }
+    let next = bench.greeted();
+    bench.switch.replica_gone(next.id, "it was restarted");
+    bench.begin("c");
+    assert!(bench.to_peer().is_empty(), "old trouble fails what could wait");
+}
+
+#[test]
+fn a_chaincode_must_not_send_what_only_the_peer_may() {
+    use Type::{Init, Ready, Register, Registered, Response, Transaction, Undefined};
+    for kind in [Undefined, Register, Registered, Init, Ready, Transaction, Response] {
+        let mut bench = Bench::ready(Limits::default());
+        let (mut bad, mut good) = (bench.greeted(), bench.greeted());
+        bench.events();
+        bench.begin("a");
+        bench.begin("b");
+        bench.switch.replica_says(bad.id, frame(kind, "ch", "a"));
+        assert_eq!(bench.failed(), ["a"], "{kind:?}");
+        assert!(bad.is_cut());
+        let [Event::ReplicaCutOff { replica, reason }] = &bench.events()[..] else { panic!() };
+        assert_eq!(*replica, bad.id);
+        assert!(reason.contains(kind.as_str_name()), "{reason}");
+        // Whatever else it sent before it noticed has no effect, nor has its end.
+        bench.switch.replica_says(bad.id, frame(Type::Completed, "ch", "a"));
+        bench.switch.replica_gone(bad.id, "it closed its stream");
+        assert!(bench.to_peer().is_empty() && bench.events().is_empty());
+        assert_eq!(good.txids(), ["b"]);
+        bench.switch.replica_says(good.id, frame(Type::Completed, "ch", "b"));
+        assert_eq!(bench.to_peer().len(), 1);
+    }
+}
+
+#[test]
+fn a_replica_must_not_touch_what_is_not_its_own() {
+    for txid in ["never seen", "b", ""] {
+        for kind in [Type::PutState, Type::Completed, Type::Error] {
+            let mut bench = Bench::ready(Limits::default());
+            let (mut bad, mut good) = (bench.greeted(), bench.greeted());
+            bench.begin("a");
+            bench.begin("b");
+            bench.switch.replica_says(bad.id, frame(kind, "ch", txid));
+            assert_eq!(bench.failed(), ["a"], "{kind:?} for {txid:?}");
+            assert!(bad.is_cut() && !good.is_cut());
+        }
+    }
+}
+
+#[test]
+fn a_replica_must_register_its_own_package_first() {
+    let mut nothing_like_it = frame(Type::Register, "", "").decode().unwrap();
+    nothing_like_it.payload = vec![0x0a, 0x05];
+    let garbled = Frame::parse(nothing_like_it.encode_to_vec().into()).unwrap();
+    let cases = [
+        (Frame::register("basic_1.0:cd34"), "basic_1.0:cd34"),
+        (Frame::register(""), "its certificate is for"),
+        (frame(Type::GetState, "ch", "a"), "not REGISTER"),
+        (garbled, "cannot be decoded"),
+    ];
+    for (first, part) in cases {
+        let mut bench = Bench::new(Limits::default());
+        let mut remote = bench.replica_saying(&first);
+        assert!(remote.is_cut());
+        let told = remote.inbox.try_recv().unwrap().unwrap_err();
+        assert!(told.message().contains(part), "{told}");
+        let [Event::ReplicaCutOff { reason, .. }] = &bench.events()[..] else { panic!() };
+        assert!(reason.contains(part), "{reason}");
+        assert!(!bench.switch.start_registration());
+    }
+}
+
+#[test]
+fn one_replica_too_many_is_refused() {
+    let mut bench = Bench::ready(Limits { replicas: 1, ..Limits::default() });
+    let (mut first, mut second) = (bench.greeted(), bench.replica());
+    assert!(second.is_cut() && !first.is_cut());
+    bench.begin("a");
+    assert_eq!(first.txids(), ["a"]);
+}
+
+#[test]
+fn a_replica_that_does_not_read_is_cut_off() {
+    let mut bench = Bench::ready(Limits { waiting: 0, ..Limits::default() });
+    let mut bad = bench.replica();
+    let mut given = 0;
+    while !bad.is_cut() {
+        bench.begin(&given.to_string());
+        given += 1;
+        assert!(given <= REPLICA_QUEUE, "its queue has no bound");
+    }
+    assert_eq!(bench.failed().len(), given);
+    assert!(bench.events().iter().any(|event| matches!(event,
+        Event::ReplicaCutOff { reason, .. } if reason == "it does not read what is sent to it")));
+}
+
+#[test]
+fn what_a_replica_invents_does_not_blow_up_what_the_peer_is_told() {
+    let long = "x".repeat(1 << 20);
+    let mut bench = Bench::ready(Limits::default());
+    let bad = bench.greeted();
+    bench.begin("a");
+    bench.switch.replica_says(bad.id, frame(Type::PutState, "ch", &long));
+    bench.replica_saying(&Frame::register(&long));
+    assert!(bench.to_peer().iter().all(|(_, _, text)| text.len() < 1000));
+    for event in bench.events() {
+        assert!(format!("{event:?}").len() < 1000);
+    }
+}
+
+#[test]
+fn signs_of_life_are_answered_to_the_peer_and_kept_from_it() {
+    let mut bench = Bench::ready(Limits::default());
+    let mut only = bench.greeted();
+    bench.switch.peer_says(Frame::keepalive());
+    assert_eq!(bench.to_peer(), [(Type::Keepalive, String::new(), String::new())]);
+    bench.switch.replica_says(only.id, Frame::keepalive());
+    assert!(bench.to_peer().is_empty() && only.frames().is_empty() && !only.is_cut());
+}
+
+#[test]
+fn draining_refuses_the_new_and_waits_for_the_old() {
+    let mut bench = Bench::ready(Limits::default());
+    bench.begin("waits for a replica");
+    bench.switch.drain();
+    assert_eq!(bench.failed(), ["waits for a replica"]);
+
+    let mut bench = Bench::ready(Limits::default());
+    let only = bench.greeted();
+    bench.begin("a");
+    bench.begin("b");
+    bench.switch.drain();
+    bench.begin("c");
+    assert_eq!(bench.failed(), ["c"]);
+    bench.switch.replica_says(only.id, frame(Type::Completed, "ch", "a"));
+    assert_eq!(bench.to_peer()[0].0, Type::Completed);
+    assert!(!bench.switch.is_idle());
+    bench.switch.answer_all("the chaincode is being stopped");
+    assert_eq!(bench.failed(), ["b"]);
+    assert!(bench.switch.is_idle());
+}
