@@ -68,11 +68,8 @@ fn reason(status: Option<&ExitStatus>) -> String {
 }
 
 fn printed(output: &CliOutput) -> String {
-    [&output.stdout, &output.stderr]
-        .into_iter()
-        .flat_map(|text| text.lines())
-        .map(|line| format!("  {line}\n"))
-        .collect()
+    let lines: Vec<&str> = output.stdout.lines().chain(output.stderr.lines()).collect();
+    format!("  {}\n", lines.join("\n  "))
 }
 
 /// Runs `command` for at most `limit` with no Fabric settings but those in `environment`; an

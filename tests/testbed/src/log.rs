@@ -113,23 +113,16 @@ fn first_whole_line(text: &str, matches: impl Fn(&str) -> bool) -> Option<String
 fn telling_lines(text: &str) -> String {
     const SHOWN: usize = 15;
     const LOOKED_AT: usize = 400;
-    const TELLING: [&str; 9] = [
-        " WARN ",
-        " ERRO ",
-        " PANI ",
-        " FATA ",
-        "[chaincode.externalbuilder",
-        "panic:",
-        "ERROR",
-        "error",
-        "WARN",
-    ];
+    const TELLING: [&str; 7] =
+        [" WARN ", " ERRO ", " PANI ", " FATA ", " ERROR ", "[chaincode.externalbuilder", "panic"];
+    // A client that has its answer and goes: every call of the CLI leaves some.
+    const NOISE: &str = "context canceled";
     let mut last: Vec<&str> = text.lines().rev().take(LOOKED_AT).collect();
     last.reverse();
     let telling: Vec<&str> = last
         .iter()
         .copied()
-        .filter(|line| TELLING.iter().any(|word| line.contains(word)))
+        .filter(|line| !line.contains(NOISE) && TELLING.iter().any(|word| line.contains(word)))
         .collect();
     let lines = if telling.is_empty() { last } else { telling };
     lines[lines.len().saturating_sub(SHOWN)..].join("\n")

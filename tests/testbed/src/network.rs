@@ -26,7 +26,7 @@ use crate::scratch::{Scratch, ScratchError};
 use plan::Plan;
 
 /// Organisations must know each other's peers before private data or the gateway can use them.
-const GOSSIP_LIMIT: Duration = Duration::from_secs(60);
+const GOSSIP_LIMIT: Duration = Duration::from_mins(1);
 
 /// A port may be taken by somebody else between our look and the server's bind.
 const ATTEMPTS: usize = 3;
@@ -73,7 +73,8 @@ impl NetworkSpec {
             channel: "mychannel".to_owned(),
             batch_timeout: Duration::from_millis(200),
             limits: ChaincodeLimits::default(),
-            logging: "info".to_owned(),
+            // Every connection that ends would be a line of theirs.
+            logging: "info:grpc=error:comm.grpc.server=error".to_owned(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::network::Topology;
 use crate::process::{Server, ServerCommand, ServerError};
 use crate::scratch::ScratchDir;
 
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 const LEADER_LIMIT: Duration = Duration::from_secs(30);
 const JOIN_LIMIT: Duration = Duration::from_secs(30);
 

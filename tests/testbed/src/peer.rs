@@ -18,9 +18,9 @@ use crate::network::Topology;
 use crate::process::{Server, ServerCommand, ServerError};
 use crate::scratch::ScratchDir;
 
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 /// Above the 30 s that `--waitForEvent` and the peer's own execute timeout take.
-const CALL_LIMIT: Duration = Duration::from_secs(120);
+const CALL_LIMIT: Duration = Duration::from_mins(2);
 /// Above Fabric's install timeout of 300 s.
 const INSTALL_LIMIT: Duration = Duration::from_secs(330);
 /// The peer gives its external builders 5 s, then needs a moment to close its ledgers.
@@ -150,7 +150,7 @@ impl Peer {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         vec![
             ("FABRIC_CFG_PATH", text(&self.facts.home)),
-            ("FABRIC_LOGGING_SPEC", "info".to_owned()),
+            ("FABRIC_LOGGING_SPEC", "info:grpc=error".to_owned()),
             ("FABRIC_LOGGING_FORMAT", "%{message}".to_owned()),
             ("CORE_PEER_ADDRESS", self.facts.address.to_string()),
             ("CORE_PEER_LOCALMSPID", self.msp_id().to_owned()),

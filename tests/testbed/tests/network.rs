@@ -138,7 +138,7 @@ fn nothing_outlives_a_harness_that_is_killed() {
         .spawn()
         .unwrap();
     let written = || fs::read_to_string(&file).is_ok_and(|dir| !dir.is_empty());
-    assert!(wait_until(Duration::from_secs(60), written));
+    assert!(wait_until(Duration::from_mins(1), written));
     let dir = PathBuf::from(fs::read_to_string(&file).unwrap());
     assert!(!is_gone(&dir));
 

@@ -34,8 +34,8 @@ impl Default for ChaincodeLimits {
     /// Fabric's own limits.
     fn default() -> Self {
         Self {
-            install: Duration::from_secs(300),
-            startup: Duration::from_secs(300),
+            install: Duration::from_mins(5),
+            startup: Duration::from_mins(5),
             execute: Duration::from_secs(30),
         }
     }

@@ -22,7 +22,7 @@ use crate::peer::PeerFacts;
 use crate::ports::{Port, PortError};
 use crate::scratch::ScratchDir;
 
-const TOOL_LIMIT: Duration = Duration::from_secs(60);
+const TOOL_LIMIT: Duration = Duration::from_mins(1);
 
 /// Every node is reached on this machine alone.
 const HOST_NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
