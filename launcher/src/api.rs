@@ -1,0 +1,128 @@
+//! The API for the builders: what a peer's executables ask of the launcher.
+
+mod build;
+mod run;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use selvedge_proto::launcher::launcher_server::Launcher;
+use selvedge_proto::launcher::{BuildEvent, BuildRequest, RunEvent, RunRequest, run_event};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::backend::Backend;
+use crate::data::DataDirectory;
+use crate::running::Running;
+use crate::settings::TimeLimits;
+
+/// Events queued for a builder that is slow to read them.
+const QUEUE: usize = 1024;
+
+/// The longest line of a chaincode that is passed on whole, in bytes; the peer
+/// reads no line over 64 KiB (`core/container/externalbuilder`).
+const REASON_LIMIT: usize = 8 << 10;
+
+/// The launcher's service.
+pub(crate) struct LauncherApi(Arc<Shared>);
+
+struct Shared {
+    backend: Arc<dyn Backend>,
+    running: Running,
+    data: DataDirectory,
+    limits: TimeLimits,
+}
+
+impl LauncherApi {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        running: Running,
+        data: DataDirectory,
+        limits: TimeLimits,
+    ) -> Self {
+        Self(Arc::new(Shared { backend, running, data, limits }))
+    }
+}
+
+#[tonic::async_trait]
+impl Launcher for LauncherApi {
+    type BuildStream = ReceiverStream<Result<BuildEvent, Status>>;
+    type RunStream = ReceiverStream<Result<RunEvent, Status>>;
+
+    async fn build(
+        &self,
+        request: Request<Streaming<BuildRequest>>,
+    ) -> Result<Response<Self::BuildStream>, Status> {
+        let (events, queue) = mpsc::channel(QUEUE);
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            let requests = request.into_inner();
+            tokio::select! {
+                answer = build::build(&shared, requests, &events) => {
+                    // Nobody left to tell is a builder that has ended.
+                    let _ = events.send(answer).await;
+                }
+                // The builder is gone: so is who asked for the image.
+                () = events.closed() => tracing::info!("build abandoned by its builder"),
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(queue)))
+    }
+
+    async fn run(
+        &self,
+        request: Request<Streaming<RunRequest>>,
+    ) -> Result<Response<Self::RunStream>, Status> {
+        let (events, queue) = mpsc::channel(QUEUE);
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            let log = RunLog(events.clone());
+            let answer = run::run(&shared, request.into_inner(), &log).await;
+            let _ = events.send(answer).await;
+        });
+        Ok(Response::new(ReceiverStream::new(queue)))
+    }
+}
+
+/// The way from a chaincode to the `run` that waits for it, and so to the peer's log.
+#[derive(Clone)]
+pub(crate) struct RunLog(mpsc::Sender<Result<RunEvent, Status>>);
+
+impl RunLog {
+    /// Passes a line on. One that finds the queue full is dropped: a peer that
+    /// does not read must not stop its chaincode; the launcher's own log has it.
+    pub(crate) fn line(&self, line: String) {
+        self.event(run_event::Event::Log(line));
+    }
+
+    /// Says that the peer takes the chaincode as ready.
+    pub(crate) fn ready(&self) {
+        self.event(run_event::Event::Ready(selvedge_proto::launcher::Ready {}));
+    }
+
+    fn event(&self, event: run_event::Event) {
+        let _ = self.0.try_send(Ok(RunEvent { event: Some(event) }));
+    }
+
+    /// Fires when the `run` is gone.
+    async fn closed(&self) {
+        self.0.closed().await;
+    }
+}
+
+/// A failure as a status: its message is the line that the builder prints.
+fn failed(error: &dyn std::error::Error) -> Status {
+    let mut reason = crate::error_chain::one_line(error);
+    reason.truncate(reason.floor_char_boundary(REASON_LIMIT));
+    Status::failed_precondition(reason)
+}
+
+/// A chunk of a source's tar, or what came in its place.
+fn unexpected(what: &str) -> Status {
+    Status::invalid_argument(format!("expected {what}; are builder and launcher of one release?"))
+}
+
+fn chunk(bytes: Vec<u8>) -> Bytes {
+    Bytes::from(bytes)
+}

@@ -1,0 +1,77 @@
+//! `Build`: a source comes in, lines go out, an image is the answer.
+
+use std::time::Instant;
+
+use selvedge_proto::launcher::{
+    BuildEvent, BuildRequest, ChaincodeSource, build_event, build_request,
+};
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tonic::{Status, Streaming};
+use tracing::{Instrument, info, info_span, warn};
+
+use super::{Shared, chunk, failed, unexpected};
+use crate::source::{Chunks, StagedSource};
+
+type Events = mpsc::Sender<Result<BuildEvent, Status>>;
+
+pub(super) async fn build(
+    shared: &Shared,
+    mut requests: Streaming<BuildRequest>,
+    events: &Events,
+) -> Result<BuildEvent, Status> {
+    let first = requests.message().await?.and_then(|request| request.content);
+    let Some(build_request::Content::Start(start)) = first else {
+        return Err(unexpected("what is to be built"));
+    };
+    let span = info_span!("build", label = start.label);
+    let image = built(shared, &start, chunks(requests), events).instrument(span).await?;
+    Ok(BuildEvent { event: Some(build_event::Event::Image(image)) })
+}
+
+async fn built(
+    shared: &Shared,
+    described: &ChaincodeSource,
+    chunks: Chunks,
+    events: &Events,
+) -> Result<selvedge_proto::launcher::ImageReference, Status> {
+    let begun = Instant::now();
+    let source = StagedSource::receive(described, chunks, &shared.data)
+        .await
+        .map_err(|error| failed(&error))?;
+    let (log, lines) = mpsc::channel(64);
+    let build = async {
+        let image = shared.backend.build(&source, shared.limits.build, &log).await;
+        drop(log);
+        image
+    };
+    let (image, ()) = tokio::join!(build, relay(lines, events));
+    let seconds = begun.elapsed().as_secs_f32();
+    match image {
+        Ok(image) => {
+            info!(seconds, digest = image.digest, "image is there");
+            Ok(image)
+        }
+        Err(error) => {
+            let status = failed(&error);
+            warn!(seconds, reason = status.message(), "build failed");
+            Err(status)
+        }
+    }
+}
+
+async fn relay(mut lines: mpsc::Receiver<String>, events: &Events) {
+    while let Some(line) = lines.recv().await {
+        info!(target: "build", line);
+        let event = BuildEvent { event: Some(build_event::Event::Log(line)) };
+        // Lines of a build wait for a slow reader: none of them may be missing.
+        let _ = events.send(Ok(event)).await;
+    }
+}
+
+fn chunks(requests: Streaming<BuildRequest>) -> Chunks {
+    Box::pin(requests.map(|request| match request?.content {
+        Some(build_request::Content::Chunk(bytes)) => Ok(chunk(bytes)),
+        _ => Err(unexpected("the source")),
+    }))
+}

@@ -1,0 +1,151 @@
+//! `Run`: a chaincode is started, linked to its peer, and followed to its end.
+
+use selvedge_proto::launcher::{
+    Ended, ImageReference, RunEvent, RunRequest, RunStart, SourceWanted, run_event, run_request,
+};
+use selvedge_proxy::{PeerAddress, PeerCredentials};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::{Status, Streaming};
+use tracing::{Instrument, info, info_span, warn};
+
+use super::{RunLog, Shared, chunk, failed, unexpected};
+use crate::chaincode::ChaincodeRun;
+use crate::source::{Language, StagedSource};
+
+pub(super) async fn run(
+    shared: &Shared,
+    mut requests: Streaming<RunRequest>,
+    log: &RunLog,
+) -> Result<RunEvent, Status> {
+    let first = requests.message().await?.and_then(|request| request.content);
+    let Some(run_request::Content::Start(start)) = first else {
+        return Err(unexpected("what is to be run"));
+    };
+    let span = info_span!("chaincode", package_id = start.package_id);
+    let outcome = follow(shared, start, requests, log).instrument(span.clone()).await;
+    let _entered = span.enter();
+    match &outcome {
+        Ok(reason) => info!(reason, "chaincode ended"),
+        Err(status) => warn!(reason = status.message(), "chaincode failed"),
+    }
+    outcome.map(|reason| RunEvent { event: Some(run_event::Event::Ended(Ended { reason })) })
+}
+
+async fn follow(
+    shared: &Shared,
+    start: RunStart,
+    requests: Streaming<RunRequest>,
+    log: &RunLog,
+) -> Result<String, Status> {
+    info!(peer = start.peer_address, "chaincode is to be run");
+    let peer: PeerAddress = start.peer_address.parse().map_err(|error| failed(&error))?;
+    let slot = shared
+        .running
+        .begin((start.package_id.clone(), start.peer_address.clone()))
+        .await
+        .map_err(|error| failed(&error))?;
+    // One end of the call ends the run: the peer's wish, or the death of its `run`.
+    let stop = slot.stop().clone();
+    let (chunks, sources) = mpsc::channel(4);
+    let reader = read_requests(requests, chunks, stop.clone());
+    let _reader = AbortOnDropHandle::new(tokio::spawn(reader));
+    let gone = log.clone();
+    let _watch = AbortOnDropHandle::new(tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            gone.closed().await;
+            stop.cancel();
+        }
+    }));
+    let image = image(shared, &start, sources, log, &stop).await?;
+    let source = start.source.unwrap_or_default();
+    let run = ChaincodeRun {
+        package_id: start.package_id,
+        msp_id: start.msp_id,
+        peer,
+        credentials: start.tls.map(|tls| PeerCredentials {
+            certificate: tls.client_cert,
+            key: tls.client_key,
+            root: tls.root_cert,
+        }),
+        language: Language::of(&source.r#type).map_err(|error| failed(&error))?,
+        image,
+        start_limit: shared.limits.start,
+    };
+    run.run(shared.backend.as_ref(), &stop, log).await.map_err(|error| failed(&error))
+}
+
+/// The image to run: the one that the build left, or one made anew of the same
+/// source when it is gone. The launcher keeps nothing that it could not make again.
+async fn image(
+    shared: &Shared,
+    start: &RunStart,
+    sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
+    log: &RunLog,
+    stop: &CancellationToken,
+) -> Result<ImageReference, Status> {
+    let image = start.image.clone().ok_or_else(|| unexpected("an image"))?;
+    if shared.backend.holds(&image).await {
+        return Ok(image);
+    }
+    log.line(format!("image {} is gone, it is built again from the source", image.digest));
+    log.event(run_event::Event::SourceWanted(SourceWanted {}));
+    let described = start.source.clone().unwrap_or_default();
+    let rebuild = async {
+        let chunks = Box::pin(ReceiverStream::new(sources));
+        let source = StagedSource::receive(&described, chunks, &shared.data)
+            .await
+            .map_err(|error| failed(&error))?;
+        let (lines, mut built) = mpsc::channel::<String>(64);
+        let build = async {
+            let image = shared.backend.build(&source, shared.limits.build, &lines).await;
+            drop(lines);
+            image
+        };
+        let relay = async {
+            while let Some(line) = built.recv().await {
+                log.line(line);
+            }
+        };
+        let (image, ()) = tokio::join!(build, relay);
+        image.map_err(|error| failed(&error))
+    };
+    let rebuilt = tokio::select! {
+        rebuilt = rebuild => rebuilt?,
+        () = stop.cancelled() => return Err(Status::cancelled("it was asked to stop")),
+    };
+    if rebuilt.digest != image.digest {
+        warn!(was = image.digest, is = rebuilt.digest, "the toolchain has changed since the build");
+        log.line(format!(
+            "the image built again is {}, not {}: the toolchain has changed since",
+            rebuilt.digest, image.digest
+        ));
+    }
+    Ok(rebuilt)
+}
+
+/// Takes the source that was asked for, and the wish to stop.
+async fn read_requests(
+    mut requests: Streaming<RunRequest>,
+    chunks: mpsc::Sender<Result<bytes::Bytes, Status>>,
+    stop: CancellationToken,
+) {
+    let mut chunks = Some(chunks);
+    while let Ok(Some(request)) = requests.message().await {
+        match request.content {
+            Some(run_request::Content::Chunk(bytes)) => {
+                if let Some(chunks) = &chunks {
+                    // A source that was not asked for, or was refused, goes nowhere.
+                    let _ = chunks.send(Ok(chunk(bytes))).await;
+                }
+            }
+            Some(run_request::Content::SourceEnd(_)) => chunks = None,
+            _ => break,
+        }
+    }
+    // `Stop`, or the caller's end.
+    stop.cancel();
+}

@@ -1,0 +1,127 @@
+//! What runs chaincode: the one seam between the launcher and a platform.
+
+pub(crate) mod local;
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use selvedge_proto::launcher::ImageReference;
+use tokio::sync::mpsc;
+
+use crate::certificates::{ProxyHost, ReplicaCredentials};
+use crate::source::{Language, StagedSource};
+
+/// Builds chaincode and runs replicas of it.
+#[async_trait]
+pub(crate) trait Backend: Send + Sync {
+    /// Turns a source into an image, or finds the one that it was turned into
+    /// before. Lines of the build go to `log` as they come.
+    async fn build(
+        &self,
+        source: &StagedSource,
+        limit: Duration,
+        log: &mpsc::Sender<String>,
+    ) -> Result<ImageReference, BuildError>;
+
+    /// Whether the image can be run as it is.
+    async fn holds(&self, image: &ImageReference) -> bool;
+
+    /// Where a chaincode's proxy listens, and what its replicas call that.
+    fn proxy_host(&self) -> (IpAddr, ProxyHost);
+
+    /// Starts replicas, and keeps them running until they are stopped.
+    async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError>;
+}
+
+/// The running replicas of one chaincode. Dropping them ends them without grace.
+#[async_trait]
+pub(crate) trait Replicas: Send {
+    /// The next thing that happened; `None` when nothing more will.
+    async fn next_event(&mut self) -> Option<ReplicaEvent>;
+
+    /// Ends them, and returns when nothing is left.
+    async fn stop(self: Box<Self>);
+}
+
+/// What is to be run.
+pub(crate) struct Workload {
+    /// The package ID to register.
+    pub(crate) package_id: String,
+    /// The organisation's MSP ID.
+    pub(crate) msp_id: String,
+    /// The language, which decides the start arguments.
+    pub(crate) language: Language,
+    /// The image.
+    pub(crate) image: ImageReference,
+    /// Where the proxy listens, `host:port`.
+    pub(crate) proxy_address: String,
+    /// What replicas authenticate with.
+    pub(crate) credentials: ReplicaCredentials,
+}
+
+/// Something that happened to a replica.
+#[derive(Debug)]
+pub(crate) enum ReplicaEvent {
+    /// It wrote a line.
+    Line(String),
+    /// It ended, and is started again.
+    Exited(ReplicaExit),
+    /// It cannot run, and is not expected to soon; the reason.
+    Trouble(String),
+}
+
+/// How a replica ended.
+#[derive(Debug)]
+pub(crate) struct ReplicaExit {
+    /// The exit status or signal, in words.
+    pub(crate) status: String,
+    /// The last lines that it wrote; oldest first.
+    pub(crate) last_lines: Vec<String>,
+}
+
+impl std::fmt::Display for ReplicaExit {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}", self.status)?;
+        if self.last_lines.is_empty() {
+            write!(out, "; it wrote nothing")
+        } else {
+            write!(out, "; its last lines: {}", self.last_lines.join(" | "))
+        }
+    }
+}
+
+/// Why there is no image.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BuildError {
+    /// The source is not what this language's build needs.
+    #[error("the chaincode cannot be built")]
+    Source(#[source] Box<dyn Error + Send + Sync>),
+    /// The compiler's first errors.
+    #[error("the chaincode does not compile: {}", .0.join(" | "))]
+    Compile(Vec<String>),
+    /// The language's tools cannot be run.
+    #[error("cannot run {program}; install it, or add it to the launcher's PATH")]
+    Toolchain { program: String, source: std::io::Error },
+    /// It took too long.
+    #[error("the build was ended: it took longer than {0} s (--build-timeout)")]
+    TimedOut(f32),
+    /// The image could not be put together or kept.
+    #[error("cannot make the chaincode's image")]
+    Image(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Why no replica was started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// The image cannot be used.
+    #[error("cannot use the image {image}")]
+    Image { image: String, source: Box<dyn Error + Send + Sync> },
+    /// The replica's files cannot be written.
+    #[error("cannot write the chaincode's files")]
+    Files(#[source] std::io::Error),
+    /// The process cannot be started.
+    #[error("cannot start {program}")]
+    Process { program: String, source: std::io::Error },
+}

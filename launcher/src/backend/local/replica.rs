@@ -1,0 +1,97 @@
+//! A replica's files and command: the image's content in a private directory, and
+//! in it what a container would find at its root.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use selvedge_buildpack::image::oci_spec::image::ImageConfiguration;
+use selvedge_buildpack::image::{Layout, unpack};
+use tempfile::TempDir;
+use tokio::task::spawn_blocking;
+
+use super::guard::guarded;
+use super::supervise::Start;
+use crate::backend::{StartError, Workload};
+use crate::launch::{LaunchPlan, LaunchTarget};
+
+/// Unpacks the image into `files` and plans the command that starts the replica.
+pub(super) async fn prepare(
+    images: &Layout,
+    workload: Workload,
+    files: TempDir,
+) -> Result<Start, StartError> {
+    let root = files.path().join("root");
+    let image = workload.image.digest.clone();
+    let configuration = {
+        let (images, image, root) = (images.clone(), image.clone(), root.clone());
+        spawn_blocking(move || unpacked(&images, &image, &root)).await
+    };
+    let configuration = configuration
+        .map_err(BoxError::from)
+        .and_then(|configuration| configuration)
+        .map_err(|source| StartError::Image { image, source })?;
+    let plan = LaunchPlan::new(
+        &LaunchTarget {
+            language: workload.language,
+            package_id: &workload.package_id,
+            msp_id: &workload.msp_id,
+            address: &workload.proxy_address,
+            root: &root.to_string_lossy(),
+        },
+        &workload.credentials,
+    );
+    write_files(&plan).map_err(StartError::Files)?;
+    let config = configuration.config().clone().unwrap_or_default();
+    let mut command = config.entrypoint().clone().unwrap_or_default();
+    if command.is_empty() {
+        let source = "it has no entrypoint".into();
+        return Err(StartError::Image { image: workload.image.digest, source });
+    }
+    let program = root.join(command.remove(0).trim_start_matches('/'));
+    command.extend(plan.arguments);
+    let environment: Vec<_> = config
+        .env()
+        .iter()
+        .flatten()
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .chain(plan.environment)
+        .collect();
+    Ok(Start {
+        program: program.to_string_lossy().into_owned(),
+        command: Box::new(move || {
+            let mut guarded = guarded(program.as_os_str());
+            guarded
+                .args(&command)
+                .env_clear()
+                .env("TMPDIR", root.join("tmp"))
+                .env("HOME", root.join("tmp"))
+                .envs(environment.iter().map(|(name, value)| (name, value)))
+                .current_dir(&root);
+            guarded
+        }),
+        _files: files,
+    })
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+fn unpacked(images: &Layout, image: &str, root: &Path) -> Result<ImageConfiguration, BoxError> {
+    let descriptor = images.find(image.parse()?)?.ok_or("it is not in the image store")?;
+    Ok(unpack(images, &descriptor, root)?)
+}
+
+fn write_files(plan: &LaunchPlan) -> io::Result<()> {
+    for (path, content) in &plan.files {
+        if let Some(directory) = Path::new(path).parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        }
+        // A key among them: for the owner's eyes.
+        let mut file =
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(content)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Keeps a replica's process running: what Kubernetes does with a pod's container.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::process::Command;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error};
+
+use super::process::{Process, ProcessEnd};
+use crate::backend::{ReplicaEvent, ReplicaExit, Replicas, StartError};
+
+/// The delay before the second restart in a row; it doubles from there. The first is at once.
+const FIRST_DELAY: Duration = Duration::from_millis(500);
+
+/// The longest delay.
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
+
+/// A process that lived this long has recovered: its next restart is at once again.
+const RECOVERED: Duration = Duration::from_secs(20);
+
+/// From this many ends in a row on, transactions do not wait for the next start.
+const HOPELESS: u32 = 3;
+
+/// What a process gets between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A supervised replica.
+pub(crate) struct Supervised {
+    events: mpsc::Receiver<ReplicaEvent>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// What starts the replica, each time anew.
+pub(crate) struct Start {
+    /// The program, for error messages.
+    pub(crate) program: String,
+    /// Makes the command.
+    pub(crate) command: Box<dyn Fn() -> Command + Send + Sync>,
+    /// What must live as long as the replica.
+    pub(crate) _files: tempfile::TempDir,
+}
+
+impl Supervised {
+    /// Starts the replica; an error when its first start fails.
+    pub(crate) fn start(start: Start) -> Result<Self, StartError> {
+        let process = spawn(&start)?;
+        let (sink, events) = mpsc::channel(256);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(supervise(start, process, sink, stop.clone()));
+        Ok(Self { events, stop, task })
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[async_trait]
+impl Replicas for Supervised {
+    async fn next_event(&mut self) -> Option<ReplicaEvent> {
+        self.events.recv().await
+    }
+
+    async fn stop(mut self: Box<Self>) {
+        self.stop.cancel();
+        // What it still writes is nobody's concern, but must not hold it up.
+        self.events.close();
+        if let Err(error) = (&mut self.task).await {
+            error!(%error, "the supervision of a replica failed");
+        }
+    }
+}
+
+async fn supervise(
+    start: Start,
+    mut process: Process,
+    events: mpsc::Sender<ReplicaEvent>,
+    stop: CancellationToken,
+) {
+    let mut ends = 0;
+    loop {
+        let begun = Instant::now();
+        let end = tokio::select! {
+            end = follow(&mut process, &events) => end,
+            () = stop.cancelled() => return end_gently(process).await,
+        };
+        ends = if begun.elapsed() >= RECOVERED { 1 } else { ends + 1 };
+        let exit = match end {
+            Ok(end) => ReplicaExit { status: end.status.to_string(), last_lines: end.last_lines },
+            Err(error) => ReplicaExit { status: error.to_string(), last_lines: Vec::new() },
+        };
+        let trouble = (ends >= HOPELESS)
+            .then(|| ReplicaEvent::Trouble(format!("it ended {ends} times in a row: {exit}")));
+        let _ = events.send(ReplicaEvent::Exited(exit)).await;
+        if let Some(trouble) = trouble {
+            let _ = events.send(trouble).await;
+        }
+        process = loop {
+            tokio::select! {
+                () = sleep(delay(ends)) => {}
+                () = stop.cancelled() => return,
+            }
+            match spawn(&start) {
+                Ok(process) => break process,
+                Err(error) => {
+                    ends += 1;
+                    let reason = crate::error_chain::one_line(&error);
+                    let _ = events.send(ReplicaEvent::Trouble(reason)).await;
+                }
+            }
+        };
+    }
+}
+
+async fn follow(
+    process: &mut Process,
+    events: &mpsc::Sender<ReplicaEvent>,
+) -> std::io::Result<ProcessEnd> {
+    while let Some(line) = process.next_line().await {
+        // Nobody listens any more once the replica is to stop.
+        let _ = events.send(ReplicaEvent::Line(line)).await;
+    }
+    process.end().await
+}
+
+fn spawn(start: &Start) -> Result<Process, StartError> {
+    Process::spawn(&mut (start.command)())
+        .map_err(|source| StartError::Process { program: start.program.clone(), source })
+}
+
+/// The delay before a restart after so many ends in a row.
+fn delay(ends: u32) -> Duration {
+    match ends.checked_sub(2) {
+        None => Duration::ZERO,
+        Some(doublings) => FIRST_DELAY
+            .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX))
+            .min(LONGEST_DELAY),
+    }
+}
+
+async fn end_gently(mut process: Process) {
+    process.terminate();
+    if timeout(GRACE, process.end()).await.is_err() {
+        debug!("the chaincode did not end on SIGTERM");
+        process.kill();
+        let _ = timeout(GRACE, process.end()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn restarts_at_once_then_ever_later() {
+        let delays: Vec<u128> = (1..=10).map(|ends| delay(ends).as_millis()).collect();
+        assert_eq!(delays, [0, 500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
+        assert_eq!(delay(u32::MAX), LONGEST_DELAY);
+    }
+}

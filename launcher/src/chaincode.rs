@@ -1,0 +1,222 @@
+//! One run of one chaincode: proxy and replicas, from the launch to the end.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use selvedge_proto::launcher::ImageReference;
+use selvedge_proxy::{
+    Event, Limits, PeerAddress, PeerCredentials, Proxy, ProxyError, ProxySettings,
+};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::api::RunLog;
+use crate::backend::{Backend, ReplicaEvent, ReplicaExit, Replicas, StartError, Workload};
+use crate::certificates::{CertificateError, LinkCertificates};
+use crate::source::Language;
+
+/// What transactions in flight get to finish when a chaincode is stopped: with
+/// what the replicas get to end, it stays below the 5 s after which a peer kills.
+const DRAIN: Duration = Duration::from_millis(1500);
+
+/// How long a replica's exit waits for the proxy's view of it, which may be the cause.
+const EXIT_CAUSE: Duration = Duration::from_millis(100);
+
+/// What is to be run, and for whom.
+pub(crate) struct ChaincodeRun {
+    /// The package ID.
+    pub(crate) package_id: String,
+    /// The organisation's MSP ID.
+    pub(crate) msp_id: String,
+    /// Where the peer listens for chaincode.
+    pub(crate) peer: PeerAddress,
+    /// What the peer gave to register with; `None` without TLS.
+    pub(crate) credentials: Option<PeerCredentials>,
+    /// The language.
+    pub(crate) language: Language,
+    /// The image.
+    pub(crate) image: ImageReference,
+    /// How long the chaincode may take to register.
+    pub(crate) start_limit: Duration,
+}
+
+/// Why a chaincode did not become ready.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error("cannot listen for the chaincode's replicas")]
+    Listen(#[source] std::io::Error),
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("the chaincode ended before it registered: {0}")]
+    Exited(ReplicaExit),
+    #[error("the chaincode cannot run: {0}")]
+    Trouble(String),
+    #[error("the chaincode was cut off: {0}")]
+    CutOff(String),
+    #[error(
+        "the chaincode did not register within {0} s (--start-timeout); does it call shim.Start?"
+    )]
+    NeverRegistered(f32),
+    #[error("no link to the peer: {0}")]
+    Peer(String),
+}
+
+impl ChaincodeRun {
+    /// Runs the chaincode until its link to the peer ends or `stop` fires; why it ended.
+    /// Nothing of it is left when this returns.
+    pub(crate) async fn run(
+        self,
+        backend: &dyn Backend,
+        stop: &CancellationToken,
+        log: &RunLog,
+    ) -> Result<String, RunError> {
+        let (proxy, workload) = self.prepare(backend)?;
+        let replicas = backend.start(workload).await?;
+        let mut link = Link { proxy, replicas, log, ready: false, over: false };
+        let outcome = link.supervise(stop, self.start_limit).await;
+        link.end().await;
+        outcome
+    }
+
+    fn prepare(&self, backend: &dyn Backend) -> Result<(Proxy, Workload), RunError> {
+        let (address, host) = backend.proxy_host();
+        let listener = TcpListener::bind(SocketAddr::new(address, 0)).map_err(RunError::Listen)?;
+        let certificates = LinkCertificates::issue(&self.package_id, &host)?;
+        let proxy = Proxy::start(ProxySettings {
+            package_id: self.package_id.clone(),
+            peer: self.peer.clone(),
+            credentials: self.credentials.clone(),
+            listener,
+            authority: certificates.proxy,
+            limits: Limits::default(),
+        })?;
+        let workload = Workload {
+            package_id: self.package_id.clone(),
+            msp_id: self.msp_id.clone(),
+            language: self.language,
+            image: self.image.clone(),
+            proxy_address: host.with_port(proxy.address().port()),
+            credentials: certificates.replica,
+        };
+        Ok((proxy, workload))
+    }
+}
+
+/// A chaincode's two sides while it runs.
+struct Link<'a> {
+    proxy: Proxy,
+    replicas: Box<dyn Replicas>,
+    log: &'a RunLog,
+    ready: bool,
+    /// The link to the peer has ended.
+    over: bool,
+}
+
+impl Link<'_> {
+    async fn supervise(
+        &mut self,
+        stop: &CancellationToken,
+        start_limit: Duration,
+    ) -> Result<String, RunError> {
+        let mut too_late = std::pin::pin!(sleep(start_limit));
+        loop {
+            tokio::select! {
+                event = self.proxy.next_event() => {
+                    if let Some(end) = self.on_proxy(event) {
+                        return end;
+                    }
+                }
+                Some(event) = self.replicas.next_event() => self.on_replica(event).await?,
+                () = stop.cancelled() => return Ok("it was asked to stop".into()),
+                () = &mut too_late, if !self.ready => {
+                    return Err(RunError::NeverRegistered(start_limit.as_secs_f32()));
+                }
+            }
+        }
+    }
+
+    /// Takes a proxy's event; the run's outcome when the run is over.
+    fn on_proxy(&mut self, event: Option<Event>) -> Option<Result<String, RunError>> {
+        match event {
+            Some(Event::Ready) => {
+                info!("the peer takes the chaincode as ready");
+                self.ready = true;
+                self.log.ready();
+            }
+            Some(Event::ReplicaReady { replica }) => info!(replica, "replica is ready"),
+            Some(Event::ReplicaGone { replica, reason, answered }) => {
+                warn!(replica, reason, answered, "replica is gone");
+            }
+            Some(Event::ReplicaCutOff { replica, reason }) => {
+                warn!(replica, reason, "replica was cut off");
+                if !self.ready {
+                    return Some(Err(RunError::CutOff(reason)));
+                }
+                self.log.line(format!("the chaincode's replica was cut off: {reason}"));
+            }
+            Some(Event::Ended { reason, was_ready }) => {
+                self.over = true;
+                return Some(if was_ready { Ok(reason) } else { Err(RunError::Peer(reason)) });
+            }
+            None => {
+                self.over = true;
+                return Some(Err(RunError::Peer("the shim proxy ended".into())));
+            }
+        }
+        None
+    }
+
+    async fn on_replica(&mut self, event: ReplicaEvent) -> Result<(), RunError> {
+        match event {
+            ReplicaEvent::Line(line) => {
+                info!(target: "chaincode", line);
+                self.log.line(line);
+            }
+            ReplicaEvent::Exited(exit) if !self.ready => {
+                // A replica that was cut off ends too; then the cut is the reason.
+                while let Ok(Some(event)) = timeout(EXIT_CAUSE, self.proxy.next_event()).await {
+                    if let Some(Err(cause)) = self.on_proxy(Some(event)) {
+                        return Err(cause);
+                    }
+                }
+                if !self.ready {
+                    return Err(RunError::Exited(exit));
+                }
+            }
+            ReplicaEvent::Exited(exit) => {
+                warn!(status = exit.status, "replica ended, it is started again");
+                self.log.line(format!("the chaincode ended and is started again: {exit}"));
+            }
+            ReplicaEvent::Trouble(reason) if self.ready => {
+                warn!(reason, "no replica can run");
+                self.log.line(format!("the chaincode cannot run: {reason}"));
+                self.proxy.set_trouble(reason).await;
+            }
+            ReplicaEvent::Trouble(reason) => return Err(RunError::Trouble(reason)),
+        }
+        Ok(())
+    }
+
+    /// Lets transactions in flight finish, then ends the replicas.
+    async fn end(mut self) {
+        if !self.over {
+            self.proxy.drain(DRAIN).await;
+            let ended = async {
+                while let Some(event) = self.proxy.next_event().await {
+                    if matches!(event, Event::Ended { .. }) {
+                        break;
+                    }
+                }
+            };
+            // The proxy answers within its drain and a second for the peer's own end.
+            let _ = timeout(DRAIN + Duration::from_secs(1), ended).await;
+        }
+        drop(self.proxy);
+        self.replicas.stop().await;
+    }
+}

@@ -1,0 +1,161 @@
+//! What can be set, with defaults: the command line, then the environment.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Builds the chaincode that a Hyperledger Fabric peer installs, runs it, and
+/// keeps it linked to the peer.
+///
+/// The peer's external builder (detect, build, release, run) reaches it over a
+/// unix socket; put both on the same machine or in the same pod.
+#[derive(Debug, Parser)]
+#[command(name = "selvedge-launcher", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Settings {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    /// Where the builders reach the launcher: unix:PATH.
+    #[arg(
+        long,
+        env = "SELVEDGE_LAUNCHER",
+        default_value = "unix:/run/selvedge/launcher.sock",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) listen: ListenAddress,
+
+    /// Where images are kept and chaincode processes have their files; made when missing.
+    #[arg(
+        long,
+        env = "SELVEDGE_DATA_DIR",
+        default_value = "/var/lib/selvedge",
+        value_name = "DIR"
+    )]
+    pub(crate) data_dir: PathBuf,
+
+    /// What runs the chaincode.
+    #[arg(long, env = "SELVEDGE_BACKEND", default_value = "local", value_enum)]
+    pub(crate) backend: BackendKind,
+
+    /// How long a chaincode may take from its start to its registration, in
+    /// seconds. Keep it below the peer's chaincode.startuptimeout (300 s), so that
+    /// the peer's log has the reason.
+    #[arg(long, env = "SELVEDGE_START_TIMEOUT", default_value = "240", value_name = "SECONDS")]
+    start_timeout: Seconds,
+
+    /// How long a build may take, in seconds.
+    #[arg(long, env = "SELVEDGE_BUILD_TIMEOUT", default_value = "600", value_name = "SECONDS")]
+    build_timeout: Seconds,
+
+    /// What is logged: a level, or levels per part (tracing's filter syntax).
+    #[arg(long, env = "SELVEDGE_LOG", default_value = "info", value_name = "FILTER")]
+    pub(crate) log: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs a program that ends when the launcher does.
+    #[command(hide = true)]
+    Guard(GuardedCommand),
+}
+
+/// A program and its arguments.
+#[derive(Debug, Args)]
+pub(crate) struct GuardedCommand {
+    /// The launcher's process ID.
+    #[arg(long)]
+    pub(crate) parent: u32,
+    /// The program and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) program: Vec<OsString>,
+}
+
+/// What runs the chaincode.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum BackendKind {
+    /// Processes of this machine.
+    Local,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeLimits {
+    /// From a chaincode's start to its registration.
+    pub(crate) start: Duration,
+    /// One build.
+    pub(crate) build: Duration,
+}
+
+impl Settings {
+    pub(crate) fn limits(&self) -> TimeLimits {
+        TimeLimits { start: self.start_timeout.0, build: self.build_timeout.0 }
+    }
+}
+
+/// A positive number of seconds; fractions are allowed.
+#[derive(Clone, Copy, Debug)]
+struct Seconds(Duration);
+
+impl FromStr for Seconds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+        Duration::try_from_secs_f64(seconds)
+            .ok()
+            .filter(|duration| !duration.is_zero())
+            .map(Self)
+            .ok_or_else(|| "not a positive number of seconds".to_owned())
+    }
+}
+
+/// Where the launcher listens.
+#[derive(Clone, Debug)]
+pub(crate) struct ListenAddress(pub(crate) PathBuf);
+
+impl FromStr for ListenAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("unix:") {
+            Some(path) if path.starts_with('/') => Ok(Self(path.into())),
+            _ => Err("expected unix: and an absolute path".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "unix:{}", self.0.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Settings::command().debug_assert();
+    }
+
+    #[test]
+    fn refuses_what_makes_no_sense() {
+        for arguments in [
+            ["--listen", "tcp:1.2.3.4:5"],
+            ["--listen", "unix:launcher.sock"],
+            ["--start-timeout", "0"],
+            ["--start-timeout", "soon"],
+            ["--start-timeout", "-1"],
+        ] {
+            let parsed = Settings::try_parse_from(["selvedge-launcher"].iter().chain(&arguments));
+            assert!(parsed.is_err(), "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A chaincode's source as it arrives from a builder: untrusted bytes until unpacked here.
+
+use std::io;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use selvedge_buildpack::source::{Source, SourceError};
+use selvedge_proto::launcher::ChaincodeSource;
+use tempfile::TempDir;
+use tokio_stream::Stream;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+use tonic::Status;
+
+use crate::data::DataDirectory;
+
+/// The chunks of a source's tar.
+pub(crate) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
+
+/// A language that this release builds and runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// Go.
+    Golang,
+}
+
+/// Why a source was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StageError {
+    #[error("chaincode of type {0:?} is not built by this release, only golang is")]
+    Language(String),
+    #[error("cannot keep the chaincode's source")]
+    Directory(#[source] io::Error),
+    #[error("the chaincode's source was refused")]
+    Refused(#[from] SourceError),
+}
+
+/// A source in a private directory, which goes when this does.
+pub(crate) struct StagedSource {
+    /// The language.
+    pub(crate) language: Language,
+    /// The path of the code within the source, as in the package's metadata.
+    pub(crate) path: String,
+    /// The files.
+    pub(crate) source: Source,
+    _directory: TempDir,
+}
+
+impl Language {
+    /// The language that a package's metadata names.
+    pub(crate) fn of(named: &str) -> Result<Self, StageError> {
+        // As the peer compares it (`core/container/dockercontroller`).
+        match named.to_ascii_lowercase().as_str() {
+            "golang" => Ok(Self::Golang),
+            _ => Err(StageError::Language(named.into())),
+        }
+    }
+}
+
+impl StagedSource {
+    /// Unpacks the tar that the chunks make up; nothing is left of one that is refused.
+    pub(crate) async fn receive(
+        described: &ChaincodeSource,
+        chunks: Chunks,
+        data: &DataDirectory,
+    ) -> Result<Self, StageError> {
+        let language = Language::of(&described.r#type)?;
+        let directory = data.temporary("source").map_err(StageError::Directory)?;
+        let target = directory.path().join("content");
+        let chunks = tokio_stream::StreamExt::map(chunks, |chunk| chunk.map_err(io::Error::other));
+        let source = tokio::task::spawn_blocking(move || {
+            let mut reader = SyncIoBridge::new(StreamReader::new(chunks));
+            Source::unpack(&mut reader, &target)
+        })
+        .await
+        .map_err(|error| StageError::Directory(io::Error::other(error)))??;
+        Ok(Self { language, path: described.path.clone(), source, _directory: directory })
+    }
+}
