@@ -1,1 +1,60 @@
-fn main() {}
+//! The project's own commands: `cargo xtask <command>`.
+
+mod cargo;
+mod demo;
+mod dist;
+mod steps;
+mod test;
+
+use std::process::{ExitCode, exit};
+
+use anyhow::Context;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Test(test::Test),
+    Dist(dist::Dist),
+}
+
+fn main() -> ExitCode {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match clean_up_on_ctrl_c().and_then(|()| run(&cli, &matches)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("{}error:{} {error:#}", steps::BAD, steps::BAD.render_reset());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli, matches: &clap::ArgMatches) -> anyhow::Result<()> {
+    match &cli.command {
+        Command::Demo(demo) => {
+            let (_, typed) = matches.subcommand().context("no command")?;
+            demo.run(typed)
+        }
+        Command::Test(_) => test::test(),
+        Command::Dist(_) => dist::dist(),
+    }
+}
+
+/// A signal ends us without destructors: what the testbed raised is ended here.
+fn clean_up_on_ctrl_c() -> anyhow::Result<()> {
+    ctrlc::set_handler(|| {
+        anstream::eprintln!("\ninterrupted: ending what was started");
+        testbed::end_all();
+        exit(130);
+    })
+    .context("cannot handle Ctrl-C")
+}

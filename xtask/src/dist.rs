@@ -1,0 +1,190 @@
+//! `cargo xtask dist`: the release binaries, static and small, in `dist/bin`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use object::elf::{DT_NEEDED, FileHeader64, PT_INTERP};
+use object::endian::Endianness;
+use object::read::elf::{Dyn, FileHeader, ProgramHeader};
+use testbed::dist::workspace_dir;
+
+use crate::cargo::{cargo, output, run};
+use crate::steps::Steps;
+
+/// Builds the release binaries into dist/bin and checks that they are static and small.
+#[derive(Debug, Args)]
+#[command(after_help = "dist is what a peer's core.yaml names as external builder:
+
+  chaincode:
+    externalBuilders:
+      - name: selvedge
+        path: <workspace>/dist
+        propagateEnvironment: [SELVEDGE_LAUNCHER]")]
+pub(crate) struct Dist {}
+
+/// The peer forks the builders for every install and keeps one for every running chaincode.
+const BUILDER_LIMIT: u64 = 4 * MIB;
+const MIB: u64 = 1024 * 1024;
+
+/// A binary as cargo names it, as it is called in `dist/bin`, and how large it may be.
+struct Binary {
+    built: &'static str,
+    name: &'static str,
+    limit: Option<u64>,
+}
+
+const fn builder(built: &'static str, name: &'static str) -> Binary {
+    Binary { built, name, limit: Some(BUILDER_LIMIT) }
+}
+
+const fn unlimited(name: &'static str) -> Binary {
+    Binary { built: name, name, limit: None }
+}
+
+/// The peer calls the builders by their bare names, of which cargo refuses `build`.
+const BINARIES: [Binary; 6] = [
+    builder("selvedge-detect", "detect"),
+    builder("selvedge-build", "build"),
+    builder("selvedge-release", "release"),
+    builder("selvedge-run", "run"),
+    unlimited("selvedge-launcher"),
+    unlimited("selvedge"),
+];
+
+const PACKAGES: [&str; 3] = ["selvedge-builder", "selvedge-launcher", "selvedge"];
+
+pub(crate) fn dist() -> Result<()> {
+    let mut steps = Steps::begin();
+    let dist = steps.take("build Selvedge", |_| build(true))?;
+    print_sizes(&dist)
+}
+
+/// Builds everything, checks it, and returns the directory whose `bin/` holds it.
+pub(crate) fn build(show_cargo: bool) -> Result<PathBuf> {
+    let host = host()?;
+    // A directory of its own: other flags in the usual one would rebuild everything each time.
+    let target = workspace_dir().join("target/dist");
+    let mut command = cargo(&["build", "--release", "--locked", "--target", &host]);
+    command.arg("--target-dir").arg(&target);
+    for package in PACKAGES {
+        command.args(["--package", package]);
+    }
+    // `--target` keeps the flags from build scripts and proc macros, which cannot be static.
+    command.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    if show_cargo {
+        run(&mut command)?;
+    } else {
+        output(command.arg("--quiet"))?;
+    }
+    let dist = workspace_dir().join("dist");
+    fs::create_dir_all(dist.join("bin")).context("cannot create dist/bin")?;
+    for binary in &BINARIES {
+        let built = target.join(&host).join("release").join(binary.built);
+        check(&built, binary)?;
+        place(&built, &dist.join("bin").join(binary.name))?;
+    }
+    Ok(dist)
+}
+
+/// The triple that this toolchain builds for by itself.
+fn host() -> Result<String> {
+    let about = output(Command::new("rustc").arg("-vV").current_dir(workspace_dir()))?;
+    about
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+        .context("`rustc -vV` names no host")
+}
+
+fn check(path: &Path, binary: &Binary) -> Result<()> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    check_static(&bytes).with_context(|| format!("{} is not static", path.display()))?;
+    let size = bytes.len() as u64;
+    if let Some(limit) = binary.limit {
+        ensure!(
+            size <= limit,
+            "{} is {} MiB large; the limit is {} MiB",
+            binary.name,
+            mebibytes(size),
+            mebibytes(limit)
+        );
+    }
+    Ok(())
+}
+
+/// An error when the executable needs a loader or a shared library.
+fn check_static(bytes: &[u8]) -> Result<()> {
+    let elf = FileHeader64::<Endianness>::parse(bytes)?;
+    let endian = elf.endian()?;
+    for header in elf.program_headers(endian, bytes)? {
+        if header.p_type(endian) == PT_INTERP {
+            bail!("it names a program interpreter");
+        }
+        // A static-pie executable has a dynamic section, for its own relocations.
+        let entries = header.dynamic(endian, bytes)?.unwrap_or_default();
+        if entries.iter().any(|entry| entry.d_tag(endian) == DT_NEEDED) {
+            bail!("it needs a shared library");
+        }
+    }
+    Ok(())
+}
+
+/// Copies by rename: the old file may be running.
+fn place(from: &Path, to: &Path) -> Result<()> {
+    let partial = to.with_extension("partial");
+    fs::copy(from, &partial)
+        .and_then(|_| fs::rename(&partial, to))
+        .with_context(|| format!("cannot write {}", to.display()))
+}
+
+fn print_sizes(dist: &Path) -> Result<()> {
+    println!();
+    for binary in &BINARIES {
+        let path = dist.join("bin").join(binary.name);
+        let size = fs::metadata(&path)?.len();
+        let limit = binary
+            .limit
+            .map(|limit| format!("  (at most {})", mebibytes(limit)))
+            .unwrap_or_default();
+        println!("{:20} {:>6} MiB, static{limit}", binary.name, mebibytes(size));
+    }
+    println!("{}", dist.display());
+    Ok(())
+}
+
+/// To two decimals, rounded.
+fn mebibytes(bytes: u64) -> String {
+    let hundredths = (bytes * 100 + MIB / 2) / MIB;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ordinary_executable_is_found_to_be_dynamic() {
+        let own = fs::read(std::env::current_exe().unwrap()).unwrap();
+        let error = check_static(&own).unwrap_err().to_string();
+        assert_eq!(error, "it names a program interpreter");
+    }
+
+    #[test]
+    fn a_binary_over_its_limit_is_refused_with_both_sizes() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("main.rs");
+        fs::write(&source, "fn main() {}").unwrap();
+        let path = dir.path().join("main");
+        let mut rustc = Command::new("rustc");
+        rustc.args(["-C", "target-feature=+crt-static", "-o"]).arg(&path).arg(&source);
+        output(&mut rustc).unwrap();
+
+        let limited = |limit| Binary { built: "main", name: "main", limit: Some(limit) };
+        check(&path, &limited(100 * MIB)).unwrap();
+        let error = check(&path, &limited(MIB / 2)).unwrap_err().to_string();
+        assert!(error.contains("the limit is 0.50 MiB"), "{error}");
+    }
+}

@@ -1,0 +1,68 @@
+//! `cargo xtask test`: the whole test command, for a person and for CI.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use testbed::dist::workspace_dir;
+
+use crate::cargo::{cargo, output, run};
+use crate::dist;
+use crate::steps::Steps;
+
+/// Runs every check: format, lints, unit tests, release binaries, end to end.
+#[derive(Debug, Args)]
+#[command(after_help = "Stops at the first step that fails. Needs Rust, Go and a C compiler; \
+                        Fabric is built from Go modules into the user's cache, once.")]
+pub(crate) struct Test {}
+
+/// The Go modules that must build, vet and pass their tests (those that must not are the
+/// end-to-end suites' bad input).
+const GO_MODULES: [&str; 3] = ["tests/gateway", "tests/chaincode/ledger", "tests/chaincode/broken"];
+
+pub(crate) fn test() -> Result<()> {
+    let mut steps = Steps::begin();
+    let result = take_steps(&mut steps);
+    steps.print_table();
+    result
+}
+
+fn take_steps(steps: &mut Steps) -> Result<()> {
+    steps.take("tools", |_| check_tools())?;
+    steps.take("format", |_| run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    steps.take("lints", |_| {
+        run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    })?;
+    steps.take("Go programs", |_| GO_MODULES.iter().try_for_each(|module| check_go(module)))?;
+    steps.take("unit tests", |_| run(&mut cargo(&["test", "--workspace", "--exclude", "e2e"])))?;
+    let dist = steps.take("release binaries", |_| dist::build(true))?;
+    steps.take("end to end", |_| {
+        run(cargo(&["test", "--package", "e2e"]).env("SELVEDGE_DIST", &dist))
+    })
+}
+
+/// What neither cargo nor go brings along.
+fn check_tools() -> Result<()> {
+    for (program, package) in [("go", "golang-go"), ("gcc", "gcc libc6-dev")] {
+        let version = if program == "go" { "version" } else { "--version" };
+        ensure!(
+            Command::new(program).arg(version).output().is_ok_and(|o| o.status.success()),
+            "`{program}` is not on the PATH (Debian: apt-get install {package})"
+        );
+    }
+    Ok(())
+}
+
+fn check_go(module: &str) -> Result<()> {
+    let dir = workspace_dir().join(module);
+    let go = |program: &str, arguments: &[&str]| {
+        output(Command::new(program).args(arguments).current_dir(&dir)).context(module.to_owned())
+    };
+    let unformatted = go("gofmt", &["-l", "."])?;
+    if !unformatted.is_empty() {
+        bail!("{module}: not as gofmt writes it:\n{unformatted}");
+    }
+    go("go", &["vet", "./..."])?;
+    go("go", &["test", "./..."])?;
+    Ok(())
+}
