@@ -19,8 +19,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::UnixStream;
 use tonic::{body::Body, codegen::Service};
 
-/// Bytes that the launcher may send ahead of us.
-const WINDOW: u32 = 64 * 1024;
+/// Bytes that the launcher may send of a call ahead of us.
+const STREAM_WINDOW: u32 = 16 * 1024;
+
+/// Bytes that it may send ahead of us in all. Never reached with one call at a
+/// time; it is there because h2 ends a connection on which small frames wait
+/// unread ("too many data frames"): each of `n` bytes counts as 256 - `n`, and
+/// together they may count as half this window. A stream window of the smallest
+/// messages, 5 bytes each, counts as 0.8 MiB.
+const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 
 /// Bytes that we hold for the launcher to take.
 const SEND_BUFFER: usize = 64 * 1024;
@@ -39,8 +46,8 @@ impl Connection {
     pub(crate) async fn over(socket: UnixStream) -> hyper::Result<Self> {
         let (requests, driver) = Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
-            .initial_stream_window_size(WINDOW)
-            .initial_connection_window_size(WINDOW)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(SEND_BUFFER)
             .keep_alive_interval(QUIET)
             .keep_alive_timeout(QUIET)

@@ -6,7 +6,7 @@
 use std::{
     fs::{self, File},
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use selvedge_proto::launcher::{ChaincodeSource, ImageReference};
@@ -150,12 +150,6 @@ impl Output {
         } else {
             Err(OutputError::Digest { path: self.image_path(), digest: image.digest })
         }
-    }
-}
-
-impl AsRef<Path> for Output {
-    fn as_ref(&self) -> &Path {
-        &self.0
     }
 }
 

@@ -38,9 +38,8 @@ pub enum PeerError {
 }
 
 /// The file. It has no `Debug`: it holds a key.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct Config {
     chaincode_id: String,
     peer_address: String,

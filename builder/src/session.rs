@@ -189,6 +189,7 @@ impl Session {
     }
 
     fn ended(&self, reason: String, lines: &Lines) -> ControlFlow<Result<(), SessionError>> {
+        let reason = if reason.is_empty() { "the chaincode has ended".into() } else { reason };
         if self.phase == Phase::Starting {
             return ControlFlow::Break(Err(SessionError::Ended(reason)));
         }

@@ -61,15 +61,20 @@ impl Executable {
     /// Starts it, reading its lines as the peer would.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut executable = Self::start_unread(command);
-        let stderr = BufReader::new(executable.child.stderr.take().unwrap());
+        executable.read();
+        executable
+    }
+
+    /// Begins to read the lines of an executable that was started unread.
+    pub(crate) fn read(&mut self) {
+        let stderr = BufReader::new(self.child.stderr.take().unwrap());
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
             for line in stderr.lines() {
                 let _ = sender.send(line.unwrap());
             }
         });
-        executable.lines = Some(lines);
-        executable
+        self.lines = Some(lines);
     }
 
     /// Starts it with a stderr that nobody reads.

@@ -122,6 +122,12 @@ fn a_chaincode_that_ends_before_it_is_ready_fails_the_launch() {
 }
 
 #[test]
+fn an_end_without_a_reason_still_has_a_line() {
+    let outcome = run_with(&Sandbox::built(), vec![ended("")]);
+    assert_eq!((outcome.code, outcome.reason()), (1, "the chaincode has ended"));
+}
+
+#[test]
 fn a_launch_that_is_refused_ends_with_the_reason() {
     let sandbox = Sandbox::built();
     let _launcher = Launcher::running(&sandbox.socket(), |_requests, events| async move {

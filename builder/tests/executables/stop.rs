@@ -2,6 +2,7 @@
 
 use std::{
     path::Path,
+    sync::mpsc::Receiver,
     time::{Duration, Instant},
 };
 
@@ -77,48 +78,66 @@ fn a_stop_while_the_launcher_is_looked_for_ends_at_once() {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
-/// A launcher whose chaincode never stops talking, until it is stopped.
-fn talkative(socket: &Path) -> (Launcher, std::sync::mpsc::Receiver<()>) {
-    let (stalled, full) = std::sync::mpsc::channel();
+/// A launcher whose chaincode says so many lines of a length, unless it is
+/// stopped; and what becomes empty when nobody reads them.
+fn talkative(socket: &Path, lines: usize, length: usize) -> (Launcher, Receiver<()>) {
+    let (progress, receiver) = std::sync::mpsc::channel();
     let launcher = Launcher::running(socket, move |mut requests, events| {
-        let stalled = stalled.clone();
+        let progress = progress.clone();
         async move {
             next(&mut requests).await.unwrap();
             events.say(Event::Ready(Ready {})).await;
             let chatter = async {
-                // The pipe, the queues and the window of the connection hold less.
-                for _ in 0..200 {
-                    events.say(Event::Log("x".repeat(30_000))).await;
-                    let _ = stalled.send(());
+                for _ in 0..lines {
+                    events.say(Event::Log("x".repeat(length))).await;
+                    let _ = progress.send(());
                 }
             };
             tokio::select! {
                 () = chatter => {}
                 stop = next(&mut requests) => assert!(matches!(stop, Some(Content::Stop(_)))),
             }
-            let reason = "stopped".into();
-            events.say(Event::Ended(Ended { reason })).await;
+            events.say(Event::Ended(Ended { reason: "stopped".into() })).await;
         }
     });
-    (launcher, full)
+    (launcher, receiver)
+}
+
+/// Waits until the launcher gets no more lines through.
+fn await_stall(progress: &Receiver<()>) {
+    progress.recv().unwrap();
+    while progress.recv_timeout(Duration::from_millis(500)).is_ok() {}
 }
 
 #[test]
 fn a_peer_that_does_not_read_can_still_stop_it() {
     let sandbox = Sandbox::built();
-    let (_launcher, progress) = talkative(&sandbox.socket());
+    let (_launcher, progress) = talkative(&sandbox.socket(), 200, 30_000);
     let run = Executable::start_unread(&mut sandbox.run());
-    progress.recv().unwrap();
-    while progress.recv_timeout(Duration::from_millis(500)).is_ok() {}
+    await_stall(&progress);
     let (outcome, took) = stopped(run, Signal::TERM);
     assert_eq!(outcome.code, 0);
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
+/// h2 takes many small frames that wait unread for an attack.
+#[test]
+fn a_peer_that_reads_late_gets_every_line() {
+    for length in [0, 1, 40, 200] {
+        let sandbox = Sandbox::built();
+        let (_launcher, progress) = talkative(&sandbox.socket(), 50_000, length);
+        let mut run = Executable::start_unread(&mut sandbox.run());
+        await_stall(&progress);
+        run.read();
+        let outcome = run.end();
+        assert_eq!((outcome.code, outcome.lines.len()), (0, 50_001), "{}", outcome.reason());
+    }
+}
+
 #[test]
 fn a_peer_that_is_gone_does_not_upset_it() {
     let sandbox = Sandbox::built();
-    let (_launcher, progress) = talkative(&sandbox.socket());
+    let (_launcher, progress) = talkative(&sandbox.socket(), 200, 30_000);
     let mut run = Executable::start_unread(&mut sandbox.run());
     progress.recv().unwrap();
     run.close_stderr();

@@ -1,10 +1,14 @@
 //! A launcher that is not there, or is something else: one line, with the address.
 
 use std::{
+    fs::{self, Permissions},
     io::{Read as _, Write as _},
-    os::unix::net::UnixListener,
+    os::unix::{fs::PermissionsExt as _, net::UnixListener, process::CommandExt as _},
+    process::Command,
     thread,
 };
+
+use rustix::process::geteuid;
 
 use crate::{
     executable::{Executable, names},
@@ -37,6 +41,29 @@ fn a_socket_that_a_dead_launcher_left() {
     let sandbox = Sandbox::built();
     drop(UnixListener::bind(sandbox.socket()).unwrap());
     assert_both_say(&sandbox, "Connection refused");
+}
+
+#[test]
+fn a_socket_for_others_only() {
+    const NOBODY: u32 = 65534;
+    let sandbox = Sandbox::built();
+    let _listener = UnixListener::bind(sandbox.socket()).unwrap();
+    fs::set_permissions(sandbox.socket(), Permissions::from_mode(0o000)).unwrap();
+    fs::set_permissions(sandbox.path(""), Permissions::from_mode(0o755)).unwrap();
+    let mut run = sandbox.run();
+    // Nothing is forbidden to root, which may run these tests.
+    if geteuid().is_root() {
+        let copy = sandbox.path("run");
+        fs::copy(run.get_program(), &copy).unwrap();
+        let arguments = [sandbox.path("out"), sandbox.path("runmeta")];
+        let socket = format!("unix:{}", sandbox.socket().display());
+        run = Command::new(copy);
+        run.args(arguments).env_clear().env("SELVEDGE_LAUNCHER", socket).uid(NOBODY);
+    }
+    let outcome = Executable::start(&mut run).end();
+    assert_eq!((outcome.code, outcome.lines.len()), (1, 1), "{outcome:?}");
+    assert!(outcome.reason().starts_with("not allowed to connect to"), "{outcome:?}");
+    assert!(outcome.reason().contains(sandbox.socket().to_str().unwrap()), "{outcome:?}");
 }
 
 #[test]
