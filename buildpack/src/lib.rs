@@ -7,6 +7,7 @@
 pub mod archive;
 pub mod digest;
 pub mod golang;
+pub mod image;
 pub mod package;
 pub mod platform;
 pub mod source;

@@ -1,5 +1,6 @@
 //! One pass over a tar archive that refuses whatever two readers could understand differently.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -102,23 +103,25 @@ pub trait Visit {
 }
 
 /// Reads `reader` to its end and shows every entry to `visitor`.
-pub fn scan<R: Read, V: Visit>(
-    mut reader: R,
-    limits: Limits,
-    visitor: &mut V,
-) -> Result<(), V::Error> {
+pub fn scan<R: Read, V: Visit>(reader: R, limits: Limits, visitor: &mut V) -> Result<(), V::Error> {
+    let ended = Cell::new(false);
+    let mut reader = EndNoting { inner: reader, ended: &ended };
+    // The crate has no kind of its own for an archive that was cut.
+    let failed = |error| {
+        if ended.get() { ArchiveError::Truncated } else { ArchiveError::reading(error) }
+    };
     let mut archive = tar::Archive::new(&mut reader);
     let mut scanner = Scanner::new(limits);
     // Raw: the crate would otherwise read a long name of any length into memory.
-    let entries = archive.entries().map_err(ArchiveError::reading)?.raw(true);
+    let entries = archive.entries().map_err(failed)?.raw(true);
     for entry in entries {
-        let mut entry = entry.map_err(ArchiveError::reading)?;
+        let mut entry = entry.map_err(failed)?;
         scanner.count(&entry)?;
         if scanner.extension(&mut entry)? {
             continue;
         }
         match scanner.accept(&entry) {
-            Ok((path, kind)) => visitor.entry(open(path, kind, &mut entry)?)?,
+            Ok((path, kind)) => visitor.entry(open(path, kind, &mut entry))?,
             Err((name, fault)) => visitor.fault(name, fault)?,
         }
     }
@@ -126,24 +129,32 @@ pub fn scan<R: Read, V: Visit>(
     Ok(())
 }
 
-fn open<'a, R: Read>(
-    path: EntryPath,
-    kind: Kind,
-    entry: &'a mut tar::Entry<'_, R>,
-) -> Result<Entry<'a>, ArchiveError> {
+/// Notes when there is nothing more to read.
+struct EndNoting<'a, R> {
+    inner: R,
+    ended: &'a Cell<bool>,
+}
+
+impl<R: Read> Read for EndNoting<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.ended.set(read == 0 && !buffer.is_empty());
+        Ok(read)
+    }
+}
+
+fn open<'a, R: Read>(path: EntryPath, kind: Kind, entry: &'a mut tar::Entry<'_, R>) -> Entry<'a> {
     let header = entry.header();
-    Ok(Entry {
+    // A blank number is 0, as in Go's reader.
+    Entry {
         path,
         kind,
         size: entry.size(),
-        mode: header.mode().map_err(ArchiveError::reading)?,
-        mtime: header.mtime().map_err(ArchiveError::reading)?,
-        owner: (
-            header.uid().map_err(ArchiveError::reading)?,
-            header.gid().map_err(ArchiveError::reading)?,
-        ),
+        mode: header.mode().unwrap_or_default(),
+        mtime: header.mtime().unwrap_or_default(),
+        owner: (header.uid().unwrap_or_default(), header.gid().unwrap_or_default()),
         data: entry,
-    })
+    }
 }
 
 /// The archive must end in zeros alone, a block of them at least beyond the one already read:

@@ -7,10 +7,11 @@ use super::ArchiveError;
 
 /// Fills a new directory beside `target` and renames it to `target` when `fill` has succeeded.
 ///
-/// `target` must not exist, or be an empty directory. On an error nothing is left. The directory
+/// `failed` wraps an error of this function's own. `target` must not exist, or be an empty directory. On an error nothing is left. The directory
 /// is private to its owner (mode 0700).
-pub fn stage<T, E: From<ArchiveError>>(
+pub fn stage<T, E>(
     target: &Path,
+    failed: impl Fn(ArchiveError) -> E,
     fill: impl FnOnce(&Path) -> Result<T, E>,
 ) -> Result<T, E> {
     let parent = match target.parent() {
@@ -20,9 +21,10 @@ pub fn stage<T, E: From<ArchiveError>>(
     let staging = tempfile::Builder::new()
         .prefix(".selvedge-")
         .tempdir_in(parent)
-        .map_err(ArchiveError::writing(parent))?;
+        .map_err(|error| failed(ArchiveError::writing(parent)(error)))?;
     let filled = fill(staging.path())?;
-    fs::rename(staging.path(), target).map_err(ArchiveError::writing(target))?;
+    fs::rename(staging.path(), target)
+        .map_err(|error| failed(ArchiveError::writing(target)(error)))?;
     // Renamed: there is nothing left to remove.
     let _ = staging.keep();
     Ok(filled)

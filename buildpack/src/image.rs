@@ -1,0 +1,26 @@
+//! OCI images assembled without a daemon: the same source and base give the same digest anywhere.
+
+mod assemble;
+mod base;
+mod config;
+mod descriptor;
+mod fault;
+mod key;
+mod layer;
+mod layout;
+mod tag;
+mod unpack;
+mod validate;
+
+pub use assemble::{AssembleError, Image, ImagePlan, assemble};
+pub use base::{Base, BaseError, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID, ca_bundle_path};
+pub use config::CHAINCODE_PROGRAM;
+pub use descriptor::sha256;
+pub use fault::Fault;
+pub use key::{BuildKey, BuildKeyInputs};
+pub use layer::Layer;
+pub use layout::{Layout, LayoutError};
+pub use oci_spec;
+pub use tag::{InvalidTag, Tag};
+pub use unpack::{UnpackError, unpack};
+pub use validate::validate;

@@ -1,0 +1,112 @@
+//! From a static program to an image.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use oci_spec::image::{Descriptor, MediaType};
+
+use super::base::entry;
+use super::config::{configuration, manifest};
+use super::descriptor::{canonical_json, describe};
+use super::{Base, Layer};
+use crate::digest::Sha256;
+use crate::platform::Platform;
+
+/// What an image is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct ImagePlan<'a> {
+    /// The base layer.
+    pub base: &'a Base,
+    /// The chaincode's static executable.
+    pub program: &'a Path,
+    /// The digest of the source, which the image names as its revision.
+    pub source: Sha256,
+    /// What the program was compiled for.
+    pub platform: Platform,
+}
+
+/// A whole image that is in no layout yet. Its layers are temporary files.
+#[derive(Debug)]
+pub struct Image {
+    /// What names the image: its manifest's digest, size and media type.
+    pub descriptor: Descriptor,
+    /// The manifest.
+    pub manifest: Vec<u8>,
+    /// The configuration.
+    pub config: Vec<u8>,
+    /// The layers, from the lowest up.
+    pub layers: Vec<Layer>,
+    pub(super) digest: Sha256,
+    pub(super) config_digest: Sha256,
+    pub(super) platform: Platform,
+}
+
+/// Why an image could not be assembled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AssembleError {
+    /// A layer could not be written.
+    #[error("cannot write an image layer in {scratch} from {content}")]
+    Layer {
+        /// Where the layers go.
+        scratch: PathBuf,
+        /// What was to be put in.
+        content: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The configuration or manifest could not be made.
+    #[error("cannot describe the image")]
+    Describe(#[from] oci_spec::OciSpecError),
+}
+
+impl Image {
+    /// The digest that names the image.
+    pub fn digest(&self) -> Sha256 {
+        self.digest
+    }
+}
+
+/// Assembles an image. The layers are written to temporary files in `scratch`, which must be in
+/// the file system of the layout that the image will be added to:
+/// [`Layout::scratch`](super::Layout::scratch).
+pub fn assemble(plan: &ImagePlan<'_>, scratch: &Path) -> Result<Image, AssembleError> {
+    let failed = |content: String| {
+        |source| AssembleError::Layer { scratch: scratch.to_owned(), content, source }
+    };
+    let base = plan.base.layer(scratch).map_err(failed("the base".to_owned()))?;
+    let program =
+        program_layer(plan.program, scratch).map_err(failed(plan.program.display().to_string()))?;
+    let layers = vec![base, program];
+    let diff_ids: Vec<Sha256> = layers.iter().map(|layer| layer.diff_id).collect();
+    let config = json(&configuration(plan.platform, plan.source, &diff_ids)?)?;
+    let config_digest = Sha256::of(&config);
+    let descriptors = layers.iter().map(|layer| layer.descriptor.clone()).collect();
+    let config_descriptor = describe(MediaType::ImageConfig, config_digest, config.len() as u64)?;
+    let manifest = json(&manifest(config_descriptor, descriptors)?)?;
+    let digest = Sha256::of(&manifest);
+    Ok(Image {
+        descriptor: describe(MediaType::ImageManifest, digest, manifest.len() as u64)?,
+        manifest,
+        config,
+        layers,
+        digest,
+        config_digest,
+        platform: plan.platform,
+    })
+}
+
+/// Its directories are listed too, so that they are 0755 whoever unpacks the layer.
+fn program_layer(program: &Path, scratch: &Path) -> io::Result<Layer> {
+    Layer::write(scratch, |archive| {
+        for directory in ["usr", "usr/local", "usr/local/bin"] {
+            archive.directory(&entry(directory), 0o755)?;
+        }
+        archive.file_at(&entry("usr/local/bin/chaincode"), 0o755, program)
+    })
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, AssembleError> {
+    canonical_json(value).map_err(|error| AssembleError::Describe(error.into()))
+}

@@ -1,0 +1,7 @@
+//! The buildpack as its callers see it: real files, a real Go toolchain, hostile archives.
+
+mod crafted;
+mod golang;
+mod images;
+mod packages;
+mod sources;
