@@ -157,8 +157,10 @@ impl Source {
     /// Bounded by [`Limits::SOURCE`]. On an error nothing is left. Take the digest from the
     /// result rather than from the stream: it is that of the files, however they were packed.
     pub fn unpack<R: Read>(reader: R, target: &Path) -> Result<Self, SourceError> {
-        stage(target, |staging| unpack(reader, staging, Limits::SOURCE, Modes::Source))
-            .map_err(|source| SourceError::Receive { target: target.to_owned(), source })?;
+        let failed = |source| SourceError::Receive { target: target.to_owned(), source };
+        stage(target, failed, |staging| {
+            unpack(reader, staging, Limits::SOURCE, Modes::Source).map_err(failed)
+        })?;
         Self::open(target)
     }
 }

@@ -56,12 +56,6 @@ pub enum UnpackError {
     },
 }
 
-impl From<ArchiveError> for UnpackError {
-    fn from(source: ArchiveError) -> Self {
-        Self::Target { target: PathBuf::new(), source }
-    }
-}
-
 /// Unpacks the layers of `image` into the new directory `target` and returns its configuration.
 ///
 /// Every digest is checked on the way; each layer is bounded by [`Limits::LAYER`]. On an error
@@ -81,19 +75,14 @@ pub fn unpack(
             diff_ids: diff_ids.len(),
         });
     }
-    let unpacked = stage(target, |staging| {
+    let failed = |source| UnpackError::Target { target: target.to_owned(), source };
+    stage(target, failed, |staging| {
         layers
             .iter()
             .zip(diff_ids)
             .try_for_each(|(layer, diff_id)| unpack_layer(layout, layer, diff_id, staging))
-    });
-    match unpacked {
-        Ok(()) => Ok(configuration),
-        Err(UnpackError::Target { source, .. }) => {
-            Err(UnpackError::Target { target: target.to_owned(), source })
-        }
-        Err(error) => Err(error),
-    }
+    })?;
+    Ok(configuration)
 }
 
 fn unpack_layer(

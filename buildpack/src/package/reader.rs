@@ -92,7 +92,7 @@ pub fn unpack(path: &Path, target: &Path) -> Result<Unpacked, PackageError> {
     if size > MAX_PACKAGE_BYTES {
         return Err(PackageError::TooLarge { path: path.to_owned(), size });
     }
-    stage(target, |staging| Reader::new(staging).read(file))
+    stage(target, Refused::Archive, |staging| Reader::new(staging).read(file))
         .map_err(|error: Refused| error.in_package(path))
 }
 
