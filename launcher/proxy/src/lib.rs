@@ -18,6 +18,7 @@ mod proxy;
 mod replica_server;
 mod switch;
 mod transport;
+mod violation;
 
 pub use codec::FrameCodec;
 pub use credentials::{

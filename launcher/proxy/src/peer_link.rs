@@ -32,12 +32,14 @@ pub(crate) enum PeerLinkError {
     Credentials(#[source] tonic::transport::Error),
     #[error("cannot connect to the peer at {address}")]
     Connect { address: String, source: tonic::transport::Error },
+    #[error("cannot connect to the peer at {address}: nothing came of it for {seconds} s")]
+    ConnectUnanswered { address: String, seconds: f32 },
     #[error("the peer at {address} ended the registration: {reason}")]
     Refused { address: String, reason: String },
     #[error(
         "the peer at {address} did not accept the registration within {seconds} s (it accepts one only while it launches the chaincode)"
     )]
-    Unanswered { address: String, seconds: u64 },
+    Unanswered { address: String, seconds: f32 },
 }
 
 /// A peer to which a chaincode can be linked.
@@ -66,7 +68,6 @@ impl PeerEndpoint {
         let scheme = if credentials.is_some() { "https" } else { "http" };
         let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
             .map_err(PeerLinkError::Credentials)?
-            .connect_timeout(limits.registration)
             .tcp_nodelay(true)
             .initial_stream_window_size(transport::WINDOW)
             .initial_connection_window_size(transport::WINDOW)
@@ -82,10 +83,17 @@ impl PeerEndpoint {
 
     /// Connects, so that the registration later is one round trip.
     pub(crate) async fn connect(&self) -> Result<Channel, PeerLinkError> {
-        self.endpoint
-            .connect()
-            .await
-            .map_err(|source| PeerLinkError::Connect { address: self.address.to_string(), source })
+        let address = || self.address.to_string();
+        // Not the endpoint's own limit, which ends with TCP and leaves TLS unbounded.
+        match timeout(self.limits.registration, self.endpoint.connect()).await {
+            Ok(connected) => {
+                connected.map_err(|source| PeerLinkError::Connect { address: address(), source })
+            }
+            Err(_) => Err(PeerLinkError::ConnectUnanswered {
+                address: address(),
+                seconds: self.limits.registration.as_secs_f32(),
+            }),
+        }
     }
 
     /// Registers the chaincode and waits for the peer's READY.
@@ -102,7 +110,7 @@ impl PeerEndpoint {
             }),
             Err(_) => Err(PeerLinkError::Unanswered {
                 address: self.address.to_string(),
-                seconds: self.limits.registration.as_secs(),
+                seconds: self.limits.registration.as_secs_f32(),
             }),
         }
     }

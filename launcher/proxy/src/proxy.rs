@@ -168,8 +168,8 @@ async fn run(
     tasks.spawn({
         let package_id = package_id.clone();
         async move {
-            let served = replica_server::serve(server, listener, &package_id, limits, inputs);
-            if let Err(error) = served.await {
+            let serving = replica_server::serve(server, listener, &package_id, limits, inputs);
+            if let Err(error) = serving.await {
                 tracing::error!(%error, "cannot serve replicas");
             }
         }
@@ -225,7 +225,7 @@ impl Exchange {
         loop {
             tokio::select! {
                 connected = &mut connection, if channel.is_none() => {
-                    channel = Some(connected.map_err(|error| chain(&error))?);
+                    channel = Some(connected.map_err(|error| transport::chain(&error))?);
                 }
                 input = replicas.recv() => {
                     let (id, input) = input.ok_or("it can serve no replicas")?;
@@ -234,7 +234,10 @@ impl Exchange {
                 }
             }
             if let Some(channel) = channel.take_if(|_| self.switch.start_registration()) {
-                return peer.register(channel, package_id).await.map_err(|error| chain(&error));
+                return peer
+                    .register(channel, package_id)
+                    .await
+                    .map_err(|error| transport::chain(&error));
             }
         }
     }
@@ -348,15 +351,4 @@ async fn read_peer(mut inbound: tonic::Streaming<Frame>, inputs: mpsc::Sender<Pe
 
 fn ended(status: &Status) -> String {
     format!("the stream to the peer broke: {}", transport::describe(status))
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

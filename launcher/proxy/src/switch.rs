@@ -16,6 +16,7 @@ use crate::event::Event;
 use crate::frame::{Frame, FrameError, TransactionKey, Type};
 use crate::limits::Limits;
 use crate::protocol::{self, FromPeer, FromReplica};
+use crate::violation::{Violation, excerpt};
 
 /// How many ended transactions are remembered per replica: a thread that the
 /// chaincode left behind may still ask for something, which is the chaincode's
@@ -26,9 +27,6 @@ const REMEMBERED: usize = 64;
 /// transactions in flight (core.yaml, limits.concurrency.endorserService: 2,500).
 const REPLICA_QUEUE: usize = 4096;
 
-/// How much of a text that a replica made up is repeated to others, in characters.
-const EXCERPT: usize = 100;
-
 /// A replica's number, in the order of connection.
 pub(crate) type ReplicaId = u64;
 
@@ -38,27 +36,6 @@ pub(crate) struct ReplicaLink {
     pub(crate) outbound: mpsc::Sender<Result<Frame, Status>>,
     /// Dropped when the replica is cut off, which ends the reading of its stream.
     pub(crate) cut: oneshot::Sender<()>,
-}
-
-/// How a replica broke the protocol.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Violation {
-    #[error("it did not register: {0}")]
-    Unregistered(String),
-    #[error("its first message was not REGISTER")]
-    NotRegistering,
-    #[error("it registered as {claimed:?}, its certificate is for {expected:?}")]
-    Impostor { claimed: String, expected: String },
-    #[error("it sent a message of type {0}, which a chaincode must not send")]
-    IllegalType(String),
-    #[error("it sent a message for transaction {0:?}, which it was not given")]
-    ForeignTransaction(String),
-    #[error("it does not read what is sent to it")]
-    NotReading,
-    #[error("it is one replica too many, the limit is {0}")]
-    TooMany(usize),
-    #[error("it sent a message that cannot be decoded")]
-    Malformed(#[from] FrameError),
 }
 
 struct Replica {
@@ -403,16 +380,6 @@ impl Replica {
 /// The queue towards one replica: one that has just come gets all that waited at once.
 pub(crate) fn replica_queue(limits: &Limits) -> usize {
     limits.waiting + REPLICA_QUEUE
-}
-
-/// The beginning of what a replica wrote. It goes to the peer once per transaction
-/// in flight, and the peer ends the stream on a message over its limit.
-fn excerpt(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(EXCERPT) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }
 
 /// Ends a replica's stream with the reason. Its process sees a failed call.

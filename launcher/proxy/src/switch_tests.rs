@@ -63,7 +63,7 @@ impl Bench {
     }
 
     /// What was said to the peer: type, transaction and text.
-    fn to_peer(&mut self) -> Vec<(Type, String, String)> {
+    fn said_to_peer(&mut self) -> Vec<(Type, String, String)> {
         std::iter::from_fn(|| self.switch.take_for_peer())
             .map(|frame| {
                 let message = frame.decode().unwrap();
@@ -75,7 +75,7 @@ impl Bench {
 
     /// The transactions that were answered with an error, in the order of their IDs.
     fn failed(&mut self) -> Vec<String> {
-        let said = self.to_peer();
+        let said = self.said_to_peer();
         assert!(said.iter().all(|(kind, ..)| *kind == Type::Error), "{said:?}");
         let mut failed: Vec<_> = said.into_iter().map(|(_, txid, _)| txid).collect();
         failed.sort();
@@ -133,7 +133,7 @@ fn the_peer_is_asked_once_when_the_first_replica_is_there() {
     assert!(bench.switch.start_registration());
     bench.replica();
     assert!(!bench.switch.start_registration());
-    assert!(bench.to_peer().is_empty());
+    assert!(bench.said_to_peer().is_empty());
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn an_answer_goes_to_the_replica_that_has_the_transaction_of_that_channel() {
     // The end on one channel is not the end on the other.
     bench.switch.replica_says(first.id, frame(Type::Completed, "ch1", "same"));
     bench.switch.replica_says(second.id, frame(Type::GetState, "ch2", "same"));
-    assert_eq!(bench.to_peer().len(), 2);
+    assert_eq!(bench.said_to_peer().len(), 2);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn an_answer_for_a_transaction_that_nobody_has_is_dropped() {
     let mut only = bench.greeted();
     bench.switch.peer_says(frame(Type::Response, "ch", "unknown"));
     assert!(only.frames().is_empty());
-    assert!(bench.to_peer().is_empty());
+    assert!(bench.said_to_peer().is_empty());
 }
 
 #[test]
@@ -205,12 +205,12 @@ fn a_transaction_that_is_asked_again_stays_with_its_replica_until_it_ends() {
     assert_eq!((first.txids().len(), second.txids().len()), (2, 0));
     bench.switch.replica_says(first.id, frame(Type::Completed, "ch", "a"));
     bench.switch.replica_says(first.id, frame(Type::Completed, "ch", "a"));
-    assert_eq!(bench.to_peer().len(), 1, "the peer gets one answer");
+    assert_eq!(bench.said_to_peer().len(), 1, "the peer gets one answer");
     // A chaincode that is called twice within one transaction.
     bench.begin("a");
     assert_eq!((first.txids().len(), second.txids().len()), (0, 1));
     bench.switch.replica_says(second.id, frame(Type::Completed, "ch", "a"));
-    assert_eq!(bench.to_peer().len(), 1);
+    assert_eq!(bench.said_to_peer().len(), 1);
     assert!(bench.switch.is_idle());
 }
 
@@ -221,10 +221,10 @@ fn what_is_asked_after_the_end_is_answered_and_not_punished() {
     bench.begin("a");
     bench.switch.replica_says(only.id, frame(Type::Completed, "ch", "a"));
     only.frames();
-    bench.to_peer();
+    bench.said_to_peer();
     bench.switch.replica_says(only.id, frame(Type::GetState, "ch", "a"));
     assert_eq!(only.kinds(), [Type::Error]);
-    assert!(bench.to_peer().is_empty());
+    assert!(bench.said_to_peer().is_empty());
     assert!(!only.is_cut());
     assert_eq!(bench.events(), [Event::ReplicaReady { replica: only.id }]);
 }
@@ -239,7 +239,7 @@ fn exactly_the_transactions_of_a_dead_replica_fail() {
     }
     assert_eq!(second.txids(), ["b", "d"]);
     bench.switch.replica_gone(first.id, "broken pipe");
-    let said = bench.to_peer();
+    let said = bench.said_to_peer();
     assert!(said.iter().all(|(_, _, text)| text.ends_with("broken pipe")), "{said:?}");
     let mut failed: Vec<_> = said.iter().map(|(_, txid, _)| txid.as_str()).collect();
     failed.sort_unstable();
@@ -249,7 +249,7 @@ fn exactly_the_transactions_of_a_dead_replica_fail() {
     bench.switch.replica_says(second.id, frame(Type::Completed, "ch", "b"));
     bench.switch.peer_says(frame(Type::Response, "ch", "a"));
     assert!(second.frames().is_empty(), "an answer for the dead one went to another");
-    assert_eq!(bench.to_peer().len(), 1);
+    assert_eq!(bench.said_to_peer().len(), 1);
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn transactions_wait_for_a_replica_in_their_order() {
     let mut bench = Bench::ready(Limits::default());
     bench.begin("a");
     bench.begin("b");
-    assert!(bench.to_peer().is_empty());
+    assert!(bench.said_to_peer().is_empty());
     let mut next = bench.replica();
     assert_eq!(next.txids(), ["", "", "a", "b"]);
     assert_eq!(bench.switch.next_expiry(), None);
@@ -273,7 +273,7 @@ async fn a_transaction_waits_no_longer_than_it_may() {
     advance(Duration::from_secs(15)).await;
     assert_eq!(bench.switch.next_expiry(), Some(Instant::now()));
     bench.switch.expire(Instant::now());
-    let said = bench.to_peer();
+    let said = bench.said_to_peer();
     assert_eq!(said.len(), 1);
     assert_eq!(said[0].1, "a");
     assert!(said[0].2.contains("no replica of the chaincode became ready within 20 s"));
@@ -298,7 +298,7 @@ fn a_replica_can_take_all_that_waited_for_it() {
     let mut next = bench.replica();
     assert!(!next.is_cut(), "{:?}", bench.events());
     assert_eq!(next.frames().len(), 2 + waiting);
-    assert!(bench.to_peer().is_empty());
+    assert!(bench.said_to_peer().is_empty());
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn known_trouble_answers_at_once_until_a_replica_registers() {
     bench.begin("a");
     bench.switch.set_trouble("ImagePullBackOff".into());
     bench.begin("b");
-    let said = bench.to_peer();
+    let said = bench.said_to_peer();
     assert_eq!(said.len(), 2);
     for (_, _, text) in said {
         assert_eq!(text, "no replica of the chaincode is running: ImagePullBackOff");
@@ -315,7 +315,7 @@ fn known_trouble_answers_at_once_until_a_replica_registers() {
     let next = bench.greeted();
     bench.switch.replica_gone(next.id, "it was restarted");
     bench.begin("c");
-    assert!(bench.to_peer().is_empty(), "old trouble fails what could wait");
+    assert!(bench.said_to_peer().is_empty(), "old trouble fails what could wait");
 }
 
 #[test]
@@ -336,10 +336,10 @@ fn a_chaincode_must_not_send_what_only_the_peer_may() {
         // Whatever else it sent before it noticed has no effect, nor has its end.
         bench.switch.replica_says(bad.id, frame(Type::Completed, "ch", "a"));
         bench.switch.replica_gone(bad.id, "it closed its stream");
-        assert!(bench.to_peer().is_empty() && bench.events().is_empty());
+        assert!(bench.said_to_peer().is_empty() && bench.events().is_empty());
         assert_eq!(good.txids(), ["b"]);
         bench.switch.replica_says(good.id, frame(Type::Completed, "ch", "b"));
-        assert_eq!(bench.to_peer().len(), 1);
+        assert_eq!(bench.said_to_peer().len(), 1);
     }
 }
 
@@ -413,7 +413,7 @@ fn what_a_replica_invents_does_not_blow_up_what_the_peer_is_told() {
     bench.begin("a");
     bench.switch.replica_says(bad.id, frame(Type::PutState, "ch", &long));
     bench.replica_saying(&Frame::register(&long));
-    assert!(bench.to_peer().iter().all(|(_, _, text)| text.len() < 1000));
+    assert!(bench.said_to_peer().iter().all(|(_, _, text)| text.len() < 1000));
     for event in bench.events() {
         assert!(format!("{event:?}").len() < 1000);
     }
@@ -424,9 +424,9 @@ fn signs_of_life_are_answered_to_the_peer_and_kept_from_it() {
     let mut bench = Bench::ready(Limits::default());
     let mut only = bench.greeted();
     bench.switch.peer_says(Frame::keepalive());
-    assert_eq!(bench.to_peer(), [(Type::Keepalive, String::new(), String::new())]);
+    assert_eq!(bench.said_to_peer(), [(Type::Keepalive, String::new(), String::new())]);
     bench.switch.replica_says(only.id, Frame::keepalive());
-    assert!(bench.to_peer().is_empty() && only.frames().is_empty() && !only.is_cut());
+    assert!(bench.said_to_peer().is_empty() && only.frames().is_empty() && !only.is_cut());
 }
 
 #[test]
@@ -444,7 +444,7 @@ fn draining_refuses_the_new_and_waits_for_the_old() {
     bench.begin("c");
     assert_eq!(bench.failed(), ["c"]);
     bench.switch.replica_says(only.id, frame(Type::Completed, "ch", "a"));
-    assert_eq!(bench.to_peer()[0].0, Type::Completed);
+    assert_eq!(bench.said_to_peer()[0].0, Type::Completed);
     assert!(!bench.switch.is_idle());
     bench.switch.answer_all("the chaincode is being stopped");
     assert_eq!(bench.failed(), ["b"]);

@@ -10,8 +10,17 @@ pub(crate) const WINDOW: u32 = 4 << 20;
 
 /// A status in one line, with the cause that the transport met.
 pub(crate) fn describe(status: &Status) -> String {
-    let mut text = status.message().to_owned();
-    let mut cause = status.source();
+    let text = with_causes(status.message().to_owned(), status.source());
+    if text.is_empty() { status.code().description().to_owned() } else { text }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    with_causes(error.to_string(), error.source())
+}
+
+/// Each cause once: those of the transport repeat their own causes.
+fn with_causes(mut text: String, mut cause: Option<&dyn Error>) -> String {
     while let Some(error) = cause {
         let next = error.to_string();
         if !text.contains(&next) {
@@ -19,5 +28,5 @@ pub(crate) fn describe(status: &Status) -> String {
         }
         cause = error.source();
     }
-    if text.is_empty() { status.code().description().to_owned() } else { text }
+    text
 }

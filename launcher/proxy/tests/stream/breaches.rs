@@ -1,0 +1,269 @@
+//! Replicas that break the protocol: each is cut off, and nobody else notices.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+use selvedge_proto::fabric::{ChaincodeMessage, SignedProposal};
+use selvedge_proxy::{Event, Frame, Limits, Type};
+
+use crate::fake::message::{self, UNKNOWN_FIELD};
+use crate::fake::replica::Replica;
+use crate::fake::scene::Scene;
+use crate::fake::{PACKAGE, soon};
+
+/// Two replicas with a transaction each, of which the first goes bad.
+struct Incident {
+    scene: Scene,
+    bad: Replica,
+    good: Replica,
+}
+
+impl Incident {
+    async fn new(limits: Limits) -> Self {
+        let (mut scene, mut bad) = Scene::new(limits).await;
+        let mut good = scene.replica().await;
+        scene.peer.begin("bad's").await;
+        bad.expect(Type::Transaction, "bad's").await;
+        scene.peer.begin("good's").await;
+        good.expect(Type::Transaction, "good's").await;
+        Self { scene, bad, good }
+    }
+
+    /// Checks what everybody sees: the operator the reason, the peer an error for
+    /// the bad replica's transaction and nothing else, the good replica nothing.
+    async fn is_contained(mut self, what: &str, reason: &str) {
+        let told = self.scene.stage.lost(0).await;
+        assert!(told.contains(reason), "{what}: {told}");
+        let text = self.scene.peer.error("bad's").await;
+        assert!(text.contains(reason), "{what}: {text}");
+        let _ = self.bad.end().await;
+        self.scene.finish(&mut self.good, "good's").await;
+        self.scene.serve(&mut self.good, "next").await;
+    }
+}
+
+/// One replica says `bytes` amidst its transaction.
+async fn breach(what: &str, bytes: Bytes, reason: &str) {
+    let limits = Limits { message: 1 << 20, ..Limits::default() };
+    let mut incident = Incident::new(limits).await;
+    incident.bad.say_raw(bytes).await;
+    incident.is_contained(what, reason).await;
+}
+
+fn of_bad(kind: i32) -> Bytes {
+    let message = ChaincodeMessage { r#type: kind, txid: "bad's".into(), ..Default::default() };
+    message::grpc(&message.encode_to_vec())
+}
+
+/// A COMPLETED for the bad replica's transaction with more bytes behind it.
+fn completed_and(more: &[u8]) -> Bytes {
+    let whole = message::of(Type::Completed, "bad's", b"");
+    message::grpc(&[whole.bytes(), more].concat())
+}
+
+#[tokio::test]
+async fn types_that_a_chaincode_must_not_send() {
+    for (kind, name) in [
+        (0, "UNDEFINED"),
+        (1, "REGISTER"),
+        (2, "REGISTERED"),
+        (3, "INIT"),
+        (4, "READY"),
+        (5, "TRANSACTION"),
+        (12, "12"),
+        (13, "RESPONSE"),
+        (26, "26"),
+        (-1, "-1"),
+    ] {
+        let reason = format!("it sent a message of type {name}, which a chaincode must not send");
+        breach(name, of_bad(kind), &reason).await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_registration() {
+    let again = message::grpc(Frame::register(PACKAGE).bytes());
+    breach("REGISTER twice", again, "type REGISTER").await;
+}
+
+#[tokio::test]
+async fn transactions_that_it_was_not_given() {
+    for kind in [Type::GetState, Type::PutState, Type::Completed, Type::Error] {
+        for txid in ["made up", "good's", ""] {
+            let frame = message::of(kind, txid, b"");
+            breach(txid, message::grpc(frame.bytes()), "which it was not given").await;
+        }
+        let elsewhere = message::on("another", kind, "bad's", b"");
+        breach("channel", message::grpc(elsewhere.bytes()), "which it was not given").await;
+    }
+    // The peer would be told this once per transaction in flight.
+    let long = message::of(Type::Completed, &"x".repeat(1 << 19), b"");
+    breach("long txid", message::grpc(long.bytes()), "xxx…\"").await;
+}
+
+#[tokio::test]
+async fn messages_that_the_peer_could_not_decode() {
+    let no_message = "not a chaincode message";
+    for (what, more) in [
+        ("cut short", &[0x1a, 0x05, 0x01][..]),
+        ("endless varint", &[0xff; 11]),
+        ("field number 0", &[0x02, 0x00]),
+        ("open group", &[0x4b]),
+        ("end of no group", &[0x4c]),
+        ("txid not UTF-8", &[0x22, 0x02, 0xc3, 0x28]),
+        ("event cut short", &[0x32, 0x02, 0x0a, 0x05]),
+        ("event name not UTF-8", &[0x32, 0x03, 0x1a, 0x01, 0xff]),
+        ("proposal cut short", &[0x2a, 0x02, 0x0a, 0x05]),
+        ("timestamp cut short", &[0x12, 0x01, 0x08]),
+    ] {
+        breach(what, completed_and(more), no_message).await;
+    }
+    breach("no protobuf", message::grpc(b"GET / HTTP/1.1"), no_message).await;
+}
+
+#[tokio::test]
+async fn what_the_peer_can_decode_is_no_breach() {
+    let (mut scene, mut replica) = Scene::new(Limits::default()).await;
+    scene.peer.begin("tx").await;
+    replica.expect(Type::Transaction, "tx").await;
+    let proposal = SignedProposal { proposal_bytes: b"p".to_vec(), ..Default::default() };
+    let mut bytes = message::of(Type::Completed, "tx", b"").bytes().to_vec();
+    bytes.extend([0x2a, 0x03]);
+    bytes.extend(proposal.encode_to_vec());
+    bytes.extend([0x4b, 0x08, 0x01, 0x4c]); // an unknown group
+    bytes.extend(UNKNOWN_FIELD);
+    replica.say_raw(message::grpc(&bytes)).await;
+    assert_eq!(scene.peer.expect(Type::Completed, "tx").await.bytes(), &bytes);
+}
+
+#[tokio::test]
+async fn half_a_frame_and_then_the_end() {
+    let whole = message::grpc(message::of(Type::Completed, "bad's", b"content").bytes());
+    let (cut, between) = ("Unexpected EOF", "it closed its stream");
+    for (length, reason) in [(3, cut), (5, between), (whole.len() - 1, cut)] {
+        let mut incident = Incident::new(Limits::default()).await;
+        incident.bad.say_raw(whole.slice(..length)).await;
+        incident.bad.close();
+        incident.is_contained("half a frame", reason).await;
+    }
+}
+
+#[tokio::test]
+async fn half_a_frame_and_then_nothing_holds_up_nobody() {
+    let mut incident = Incident::new(Limits::default()).await;
+    incident.bad.say_raw(message::grpc(b"content").slice(..6)).await;
+    incident.scene.finish(&mut incident.good, "good's").await;
+    incident.bad.kill();
+    incident.scene.peer.error("bad's").await;
+    incident.scene.serve(&mut incident.good, "next").await;
+}
+
+#[tokio::test]
+async fn messages_over_the_limit() {
+    let long = message::of(Type::Completed, "bad's", &[0; 1 << 20]);
+    breach("too long", message::grpc(long.bytes()), "too large").await;
+    let announced = [&[0][..], &u32::MAX.to_be_bytes(), b"and a little"].concat();
+    breach("announced 4 GiB", announced.into(), "too large").await;
+}
+
+#[tokio::test]
+async fn a_compressed_message_that_nobody_agreed_to() {
+    let mut bytes = completed_and(b"").to_vec();
+    bytes[0] = 1;
+    breach("compressed", bytes.into(), "compress").await;
+}
+
+#[tokio::test]
+async fn first_messages_that_are_no_registration_of_this_package() {
+    let (mut scene, mut good) = Scene::new(Limits::default()).await;
+    let cases = [
+        (Frame::register("another_1.0:cd34").bytes().clone(), "another_1.0:cd34"),
+        (Frame::register("").bytes().clone(), "it registered as \"\""),
+        (Frame::keepalive().bytes().clone(), "its first message was not REGISTER"),
+        (message::of(Type::GetState, "tx", b"").bytes().clone(), "was not REGISTER"),
+        (Bytes::from_static(b"nothing like it"), "not a chaincode message"),
+        (message::of(Type::Register, "", &[0x0a, 0x05]).bytes().clone(), "cannot be decoded"),
+    ];
+    for (number, (first, reason)) in (1..).zip(cases) {
+        let mut bad = scene.stage.silent_replica().await;
+        bad.say_raw(message::grpc(&first)).await;
+        let status = bad.end().await.unwrap_err();
+        assert!(status.message().contains(reason), "{status}");
+        let told = scene.stage.lost(number).await;
+        assert!(told.contains(reason), "{told}");
+        scene.serve(&mut good, reason).await;
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_never_registers() {
+    let limits = Limits { first_message: Duration::from_millis(200), ..Limits::default() };
+    let (mut scene, mut good) = Scene::new(limits).await;
+    let mut bad = scene.stage.silent_replica().await;
+    let status = bad.end().await.unwrap_err();
+    assert_eq!(status.message(), "it sent nothing for 0.2 s");
+    assert_eq!(scene.stage.lost(1).await, "it did not register: it sent nothing for 0.2 s");
+    let mut short = scene.stage.silent_replica().await;
+    short.close();
+    assert_eq!(scene.stage.lost(2).await, "it did not register: it closed its stream");
+    scene.serve(&mut good, "tx").await;
+}
+
+#[tokio::test]
+async fn more_replicas_than_may() {
+    let (mut scene, mut good) = Scene::new(Limits { replicas: 1, ..Limits::default() }).await;
+    let mut second = scene.stage.registering_replica().await;
+    let status = second.end().await.unwrap_err();
+    assert_eq!(status.message(), "it is one replica too many, the limit is 1");
+    scene.stage.lost(1).await;
+    scene.serve(&mut good, "tx").await;
+    drop(good);
+    scene.stage.lost(0).await;
+    let mut third = scene.replica().await;
+    scene.serve(&mut third, "next").await;
+}
+
+#[tokio::test]
+async fn a_replica_that_never_reads() {
+    let mut incident = Incident::new(Limits { waiting: 0, ..Limits::default() }).await;
+    let response = message::of(Type::Response, "bad's", &[0; 1 << 10]);
+    let stage = &mut incident.scene.stage;
+    let reason = loop {
+        incident.scene.peer.say(response.clone()).await;
+        // The good one's transaction goes on meanwhile.
+        incident.scene.peer.say(message::of(Type::Response, "good's", b"")).await;
+        incident.good.expect(Type::Response, "good's").await;
+        let event = tokio::select! {
+            biased;
+            event = stage.proxy.next_event() => event.unwrap(),
+            () = std::future::ready(()) => continue,
+        };
+        if let Event::ReplicaCutOff { replica: 0, reason } = event {
+            break reason;
+        }
+    };
+    assert_eq!(reason, "it does not read what is sent to it");
+    let text = incident.scene.peer.error("bad's").await;
+    assert!(text.contains(&reason), "{text}");
+    incident.scene.finish(&mut incident.good, "good's").await;
+    incident.scene.serve(&mut incident.good, "next").await;
+}
+
+#[tokio::test]
+async fn requests_without_waiting_for_answers_hold_up_nobody() {
+    let mut incident = Incident::new(Limits::default()).await;
+    let Incident { scene, bad, good } = &mut incident;
+    let flood = async {
+        for _ in 0..2000 {
+            bad.tell(Type::GetState, "bad's").await;
+        }
+    };
+    let reading = async {
+        for _ in 0..2000 {
+            scene.peer.expect(Type::GetState, "bad's").await;
+        }
+        scene.finish(good, "good's").await;
+    };
+    soon("the flood's end", async { tokio::join!(flood, reading) }).await;
+}

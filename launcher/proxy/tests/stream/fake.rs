@@ -1,0 +1,18 @@
+//! What the proxy is put between: a peer, replicas, and what certifies both.
+
+pub(crate) mod authority;
+pub(crate) mod message;
+pub(crate) mod peer;
+pub(crate) mod replica;
+pub(crate) mod scene;
+
+use std::time::Duration;
+
+/// The package that everything here is about.
+pub(crate) const PACKAGE: &str = "basic_1.0:ab12";
+
+/// What `future` gives; fails the test when it takes too long on any machine.
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let limit = Duration::from_secs(30);
+    tokio::time::timeout(limit, future).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}

@@ -1,0 +1,13 @@
+//! The proxy between a fake peer and fake replicas, over real TLS connections.
+//!
+//! Real peers and shims cannot be made to misbehave as these do; the end-to-end
+//! suites run the proxy between real ones.
+
+mod breaches;
+mod bytes_kept;
+mod credentials;
+mod death;
+mod ending;
+mod fake;
+mod registration;
+mod routing;
