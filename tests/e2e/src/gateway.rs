@@ -1,0 +1,232 @@
+//! The client of `tests/gateway`, driven line by line.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use testbed::dist::workspace_dir;
+use testbed::{GatewayAccess, go_program};
+
+/// The longest that one answer may take: a load of some minutes.
+const LIMIT: Duration = Duration::from_mins(10);
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Endorsed by the peer, and no more.
+    Evaluate,
+    /// Endorsed, ordered and committed.
+    Submit,
+}
+
+/// A running client.
+pub struct Gateway {
+    child: Child,
+    stdin: ChildStdin,
+    next: u64,
+    waiting: Arc<Mutex<HashMap<u64, Sender<Value>>>>,
+}
+
+/// What came of a load.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LoadReport {
+    /// Calls made.
+    pub count: u64,
+    /// Calls that failed.
+    pub failed: u64,
+    /// What they failed with.
+    #[serde(default)]
+    pub errors: Vec<LoadError>,
+    /// Successful calls in a second.
+    pub per_second: f64,
+    /// The longest time in which no call succeeded, in microseconds.
+    pub longest_gap_us: f64,
+    /// Latencies of the calls that succeeded, in microseconds.
+    pub latency_us: Latency,
+}
+
+/// A text that calls failed with, and how many did.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LoadError {
+    /// The text.
+    pub error: String,
+    /// How many calls.
+    pub count: u64,
+}
+
+/// How latencies are spread, in microseconds.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Latency {
+    /// The shortest.
+    pub min: f64,
+    /// Half of them are no longer.
+    pub median: f64,
+    /// A tenth of them is longer.
+    pub p90: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+/// An answer, or several, that are still to come.
+pub struct Pending(Receiver<Value>);
+
+impl Op {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Evaluate => "evaluate",
+            Self::Submit => "submit",
+        }
+    }
+}
+
+impl Gateway {
+    /// Connects a client.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be built or does not connect.
+    pub fn connect(access: &GatewayAccess, channel: &str, chaincode: &str) -> Self {
+        let module = workspace_dir().join("tests/gateway");
+        let program = go_program::obtain(&module, &mut |line| eprintln!("{line}"))
+            .expect("the gateway client is built");
+        let mut child = Command::new(program)
+            .args(["--endpoint", &access.endpoint.to_string(), "--tls-name", &access.tls_name])
+            .args(["--msp-id", &access.msp_id, "--channel", channel, "--chaincode", chaincode])
+            .arg("--tls-ca")
+            .arg(&access.tls_ca)
+            .arg("--cert")
+            .arg(&access.certificate)
+            .arg("--key")
+            .arg(&access.key)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the gateway client starts");
+        let stdin = child.stdin.take().expect("piped");
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let waiting = Arc::<Mutex<HashMap<u64, Sender<Value>>>>::default();
+        let readers = Arc::clone(&waiting);
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let answer: Value = serde_json::from_str(&line).expect("an answer is JSON");
+                let id = answer["id"].as_u64();
+                let waiting = readers.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(waiting) = id.and_then(|id| waiting.get(&id)) {
+                    // Nobody waits any more: a test that has failed.
+                    let _ = waiting.send(answer);
+                }
+            }
+            // Whoever waits learns that nothing more comes.
+            readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        });
+        Self { child, stdin, next: 1, waiting }
+    }
+
+    /// Calls a function; the result, or the whole error.
+    pub fn call(&mut self, op: Op, arguments: &[&str]) -> Result<String, String> {
+        self.start_call(op, arguments).result()
+    }
+
+    /// Calls a function that returns much; the size of the result in bytes, or the error.
+    pub fn call_for_size(&mut self, op: Op, arguments: &[&str]) -> Result<u64, String> {
+        let call = json!({"op": op.word(), "args": arguments, "as": "digest"});
+        let answer = self.send(call).answer();
+        match answer["size"].as_u64() {
+            Some(size) => Ok(size),
+            None => Err(answer["error"].as_str().unwrap_or("no error text").to_owned()),
+        }
+    }
+
+    /// Calls a function and does not wait.
+    pub fn start_call(&mut self, op: Op, arguments: &[&str]) -> Pending {
+        self.send(json!({"op": op.word(), "args": arguments}))
+    }
+
+    /// Calls a function `count` times by so many clients. With `unique`, each `%d`
+    /// in the arguments becomes the call's number.
+    pub fn start_load(&mut self, op: Op, clients: u64, count: u64, arguments: &[&str]) -> Pending {
+        self.send(json!({
+            "op": "load", "kind": op.word(), "clients": clients, "count": count,
+            "warmup": clients, "unique": true, "progress": true, "args": arguments,
+        }))
+    }
+
+    /// The same, to its end.
+    pub fn load(&mut self, op: Op, clients: u64, count: u64, arguments: &[&str]) -> LoadReport {
+        self.start_load(op, clients, count, arguments).report()
+    }
+
+    fn send(&mut self, mut request: Value) -> Pending {
+        let id = self.next;
+        self.next += 1;
+        request["id"] = id.into();
+        let (sender, receiver) = channel();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
+        writeln!(self.stdin, "{request}").expect("the gateway client takes a request");
+        Pending(receiver)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Pending {
+    /// Waits for the call's result, or its whole error.
+    pub fn result(self) -> Result<String, String> {
+        let answer = self.answer();
+        if answer["ok"] == true {
+            Ok(answer["result"].as_str().unwrap_or_default().to_owned())
+        } else {
+            Err(answer["error"].as_str().unwrap_or("no error text").to_owned())
+        }
+    }
+
+    /// Waits until a load measures.
+    ///
+    /// # Panics
+    ///
+    /// When the load ends before.
+    pub fn await_start(&self) {
+        let event = self.next();
+        assert_eq!(event["event"], "started", "{event}");
+    }
+
+    /// Waits for a load's end.
+    ///
+    /// # Panics
+    ///
+    /// When the client cannot run it.
+    pub fn report(self) -> LoadReport {
+        let answer = self.answer();
+        let shown = answer.to_string();
+        serde_json::from_value(answer).unwrap_or_else(|error| panic!("{error}: {shown}"))
+    }
+
+    /// The last line about this request; those on the way are passed over.
+    fn answer(&self) -> Value {
+        loop {
+            let value = self.next();
+            if value.get("event").is_none() {
+                return value;
+            }
+        }
+    }
+
+    fn next(&self) -> Value {
+        match self.0.recv_timeout(LIMIT) {
+            Ok(value) => value,
+            Err(RecvTimeoutError::Timeout) => panic!("no answer within {LIMIT:?}"),
+            Err(RecvTimeoutError::Disconnected) => panic!("the gateway client has ended"),
+        }
+    }
+}
