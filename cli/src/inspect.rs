@@ -1,0 +1,63 @@
+//! `selvedge inspect`: what is in a package, and whether anybody would take it.
+
+use std::fmt::{self, Write as _};
+
+use selvedge_buildpack::package::{Refusal, RefusedBy, Report, inspect};
+
+use crate::resolved::{Form, InspectRequest};
+use crate::{BAD, BOLD, GOOD, Outcome, listing, show};
+
+pub(crate) fn run(request: &InspectRequest) -> anyhow::Result<Outcome> {
+    let report = inspect(&request.file)?;
+    let text = match request.form {
+        Form::Text => text(&report)?,
+        Form::Json => serde_json::to_string_pretty(&report)? + "\n",
+    };
+    show(&text)?;
+    Ok(if report.refusals.is_empty() { Outcome::Done } else { Outcome::Refused })
+}
+
+fn text(report: &Report) -> Result<String, fmt::Error> {
+    let mut text = format!("{} ({})\n", report.file.display(), listing::size(report.size));
+    let mut line =
+        |name: &str, value: &dyn fmt::Display| writeln!(text, "{BOLD}{name:<10}{BOLD:#}  {value}");
+    match &report.package_id {
+        Some(id) => line("package ID", id)?,
+        None => line("digest", &report.digest)?,
+    }
+    if let Some(metadata) = &report.metadata {
+        line("label", &metadata.label)?;
+        line("type", &metadata.kind)?;
+        line("path", &metadata.path.escape_debug())?;
+    }
+    line("files", &report.files.len())?;
+    let files = report.files.iter().map(|file| (file.path.as_str(), file.size));
+    text.push_str(&listing::all(files)?);
+    if !report.indexes.is_empty() {
+        writeln!(text, "{BOLD}indexes{BOLD:#}")?;
+    }
+    for index in &report.indexes {
+        let name = index.path.name();
+        match &index.collection {
+            Some(collection) => writeln!(text, "  {name} (of the collection {collection})")?,
+            None => writeln!(text, "  {name} (of the public state)")?,
+        }
+    }
+    verdict(report, &mut text)?;
+    Ok(text)
+}
+
+fn verdict(report: &Report, text: &mut String) -> fmt::Result {
+    if report.refusals.is_empty() {
+        return writeln!(text, "{GOOD}nothing speaks against it{GOOD:#}");
+    }
+    writeln!(text, "{BAD}would be refused{BAD:#}")?;
+    for Refusal { by, file, reason } in &report.refusals {
+        let by = match by {
+            RefusedBy::Peer => "by the peer",
+            RefusedBy::Selvedge => "by Selvedge",
+        };
+        writeln!(text, "  {by}: {file}: {reason}")?;
+    }
+    Ok(())
+}

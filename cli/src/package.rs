@@ -1,0 +1,93 @@
+//! `selvedge package`: from a directory to a package.
+
+use std::fmt::{self, Write as _};
+use std::path::Path;
+
+use anyhow::Context;
+use selvedge_buildpack::package::{
+    Draft, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, write,
+};
+use serde::Serialize;
+
+use crate::resolved::{Form, PackageRequest};
+use crate::{BOLD, GOOD, Outcome, listing, show};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Written<'a> {
+    file: &'a Path,
+    package_id: &'a PackageId,
+    size: u64,
+    metadata: &'a Metadata,
+    files: Vec<FileEntry>,
+    left_out: &'a [LeftOut],
+}
+
+pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
+    let interrupt = Interrupt::default();
+    let handler = interrupt.clone();
+    ctrlc::set_handler(move || handler.request()).context("cannot listen for Ctrl-C")?;
+
+    let draft = Draft::collect(&request.directory)?;
+    let PackageRequest { label, output, existing, .. } = request;
+    let packed =
+        write(&draft, label, output, *existing, &interrupt).map_err(|error| hint(error, output))?;
+    let text = match request.form {
+        Form::Text => text(&draft, &packed, output)?,
+        Form::Json => json(&draft, &packed, output)?,
+    };
+    show(&text)?;
+    Ok(Outcome::Done)
+}
+
+/// Adds what a person can do about it.
+fn hint(error: selvedge_buildpack::package::WriteError, output: &Path) -> anyhow::Error {
+    use selvedge_buildpack::package::WriteError;
+    match error {
+        WriteError::Exists { .. } => {
+            anyhow::anyhow!("{} exists already; --force replaces it", output.display())
+        }
+        other => other.into(),
+    }
+}
+
+fn text(draft: &Draft, packed: &Packed, output: &Path) -> Result<String, fmt::Error> {
+    let files: Vec<(&str, u64)> =
+        draft.files.iter().map(|file| (file.path.as_str(), file.size)).collect();
+    let bytes = files.iter().map(|(_, bytes)| bytes).sum();
+    let mut text = format!(
+        "{GOOD}Wrote{GOOD:#} {} ({})\n\
+         {BOLD}package ID{BOLD:#}  {}\n\
+         {BOLD}type{BOLD:#}        {}\n\
+         {BOLD}path{BOLD:#}        {}\n\
+         {BOLD}went in{BOLD:#}     {} files, {}\n{}",
+        output.display(),
+        listing::size(packed.size),
+        packed.id,
+        packed.metadata.kind,
+        packed.metadata.path.escape_debug(),
+        files.len(),
+        listing::size(bytes),
+        listing::summary(&files)?,
+    );
+    if !draft.left_out.is_empty() {
+        writeln!(text, "{BOLD}left out{BOLD:#}")?;
+        for LeftOut { path, reason } in &draft.left_out {
+            writeln!(text, "  {path} ({reason})")?;
+        }
+    }
+    Ok(text)
+}
+
+fn json(draft: &Draft, packed: &Packed, output: &Path) -> serde_json::Result<String> {
+    let files = draft.files.iter();
+    let written = Written {
+        file: output,
+        package_id: &packed.id,
+        size: packed.size,
+        metadata: &packed.metadata,
+        files: files.map(|file| FileEntry { path: file.path.clone(), size: file.size }).collect(),
+        left_out: &draft.left_out,
+    };
+    Ok(serde_json::to_string_pretty(&written)? + "\n")
+}

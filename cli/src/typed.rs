@@ -1,0 +1,90 @@
+//! What was typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use selvedge_buildpack::package::Label;
+
+/// Packages Hyperledger Fabric chaincode, and tells what is in a package.
+#[derive(Debug, Parser)]
+#[command(
+    name = "selvedge",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 130 ended by Ctrl-C.\n\
+                  Colours appear on a terminal only, and never when NO_COLOR is set."
+)]
+pub(crate) struct Typed {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Package(Package),
+    Inspect(Inspect),
+    Completions(Completions),
+}
+
+/// Make a chaincode package from source.
+///
+/// The language is found out: so far Go, a module with its main package in DIR. The whole module
+/// goes in, vendor directory included; META-INF beside the main package becomes that of the
+/// chaincode. Hidden files and earlier packages stay out. The same source and label give the same
+/// package ID on every machine, so organisations can compare what they install.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    selvedge package ./asset-transfer --label basic_1.0\n  \
+    selvedge package . --label basic_1.1 -o /tmp/basic.tar.gz --force\n  \
+    peer lifecycle chaincode install basic_1.0.tar.gz\n\n\
+    In a script:\n  \
+    id=$(selvedge package . --label basic_1.0 --json | jq -r .package_id)")]
+pub(crate) struct Package {
+    /// Directory of the chaincode's main package
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) directory: PathBuf,
+
+    /// Label of the package, such as `basic_1.0`: letters, digits and any of `_ . + -`
+    #[arg(short, long)]
+    pub(crate) label: Label,
+
+    /// File to write [default: <LABEL>.tar.gz in the current directory]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace the file if it exists
+    #[arg(short, long)]
+    pub(crate) force: bool,
+
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Tell what is in a package, and every reason why it would be refused.
+///
+/// Nothing is unpacked to disk. Exit code 1 means that the peer, or Selvedge, would refuse it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    selvedge inspect basic_1.0.tar.gz\n  \
+    selvedge inspect --json basic_1.0.tar.gz | jq '.refusals[].reason'")]
+pub(crate) struct Inspect {
+    /// The package
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Print a completion script for a shell.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    selvedge completions bash > ~/.local/share/bash-completion/completions/selvedge\n  \
+    selvedge completions zsh > ~/.zfunc/_selvedge")]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: Shell,
+}
