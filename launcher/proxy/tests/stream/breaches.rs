@@ -32,7 +32,7 @@ impl Incident {
 
     /// Checks what everybody sees: the operator the reason, the peer an error for
     /// the bad replica's transaction and nothing else, the good replica nothing.
-    async fn is_contained(mut self, what: &str, reason: &str) {
+    async fn contained(mut self, what: &str, reason: &str) {
         let told = self.scene.stage.lost(0).await;
         assert!(told.contains(reason), "{what}: {told}");
         let text = self.scene.peer.error("bad's").await;
@@ -48,7 +48,7 @@ async fn breach(what: &str, bytes: Bytes, reason: &str) {
     let limits = Limits { message: 1 << 20, ..Limits::default() };
     let mut incident = Incident::new(limits).await;
     incident.bad.say_raw(bytes).await;
-    incident.is_contained(what, reason).await;
+    incident.contained(what, reason).await;
 }
 
 fn of_bad(kind: i32) -> Bytes {
@@ -145,7 +145,7 @@ async fn half_a_frame_and_then_the_end() {
         let mut incident = Incident::new(Limits::default()).await;
         incident.bad.say_raw(whole.slice(..length)).await;
         incident.bad.close();
-        incident.is_contained("half a frame", reason).await;
+        incident.contained("half a frame", reason).await;
     }
 }
 
@@ -161,7 +161,7 @@ async fn half_a_frame_and_then_nothing_holds_up_nobody() {
 
 #[tokio::test]
 async fn messages_over_the_limit() {
-    let long = message::of(Type::Completed, "bad's", &[0; 1 << 20]);
+    let long = message::of(Type::Completed, "bad's", &vec![0; 1 << 20]);
     breach("too long", message::grpc(long.bytes()), "too large").await;
     let announced = [&[0][..], &u32::MAX.to_be_bytes(), b"and a little"].concat();
     breach("announced 4 GiB", announced.into(), "too large").await;

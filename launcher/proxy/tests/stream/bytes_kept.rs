@@ -62,7 +62,7 @@ async fn a_message_as_long_as_the_limit_passes() {
         Scene::new(Limits { message: 1 << 20, ..Limits::default() }).await;
     scene.peer.begin("tx").await;
     replica.expect(Type::Transaction, "tx").await;
-    let around = message::of(Type::Completed, "tx", &[0; 1 << 19]).bytes().len() - (1 << 19);
+    let around = message::of(Type::Completed, "tx", &vec![7; 1 << 19]).bytes().len() - (1 << 19);
     // Both payload lengths take a varint of as many bytes.
     let frame: Frame = message::of(Type::Completed, "tx", &vec![7; (1 << 20) - around]);
     assert_eq!(frame.bytes().len(), 1 << 20);

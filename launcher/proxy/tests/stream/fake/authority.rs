@@ -31,7 +31,7 @@ impl Authority {
 
     /// A certificate for a host name or an IP address.
     pub(crate) fn host(&self, host: &str) -> Identity {
-        self.issue(CertificateParams::new([host.to_owned()]).unwrap())
+        self.issue(&CertificateParams::new([host.to_owned()]).unwrap())
     }
 
     /// A certificate for a replica of a package.
@@ -39,10 +39,10 @@ impl Authority {
         let mut params = CertificateParams::default();
         let name = replica_name(package_id).as_str().try_into().unwrap();
         params.subject_alt_names.push(SanType::URI(name));
-        self.issue(params)
+        self.issue(&params)
     }
 
-    fn issue(&self, params: CertificateParams) -> Identity {
+    fn issue(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
         Identity { certificate, key: key.serialize_pem() }

@@ -30,9 +30,8 @@ pub(crate) fn from_the_future(kind: i32, txid: &str, payload: &[u8]) -> Frame {
 
 /// The peer's READY with some batch parameters.
 pub(crate) fn ready() -> Frame {
-    let mut bytes = numbered("", Type::Ready.into(), "", &[0x08, 0x01, 0x10, 0xe8, 0x07]);
-    bytes = Frame::parse([&bytes.bytes()[..], &UNKNOWN_FIELD].concat().into()).unwrap();
-    bytes
+    let known = numbered("", Type::Ready.into(), "", &[0x08, 0x01, 0x10, 0xe8, 0x07]);
+    Frame::parse([&known.bytes()[..], &UNKNOWN_FIELD].concat().into()).unwrap()
 }
 
 fn numbered(channel: &str, kind: i32, txid: &str, payload: &[u8]) -> Frame {

@@ -33,14 +33,13 @@ impl Replica {
         identity: Option<&Identity>,
     ) -> Result<Self, String> {
         let socket = TcpStream::connect(proxy).unwrap();
-        let channel = channel(proxy, root, identity, &socket).await.map_err(debug)?;
+        let mut channel = channel(proxy, root, identity, &socket).await.map_err(debug)?;
         let (outbound, body) = ChannelBody::<Bytes, Status>::new(16);
         let request = http::Request::post("/protos.ChaincodeSupport/Register")
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .body(Body::new(body))
             .unwrap();
-        let mut channel = channel;
         let call = async { channel.ready().await?.call(request).await };
         let response = soon("the proxy's answer", call).await.map_err(debug)?;
         if let Some(status) = Status::from_header_map(response.headers()) {
