@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use selvedge_proto::launcher::launcher_server::Launcher;
-use selvedge_proto::launcher::{BuildEvent, BuildRequest, RunEvent, RunRequest, run_event};
+use selvedge_proto::launcher::{BuildEvent, BuildRequest, RunEvent, RunRequest};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::backend::Backend;
 use crate::data::DataDirectory;
+use crate::run_log::RunLog;
 use crate::running::Running;
 use crate::settings::TimeLimits;
 
@@ -77,37 +78,11 @@ impl Launcher for LauncherApi {
         let (events, queue) = mpsc::channel(QUEUE);
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
-            let log = RunLog(events.clone());
+            let log = RunLog::new(events.clone());
             let answer = run::run(&shared, request.into_inner(), &log).await;
             let _ = events.send(answer).await;
         });
         Ok(Response::new(ReceiverStream::new(queue)))
-    }
-}
-
-/// The way from a chaincode to the `run` that waits for it, and so to the peer's log.
-#[derive(Clone)]
-pub(crate) struct RunLog(mpsc::Sender<Result<RunEvent, Status>>);
-
-impl RunLog {
-    /// Passes a line on. One that finds the queue full is dropped: a peer that
-    /// does not read must not stop its chaincode; the launcher's own log has it.
-    pub(crate) fn line(&self, line: String) {
-        self.event(run_event::Event::Log(line));
-    }
-
-    /// Says that the peer takes the chaincode as ready.
-    pub(crate) fn ready(&self) {
-        self.event(run_event::Event::Ready(selvedge_proto::launcher::Ready {}));
-    }
-
-    fn event(&self, event: run_event::Event) {
-        let _ = self.0.try_send(Ok(RunEvent { event: Some(event) }));
-    }
-
-    /// Fires when the `run` is gone.
-    async fn closed(&self) {
-        self.0.closed().await;
     }
 }
 

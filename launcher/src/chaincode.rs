@@ -11,9 +11,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::api::RunLog;
 use crate::backend::{Backend, ReplicaEvent, ReplicaExit, Replicas, StartError, Workload};
 use crate::certificates::{CertificateError, LinkCertificates};
+use crate::run_log::RunLog;
 use crate::source::Language;
 
 /// What transactions in flight get to finish when a chaincode is stopped: with

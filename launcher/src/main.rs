@@ -9,6 +9,7 @@ mod chaincode;
 mod data;
 mod error_chain;
 mod launch;
+mod run_log;
 mod running;
 mod settings;
 mod socket;

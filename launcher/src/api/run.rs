@@ -1,7 +1,7 @@
 //! `Run`: a chaincode is started, linked to its peer, and followed to its end.
 
 use selvedge_proto::launcher::{
-    Ended, ImageReference, RunEvent, RunRequest, RunStart, SourceWanted, run_event, run_request,
+    Ended, ImageReference, RunEvent, RunRequest, RunStart, run_event, run_request,
 };
 use selvedge_proxy::{PeerAddress, PeerCredentials};
 use tokio::sync::mpsc;
@@ -11,8 +11,9 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, Streaming};
 use tracing::{Instrument, info, info_span, warn};
 
-use super::{RunLog, Shared, chunk, failed, unexpected};
+use super::{Shared, chunk, failed, unexpected};
 use crate::chaincode::ChaincodeRun;
+use crate::run_log::RunLog;
 use crate::source::{Language, StagedSource};
 
 pub(super) async fn run(
@@ -92,7 +93,7 @@ async fn image(
         return Ok(image);
     }
     log.line(format!("image {} is gone, it is built again from the source", image.digest));
-    log.event(run_event::Event::SourceWanted(SourceWanted {}));
+    log.want_source();
     let described = start.source.clone().unwrap_or_default();
     let rebuild = async {
         let chunks = Box::pin(ReceiverStream::new(sources));
