@@ -4,6 +4,9 @@ use selvedge_proto::launcher::{Ready, RunEvent, SourceWanted, run_event};
 use tokio::sync::mpsc;
 use tonic::Status;
 
+/// Places in the queue that lines leave free, so that what `run` must learn finds one.
+const RESERVED: usize = 8;
+
 /// The way from a chaincode to the `run` that waits for it, and so to the peer's log.
 #[derive(Clone)]
 pub(crate) struct RunLog(mpsc::Sender<Result<RunEvent, Status>>);
@@ -16,7 +19,9 @@ impl RunLog {
     /// Passes a line on. One that finds the queue full is dropped: a peer that
     /// does not read must not stop its chaincode; the launcher's own log has it.
     pub(crate) fn line(&self, line: String) {
-        self.event(run_event::Event::Log(line));
+        if self.0.capacity() > RESERVED {
+            self.event(run_event::Event::Log(line));
+        }
     }
 
     /// Says that the peer takes the chaincode as ready.
@@ -30,6 +35,7 @@ impl RunLog {
     }
 
     fn event(&self, event: run_event::Event) {
+        // Nobody left to tell is a `run` that has ended.
         let _ = self.0.try_send(Ok(RunEvent { event: Some(event) }));
     }
 

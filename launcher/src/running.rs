@@ -134,7 +134,7 @@ mod tests {
         let slot = running.begin(key("a")).await.unwrap();
         let stopping = tokio::spawn({
             let running = running.clone();
-            async move { running.stop_all(Duration::from_secs(60)).await }
+            async move { running.stop_all(Duration::from_mins(1)).await }
         });
         slot.stop().cancelled().await;
         assert!(running.begin(key("b")).await.is_err());
