@@ -83,7 +83,7 @@ impl Demo {
 }
 
 fn raise(steps: &mut Steps, release: Release) -> Result<(Raised, PathBuf)> {
-    let dist = steps.take("build Selvedge", |_| dist::build(false))?;
+    let dist = steps.take_aloud("build Selvedge", dist::build)?;
     let binaries = steps.take(&format!("obtain Fabric {release}"), |progress| {
         Ok(Binaries::obtain(release, progress)?)
     })?;
@@ -108,7 +108,7 @@ fn deploy_and_call(
 ) -> Result<String> {
     let peer = raised.network.peer(ORGANISATION);
     let package = raised.network.dir().join(format!("{LABEL}.tar.gz"));
-    steps.take(&format!("package {}", chaincode.display()), |_| {
+    steps.take("package", |_| {
         let mut selvedge = Command::new(dist.join("bin/selvedge"));
         selvedge.arg("package").arg(chaincode).args(["--label", LABEL]);
         output(selvedge.arg("-o").arg(&package))

@@ -58,12 +58,12 @@ const PACKAGES: [&str; 3] = ["selvedge-builder", "selvedge-launcher", "selvedge"
 
 pub(crate) fn dist() -> Result<()> {
     let mut steps = Steps::begin();
-    let dist = steps.take("build Selvedge", |_| build(true))?;
+    let dist = steps.take_aloud("build Selvedge", build)?;
     print_sizes(&dist)
 }
 
 /// Builds everything, checks it, and returns the directory whose `bin/` holds it.
-pub(crate) fn build(show_cargo: bool) -> Result<PathBuf> {
+pub(crate) fn build() -> Result<PathBuf> {
     let host = host()?;
     // A directory of its own: other flags in the usual one would rebuild everything each time.
     let target = workspace_dir().join("target/dist");
@@ -74,11 +74,7 @@ pub(crate) fn build(show_cargo: bool) -> Result<PathBuf> {
     }
     // `--target` keeps the flags from build scripts and proc macros, which cannot be static.
     command.env("RUSTFLAGS", "-C target-feature=+crt-static");
-    if show_cargo {
-        run(&mut command)?;
-    } else {
-        output(command.arg("--quiet"))?;
-    }
+    run(&mut command)?;
     let dist = workspace_dir().join("dist");
     fs::create_dir_all(dist.join("bin")).context("cannot create dist/bin")?;
     for binary in &BINARIES {

@@ -53,6 +53,19 @@ impl Steps {
         result.with_context(|| format!("{title} failed"))
     }
 
+    /// As [`Steps::take`], for a step that prints by itself what it is doing.
+    pub(crate) fn take_aloud<T>(
+        &mut self,
+        title: &str,
+        step: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        anstream::println!("{DIM}… {title}{DIM:#}");
+        let live = std::mem::replace(&mut self.live, false);
+        let result = self.take(title, |_| step());
+        self.live = live;
+        result
+    }
+
     /// Prints every step with its time, and the sum.
     pub(crate) fn print_table(&self) {
         let width = self.taken.iter().map(|step| step.title.chars().count()).max().unwrap_or(0);

@@ -28,15 +28,18 @@ pub(crate) fn test() -> Result<()> {
 }
 
 fn take_steps(steps: &mut Steps) -> Result<()> {
-    steps.take("tools", |_| check_tools())?;
-    steps.take("format", |_| run(&mut cargo(&["fmt", "--all", "--check"])))?;
-    steps.take("lints", |_| {
+    steps.take_aloud("tools", check_tools)?;
+    steps.take_aloud("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    steps.take_aloud("lints", || {
         run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
-    steps.take("Go programs", |_| GO_MODULES.iter().try_for_each(|module| check_go(module)))?;
-    steps.take("unit tests", |_| run(&mut cargo(&["test", "--workspace", "--exclude", "e2e"])))?;
-    let dist = steps.take("release binaries", |_| dist::build(true))?;
-    steps.take("end to end", |_| {
+    steps
+        .take_aloud("Go programs", || GO_MODULES.iter().try_for_each(|module| check_go(module)))?;
+    steps.take_aloud("unit tests", || {
+        run(&mut cargo(&["test", "--workspace", "--exclude", "e2e"]))
+    })?;
+    let dist = steps.take_aloud("release binaries", dist::build)?;
+    steps.take_aloud("end to end", || {
         run(cargo(&["test", "--package", "e2e"]).env("SELVEDGE_DIST", &dist))
     })
 }
