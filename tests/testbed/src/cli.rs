@@ -92,7 +92,7 @@ pub(crate) fn run(
         command: line,
         status,
         output,
-        logs: logs.iter().map(log_tail).collect(),
+        logs: logs.iter().map(telling_lines).collect(),
     })
 }
 
@@ -141,10 +141,12 @@ fn command_line(command: &Command) -> String {
         .join(" ")
 }
 
-fn log_tail(log: &Log) -> String {
-    let name = log.path().file_name().unwrap_or_default();
-    let tail = log.tail();
-    format!("-- {}:\n{tail}\n", name.to_string_lossy())
+fn telling_lines(log: &Log) -> String {
+    let name = log.path().file_name().unwrap_or_default().to_string_lossy();
+    log.telling_lines().map_or_else(
+        || format!("-- {name}: nothing unusual\n"),
+        |lines| format!("-- {name}:\n{lines}\n"),
+    )
 }
 
 #[cfg(test)]

@@ -96,10 +96,20 @@ impl Log {
         }
     }
 
-    /// The lines that a person would look for first: the last warnings and errors and what
-    /// external builders said, or simply the last lines where there are none.
+    /// The lines that a person would look for first: the last warnings and errors, and what
+    /// external builders said. None when there are none.
+    pub fn telling_lines(&self) -> Option<String> {
+        let text = self.text();
+        let telling: Vec<&str> = text.lines().filter(|line| is_telling(line)).collect();
+        (!telling.is_empty()).then(|| last(&telling))
+    }
+
+    /// The telling lines, or simply the last ones where there are none.
     pub fn tail(&self) -> String {
-        telling_lines(&self.text())
+        self.telling_lines().unwrap_or_else(|| {
+            let text = self.text();
+            last(&text.lines().collect::<Vec<_>>())
+        })
     }
 }
 
@@ -110,21 +120,16 @@ fn first_whole_line(text: &str, matches: impl Fn(&str) -> bool) -> Option<String
         .map(str::to_owned)
 }
 
-fn telling_lines(text: &str) -> String {
-    const SHOWN: usize = 15;
-    const LOOKED_AT: usize = 400;
+fn is_telling(line: &str) -> bool {
     const TELLING: [&str; 7] =
         [" WARN ", " ERRO ", " PANI ", " FATA ", " ERROR ", "[chaincode.externalbuilder", "panic"];
     // A client that has its answer and goes: every call of the CLI leaves some.
     const NOISE: &str = "context canceled";
-    let mut last: Vec<&str> = text.lines().rev().take(LOOKED_AT).collect();
-    last.reverse();
-    let telling: Vec<&str> = last
-        .iter()
-        .copied()
-        .filter(|line| !line.contains(NOISE) && TELLING.iter().any(|word| line.contains(word)))
-        .collect();
-    let lines = if telling.is_empty() { last } else { telling };
+    !line.contains(NOISE) && TELLING.iter().any(|word| line.contains(word))
+}
+
+fn last(lines: &[&str]) -> String {
+    const SHOWN: usize = 15;
     lines[lines.len().saturating_sub(SHOWN)..].join("\n")
 }
 

@@ -20,8 +20,6 @@ use thiserror::Error;
 use crate::log::{LineMissing, Log, Mark};
 use crate::scratch::ScratchDir;
 
-const SUPERVISOR: &str = include_str!("process/supervise.sh");
-
 /// What to run as a server.
 #[derive(Clone, Debug)]
 pub struct ServerCommand {
@@ -100,8 +98,7 @@ impl Server {
         let mut shell = Command::new("sh");
         forget_fabric_settings(&mut shell);
         let mut supervisor = shell
-            .args([OsStr::new("-c"), OsStr::new(SUPERVISOR)])
-            .arg("selvedge-testbed-supervisor")
+            .arg(scratch.supervisor())
             .args([scratch.pids().as_os_str(), OsStr::new(&grace)])
             .arg(&command.program)
             .args(&command.arguments)
@@ -198,7 +195,7 @@ impl Server {
     }
 
     /// Lets it live on when this process ends.
-    pub(crate) fn keep(&mut self) {
+    pub fn keep(&mut self) {
         if let Some(mut alive) = self.alive.take() {
             // A supervisor that is gone has nothing to keep.
             let _ = alive.write_all(b"keep\n");

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use thiserror::Error;
 
 const JANITOR: &str = include_str!("process/janitor.sh");
+const SUPERVISOR: &str = include_str!("process/supervise.sh");
 
 /// Unix socket paths end at 107 bytes (unix(7)); this leaves room for names below the directory.
 const LONGEST_PARENT: usize = 60;
@@ -48,6 +49,16 @@ impl ScratchDir {
         self.join("pids")
     }
 
+    /// The script that servers run under.
+    pub(crate) fn supervisor(&self) -> PathBuf {
+        self.join("supervise.sh")
+    }
+
+    /// The script that removes all of it.
+    fn janitor(&self) -> PathBuf {
+        self.join("janitor.sh")
+    }
+
     /// `TMPDIR` of what runs here.
     pub(crate) fn temporary(&self) -> PathBuf {
         self.join("tmp")
@@ -78,8 +89,10 @@ impl Scratch {
         let place = ScratchDir(dir.path().to_owned());
         fs::create_dir(place.pids())?;
         fs::create_dir(place.temporary())?;
+        fs::write(place.supervisor(), SUPERVISOR)?;
+        fs::write(place.janitor(), JANITOR)?;
         let mut janitor = Command::new("sh")
-            .args(["-c", JANITOR, "selvedge-testbed-janitor"])
+            .arg(place.janitor())
             .arg(dir.path())
             // Not in our group: Ctrl-C is for us, and our end is what the janitor waits for.
             .process_group(0)
@@ -100,7 +113,7 @@ impl Scratch {
 
     /// Lets the directory and its processes live on when this process ends. Returns the pid to
     /// send SIGTERM to, to end them all.
-    pub(crate) fn keep(&mut self) -> u32 {
+    pub fn keep(&mut self) -> u32 {
         if let Some(mut alive) = self.alive.take() {
             // Without a janitor there is nothing that would end them either.
             let _ = alive.write_all(b"keep\n");
