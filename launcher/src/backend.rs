@@ -77,7 +77,7 @@ pub(crate) enum ReplicaEvent {
 pub(crate) struct ReplicaExit {
     /// The exit status or signal, in words.
     pub(crate) status: String,
-    /// The last lines that it wrote; oldest first.
+    /// The last lines that it wrote, or the first ones of its crash; oldest first.
     pub(crate) last_lines: Vec<String>,
 }
 
@@ -87,7 +87,7 @@ impl std::fmt::Display for ReplicaExit {
         if self.last_lines.is_empty() {
             write!(out, "; it wrote nothing")
         } else {
-            write!(out, "; its last lines: {}", self.last_lines.join(" | "))
+            write!(out, "; it wrote: {}", self.last_lines.join(" | "))
         }
     }
 }

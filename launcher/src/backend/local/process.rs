@@ -18,6 +18,11 @@ const LINE_LIMIT: usize = 16 << 10;
 /// What lines are kept of the end of a process.
 const LAST_LINES: usize = 10;
 
+/// How Go's account of a crash begins, and the exit status that goes with it
+/// (`runtime/panic.go`). It is longer than [`LAST_LINES`], and its beginning tells most.
+const CRASH: [&str; 2] = ["panic: ", "fatal error: "];
+const CRASHED: i32 = 2;
+
 /// How long the output of an ended process is still read: a process that it left
 /// behind may hold it open.
 const REMAINS: Duration = Duration::from_millis(250);
@@ -32,6 +37,8 @@ pub(crate) struct Process {
     lines: mpsc::Receiver<String>,
     readers: JoinSet<()>,
     last_lines: VecDeque<String>,
+    /// From the last line on that began the account of a crash; empty without one.
+    crash: Vec<String>,
     /// Set once the process has ended: until then what it wrote is still read.
     remains_until: Option<Instant>,
 }
@@ -41,7 +48,7 @@ pub(crate) struct Process {
 pub(crate) struct ProcessEnd {
     /// Its status.
     pub(crate) status: ExitStatus,
-    /// The last lines that it wrote; oldest first.
+    /// The last lines that it wrote, or the first ones of its crash; oldest first.
     pub(crate) last_lines: Vec<String>,
 }
 
@@ -63,7 +70,15 @@ impl Process {
         if let Some(output) = child.stderr.take() {
             readers.spawn(read_lines(output, sink));
         }
-        Ok(Self { child, group, lines, readers, last_lines: VecDeque::new(), remains_until: None })
+        Ok(Self {
+            child,
+            group,
+            lines,
+            readers,
+            last_lines: VecDeque::new(),
+            crash: Vec::new(),
+            remains_until: None,
+        })
     }
 
     /// The next line; `None` when the process has ended and all it wrote was read.
@@ -79,6 +94,11 @@ impl Process {
     }
 
     fn remember(&mut self, line: String) -> String {
+        if CRASH.iter().any(|beginning| line.starts_with(beginning)) {
+            self.crash = vec![line.clone()];
+        } else if !self.crash.is_empty() && self.crash.len() < LAST_LINES {
+            self.crash.push(line.clone());
+        }
         if self.last_lines.len() == LAST_LINES {
             self.last_lines.pop_front();
         }
@@ -90,7 +110,10 @@ impl Process {
     pub(crate) async fn end(&mut self) -> io::Result<ProcessEnd> {
         let status = self.child.wait().await?;
         self.kill();
-        Ok(ProcessEnd { status, last_lines: std::mem::take(&mut self.last_lines).into() })
+        let crashed = status.code() == Some(CRASHED) && !self.crash.is_empty();
+        let last_lines = std::mem::take(&mut self.last_lines).into();
+        let crash = std::mem::take(&mut self.crash);
+        Ok(ProcessEnd { status, last_lines: if crashed { crash } else { last_lines } })
     }
 
     /// Asks the whole group to end.
@@ -163,6 +186,25 @@ mod tests {
             read.push(line);
         }
         read
+    }
+
+    async fn end_of(script: &str) -> Vec<String> {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).process_group(0);
+        let mut process = Process::spawn(&mut command).unwrap();
+        while process.next_line().await.is_some() {}
+        process.end().await.unwrap().last_lines
+    }
+
+    #[tokio::test]
+    async fn keeps_the_last_lines_but_the_first_of_a_crash() {
+        let lines = "echo ready; echo 'panic: oh'; seq 20;";
+        let last: Vec<String> = (11..=20).map(|line| line.to_string()).collect();
+        assert_eq!(end_of(&format!("{lines} exit 1")).await, last);
+        let crash = end_of(&format!("echo 'panic: old'; {lines} exit 2")).await;
+        assert_eq!(crash.len(), LAST_LINES);
+        assert_eq!(crash[..2], ["panic: oh", "1"]);
+        assert_eq!(end_of("echo usage; exit 2").await, ["usage"]);
     }
 
     #[tokio::test]
