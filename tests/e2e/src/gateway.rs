@@ -132,12 +132,12 @@ impl Gateway {
         self.start_call(op, arguments).result()
     }
 
-    /// Calls a function that returns much; the size of the result in bytes, or the error.
-    pub fn call_for_size(&mut self, op: Op, arguments: &[&str]) -> Result<u64, String> {
-        let call = json!({"op": op.word(), "args": arguments, "as": "digest"});
-        let answer = self.send(call).answer();
-        match answer["size"].as_u64() {
-            Some(size) => Ok(size),
+    /// Calls a function that returns much; the SHA-256 of the result in hex, or the error.
+    pub fn call_for_digest(&mut self, op: Op, arguments: &[&str]) -> Result<String, String> {
+        let answer =
+            self.send(json!({"op": op.word(), "args": arguments, "as": "digest"})).answer();
+        match answer["sha256"].as_str() {
+            Some(digest) => Ok(digest.to_owned()),
             None => Err(answer["error"].as_str().unwrap_or("no error text").to_owned()),
         }
     }

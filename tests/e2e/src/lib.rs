@@ -2,7 +2,11 @@
 //! binaries, and a client that calls chaincode through the peer's gateway.
 
 mod gateway;
+mod processes;
+mod shared;
 mod stage;
 
-pub use gateway::{Gateway, LoadReport, Op};
-pub use stage::{Stage, StageSpec, chaincode_dir};
+pub use gateway::{Gateway, LoadReport, Op, Pending};
+pub use processes::{Process, Remains, chaincode_processes, processes_of, run_processes};
+pub use shared::{SharedStage, Turn};
+pub use stage::{Stage, StageSpec, build_dir, chaincode_dir, package};

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tempfile::TempDir;
 use testbed::dist::workspace_dir;
 use testbed::{
     Binaries, Definition, ExternalBuilder, Launcher, LauncherSpec, Network, NetworkSpec, Peer,
@@ -38,12 +37,41 @@ pub struct Stage {
     pub network: Network,
     /// The launcher that the peer's builders talk to.
     pub launcher: Launcher,
-    packages: TempDir,
+    /// The Fabric release.
+    pub release: Release,
 }
 
 /// The directory of one of our own chaincodes.
 pub fn chaincode_dir(name: &str) -> PathBuf {
     workspace_dir().join("tests/chaincode").join(name)
+}
+
+/// Packages a directory with `selvedge package` into `file`.
+///
+/// # Panics
+///
+/// When `selvedge` refuses.
+pub fn package(source: &Path, label: &str, file: &Path) {
+    let output = Command::new(dist_dir().join("bin/selvedge"))
+        .arg("package")
+        .arg(source)
+        .args(["--force", "--label", label, "-o"])
+        .arg(file)
+        .output()
+        .expect("selvedge runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(file.is_file(), "selvedge package wrote no {}", file.display());
+}
+
+/// Where a peer of the network keeps what was built of a package (Fabric's
+/// `core/container/externalbuilder`, `SanitizeCCIDPath`).
+pub fn build_dir(network: &Network, msp_id: &str, package_id: &str) -> PathBuf {
+    let organisation = msp_id.trim_end_matches("MSP").to_lowercase();
+    network
+        .dir()
+        .join(organisation)
+        .join("data/externalbuilder/builds")
+        .join(package_id.replace(':', "-"))
 }
 
 impl Stage {
@@ -64,7 +92,7 @@ impl Stage {
         let binaries = Binaries::obtain(spec.release, &mut |line| eprintln!("{line}"))
             .expect("Fabric's binaries");
         let network = Network::start(&binaries, &network).expect("the network starts");
-        Self { network, launcher, packages: TempDir::new().expect("a temporary directory") }
+        Self { network, launcher, release: spec.release }
     }
 
     /// The stage's peer.
@@ -78,16 +106,9 @@ impl Stage {
     ///
     /// When `selvedge` refuses.
     pub fn package(&self, source: &Path, label: &str) -> PathBuf {
-        let package = self.packages.path().join(format!("{label}.tar.gz"));
-        let output = Command::new(dist_dir().join("bin/selvedge"))
-            .arg("package")
-            .arg(source)
-            .args(["--force", "--label", label, "-o"])
-            .arg(&package)
-            .output()
-            .expect("selvedge runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        package
+        let file = self.network.dir().join(format!("{label}.tar.gz"));
+        package(source, label, &file);
+        file
     }
 
     /// Packages, installs, approves and commits a chaincode; its package ID.
@@ -98,6 +119,11 @@ impl Stage {
     pub fn deploy(&self, source: &Path, definition: &Definition) -> String {
         let package = self.package(source, &format!("{}_1.0", definition.name));
         self.network.deploy(&package, definition).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Where the peer keeps what was built of a package.
+    pub fn build_dir(&self, package_id: &str) -> PathBuf {
+        build_dir(&self.network, MSP_ID, package_id)
     }
 
     /// A client of a chaincode.

@@ -1,0 +1,137 @@
+//! What runs on a stage, and what lies about: read from the kernel, not from Selvedge.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal, kill_process};
+use testbed::dist_dir;
+
+use crate::stage::Stage;
+
+/// A process of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    pid: i32,
+}
+
+/// What Selvedge and the peer's use of it have on the machine.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Remains {
+    /// Chaincode processes.
+    pub chaincode: Vec<Process>,
+    /// `run` processes.
+    pub run: Vec<Process>,
+    /// Temporary files and directories of the launcher.
+    pub launcher_files: Vec<PathBuf>,
+    /// Temporary directories that the peer made for builders.
+    pub peer_files: Vec<PathBuf>,
+    /// The launcher's socket.
+    pub socket: Option<PathBuf>,
+}
+
+/// The chaincode processes of the stage's launcher: those that work in its data directory.
+pub fn chaincode_processes(stage: &Stage) -> Vec<Process> {
+    let data = stage.launcher.dir().join("data");
+    all().filter(|process| process.link("cwd").is_some_and(|cwd| cwd.starts_with(&data))).collect()
+}
+
+/// The chaincode processes of one package.
+pub fn processes_of(stage: &Stage, package_id: &str) -> Vec<Process> {
+    let name = format!("CORE_CHAINCODE_ID_NAME={package_id}\n");
+    let all = chaincode_processes(stage).into_iter();
+    all.filter(|process| process.environment().contains(&name)).collect()
+}
+
+/// The `run` processes of the stage's peer.
+pub fn run_processes(stage: &Stage) -> Vec<Process> {
+    let program = dist_dir().join("bin/run").into_os_string().into_encoded_bytes();
+    let network = stage.network.dir().as_os_str().as_encoded_bytes();
+    all()
+        .filter(|process| {
+            let line = process.read("cmdline");
+            line.starts_with(&program) && line.windows(network.len()).any(|part| part == network)
+        })
+        .collect()
+}
+
+fn all() -> impl Iterator<Item = Process> {
+    fs::read_dir("/proc")
+        .expect("/proc is there")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .map(|pid| Process { pid })
+}
+
+impl Process {
+    /// The process with that ID.
+    ///
+    /// # Panics
+    ///
+    /// When the text is no process ID.
+    pub fn with_pid(pid: &str) -> Self {
+        Self { pid: pid.parse().unwrap_or_else(|_| panic!("{pid:?} is no process ID")) }
+    }
+
+    /// SIGKILL.
+    ///
+    /// # Panics
+    ///
+    /// When it is gone already.
+    pub fn kill(&self) {
+        let pid = Pid::from_raw(self.pid).expect("a process ID");
+        kill_process(pid, Signal::KILL).expect("the process is there");
+    }
+
+    /// Its resident memory, in KiB.
+    ///
+    /// # Panics
+    ///
+    /// When it is gone.
+    pub fn resident_kib(&self) -> u64 {
+        let status = String::from_utf8(self.read("status")).expect("text");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it runs");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// Its environment, as it was started.
+    pub fn environment(&self) -> String {
+        String::from_utf8_lossy(&self.read("environ")).replace('\0', "\n")
+    }
+
+    /// Its working directory: a chaincode's root.
+    ///
+    /// # Panics
+    ///
+    /// When it is gone.
+    pub fn root(&self) -> PathBuf {
+        self.link("cwd").expect("it runs")
+    }
+
+    fn link(&self, name: &str) -> Option<PathBuf> {
+        fs::read_link(format!("/proc/{}/{name}", self.pid)).ok()
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        // A process that has just ended has nothing.
+        fs::read(format!("/proc/{}/{name}", self.pid)).unwrap_or_default()
+    }
+}
+
+impl Remains {
+    /// What there is now.
+    pub fn of(stage: &Stage) -> Self {
+        let socket = stage.launcher.dir().join("launcher.sock");
+        Self {
+            chaincode: chaincode_processes(stage),
+            run: run_processes(stage),
+            launcher_files: entries(&stage.launcher.dir().join("data/tmp"))
+                .chain(entries(&stage.launcher.dir().join("tmp")))
+                .collect(),
+            peer_files: entries(&stage.network.dir().join("tmp")).collect(),
+            socket: socket.exists().then_some(socket),
+        }
+    }
+}
+
+fn entries(dir: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(dir).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+}

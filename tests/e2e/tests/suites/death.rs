@@ -1,0 +1,169 @@
+//! The chaincode's process dies: the peer keeps the link, what was in flight fails at
+//! once, all else goes on.
+
+use std::time::{Duration, Instant};
+
+use e2e::{
+    Gateway, Op, Pending, Process, Remains, SharedStage, Stage, StageSpec, Turn, chaincode_dir,
+};
+use testbed::process::wait_until;
+use testbed::{Definition, Release};
+
+use crate::ledger;
+use crate::link::{LOST, SOON, assert_kept, watched};
+
+/// Longer than any test: only the process's death ends such a call.
+const VERY_SLOW: &str = "25000";
+
+static STAGE: SharedStage = SharedStage::new(|| {
+    Stage::raise(&StageSpec { network: watched, ..StageSpec::new(Release::V3_1_1) })
+});
+
+/// A chaincode of a test's own: one that died more than once is given time to recover.
+struct Victim {
+    package_id: String,
+    gateway: Gateway,
+}
+
+impl Victim {
+    fn deploy(turn: &Turn<'_>, name: &str) -> Self {
+        let package_id = ledger::deploy(turn, name);
+        Self { package_id, gateway: turn.gateway(name) }
+    }
+
+    /// Its process, by its own word.
+    fn process(&mut self) -> Process {
+        Process::with_pid(&self.gateway.call(Op::Evaluate, &["Pid"]).unwrap())
+    }
+}
+
+#[test]
+fn kill_fails_exactly_what_was_in_flight_at_once() {
+    let turn = STAGE.enter();
+    let mut victim = Victim::deploy(&turn, "slow");
+    let process = victim.process();
+    let mark = turn.peer().log().mark();
+    let calls: Vec<Pending> = (0..8)
+        .flat_map(|number| {
+            let key = format!("k{number}");
+            let reading = victim.gateway.start_call(Op::Evaluate, &["Slow", VERY_SLOW, &key]);
+            let writing = ["SlowPut", VERY_SLOW, &key, "v"];
+            [reading, victim.gateway.start_call(Op::Submit, &writing)]
+        })
+        .collect();
+    // All are asleep once the peer has answered what each asks for before.
+    let answered = "_STATE. Sending RESPONSE";
+    let asleep = || turn.peer().log().since(mark).matches(answered).count() == calls.len();
+    assert!(wait_until(SOON, asleep), "{}", turn.peer().log().since(mark));
+
+    process.kill();
+    let killed = Instant::now();
+    for call in calls {
+        let error = call.result().unwrap_err();
+        assert!(error.contains("the chaincode's replica ended while it ran this"), "{error}");
+    }
+    assert_ne!(victim.process(), process);
+    let back = killed.elapsed();
+    assert!(back < Duration::from_secs(1), "back after {back:?}");
+
+    let range = victim.gateway.call(Op::Evaluate, &["Range", "k", "l"]).unwrap();
+    assert_eq!(range, "[]", "a transaction that failed has written");
+    assert_eq!(answered_in_flight(&turn, &victim.package_id), 16);
+    assert_kept(&turn, &victim.package_id);
+}
+
+#[test]
+fn kill_under_load_fails_no_more_than_what_was_in_flight() {
+    const CLIENTS: u64 = 16;
+    const COUNT: u64 = 4_000;
+    let turn = STAGE.enter();
+    let mut victim = Victim::deploy(&turn, "loaded");
+    victim.gateway.call(Op::Submit, &["Put", "k", "v"]).unwrap();
+    let process = victim.process();
+    let load = victim.gateway.start_load(Op::Evaluate, CLIENTS, COUNT, &["Get", "k"]);
+    load.await_start();
+    process.kill();
+    let report = load.report();
+
+    assert_eq!(report.count, COUNT);
+    assert!(report.failed <= CLIENTS, "{report:?}");
+    assert_eq!(report.failed, answered_in_flight(&turn, &victim.package_id), "{report:?}");
+    for failure in &report.errors {
+        let reason = "the chaincode's replica ended while it ran this transaction";
+        assert!(failure.error.contains(reason), "{failure:?}");
+    }
+    assert!(report.longest_gap_us < 1e6, "{report:?}");
+    assert_ne!(victim.process(), process);
+    assert_kept(&turn, &victim.package_id);
+}
+
+#[test]
+fn exit_in_a_transaction_is_told_and_the_chaincode_comes_back() {
+    dies_by_itself("crashing", "Crash", "exit status: 42", "ledger: crash on demand");
+}
+
+#[test]
+fn panic_in_a_transaction_is_told_and_the_chaincode_comes_back() {
+    dies_by_itself("panicking", "Panic", "exit status: 2", "panic: ledger: panic on demand");
+}
+
+fn dies_by_itself(name: &str, function: &str, status: &str, last_words: &str) {
+    let turn = STAGE.enter();
+    let mut victim = Victim::deploy(&turn, name);
+    let process = victim.process();
+    let begun = Instant::now();
+    let error = victim.gateway.call(Op::Evaluate, &[function]).unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(1), "answered after {:?}", begun.elapsed());
+    assert!(error.contains("the chaincode's replica ended while it ran this"), "{error}");
+    assert_ne!(victim.process(), process);
+
+    let restarted = turn
+        .peer()
+        .log()
+        .wait_for_line(turn.peer_mark, "the chaincode ended and is started again", SOON)
+        .unwrap();
+    for part in ["[chaincode.externalbuilder.selvedge]", status, last_words] {
+        assert!(restarted.contains(part), "{part} is not in: {restarted}");
+    }
+    assert_kept(&turn, &victim.package_id);
+}
+
+/// How many transactions the proxy answered for replicas of a package that died.
+fn answered_in_flight(turn: &Turn<'_>, package_id: &str) -> u64 {
+    let lines = turn.launcher_lines();
+    let gone = lines
+        .lines()
+        .filter(|line| line.contains("replica is gone") && line.contains(package_id))
+        .filter_map(|line| {
+            line.split("answered=").nth(1)?.split_whitespace().next()?.parse::<u64>().ok()
+        });
+    gone.sum()
+}
+
+#[test]
+fn a_peer_that_stops_leaves_nothing_even_of_chaincode_that_ignores_it() {
+    let turn = STAGE.enter();
+    let stubborn = chaincode_dir("broken").join("stubborn");
+    turn.deploy(&stubborn, &Definition::new("stubborn"));
+    let mut gateway = turn.gateway("stubborn");
+    assert_eq!(gateway.call(Op::Evaluate, &["Ping"]).unwrap(), "pong");
+    turn.peer().stop();
+    let socket = Remains::of(&turn).socket;
+    assert!(socket.is_some(), "the launcher has gone with the peer");
+    assert_eq!(Remains::of(&turn), Remains { socket, ..Remains::default() });
+    turn.peer().restart().unwrap();
+    let mut gateway = turn.gateway("stubborn");
+    assert_eq!(gateway.call(Op::Evaluate, &["Ping"]).unwrap(), "pong");
+}
+
+/// That the words by which the other tests tell that a link was lost are the peer's.
+#[test]
+fn a_link_that_is_lost_is_seen_as_lost() {
+    let turn = STAGE.enter();
+    let mut victim = Victim::deploy(&turn, "lost");
+    victim.process();
+    turn.launcher.restart().unwrap();
+    let lost = format!("{LOST}{}", victim.package_id);
+    turn.peer().log().wait_for_line(turn.peer_mark, &lost, SOON).unwrap();
+    victim.process();
+}

@@ -1,0 +1,31 @@
+//! The stage that suites share which need no more than a peer with the ledger contract.
+
+use std::path::Path;
+
+use e2e::{Op, SharedStage, Stage, StageSpec, chaincode_dir};
+use testbed::{Definition, Release};
+
+/// The chaincode that [`STAGE`] runs.
+pub(crate) const NAME: &str = "ledger";
+
+/// v3.1.1, everything at its defaults, the ledger contract as `ledger`.
+pub(crate) static STAGE: SharedStage = SharedStage::new(|| {
+    let stage = Stage::raise(&StageSpec::new(Release::V3_1_1));
+    deploy(&stage, NAME);
+    // The peer starts what was committed in its own time.
+    stage.gateway(NAME).call(Op::Evaluate, &["Pid"]).unwrap();
+    stage
+});
+
+/// Deploys the contract with its collections under a name; the package ID.
+pub(crate) fn deploy(stage: &Stage, name: &str) -> String {
+    let source = chaincode_dir("ledger");
+    let collections = Some(source.join("collections.json"));
+    let definition = Definition { collections_config: collections, ..Definition::new(name) };
+    stage.deploy(&source, &definition)
+}
+
+/// The whole content of a file.
+pub(crate) fn read(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

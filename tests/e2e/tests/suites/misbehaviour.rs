@@ -1,0 +1,169 @@
+//! Chaincode that does not do what it should: the reason is told, and only it suffers.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use e2e::{Gateway, Op, Pending, SharedStage, Stage, StageSpec, Turn, chaincode_dir, processes_of};
+use testbed::process::wait_until;
+use testbed::{Definition, Release};
+
+use crate::link::{LAUNCH_FAILED, SOON, assert_kept, watched};
+
+/// What a chaincode on this stage may take to register.
+const START_LIMIT: Duration = Duration::from_secs(3);
+
+static STAGE: SharedStage = SharedStage::new(|| {
+    Stage::raise(&StageSpec {
+        network: watched,
+        launcher_arguments: vec!["--start-timeout".into(), START_LIMIT.as_secs().to_string()],
+        ..StageSpec::new(Release::V3_1_1)
+    })
+});
+
+fn source(name: &str) -> PathBuf {
+    chaincode_dir("broken").join(name)
+}
+
+/// Calls a chaincode that cannot be launched; what the client is told, and how long it took.
+fn failed_launch(turn: &Turn<'_>, name: &str) -> (String, Duration) {
+    let mut gateway = turn.gateway(name);
+    let begun = Instant::now();
+    let error = gateway.call(Op::Evaluate, &["Ping"]).unwrap_err();
+    (error, begun.elapsed())
+}
+
+/// The peer's log has a line of Selvedge's with all the parts.
+fn await_told(turn: &Turn<'_>, parts: &[&str]) {
+    let told = |line: &str| {
+        line.contains("[chaincode.externalbuilder.selvedge]")
+            && parts.iter().all(|part| line.contains(part))
+    };
+    let wanted = parts.join("…");
+    turn.peer().log().wait_for(turn.peer_mark, &wanted, SOON, told).unwrap();
+}
+
+#[test]
+fn one_that_exits_at_once_fails_its_launch_with_its_last_lines() {
+    let turn = STAGE.enter();
+    turn.deploy(&source("exits"), &Definition::new("exits"));
+    let (error, took) = failed_launch(&turn, "exits");
+    assert!(took < Duration::from_secs(2), "the launch failed after {took:?}");
+    assert!(error.contains(LAUNCH_FAILED), "{error}");
+    let last_lines = "exits: the configuration is missing | exits: giving up with status 3";
+    await_told(&turn, &["ended before it registered", "exit status: 3", last_lines]);
+}
+
+#[test]
+fn one_that_never_registers_is_ended_when_its_time_is_over() {
+    let turn = STAGE.enter();
+    let package_id = turn.deploy(&source("silent"), &Definition::new("silent"));
+    let (error, took) = failed_launch(&turn, "silent");
+    assert!(took < START_LIMIT + Duration::from_secs(3), "the launch failed after {took:?}");
+    assert!(error.contains(LAUNCH_FAILED), "{error}");
+    await_told(&turn, &["the chaincode did not register within 3 s (--start-timeout)"]);
+    assert!(wait_until(SOON, || processes_of(&turn, &package_id).is_empty()), "it still runs");
+}
+
+#[test]
+fn one_that_registers_anothers_package_id_is_refused() {
+    let turn = STAGE.enter();
+    let package_id = turn.deploy(&source("impostor"), &Definition::new("impostor"));
+    let victim = fs::read_to_string(source("impostor/victim.txt")).unwrap();
+    let (error, took) = failed_launch(&turn, "impostor");
+    assert!(took < Duration::from_secs(2), "the launch failed after {took:?}");
+    assert!(error.contains(LAUNCH_FAILED), "{error}");
+    await_told(&turn, &["it registered as", victim.trim(), "certificate is for", &package_id]);
+}
+
+/// Chaincode that is sound until it is told to break the protocol.
+struct Offender<'a> {
+    turn: &'a Turn<'a>,
+    package_id: String,
+    gateway: Gateway,
+}
+
+impl<'a> Offender<'a> {
+    fn deploy(turn: &'a Turn<'a>, program: &str, name: &str) -> Self {
+        let package_id = turn.deploy(&source(program), &Definition::new(name));
+        let mut gateway = turn.gateway(name);
+        assert_eq!(gateway.call(Op::Evaluate, &["Ping"]).unwrap(), "pong");
+        Self { turn, package_id, gateway }
+    }
+
+    /// Has it break the protocol: the client gets the reason, so does the peer's log where
+    /// the proxy cuts it off, and the next call is answered over the same link.
+    fn breaks(&mut self, call: &[&str], reason: &str) {
+        let error = self.gateway.call(Op::Evaluate, call).unwrap_err();
+        assert!(error.contains(reason), "{call:?}: {error}");
+        assert_eq!(self.gateway.call(Op::Evaluate, &["Ping"]).unwrap(), "pong", "after {call:?}");
+        assert_kept(self.turn, &self.package_id);
+    }
+}
+
+#[test]
+fn messages_of_an_illegal_type_cost_the_replica_and_not_the_link() {
+    let turn = STAGE.enter();
+    // Two each: after a third end in a row a chaincode is given seconds to recover.
+    let types = [
+        ["REGISTER", "REGISTERED"],
+        ["READY", "INIT"],
+        ["TRANSACTION", "RESPONSE"],
+        ["UNDEFINED", "999"],
+    ];
+    for (number, types) in types.iter().enumerate() {
+        let mut illegal = Offender::deploy(&turn, "illegal", &format!("illegal{number}"));
+        for kind in types {
+            let reason = format!("it sent a message of type {kind}, which a chaincode must not");
+            illegal.breaks(&["Illegal", kind], &reason);
+            await_told(&turn, &["the chaincode's replica was cut off", &reason]);
+        }
+    }
+}
+
+#[test]
+fn a_field_that_nobody_knows_is_no_offence() {
+    let turn = STAGE.enter();
+    let mut future = Offender::deploy(&turn, "illegal", "future");
+    assert_eq!(future.gateway.call(Op::Evaluate, &["Unknown"]).unwrap(), "pong");
+    assert_kept(&turn, &future.package_id);
+}
+
+#[test]
+fn messages_for_a_foreign_transaction_cost_the_replica_and_not_the_link() {
+    let turn = STAGE.enter();
+    let mut foreign = Offender::deploy(&turn, "foreign", "foreign");
+    let nobody = "f".repeat(64);
+    let reason = format!("it sent a message for transaction \"{nobody}\", which it was not given");
+    for function in ["PutState", "Completed"] {
+        foreign.breaks(&[function], &reason);
+        await_told(&turn, &["the chaincode's replica was cut off", "which it was not given"]);
+    }
+}
+
+#[test]
+fn half_a_message_costs_the_replica_and_not_the_link() {
+    let turn = STAGE.enter();
+    let ended = "the chaincode's replica ended while it ran this transaction: ";
+    let mut half = Offender::deploy(&turn, "halfframe", "half");
+    half.breaks(&["Half", "end"], ended);
+    half.breaks(&["Half", "cut"], ended);
+    let mut whole = Offender::deploy(&turn, "halfframe", "whole");
+    whole.breaks(&["Huge"], ended);
+    whole.breaks(&["Garbage"], &format!("{ended}not a chaincode message"));
+}
+
+#[test]
+fn half_a_message_that_is_never_ended_is_filled_by_the_next_ones() {
+    let turn = STAGE.enter();
+    let mut hanging = Offender::deploy(&turn, "halfframe", "hanging");
+    let half = hanging.gateway.start_call(Op::Evaluate, &["Half", "hang"]);
+    // What the process says next is the rest of that message, until it is whole and wrong.
+    let swallowed: Vec<Pending> =
+        (0..16).map(|_| hanging.gateway.start_call(Op::Evaluate, &["Ping"])).collect();
+    let error = half.result().unwrap_err();
+    assert!(error.contains("the chaincode's replica ended while it ran this"), "{error}");
+    drop(swallowed);
+    assert_eq!(hanging.gateway.call(Op::Evaluate, &["Ping"]).unwrap(), "pong");
+    assert_kept(&turn, &hanging.package_id);
+}
