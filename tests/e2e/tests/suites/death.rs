@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use e2e::{
     Gateway, Op, Pending, Process, Remains, SharedStage, Stage, StageSpec, Turn, chaincode_dir,
+    processes_of,
 };
 use testbed::process::wait_until;
 use testbed::{Definition, Release};
@@ -115,6 +116,7 @@ fn dies_by_itself(name: &str, function: &str, status: &str, last_words: &str) {
     let error = victim.gateway.call(Op::Evaluate, &[function]).unwrap_err();
     assert!(begun.elapsed() < Duration::from_secs(1), "answered after {:?}", begun.elapsed());
     assert!(error.contains("the chaincode's replica ended while it ran this"), "{error}");
+
     assert_ne!(victim.process(), process);
 
     let restarted = turn
@@ -154,6 +156,21 @@ fn a_peer_that_stops_leaves_nothing_even_of_chaincode_that_ignores_it() {
     turn.peer().restart().unwrap();
     let mut gateway = turn.gateway("stubborn");
     assert_eq!(gateway.call(Op::Evaluate, &["Ping"]).unwrap(), "pong");
+}
+
+#[test]
+fn an_upgrade_replaces_the_process() {
+    let turn = STAGE.enter();
+    let mut victim = Victim::deploy(&turn, "upgraded");
+    let process = victim.process();
+    let package = turn.package(&chaincode_dir("ledger"), "upgraded_2.0");
+    let first = ledger::definition("upgraded");
+    let second = Definition { version: "2.0".into(), sequence: 2, ..first };
+    let package_id = turn.network.deploy(&package, &second).unwrap();
+    assert_ne!(victim.process(), process);
+    let one_is_left = || processes_of(&turn, &victim.package_id).is_empty();
+    assert!(wait_until(SOON, one_is_left), "the first version still runs");
+    assert_eq!(processes_of(&turn, &package_id).len(), 1);
 }
 
 /// That the words by which the other tests tell that a link was lost are the peer's.

@@ -17,12 +17,15 @@ pub(crate) static STAGE: SharedStage = SharedStage::new(|| {
     stage
 });
 
-/// Deploys the contract with its collections under a name; the package ID.
+/// Deploys the contract under a name; the package ID.
 pub(crate) fn deploy(stage: &Stage, name: &str) -> String {
-    let source = chaincode_dir("ledger");
-    let collections = Some(source.join("collections.json"));
-    let definition = Definition { collections_config: collections, ..Definition::new(name) };
-    stage.deploy(&source, &definition)
+    stage.deploy(&chaincode_dir("ledger"), &definition(name))
+}
+
+/// The contract's first definition, with its collections.
+pub(crate) fn definition(name: &str) -> Definition {
+    let collections = chaincode_dir("ledger").join("collections.json");
+    Definition { collections_config: Some(collections), ..Definition::new(name) }
 }
 
 /// The whole content of a file.
