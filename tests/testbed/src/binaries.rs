@@ -89,7 +89,8 @@ impl Binaries {
     }
 }
 
-fn cache_key(module: &Path) -> Result<String, BuildError> {
+/// Names what a Go module builds: its pinned sums and the Go version decide it.
+pub fn cache_key(module: &Path) -> Result<String, BuildError> {
     let mut hash = Sha256::new();
     for name in ["go.mod", "go.sum"] {
         let path = module.join(name);
@@ -120,7 +121,7 @@ pub(crate) fn go_version(dir: &Path) -> Result<String, BuildError> {
 
 /// Runs `go build -o output arguments…` in `dir`: static, reproducible, nothing but what go.sum
 /// pins. Downloads are reported as they happen.
-pub(crate) fn go_build(
+pub fn go_build(
     dir: &Path,
     output: &Path,
     arguments: &[&str],

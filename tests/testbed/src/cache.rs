@@ -26,7 +26,7 @@ pub enum CacheError {
 }
 
 /// `$XDG_CACHE_HOME/selvedge`, or `~/.cache/selvedge`.
-pub(crate) fn root() -> Result<PathBuf, CacheError> {
+pub fn root() -> Result<PathBuf, CacheError> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
     set("XDG_CACHE_HOME")
         .map(PathBuf::from)
@@ -39,7 +39,7 @@ pub(crate) fn root() -> Result<PathBuf, CacheError> {
 ///
 /// `build` fills a directory beside it, which is renamed when complete; a lock held meanwhile
 /// lets a second process wait for the first one's result.
-pub(crate) fn obtain<E: From<CacheError>>(
+pub fn obtain<E: From<CacheError>>(
     entry: &Path,
     build: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<PathBuf, E> {
@@ -77,7 +77,8 @@ fn beside(entry: &Path, suffix: &str) -> PathBuf {
     entry.with_file_name(name)
 }
 
-pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> CacheError {
+/// The error of `action` on `path`.
+pub fn io_error(action: &'static str, path: &Path, source: io::Error) -> CacheError {
     CacheError::Io { action, path: path.to_owned(), source }
 }
 

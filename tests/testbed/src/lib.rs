@@ -27,7 +27,7 @@
 //! - [`Network`], [`Peer`] and [`Orderer`] put the two together; [`Launcher`] runs Selvedge's.
 
 pub mod binaries;
-mod cache;
+pub mod cache;
 pub mod chaincode;
 pub mod cli;
 pub mod dist;

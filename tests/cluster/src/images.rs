@@ -1,0 +1,228 @@
+//! The images that a cluster needs, made from files of this machine, in a registry on disk.
+//!
+//! No image registry is asked for anything. Every cluster's own registry starts with these.
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{env, fs, io};
+
+use selvedge_buildpack::image::{BaseError, ca_bundle_path};
+use sha2::{Digest, Sha256};
+use testbed::binaries::Progress;
+use testbed::cache::{self, CacheError, io_error};
+use testbed::process::{Server, ServerCommand, ServerError};
+use testbed::scratch::{Scratch, ScratchError};
+use thiserror::Error;
+
+use crate::debian::{self, DebianError, run};
+use crate::registry;
+use crate::tools::Tools;
+
+/// Changes when what is made below changes.
+const RECIPE: &str = "1";
+
+/// Where the toolchain image has Go, as the official images do.
+const GO: &str = "/usr/local/go";
+
+const BUSYBOX: &str = "/usr/bin/busybox";
+
+/// Why an image could not be made.
+#[derive(Debug, Error)]
+pub enum ImagesError {
+    /// A command failed.
+    #[error(transparent)]
+    Command(#[from] DebianError),
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// No place for the registry.
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
+    /// The registry did not start.
+    #[error(transparent)]
+    Registry(#[from] ServerError),
+    /// No CA certificates for the toolchain image.
+    #[error(transparent)]
+    Certificates(#[from] BaseError),
+}
+
+/// How the containers of an image start.
+struct Start<'a> {
+    entrypoint: &'a [&'a str],
+    environment: &'a [&'a str],
+}
+
+/// The registry's directory, filled: from the cache, or made.
+pub(crate) fn obtain(tools: &Tools, progress: &mut Progress<'_>) -> Result<PathBuf, ImagesError> {
+    let go = go_environment()?;
+    let mut key = Sha256::new();
+    for part in [RECIPE, &go, &debian::release()?, &tools.program("coredns").to_string_lossy()] {
+        key.update(part.len().to_le_bytes());
+        key.update(part);
+    }
+    let key = hex::encode(&key.finalize()[..8]);
+    let entry = cache::root()?.join(format!("kubernetes/images-{key}"));
+    let entry = cache::obtain(&entry, |partial| {
+        progress("making images (once; then cached)");
+        let started = Instant::now();
+        let press = Press::start(tools, partial)?;
+        press.busybox()?;
+        press.coredns()?;
+        press.toolchain(Path::new(go.lines().next().unwrap_or(GO)), progress)?;
+        progress(&format!("made images in {:.0} s", started.elapsed().as_secs_f32()));
+        Ok::<(), ImagesError>(())
+    })?;
+    Ok(entry)
+}
+
+/// The host's Go: where it is, and its version.
+fn go_environment() -> Result<String, DebianError> {
+    let output = run(Command::new("go").args(["env", "GOROOT", "GOVERSION"]))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A registry that serves while images are made.
+struct Press<'a> {
+    tools: &'a Tools,
+    address: String,
+    _server: Server,
+    scratch: Scratch,
+}
+
+impl<'a> Press<'a> {
+    fn start(tools: &'a Tools, content: &Path) -> Result<Self, ImagesError> {
+        let scratch = Scratch::create()?;
+        let dir = scratch.dir();
+        let config = dir.join("registry.json");
+        write(&config, registry::configuration("127.0.0.1:0", content).to_string())?;
+        let command = ServerCommand {
+            name: "registry".to_owned(),
+            program: tools.debian().program("docker-registry"),
+            arguments: vec!["serve".into(), config.into()],
+            environment: [].into(),
+            dir: dir.path().to_owned(),
+            log: dir.join("registry.log"),
+            grace: Duration::from_secs(5),
+        };
+        let mut server = Server::start(dir, command)?;
+        let line = server.await_line(registry::LISTENING, Duration::from_secs(20))?;
+        let address = line.split(registry::LISTENING).nth(1).unwrap_or_default();
+        let address = address.split(['"', ',']).next().unwrap_or_default().to_owned();
+        Ok(Self { tools, address, _server: server, scratch })
+    }
+
+    /// `busybox`, and `pause` of the same content: Kubernetes wants a process that waits.
+    fn busybox(&self) -> Result<(), ImagesError> {
+        let root = self.root("busybox")?;
+        for dir in ["bin", "etc", "tmp"] {
+            create(&root.join(dir))?;
+        }
+        copy(Path::new(BUSYBOX), &root.join("bin/busybox"))?;
+        write(&root.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n".to_owned())?;
+        let applets = run(Command::new(BUSYBOX).arg("--list"))?;
+        for applet in String::from_utf8_lossy(&applets.stdout).lines().filter(|a| *a != "busybox") {
+            let path = root.join("bin").join(applet);
+            symlink("busybox", &path).map_err(|e| io_error("create", &path, e))?;
+        }
+        let layer = self.layer(&root, &[])?;
+        let environment = &["PATH=/bin"];
+        self.push("busybox:1", &[&layer], &Start { entrypoint: &["/bin/sh"], environment })?;
+        let pause = Start { entrypoint: &["/bin/sleep", "infinity"], environment };
+        self.push("pause:1", &[&layer], &pause)
+    }
+
+    fn coredns(&self) -> Result<(), ImagesError> {
+        let root = self.root("coredns")?;
+        copy(&self.tools.program("coredns"), &root.join("coredns"))?;
+        let layer = self.layer(&root, &[])?;
+        self.push("coredns:1", &[&layer], &Start { entrypoint: &["/coredns"], environment: &[] })
+    }
+
+    /// What builds run in: a minimal Debian, this machine's Go and its CA certificates.
+    fn toolchain(&self, go: &Path, progress: &mut Progress<'_>) -> Result<(), ImagesError> {
+        let debian = minimal_debian(progress)?;
+        progress("making the toolchain image");
+        let base = self.layer(&debian, &["./dev/*", "./var/cache/apt/archives/*.deb"])?;
+        let root = self.root("toolchain")?;
+        let certificates = root.join("etc/ssl/certs/ca-certificates.crt");
+        create(certificates.parent().unwrap_or(&root))?;
+        copy(&ca_bundle_path(env::var_os("SSL_CERT_FILE"))?, &certificates)?;
+        create(&root.join("usr/local"))?;
+        run(Command::new("cp").arg("-a").arg(go).arg(root.join(&GO[1..])))?;
+        let top = self.layer(&root, &[])?;
+        let path = format!("PATH={GO}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+        let start = Start { entrypoint: &["/bin/sh"], environment: &[&path] };
+        self.push("toolchain:1", &[&base, &top], &start)
+    }
+
+    /// A directory that becomes a layer.
+    fn root(&self, name: &str) -> Result<PathBuf, CacheError> {
+        let root = self.scratch.dir().join(name);
+        create(&root)?;
+        Ok(root)
+    }
+
+    /// The content of `root` as a layer, everything root's and as old as the epoch.
+    fn layer(&self, root: &Path, exclude: &[&str]) -> Result<PathBuf, DebianError> {
+        let name = root.file_name().unwrap_or_default();
+        let layer = self.scratch.dir().path().join(name).with_extension("tar");
+        let mut tar = Command::new("tar");
+        tar.args(["--sort=name", "--mtime=@0", "--numeric-owner", "--owner=0", "--group=0"]);
+        tar.args(exclude.iter().map(|pattern| format!("--exclude={pattern}")));
+        run(tar.arg("-C").arg(root).arg("-cf").arg(&layer).arg("."))?;
+        Ok(layer)
+    }
+
+    fn push(&self, name: &str, layers: &[&PathBuf], start: &Start<'_>) -> Result<(), ImagesError> {
+        let image = format!("{}/{name}", self.address);
+        let crane = self.tools.program("crane");
+        let mut append = Command::new(&crane);
+        append.args(["append", "--oci-empty-base", "-t", &image]);
+        for layer in layers {
+            append.arg("-f").arg(layer);
+        }
+        run(&mut append)?;
+        let mut mutate = Command::new(&crane);
+        mutate.args(["mutate", &image, "-t", &image, "--set-platform", "linux/amd64"]);
+        mutate.arg("--entrypoint").arg(start.entrypoint.join(","));
+        for variable in start.environment {
+            mutate.args(["--env", variable]);
+        }
+        run(&mut mutate)?;
+        Ok(())
+    }
+}
+
+/// The root of a minimal Debian, from the cache or from debootstrap.
+fn minimal_debian(progress: &mut Progress<'_>) -> Result<PathBuf, ImagesError> {
+    let release = debian::release()?;
+    let entry = cache::root()?.join(format!("kubernetes/minbase-{release}"));
+    cache::obtain(&entry, |partial| {
+        progress("making a minimal Debian (debootstrap; once, then cached)");
+        // In a mount namespace of its own: what it mounts is gone with it, however it ends.
+        let mut debootstrap = Command::new("unshare");
+        debootstrap.args([
+            "--mount",
+            "debootstrap",
+            "--variant=minbase",
+            "--include=ca-certificates",
+            &release,
+        ]);
+        run(debootstrap.arg(partial))?;
+        Ok(())
+    })
+}
+
+fn create(path: &Path) -> Result<(), CacheError> {
+    fs::create_dir_all(path).map_err(|e| io_error("create", path, e))
+}
+
+fn write(path: &Path, content: String) -> Result<(), CacheError> {
+    fs::write(path, content).map_err(|e| io_error("write", path, e))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), CacheError> {
+    fs::copy(from, to).map(drop).map_err(|e: io::Error| io_error("copy", from, e))
+}
