@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask <command>`.
 
+mod bench;
 mod cargo;
 mod demo;
 mod dist;
@@ -24,6 +25,7 @@ enum Command {
     Demo(demo::Demo),
     Test(test::Test),
     Dist(dist::Dist),
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn run(cli: &Cli, matches: &clap::ArgMatches) -> anyhow::Result<()> {
         }
         Command::Test(_) => test::test(),
         Command::Dist(_) => dist::dist(),
+        Command::Bench(bench) => bench.run(),
     }
 }
 

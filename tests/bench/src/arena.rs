@@ -1,0 +1,125 @@
+//! The arena: one peer with the same chaincode twice, directly and behind the proxy,
+//! so that nothing but the path of a message differs.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use e2e::{Gateway, Op, chaincode_dir};
+use tempfile::TempDir;
+use testbed::{
+    Binaries, Definition, ExternalBuilder, Launcher, LauncherSpec, Network, NetworkSpec, PeerSpec,
+    Release, dist_dir,
+};
+
+use crate::usage::Process;
+
+const MSP_ID: &str = "Org1MSP";
+
+/// A chaincode in the arena, and how to call it.
+pub(crate) struct Contender {
+    /// A client of its own.
+    pub(crate) gateway: Gateway,
+    /// Its process.
+    pub(crate) process: Process,
+}
+
+/// The network with both chaincodes; ends when dropped.
+pub(crate) struct Arena {
+    /// The chaincode that dials the peer.
+    pub(crate) direct: Contender,
+    /// The one behind the proxy.
+    pub(crate) proxied: Contender,
+    /// The process with the proxy.
+    pub(crate) launcher: Process,
+    /// The peer.
+    pub(crate) peer: Process,
+    _network: Network,
+    _launcher: Launcher,
+    _files: TempDir,
+}
+
+impl Arena {
+    /// Raises it, and writes the key `k` with either chaincode.
+    pub(crate) fn raise() -> Result<Self> {
+        let files = TempDir::new().context("no temporary directory")?;
+        let dist = dist_dir();
+        let launcher = Launcher::start(&LauncherSpec::new(dist.join("bin/selvedge-launcher")))?;
+        let program = files.path().join("chaincode");
+        let network = raise_network(&launcher, &dist, &direct_builder(files.path())?, &program)?;
+        // Behind the proxy first: the other starts the very file that this one runs.
+        let proxied = contender(&network, &dist, files.path(), "proxied", |process| {
+            fs::copy(process.executable(), &program).context("cannot copy the chaincode").map(drop)
+        })?;
+        let direct = contender(&network, &dist, files.path(), "direct", |_| Ok(()))?;
+        Ok(Self {
+            direct,
+            proxied,
+            launcher: Process::new(launcher.pid()),
+            peer: Process::new(network.peer(MSP_ID).pid()),
+            _network: network,
+            _launcher: launcher,
+            _files: files,
+        })
+    }
+}
+
+fn raise_network(
+    launcher: &Launcher,
+    dist: &Path,
+    direct: &Path,
+    program: &Path,
+) -> Result<Network> {
+    let builder = ExternalBuilder {
+        name: "direct".to_owned(),
+        path: direct.to_owned(),
+        propagate_environment: vec!["BENCH_CHAINCODE".to_owned()],
+    };
+    let mut peer = PeerSpec::new(MSP_ID, builder);
+    peer.builders.push(ExternalBuilder::selvedge(dist));
+    peer.environment.insert("BENCH_CHAINCODE".to_owned(), program.into());
+    peer.environment.insert("SELVEDGE_LAUNCHER".to_owned(), launcher.address().into());
+    let binaries = Binaries::obtain(Release::V3_1_1, &mut |line| eprintln!("{line}"))?;
+    Ok(Network::start(&binaries, &NetworkSpec::new(vec![peer]))?)
+}
+
+/// A directory whose `bin/` holds the builder under the names that a peer calls.
+fn direct_builder(files: &Path) -> Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("direct-builder");
+    ensure!(program.is_file(), "{} is missing", program.display());
+    let directory = files.join("direct");
+    fs::create_dir_all(directory.join("bin"))?;
+    for name in ["detect", "build", "release", "run"] {
+        symlink(&program, directory.join("bin").join(name))?;
+    }
+    Ok(directory)
+}
+
+fn contender(
+    network: &Network,
+    dist: &Path,
+    files: &Path,
+    name: &str,
+    started: impl FnOnce(&Process) -> Result<()>,
+) -> Result<Contender> {
+    let package = files.join(format!("{name}.tar.gz"));
+    let packaged = Command::new(dist.join("bin/selvedge"))
+        .arg("package")
+        .arg(chaincode_dir("ledger"))
+        .args(["--label", &format!("{name}_1.0"), "-o"])
+        .arg(&package)
+        .output()
+        .context("cannot run selvedge")?;
+    ensure!(packaged.status.success(), "{}", String::from_utf8_lossy(&packaged.stderr));
+    let package_id = network.deploy(&package, &Definition::new(name))?;
+    let access = network.peer(MSP_ID).gateway_access();
+    let mut gateway = Gateway::connect(&access, network.channel(), name);
+    // The first call waits until the peer has started it.
+    gateway.call(Op::Submit, &["Put", "k", "v"]).map_err(anyhow::Error::msg)?;
+    let process = Process::of_chaincode(&package_id)
+        .with_context(|| format!("no process runs {package_id}"))?;
+    started(&process)?;
+    Ok(Contender { gateway, process })
+}

@@ -1,0 +1,28 @@
+//! Benchmarks on a real peer. `cargo xtask bench` builds what they need and runs this.
+
+mod arena;
+mod proxy;
+mod report;
+mod spread;
+mod usage;
+
+use clap::{Parser, Subcommand};
+
+/// Measures Selvedge on a real Fabric network.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+struct Cli {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Debug, Subcommand)]
+enum Benchmark {
+    Proxy(proxy::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().benchmark {
+        Benchmark::Proxy(options) => proxy::run(&options),
+    }
+}

@@ -1,0 +1,190 @@
+//! `bench proxy`: what the shim proxy costs, in pairs of loads taken in turn.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use e2e::Op;
+use serde::Serialize;
+
+use crate::arena::{Arena, Contender};
+use crate::report;
+use crate::usage::Used;
+
+/// The same Go chaincode on the same peer, directly and through the proxy.
+#[derive(Debug, Args)]
+#[command(after_help = "evaluate is one key read, submit is one write. Direct and proxied loads \
+                        take turns; each ratio is of two loads that follow one another.")]
+pub(crate) struct Options {
+    /// How often each load is run
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// How long a load takes, about: both of a pair make as many calls
+    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    seconds: f64,
+    /// How many calls a load makes, instead of --seconds
+    #[arg(long, value_name = "CALLS", conflicts_with = "seconds",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Only these kinds of load
+    #[arg(long, value_enum, default_values_t = [Kind::Evaluate, Kind::Submit])]
+    kind: Vec<Kind>,
+    /// How many clients call at once
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64])]
+    clients: Vec<u64>,
+    /// Prints JSON instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a load does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    Evaluate,
+    Submit,
+}
+
+/// One load's figures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measure {
+    /// The median, in microseconds.
+    pub(crate) latency: f64,
+    /// Calls in a second.
+    pub(crate) throughput: f64,
+    /// Per call.
+    pub(crate) peer: Work,
+    /// Per call.
+    pub(crate) chaincode: Work,
+    /// Per call.
+    pub(crate) launcher: Work,
+}
+
+/// What one process does for one call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work {
+    /// CPU time in microseconds.
+    pub(crate) cpu: f64,
+    /// How often a thread of it sleeps.
+    pub(crate) sleeps: f64,
+}
+
+/// Two loads that followed one another.
+pub(crate) struct Pair {
+    pub(crate) direct: Measure,
+    pub(crate) proxied: Measure,
+}
+
+/// One kind of load and its pairs.
+pub(crate) struct Row {
+    pub(crate) kind: Kind,
+    pub(crate) clients: u64,
+    /// Calls that each load makes.
+    pub(crate) count: u64,
+    pub(crate) pairs: Vec<Pair>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    eprintln!("raising the network");
+    let mut arena = Arena::raise()?;
+    let mut rows = Vec::new();
+    for &kind in &options.kind {
+        for &clients in &options.clients {
+            let count = options.count.map_or_else(
+                || calls_in(&mut arena, kind, clients, Duration::from_secs_f64(options.seconds)),
+                Ok,
+            )?;
+            rows.push(Row { kind, clients, count, pairs: Vec::new() });
+        }
+    }
+    for round in 0..options.rounds {
+        eprintln!("round {} of {}", round + 1, options.rounds);
+        for row in &mut rows {
+            let pair = pair(&mut arena, row, round % 2 == 0)?;
+            row.pairs.push(pair);
+        }
+    }
+    let threads = arena.launcher.threads();
+    if options.json {
+        report::print_json(&rows, threads)
+    } else {
+        report::print_tables(&rows, threads);
+        Ok(())
+    }
+}
+
+/// Warms up, and says how many calls take so long.
+fn calls_in(arena: &mut Arena, kind: Kind, clients: u64, time: Duration) -> Result<u64> {
+    let mut rate = 0f64;
+    for contender in [&mut arena.direct, &mut arena.proxied] {
+        rate = rate.max(load(contender, kind, clients, clients * 8)?.per_second);
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
+    let calls = (rate * time.as_secs_f64()) as u64;
+    Ok(calls.max(clients))
+}
+
+fn pair(arena: &mut Arena, row: &Row, direct_first: bool) -> Result<Pair> {
+    if direct_first {
+        let direct = measure(arena, row, |arena| &mut arena.direct)?;
+        Ok(Pair { direct, proxied: measure(arena, row, |arena| &mut arena.proxied)? })
+    } else {
+        let proxied = measure(arena, row, |arena| &mut arena.proxied)?;
+        Ok(Pair { direct: measure(arena, row, |arena| &mut arena.direct)?, proxied })
+    }
+}
+
+fn measure(
+    arena: &mut Arena,
+    row: &Row,
+    contender: fn(&mut Arena) -> &mut Contender,
+) -> Result<Measure> {
+    let used = |arena: &mut Arena| {
+        let chaincode = contender(arena).process.usage();
+        [arena.peer.usage(), chaincode, arena.launcher.usage()]
+    };
+    let before = used(arena);
+    let report = load(contender(arena), row.kind, row.clients, row.count)?;
+    let after = used(arena);
+    // Each client calls once to warm up, which is work as well.
+    let calls = row.count + row.clients;
+    Ok(Measure {
+        latency: report.latency_us.median,
+        throughput: report.per_second,
+        peer: Work::per_call(after[0].since(&before[0]), calls),
+        chaincode: Work::per_call(after[1].since(&before[1]), calls),
+        launcher: Work::per_call(after[2].since(&before[2]), calls),
+    })
+}
+
+fn load(
+    contender: &mut Contender,
+    kind: Kind,
+    clients: u64,
+    count: u64,
+) -> Result<e2e::LoadReport> {
+    let (op, arguments): (_, &[&str]) = match kind {
+        Kind::Evaluate => (Op::Evaluate, &["Get", "k"]),
+        Kind::Submit => (Op::Submit, &["Put", "key-%d", "v"]),
+    };
+    let report = contender.gateway.load(op, clients, count, arguments);
+    ensure!(report.failed == 0, "{} calls failed: {:?}", report.failed, report.errors);
+    Ok(report)
+}
+
+impl Work {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    fn per_call(used: Used, calls: u64) -> Self {
+        let calls = calls as f64;
+        Self { cpu: used.cpu_ns as f64 / 1000.0 / calls, sleeps: used.sleeps as f64 / calls }
+    }
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Evaluate => "evaluate",
+            Self::Submit => "submit",
+        }
+    }
+}
