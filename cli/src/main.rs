@@ -1,5 +1,6 @@
 //! `selvedge`: what was typed, what it resolves to, then effects.
 
+mod compile;
 mod inspect;
 mod listing;
 mod package;
