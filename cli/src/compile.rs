@@ -1,50 +1,60 @@
-//! Whether a package's code compiles, asked of Go as the launcher asks it.
-//!
-//! An installer learns from the peer no more than that the build's exit status was 1 (Fabric's
-//! `core/container/externalbuilder/session.go`): this tells the rest without the peer's log.
+//! Whether the code compiles, asked before it is packaged: a peer tells the one who
+//! installs a package that does not compile no more than `exit status 1`
+//! (Fabric `core/container/externalbuilder/externalbuilder.go`).
 
+use std::env;
 use std::io;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::Context;
-use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath, GoToolchain, first_errors};
-use selvedge_buildpack::package::{CODE_FILE, Refusal, RefusedBy, WriteError, unpack};
+use anyhow::{Context, bail};
+use selvedge_buildpack::golang::{
+    BuildCommand, GoBuild, GoChaincode, GoModule, GoToolchain, first_errors,
+};
+use selvedge_buildpack::package::{Interrupt, WriteError};
 use selvedge_buildpack::platform::Platform;
-use selvedge_buildpack::source::Source;
 
-/// Compiles the code of the package, which `inspect` has found sound, in a temporary directory.
-/// The reason to refuse it when it does not compile.
-pub(crate) fn compile(package: &Path) -> anyhow::Result<Option<Refusal>> {
-    // Go is interrupted with us; what is left of it is ours to remove.
-    ctrlc::set_handler(|| {}).context("cannot listen for Ctrl-C")?;
+/// Compiles the chaincode in `directory` as the launcher will, and throws the program away.
+/// Without Go on the PATH nothing is checked, and a line says so.
+pub(crate) fn check(directory: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let chaincode = GoChaincode::open(directory)?;
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let root = scratch.path().join("code");
-    let unpacked = unpack(package, &root)?;
-    let path: GoPath = unpacked.metadata.path.parse()?;
-    let module = GoModule::find(&Source::open(&root)?.paths(), &path)?;
-    let toolchain = GoToolchain::new("go", std::env::vars_os());
+    let module = GoModule {
+        // The root itself: here nothing lies below a package's `src`.
+        directory: String::new(),
+        package: chaincode.import_path,
+        vendored: chaincode.module_root.join("vendor").is_dir(),
+    };
+    let toolchain = GoToolchain::new("go", env::vars_os());
     let build = GoBuild::new(module, Platform::host()?);
-    let command = build.command(&toolchain, &root, &scratch.path().join("chaincode"));
-    let output = Command::new(&command.program)
+    let program = scratch.path().join("chaincode");
+    let command = build.command(&toolchain, &chaincode.module_root, &program);
+    let output = match run(&command) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            anstream::eprintln!("not compiled before packaging: there is no `go` in the PATH");
+            return Ok(());
+        }
+        output => output.context("cannot run `go`")?,
+    };
+    if interrupt.requested() {
+        return Err(WriteError::Interrupted.into());
+    }
+    if !output.status.success() {
+        let errors = first_errors(&String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "the chaincode does not compile (--no-compile packages it all the same):\n  {}",
+            errors.join("\n  ")
+        );
+    }
+    Ok(())
+}
+
+fn run(command: &BuildCommand) -> io::Result<std::process::Output> {
+    Command::new(&command.program)
         .args(&command.arguments)
         .env_clear()
-        .envs(command.environment)
+        .envs(command.environment.iter().map(|(name, value)| (name, value)))
         .current_dir(&command.directory)
-        .output();
-    let output = match output {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            anyhow::bail!("--compile needs Go, and there is no go in the PATH");
-        }
-        output => output.context("cannot run go")?,
-    };
-    match output.status.code() {
-        Some(0) => Ok(None),
-        None => Err(WriteError::Interrupted.into()),
-        Some(_) => {
-            let errors = first_errors(&String::from_utf8_lossy(&output.stderr)).join(" | ");
-            let reason = format!("does not compile: {errors}");
-            Ok(Some(Refusal { by: RefusedBy::Selvedge, file: CODE_FILE.to_owned(), reason }))
-        }
-    }
+        .stdin(Stdio::null())
+        .output()
 }

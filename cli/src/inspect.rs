@@ -4,15 +4,11 @@ use std::fmt::{self, Write as _};
 
 use selvedge_buildpack::package::{Refusal, RefusedBy, Report, inspect};
 
-use crate::compile::compile;
 use crate::resolved::{Form, InspectRequest};
 use crate::{BAD, BOLD, GOOD, Outcome, listing, show};
 
 pub(crate) fn run(request: &InspectRequest) -> anyhow::Result<Outcome> {
-    let mut report = inspect(&request.file)?;
-    if request.compile && report.refusals.is_empty() {
-        report.refusals.extend(compile(&request.file)?);
-    }
+    let report = inspect(&request.file)?;
     let text = match request.form {
         Form::Text => text(&report)?,
         Form::Json => serde_json::to_string_pretty(&report)? + "\n",

@@ -9,8 +9,8 @@ use selvedge_buildpack::package::{
 };
 use serde::Serialize;
 
-use crate::resolved::{Form, PackageRequest};
-use crate::{BOLD, GOOD, Outcome, listing, show};
+use crate::resolved::{Check, Form, PackageRequest};
+use crate::{BOLD, GOOD, Outcome, compile, listing, show};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -29,6 +29,9 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
     ctrlc::set_handler(move || handler.request()).context("cannot listen for Ctrl-C")?;
 
     let draft = Draft::collect(&request.directory)?;
+    if request.check == Check::Compile {
+        compile::check(&request.directory, &interrupt)?;
+    }
     let PackageRequest { label, output, existing, .. } = request;
     let packed =
         write(&draft, label, output, *existing, &interrupt).map_err(|error| hint(error, output))?;

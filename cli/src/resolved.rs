@@ -22,6 +22,7 @@ pub(crate) struct PackageRequest {
     pub(crate) label: Label,
     pub(crate) output: PathBuf,
     pub(crate) existing: Existing,
+    pub(crate) check: Check,
     pub(crate) form: Form,
 }
 
@@ -29,8 +30,14 @@ pub(crate) struct PackageRequest {
 #[derive(Debug)]
 pub(crate) struct InspectRequest {
     pub(crate) file: PathBuf,
-    pub(crate) compile: bool,
     pub(crate) form: Form,
+}
+
+/// What is tried before a package is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    Compile,
+    Nothing,
 }
 
 /// How results are printed.
@@ -44,8 +51,8 @@ pub(crate) enum Form {
 pub(crate) fn resolve(typed: Typed) -> Request {
     match typed.command {
         Command::Package(package) => Request::Package(package.resolve()),
-        Command::Inspect(Inspect { file, compile, json }) => {
-            Request::Inspect(InspectRequest { file, compile, form: form(json) })
+        Command::Inspect(Inspect { file, json }) => {
+            Request::Inspect(InspectRequest { file, form: form(json) })
         }
         Command::Completions(completions) => Request::Completions(completions.shell),
     }
@@ -58,6 +65,7 @@ impl Package {
             output: self.output.unwrap_or_else(default),
             directory: self.directory,
             existing: if self.force { Existing::Replace } else { Existing::Keep },
+            check: if self.no_compile { Check::Nothing } else { Check::Compile },
             form: form(self.json),
             label: self.label,
         }

@@ -33,6 +33,9 @@ pub(crate) enum Command {
 /// goes in, vendor directory included; META-INF beside the main package becomes that of the
 /// chaincode. Hidden files and earlier packages stay out. The same source and label give the same
 /// package ID on every machine, so organisations can compare what they install.
+///
+/// With Go on the PATH the code is compiled first, as the launcher will: an installer learns from a
+/// peer only that a build failed, not why.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge package ./asset-transfer --label basic_1.0\n  \
@@ -57,6 +60,10 @@ pub(crate) struct Package {
     #[arg(short, long)]
     pub(crate) force: bool,
 
+    /// Package it without compiling it first
+    #[arg(long)]
+    pub(crate) no_compile: bool,
+
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -64,24 +71,15 @@ pub(crate) struct Package {
 
 /// Tell what is in a package, and every reason why it would be refused.
 ///
-/// Nothing is unpacked to disk, unless it is to be compiled. Exit code 1 means that the peer, or
-/// Selvedge, would refuse it.
-///
-/// A peer tells who installs no more of a failed build than "exit status 1". With --compile this
-/// tells the rest: the compiler's first errors, as Selvedge writes them to the peer's log.
+/// Nothing is unpacked to disk. Exit code 1 means that the peer, or Selvedge, would refuse it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge inspect basic_1.0.tar.gz\n  \
-    selvedge inspect --compile basic_1.0.tar.gz\n  \
     selvedge inspect --json basic_1.0.tar.gz | jq '.refusals[].reason'")]
 pub(crate) struct Inspect {
     /// The package
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-
-    /// Compile the code too, with the `go` in the PATH
-    #[arg(short, long)]
-    pub(crate) compile: bool,
 
     /// Print JSON instead of text
     #[arg(long)]

@@ -56,6 +56,24 @@ fn chaincode(root: &Path) {
 }
 
 #[test]
+fn code_that_does_not_compile_is_told_before_it_is_packaged() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("asset");
+    chaincode(&root);
+    fs::write(root.join("main.go"), "package main\n\nfunc main() {\n\tundeclared()\n}\n").unwrap();
+    let arguments = ["package", "asset", "--label", "basic_1.0"];
+    let refused = selvedge(directory.path(), &arguments);
+    let reason = "main.go:4:2: undefined: undeclared";
+    check(&refused, 1, &[], &["the chaincode does not compile", reason, "--no-compile"]);
+    assert_eq!(names(directory.path()), ["asset"]);
+
+    let without_go = command(directory.path(), &arguments).env("PATH", "").output().unwrap();
+    check(&without_go, 0, &["Wrote"], &["not compiled before packaging: there is no `go`"]);
+    let by_wish = [&arguments[..], &["--force", "--no-compile"]].concat();
+    check(&selvedge(directory.path(), &by_wish), 0, &["Wrote"], &[]);
+}
+
+#[test]
 fn package_and_inspect() {
     let directory = tempfile::tempdir().unwrap();
     chaincode(&directory.path().join("asset"));
@@ -242,25 +260,6 @@ fn packages_that_would_be_refused() {
     let directory = tempfile::tempdir().unwrap();
     let output = selvedge(directory.path(), &["inspect", "absent"]);
     check(&output, 1, &[], &["error: cannot read absent: No such file"]);
-}
-
-#[test]
-fn compile_finds_what_the_compiler_finds() {
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path();
-    chaincode(&root.join("asset"));
-    let broken = MAIN_GO.replace("{}", "{ undeclared() }");
-    for (label, source, code, verdict) in [
-        ("good", MAIN_GO, 0, "nothing speaks against it\n"),
-        ("broken", &broken, 1, "code.tar.gz: does not compile: ./main.go:3:15: undefined: undecl"),
-    ] {
-        fs::write(root.join("asset/main.go"), source).unwrap();
-        check(&selvedge(root, &["package", "asset", "-l", label]), 0, &["Wrote"], &[]);
-        let file = format!("{label}.tar.gz");
-        check(&selvedge(root, &["inspect", "--compile", &file]), code, &[verdict], &[]);
-        let without_go = command(root, &["inspect", "-c", &file]).env("PATH", "").output().unwrap();
-        check(&without_go, 1, &[], &["error: --compile needs Go"]);
-    }
 }
 
 /// A child that is killed when a test fails.
