@@ -55,7 +55,8 @@ pub fn package(source: &Path, label: &str, file: &Path) {
     let output = Command::new(dist_dir().join("bin/selvedge"))
         .arg("package")
         .arg(source)
-        .args(["--force", "--label", label, "-o"])
+        // The launcher compiles it anyway, and some suites want to see it fail there.
+        .args(["--no-compile", "--force", "--label", label, "-o"])
         .arg(file)
         .output()
         .expect("selvedge runs");
