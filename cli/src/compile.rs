@@ -1,60 +1,74 @@
-//! Whether the code compiles, asked before it is packaged: a peer tells the one who
-//! installs a package that does not compile no more than `exit status 1`
-//! (Fabric `core/container/externalbuilder/externalbuilder.go`).
+//! Whether code compiles, asked of Go as the launcher asks it: a peer tells the one who installs
+//! a package that does not compile no more than `exit status 1` (Fabric
+//! `core/container/externalbuilder/session.go`).
 
-use std::env;
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use selvedge_buildpack::golang::{
-    BuildCommand, GoBuild, GoChaincode, GoModule, GoToolchain, first_errors,
+    GoBuild, GoChaincode, GoModule, GoPath, GoToolchain, first_errors,
 };
-use selvedge_buildpack::package::{Interrupt, WriteError};
+use selvedge_buildpack::package::{WriteError, unpack};
 use selvedge_buildpack::platform::Platform;
+use selvedge_buildpack::source::Source;
 
-/// Compiles the chaincode in `directory` as the launcher will, and throws the program away.
-/// Without Go on the PATH nothing is checked, and a line says so.
-pub(crate) fn check(directory: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
+/// What the compiler says. The program is thrown away.
+pub(crate) enum Compiled {
+    /// Nothing.
+    Cleanly,
+    /// Its first errors.
+    Not(Vec<String>),
+    /// There is no Go on the PATH.
+    NoToolchain,
+}
+
+/// Compiles the chaincode in a developer's directory.
+pub(crate) fn directory(directory: &Path) -> anyhow::Result<Compiled> {
     let chaincode = GoChaincode::open(directory)?;
-    let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
     let module = GoModule {
         // The root itself: here nothing lies below a package's `src`.
         directory: String::new(),
         package: chaincode.import_path,
         vendored: chaincode.module_root.join("vendor").is_dir(),
     };
-    let toolchain = GoToolchain::new("go", env::vars_os());
-    let build = GoBuild::new(module, Platform::host()?);
-    let program = scratch.path().join("chaincode");
-    let command = build.command(&toolchain, &chaincode.module_root, &program);
-    let output = match run(&command) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            anstream::eprintln!("not compiled before packaging: there is no `go` in the PATH");
-            return Ok(());
-        }
-        output => output.context("cannot run `go`")?,
-    };
-    if interrupt.requested() {
-        return Err(WriteError::Interrupted.into());
-    }
-    if !output.status.success() {
-        let errors = first_errors(&String::from_utf8_lossy(&output.stderr));
-        bail!(
-            "the chaincode does not compile (--no-compile packages it all the same):\n  {}",
-            errors.join("\n  ")
-        );
-    }
-    Ok(())
+    compile(module, &chaincode.module_root)
 }
 
-fn run(command: &BuildCommand) -> io::Result<std::process::Output> {
-    Command::new(&command.program)
+/// Compiles the code in a package that `inspect` has found sound.
+pub(crate) fn package(file: &Path) -> anyhow::Result<Compiled> {
+    let scratch = scratch()?;
+    let root = scratch.path().join("code");
+    let unpacked = unpack(file, &root)?;
+    let path: GoPath = unpacked.metadata.path.parse()?;
+    compile(GoModule::find(&Source::open(&root)?.paths(), &path)?, &root)
+}
+
+/// An interrupt reaches Go by itself; the caller must outlive it, to clean up.
+fn compile(module: GoModule, root: &Path) -> anyhow::Result<Compiled> {
+    let scratch = scratch()?;
+    let toolchain = GoToolchain::new("go", std::env::vars_os());
+    let build = GoBuild::new(module, Platform::host()?);
+    let command = build.command(&toolchain, root, &scratch.path().join("chaincode"));
+    let output = Command::new(&command.program)
         .args(&command.arguments)
         .env_clear()
-        .envs(command.environment.iter().map(|(name, value)| (name, value)))
+        .envs(command.environment)
         .current_dir(&command.directory)
         .stdin(Stdio::null())
-        .output()
+        .output();
+    let output = match output {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Compiled::NoToolchain),
+        output => output.context("cannot run `go`")?,
+    };
+    match output.status.code() {
+        Some(0) => Ok(Compiled::Cleanly),
+        Some(_) => Ok(Compiled::Not(first_errors(&String::from_utf8_lossy(&output.stderr)))),
+        None => Err(WriteError::Interrupted.into()),
+    }
+}
+
+fn scratch() -> anyhow::Result<tempfile::TempDir> {
+    tempfile::tempdir().context("cannot make a temporary directory")
 }

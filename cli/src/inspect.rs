@@ -1,20 +1,39 @@
 //! `selvedge inspect`: what is in a package, and whether anybody would take it.
 
 use std::fmt::{self, Write as _};
+use std::path::Path;
 
-use selvedge_buildpack::package::{Refusal, RefusedBy, Report, inspect};
+use anyhow::{Context, bail};
+use selvedge_buildpack::package::{CODE_FILE, Refusal, RefusedBy, Report, inspect};
 
+use crate::compile::{self, Compiled};
 use crate::resolved::{Form, InspectRequest};
 use crate::{BAD, BOLD, GOOD, Outcome, listing, show};
 
 pub(crate) fn run(request: &InspectRequest) -> anyhow::Result<Outcome> {
-    let report = inspect(&request.file)?;
+    let mut report = inspect(&request.file)?;
+    if request.compile && report.refusals.is_empty() {
+        report.refusals.extend(refused_by_compiler(&request.file)?);
+    }
     let text = match request.form {
         Form::Text => text(&report)?,
         Form::Json => serde_json::to_string_pretty(&report)? + "\n",
     };
     show(&text)?;
     Ok(if report.refusals.is_empty() { Outcome::Done } else { Outcome::Refused })
+}
+
+fn refused_by_compiler(package: &Path) -> anyhow::Result<Option<Refusal>> {
+    // Go is interrupted with us; what is left of it is ours to remove.
+    ctrlc::set_handler(|| {}).context("cannot listen for Ctrl-C")?;
+    match compile::package(package)? {
+        Compiled::Cleanly => Ok(None),
+        Compiled::NoToolchain => bail!("--compile needs Go, and there is no `go` in the PATH"),
+        Compiled::Not(errors) => {
+            let reason = format!("does not compile: {}", errors.join(" | "));
+            Ok(Some(Refusal { by: RefusedBy::Selvedge, file: CODE_FILE.to_owned(), reason }))
+        }
+    }
 }
 
 fn text(report: &Report) -> Result<String, fmt::Error> {

@@ -3,14 +3,15 @@
 use std::fmt::{self, Write as _};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use selvedge_buildpack::package::{
     Draft, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, write,
 };
 use serde::Serialize;
 
+use crate::compile::{self, Compiled};
 use crate::resolved::{Check, Form, PackageRequest};
-use crate::{BOLD, GOOD, Outcome, compile, listing, show};
+use crate::{BOLD, GOOD, Outcome, listing, show};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -30,7 +31,7 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
 
     let draft = Draft::collect(&request.directory)?;
     if request.check == Check::Compile {
-        compile::check(&request.directory, &interrupt)?;
+        check(&request.directory)?;
     }
     let PackageRequest { label, output, existing, .. } = request;
     let packed =
@@ -41,6 +42,21 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
     };
     show(&text)?;
     Ok(Outcome::Done)
+}
+
+/// Without Go nothing is checked, and a line says so.
+fn check(directory: &Path) -> anyhow::Result<()> {
+    match compile::directory(directory)? {
+        Compiled::Cleanly => {}
+        Compiled::NoToolchain => {
+            anstream::eprintln!("not compiled before packaging: there is no `go` in the PATH");
+        }
+        Compiled::Not(errors) => bail!(
+            "the chaincode does not compile (--no-compile packages it all the same):\n  {}",
+            errors.join("\n  ")
+        ),
+    }
+    Ok(())
 }
 
 /// Adds what a person can do about it.

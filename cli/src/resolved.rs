@@ -30,6 +30,7 @@ pub(crate) struct PackageRequest {
 #[derive(Debug)]
 pub(crate) struct InspectRequest {
     pub(crate) file: PathBuf,
+    pub(crate) compile: bool,
     pub(crate) form: Form,
 }
 
@@ -51,8 +52,8 @@ pub(crate) enum Form {
 pub(crate) fn resolve(typed: Typed) -> Request {
     match typed.command {
         Command::Package(package) => Request::Package(package.resolve()),
-        Command::Inspect(Inspect { file, json }) => {
-            Request::Inspect(InspectRequest { file, form: form(json) })
+        Command::Inspect(Inspect { file, compile, json }) => {
+            Request::Inspect(InspectRequest { file, compile, form: form(json) })
         }
         Command::Completions(completions) => Request::Completions(completions.shell),
     }

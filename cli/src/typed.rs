@@ -71,15 +71,21 @@ pub(crate) struct Package {
 
 /// Tell what is in a package, and every reason why it would be refused.
 ///
-/// Nothing is unpacked to disk. Exit code 1 means that the peer, or Selvedge, would refuse it.
+/// Nothing is unpacked to disk, unless it is to be compiled. Exit code 1 means that the peer, or
+/// Selvedge, would refuse it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge inspect basic_1.0.tar.gz\n  \
+    selvedge inspect --compile basic_1.0.tar.gz\n  \
     selvedge inspect --json basic_1.0.tar.gz | jq '.refusals[].reason'")]
 pub(crate) struct Inspect {
     /// The package
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
+
+    /// Compile the code too, with the `go` in the PATH
+    #[arg(short, long)]
+    pub(crate) compile: bool,
 
     /// Print JSON instead of text
     #[arg(long)]

@@ -262,6 +262,26 @@ fn packages_that_would_be_refused() {
     check(&output, 1, &[], &["error: cannot read absent: No such file"]);
 }
 
+#[test]
+fn inspect_finds_what_the_compiler_finds() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    chaincode(&root.join("asset"));
+    let broken = MAIN_GO.replace("{}", "{ undeclared() }");
+    for (label, source, code, verdict) in [
+        ("good", MAIN_GO, 0, "nothing speaks against it\n"),
+        ("broken", &broken, 1, "code.tar.gz: does not compile: ./main.go:3:15: undefined: undecl"),
+    ] {
+        fs::write(root.join("asset/main.go"), source).unwrap();
+        let packaged = selvedge(root, &["package", "asset", "--no-compile", "-l", label]);
+        check(&packaged, 0, &["Wrote"], &[]);
+        let file = format!("{label}.tar.gz");
+        check(&selvedge(root, &["inspect", "--compile", &file]), code, &[verdict], &[]);
+        let without_go = command(root, &["inspect", "-c", &file]).env("PATH", "").output().unwrap();
+        check(&without_go, 1, &[], &["error: --compile needs Go"]);
+    }
+}
+
 /// A child that is killed when a test fails.
 struct Running(Child);
 
