@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -183,11 +183,19 @@ impl Drop for Gateway {
 impl Pending {
     /// Waits for the call's result, or its whole error.
     pub fn result(self) -> Result<String, String> {
-        let answer = self.answer();
-        if answer["ok"] == true {
-            Ok(answer["result"].as_str().unwrap_or_default().to_owned())
-        } else {
-            Err(answer["error"].as_str().unwrap_or("no error text").to_owned())
+        outcome(&self.answer())
+    }
+
+    /// The call's result, or its whole error, if it has come.
+    ///
+    /// # Panics
+    ///
+    /// When the client has ended.
+    pub fn try_result(&self) -> Option<Result<String, String>> {
+        match self.0.try_recv() {
+            Ok(answer) => Some(outcome(&answer)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => panic!("the gateway client has ended"),
         }
     }
 
@@ -228,5 +236,13 @@ impl Pending {
             Err(RecvTimeoutError::Timeout) => panic!("no answer within {LIMIT:?}"),
             Err(RecvTimeoutError::Disconnected) => panic!("the gateway client has ended"),
         }
+    }
+}
+
+fn outcome(answer: &Value) -> Result<String, String> {
+    if answer["ok"] == true {
+        Ok(answer["result"].as_str().unwrap_or_default().to_owned())
+    } else {
+        Err(answer["error"].as_str().unwrap_or("no error text").to_owned())
     }
 }

@@ -1,10 +1,12 @@
 //! Sources that cannot be built: the peer's log has the reason, and nothing is left.
 
 use std::path::Path;
+use std::process::Command;
 
 use e2e::{Remains, Turn, chaincode_dir};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use testbed::dist_dir;
 
 use crate::ledger::STAGE;
 use crate::link::SOON;
@@ -30,11 +32,23 @@ fn install_fails(turn: &Turn<'_>, package: &Path, reason: &[&str]) {
 }
 
 #[test]
-fn the_compilers_first_error_is_in_the_peers_log() {
+fn the_compilers_first_error_reaches_the_peers_log_and_the_installer() {
     let turn = STAGE.enter();
     let package = turn.package(&chaincode_dir("nocompile"), "nocompile_1.0");
     let error = "main.go:5:2: undefined: undeclared";
     install_fails(&turn, &package, &["the chaincode does not compile: ", error]);
+
+    // Who packages it is told before there is anything to install.
+    let selvedge = Command::new(dist_dir().join("bin/selvedge"))
+        .arg("package")
+        .arg(chaincode_dir("nocompile"))
+        .args(["--force", "--label", "nocompile_1.0", "-o"])
+        .arg(&package)
+        .output()
+        .unwrap();
+    assert_eq!(selvedge.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&selvedge.stderr);
+    assert!(told.contains(error), "{told}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use e2e::{Gateway, Op, Pending, SharedStage, Stage, StageSpec, Turn, chaincode_dir, processes_of};
+use e2e::{Gateway, Op, SharedStage, Stage, StageSpec, Turn, chaincode_dir, processes_of};
 use testbed::process::wait_until;
 use testbed::{Definition, Release};
 
@@ -159,11 +159,15 @@ fn half_a_message_that_is_never_ended_is_filled_by_the_next_ones() {
     let mut hanging = Offender::deploy(&turn, "halfframe", "hanging");
     let half = hanging.gateway.start_call(Op::Evaluate, &["Half", "hang"]);
     // What the process says next is the rest of that message, until it is whole and wrong.
-    let swallowed: Vec<Pending> =
-        (0..16).map(|_| hanging.gateway.start_call(Op::Evaluate, &["Ping"])).collect();
-    let error = half.result().unwrap_err();
+    let mut outcome = None;
+    let cut_off = || {
+        drop(hanging.gateway.start_call(Op::Evaluate, &["Ping"]));
+        outcome = half.try_result();
+        outcome.is_some()
+    };
+    assert!(wait_until(SOON, cut_off), "the half is never filled");
+    let error = outcome.unwrap().unwrap_err();
     assert!(error.contains("the chaincode's replica ended while it ran this"), "{error}");
-    drop(swallowed);
     assert_eq!(hanging.gateway.call(Op::Evaluate, &["Ping"]).unwrap(), "pong");
     assert_kept(&turn, &hanging.package_id);
 }
