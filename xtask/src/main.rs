@@ -2,6 +2,7 @@
 
 mod bench;
 mod cargo;
+mod cluster;
 mod demo;
 mod dist;
 mod steps;
@@ -25,6 +26,7 @@ enum Command {
     Demo(demo::Demo),
     Test(test::Test),
     Dist(dist::Dist),
+    Cluster(cluster::Cluster),
     Bench(bench::Bench),
 }
 
@@ -48,6 +50,7 @@ fn run(cli: &Cli, matches: &clap::ArgMatches) -> anyhow::Result<()> {
         }
         Command::Test(_) => test::test(),
         Command::Dist(_) => dist::dist(),
+        Command::Cluster(cluster) => cluster.run(),
         Command::Bench(bench) => bench.run(),
     }
 }

@@ -13,7 +13,8 @@ use crate::steps::Steps;
 /// Runs every check: format, lints, unit tests, release binaries, end to end.
 #[derive(Debug, Args)]
 #[command(after_help = "Stops at the first step that fails. Needs Rust, Go and a C compiler; \
-                        Fabric is built from Go modules into the user's cache, once.")]
+                        Fabric and Kubernetes are built from Go modules into the user's cache, once. \
+                        The cluster's tests need root, and install Debian packages.")]
 pub(crate) struct Test {}
 
 /// The Go modules that must build, vet and pass their tests (those that must not are the
@@ -36,12 +37,14 @@ fn take_steps(steps: &mut Steps) -> Result<()> {
     steps
         .take_aloud("Go programs", || GO_MODULES.iter().try_for_each(|module| check_go(module)))?;
     steps.take_aloud("unit tests", || {
-        run(&mut cargo(&["test", "--workspace", "--exclude", "e2e"]))
+        run(&mut cargo(&["test", "--workspace", "--exclude", "e2e", "--exclude", "cluster"]))
     })?;
     let dist = steps.take_aloud("release binaries", dist::build)?;
     steps.take_aloud("end to end", || {
         run(cargo(&["test", "--package", "e2e"]).env("SELVEDGE_DIST", &dist))
-    })
+    })?;
+    // Last: from nothing, it builds Kubernetes.
+    steps.take_aloud("cluster", || run(&mut cargo(&["test", "--package", "cluster"])))
 }
 
 /// What neither cargo nor go brings along.

@@ -39,6 +39,14 @@ remove_rules() {
     done
 }
 
+# Removes all that cluster $1 has on the host but its directory.
+remove_traces() {
+    remove_cgroups "$1"
+    remove_rules "$1"
+    # The kernel does so in its own time, once the namespace at the other end is gone.
+    ip link delete "$1" 2>/dev/null || :
+}
+
 alive() { ! flock -n "$1" true; }
 
 # Takes packets forwarding from the host's uplink again, if it was ours and no cluster is left.
@@ -61,8 +69,7 @@ sweep() {
             pid=${line#/proc/}
             kill -KILL "${pid%%/*}" 2>/dev/null || :
         done
-        remove_cgroups "${old##*/}"
-        remove_rules "${old##*/}"
+        remove_traces "${old##*/}"
         rm -rf "$old" || rm -rf "$old"
         : >"$lease"
     done
@@ -209,11 +216,8 @@ leave() {
     [ -z "$machines" ] || kill -KILL $machines
     wait
     flock 9
-    remove_cgroups "$id"
-    remove_rules "$id"
+    remove_traces "$id"
     if [ -n "${net:-}" ]; then
-        # With its namespace; sooner if we ask.
-        ip link delete "$id" 2>/dev/null
         : >"$leases/$number"
         exec 8>&-
     fi

@@ -1,6 +1,6 @@
 //! The objects that the tests create.
 
-use cluster::{Cluster, Namespace};
+use cluster::{Cluster, KubectlError, Namespace};
 use serde_json::{Value, json};
 
 /// A pod that waits, on `node`, with the label `app` of its own name.
@@ -60,10 +60,11 @@ pub(crate) fn deployment(cluster: &Cluster, name: &str, replicas: u8, affinity: 
     })
 }
 
-/// What the page of `serving` at `host` says, asked from a pod; an error when there is no answer.
-pub(crate) fn page(namespace: &Namespace, from: &str, host: &str) -> Result<String, String> {
-    let url = format!("http://{host}:8080/");
-    namespace
-        .exec(from, &["timeout", "2", "wget", "-q", "-O-", &url])
-        .map_err(|error| error.to_string())
+/// What `page` returns when there was no answer.
+pub(crate) const SILENCE: &str = "no answer\n";
+
+/// What the page of `serving` at `host` says, asked from a pod.
+pub(crate) fn page(namespace: &Namespace, from: &str, host: &str) -> Result<String, KubectlError> {
+    let ask = format!("timeout 2 wget -q -O- http://{host}:8080/ || echo no answer");
+    namespace.exec(from, &["sh", "-c", &ask])
 }

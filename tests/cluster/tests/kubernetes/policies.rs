@@ -5,20 +5,29 @@ use std::time::Duration;
 use cluster::{Namespace, until};
 use serde_json::{Value, json};
 
-use crate::objects::{page, serving, waiting};
+use crate::objects::{SILENCE, page, serving, waiting};
 use crate::shared::on_cluster;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// Waits until `host` says `wanted` to the pod `from`: a policy takes a moment to be enforced.
+async fn await_page(namespace: &Namespace, from: &str, host: &str, wanted: &str) {
+    let what = format!("{wanted:?} for {from}");
+    until(&what, LIMIT, async || match page(namespace, from, host) {
+        Ok(page) if page == wanted => Ok(()),
+        Ok(page) => Err(page),
+        Err(error) => Err(error.to_string()),
+    })
+    .await
+    .unwrap();
+}
+
 async fn answers(namespace: &Namespace, from: &str, host: &str) {
-    let what = format!("an answer for {from}");
-    let page = until(&what, LIMIT, async || page(namespace, from, host)).await;
-    assert_eq!(page.unwrap(), "hello from web\n");
+    await_page(namespace, from, host, "hello from web\n").await;
 }
 
 async fn is_refused(namespace: &Namespace, from: &str, host: &str) {
-    let what = format!("no answer for {from}");
-    until(&what, LIMIT, async || page(namespace, from, host).map_or_else(Ok, Err)).await.unwrap();
+    await_page(namespace, from, host, SILENCE).await;
 }
 
 fn policy(name: &str, spec: &Value) -> Value {

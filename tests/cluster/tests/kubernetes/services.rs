@@ -35,8 +35,13 @@ fn a_service_is_reached_by_address_and_by_name() {
             for host in [&address, "shop", "shop.services", "shop.services.svc.cluster.local"] {
                 // kube-proxy takes a moment to learn of a Service.
                 let what = format!("the page at {host} for {pod}");
-                let page = until(&what, LIMIT, async || page(&namespace, pod, host)).await;
-                assert_eq!(page.unwrap(), "hello from web\n");
+                until(&what, LIMIT, async || match page(&namespace, pod, host) {
+                    Ok(page) if page == "hello from web\n" => Ok(()),
+                    Ok(page) => Err(page),
+                    Err(error) => Err(error.to_string()),
+                })
+                .await
+                .unwrap();
             }
         }
     });

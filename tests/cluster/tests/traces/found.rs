@@ -70,7 +70,7 @@ impl Found {
 
     /// Kills the shells that would clean up, in an order that gives none of them a chance.
     pub(crate) fn kill_supervisors(&self, dir: &Path) {
-        let scripts = ["selvedge-testbed-janitor", "selvedge-testbed-supervisor", "ground.sh"];
+        let scripts = ["janitor.sh", "supervise.sh", "ground.sh"];
         let shells = self.processes.iter().filter(|(_, line)| {
             line.contains(&*dir.to_string_lossy())
                 && scripts.iter().any(|script| line.contains(script))
