@@ -143,6 +143,23 @@ fn answered_in_flight(turn: &Turn<'_>, package_id: &str) -> u64 {
 }
 
 #[test]
+fn one_that_keeps_dying_is_not_waited_for() {
+    let turn = STAGE.enter();
+    let mut victim = Victim::deploy(&turn, "dying");
+    let refused = "no replica of the chaincode is running: it ended ";
+    let mut error = String::new();
+    let is_refused = || {
+        error = victim.gateway.call(Op::Evaluate, &["Crash"]).unwrap_err();
+        error.contains(refused)
+    };
+    assert!(wait_until(SOON, is_refused), "{error}");
+    assert!(error.contains("exit status: 42"), "{error}");
+    let is_back = || victim.gateway.call(Op::Evaluate, &["Pid"]).is_ok();
+    assert!(wait_until(SOON, is_back), "it was given up");
+    assert_kept(&turn, &victim.package_id);
+}
+
+#[test]
 fn a_peer_that_stops_leaves_nothing_even_of_chaincode_that_ignores_it() {
     let turn = STAGE.enter();
     let stubborn = chaincode_dir("broken").join("stubborn");
