@@ -6,7 +6,7 @@ use std::process::Command;
 
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{
-    self, Base, Image, ImagePlan, Layout, Tag, assemble, oci_spec, sha256, validate,
+    self, Base, Image, ImagePlan, Layout, Origin, Tag, assemble, oci_spec, sha256, validate,
 };
 use selvedge_buildpack::platform::Platform;
 use serde_json::{Value, json};
@@ -63,6 +63,33 @@ fn golden_digest() {
         image(&layout, "#!program\n").digest().to_string(),
         "sha256:0ff2fe90aeb0f2a49d5d78ff653150241c9398a920f6c4e0d1759aea735e5904"
     );
+}
+
+#[test]
+fn an_image_tells_what_it_was_made_of() {
+    let mut specimen = Specimen::new();
+    let origin = Origin {
+        base: Base::from_pem(CERTIFICATE).unwrap().diff_id().unwrap(),
+        source: Sha256::of(b"source"),
+        platform: Platform::LinuxAmd64,
+    };
+    let made = |origin: Origin, specimen: &Specimen| {
+        origin.made(&specimen.layout, &specimen.descriptor).unwrap()
+    };
+    assert!(made(origin, &specimen));
+    for other in [
+        Origin { base: Sha256::of(b"x"), ..origin },
+        Origin { source: Sha256::of(b"x"), ..origin },
+        Origin { platform: Platform::LinuxArm64, ..origin },
+    ] {
+        assert!(!made(other, &specimen));
+    }
+    let elsewhere = Specimen::new().change_config(|config| config["config"]["User"] = "0".into());
+    assert!(!made(origin, &elsewhere), "another user");
+    let mut manifest = specimen.manifest();
+    manifest["annotations"] = json!({ "more": "than is needed" });
+    specimen.replace_manifest(&manifest);
+    assert!(!made(origin, &specimen), "another manifest");
 }
 
 #[test]

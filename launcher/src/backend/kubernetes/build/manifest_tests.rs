@@ -1,0 +1,92 @@
+//! The manifests of a build, held by golden files.
+
+use clap::Parser;
+use selvedge_buildpack::image::BuildKeyInputs;
+
+use super::super::super::golden::golden;
+use super::*;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    settings: BuildSettings,
+}
+
+fn settings(arguments: &[&str]) -> BuildSettings {
+    Line::parse_from(["test"].iter().chain(arguments)).settings
+}
+
+fn order(settings: &BuildSettings) -> BuildOrder<'_> {
+    let key = BuildKey::new(&BuildKeyInputs {
+        source: Sha256::of(b"source"),
+        recipe: &[],
+        toolchain: "golang:1",
+        base: Sha256::of(b"base"),
+        platform: Platform::LinuxAmd64,
+    });
+    BuildOrder {
+        namespace: "chaincode",
+        key,
+        source: Sha256::of(b"source"),
+        certificates: Sha256::of(b"certificates"),
+        path: "example.com/asset",
+        platform: Platform::LinuxAmd64,
+        launcher_image: "registry.example.com/selvedge/launcher:0.1.0",
+        begun_by: "7d9c",
+        attempt: "0a1b2c3d",
+        pull_secret: settings.pull_secret(),
+        limit: 600,
+        settings,
+    }
+}
+
+/// The Job as the API gives it back.
+fn created(mut job: Job) -> Job {
+    job.metadata.uid = Some("c0ffee".to_owned());
+    job
+}
+
+const LAUNCHER: SocketAddr =
+    SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 2, 3)), 7059);
+
+#[test]
+fn golden_build() {
+    let settings = settings(&["--go-image=golang:1"]);
+    let order = order(&settings);
+    let job = created(order.job());
+    golden("build-job.yaml", &order.job());
+    golden("build-secret.yaml", &order.secret(&job, "http://10.1.2.3:7059/0f1e2d"));
+    let api_server = Some([10, 96, 0, 1].into());
+    golden("build-network-policy.yaml", &order.policy(&job, LAUNCHER, api_server));
+}
+
+#[test]
+fn golden_build_with_everything_set() {
+    let settings = settings(&[
+        "--go-image=golang:1",
+        "--build-memory=1Gi",
+        "--build-disk=2Gi",
+        "--build-cpu=500m",
+        "--build-env=GOPROXY=https://proxy.example.com,direct",
+        "--build-env=NO_PROXY=.svc,10.0.0.0/8",
+        "--build-ca-config-map=company-authorities",
+        "--build-egress-except=192.168.0.0/16,fd00::/8",
+        "--registry-secret=pull",
+    ]);
+    let order = order(&settings);
+    golden("build-job-set.yaml", &order.job());
+    let policy = order.policy(&created(order.job()), LAUNCHER, None);
+    golden("build-network-policy-set.yaml", &policy);
+}
+
+#[test]
+fn names_are_kubernetes_names() {
+    let settings = settings(&[]);
+    let order = order(&settings);
+    let job = created(order.job());
+    let secret = order.secret(&job, "http://x");
+    let (job, secret) = (job.metadata.name.unwrap(), secret.metadata.name.unwrap());
+    // A pod's name is its Job's with a dash and five more characters.
+    assert!(job.len() + 6 <= 63 && secret.len() <= 63, "{job} {secret}");
+    assert!(secret.starts_with(&job));
+}

@@ -1,0 +1,278 @@
+//! The registry that images are pushed to and found in (the OCI distribution specification).
+
+mod credentials;
+mod repository;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::manifest::OCI_IMAGE_MEDIA_TYPE;
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, Reference, RegistryOperation};
+use selvedge_buildpack::digest::Sha256;
+use selvedge_buildpack::image::oci_spec::image::{Descriptor, ImageManifest};
+use selvedge_buildpack::image::{Layout, LayoutError, Tag, sha256};
+use tokio_stream::StreamExt;
+use tokio_util::io::ReaderStream;
+use tracing::{info, warn};
+
+pub(crate) use credentials::{CredentialsError, DockerConfig};
+pub(crate) use repository::Repository;
+
+/// How long a registry may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long a registry may say nothing in the middle of an answer.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// What is read of a layer at once, in bytes.
+const CHUNK: usize = 256 << 10;
+
+/// Where images are kept, and how the registry is spoken to.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RegistrySettings {
+    /// Where chaincodes' images are kept: the repository `chaincode` below this
+    /// prefix. The nodes of the cluster must be able to pull from it.
+    #[arg(long, env = "SELVEDGE_REGISTRY", value_name = "HOST[:PORT]/PREFIX")]
+    pub(crate) registry: Option<Repository>,
+
+    /// Speak plain HTTP with the registry.
+    #[arg(long, env = "SELVEDGE_REGISTRY_PLAIN_HTTP")]
+    pub(crate) registry_plain_http: bool,
+
+    /// The Secret with the registry's credentials, of the type
+    /// kubernetes.io/dockerconfigjson and in the chaincodes' namespace: the launcher
+    /// pushes with it, the nodes pull with it.
+    #[arg(long, env = "SELVEDGE_REGISTRY_SECRET", value_name = "NAME")]
+    pub(crate) registry_secret: Option<String>,
+}
+
+/// Why a registry did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RegistryError {
+    #[error("cannot set up the client for the registry {registry}")]
+    Client { registry: String, source: OciDistributionError },
+    #[error("cannot reach the registry {registry} over {scheme}")]
+    Unreachable { registry: String, scheme: &'static str, source: OciDistributionError },
+    #[error(
+        "the registry {registry} refused the credentials for {repository} ({given}; \
+         --registry-secret)"
+    )]
+    Refused { registry: String, repository: String, given: &'static str },
+    #[error("the registry {registry} gave no sound answer for {subject}")]
+    Answer { registry: String, subject: String, source: OciDistributionError },
+    #[error("the registry {registry} has something else than an image as {subject}: {reason}")]
+    NoImage { registry: String, subject: String, reason: String },
+    #[error("cannot read the image that is to be pushed")]
+    Layout(#[from] LayoutError),
+    #[error("cannot read the blob {blob} that is to be pushed")]
+    Blob { blob: Sha256, source: std::io::Error },
+}
+
+/// One repository of a registry, with the credentials for it.
+pub(crate) struct Registry {
+    client: Client,
+    repository: Repository,
+    auth: RegistryAuth,
+    scheme: &'static str,
+}
+
+impl Registry {
+    /// A client for the repository; asks nothing of the registry yet.
+    pub(crate) fn new(
+        repository: &Repository,
+        plain_http: bool,
+        auth: RegistryAuth,
+    ) -> Result<Self, RegistryError> {
+        crate::tls::choose_provider();
+        let config = ClientConfig {
+            protocol: if plain_http { ClientProtocol::Http } else { ClientProtocol::Https },
+            // One PUT for each blob, streamed from its file.
+            use_monolithic_push: true,
+            connect_timeout: Some(CONNECT),
+            read_timeout: Some(SILENCE),
+            user_agent: concat!("selvedge/", env!("CARGO_PKG_VERSION")),
+            ..ClientConfig::default()
+        };
+        let client = Client::try_from(config).map_err(|source| RegistryError::Client {
+            registry: repository.registry().to_owned(),
+            source,
+        })?;
+        let scheme = if plain_http { "plain HTTP" } else { "HTTPS" };
+        Ok(Self { client, repository: repository.clone(), auth, scheme })
+    }
+
+    /// The digest of the image that has the tag, if the registry holds all of it.
+    pub(crate) async fn find(&self, tag: &Tag) -> Result<Option<Sha256>, RegistryError> {
+        self.find_reference(&self.tagged(tag)).await
+    }
+
+    /// Whether the registry holds all of the image.
+    pub(crate) async fn holds(&self, image: Sha256) -> Result<bool, RegistryError> {
+        let reference = Reference::with_digest(
+            self.repository.registry().to_owned(),
+            self.repository.name().to_owned(),
+            image.to_string(),
+        );
+        Ok(self.find_reference(&reference).await?.is_some())
+    }
+
+    /// Pushes an image of the layout: layers, configuration, and at last, under the tag, the
+    /// manifest. What the registry holds already is not sent again.
+    pub(crate) async fn push(
+        &self,
+        images: &Layout,
+        image: &Descriptor,
+        tag: &Tag,
+    ) -> Result<(), RegistryError> {
+        let reference = self.tagged(tag);
+        let manifest = images.manifest(image)?;
+        self.sign_in(&reference, RegistryOperation::Push).await?;
+        for blob in manifest.layers().iter().chain([manifest.config()]) {
+            self.push_blob(&reference, images, blob).await?;
+        }
+        let document = images.read_blob(image)?;
+        self.client
+            .push_manifest_raw(
+                &reference,
+                document,
+                http::HeaderValue::from_static(OCI_IMAGE_MEDIA_TYPE),
+            )
+            .await
+            .map_err(|error| self.failed(&reference.to_string(), error))?;
+        info!(image = %reference, digest = %image.digest(), "image was pushed");
+        Ok(())
+    }
+
+    async fn push_blob(
+        &self,
+        reference: &Reference,
+        images: &Layout,
+        blob: &Descriptor,
+    ) -> Result<(), RegistryError> {
+        let name = blob.digest().to_string();
+        let failed = |error| self.failed(&name, error);
+        if self.client.blob_exists(reference, &name).await.map_err(failed)? {
+            return Ok(());
+        }
+        let digest = sha256(blob).ok_or_else(|| LayoutError::Damaged {
+            path: images.root().to_owned(),
+            reason: format!("{name} is not a SHA-256 digest"),
+        })?;
+        let (file, size) = images.open_blob(digest)?;
+        let content = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK)
+            .map(|chunk: std::io::Result<Bytes>| chunk.map_err(OciDistributionError::from));
+        match self.client.push_blob_stream(reference, content, &name, Some(size)).await {
+            Ok(_) => Ok(()),
+            Err(OciDistributionError::IoError(source)) => {
+                Err(RegistryError::Blob { blob: digest, source })
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn find_reference(&self, reference: &Reference) -> Result<Option<Sha256>, RegistryError> {
+        self.sign_in(reference, RegistryOperation::Pull).await?;
+        let subject = reference.to_string();
+        let answer =
+            self.client.pull_manifest_raw(reference, &self.auth, &[OCI_IMAGE_MEDIA_TYPE]).await;
+        let document = match answer {
+            Ok((document, _)) => document,
+            Err(error) if is_unknown(&error) => return Ok(None),
+            Err(error) => return Err(self.failed(&subject, error)),
+        };
+        let manifest: ImageManifest =
+            serde_json::from_slice(&document).map_err(|error| RegistryError::NoImage {
+                registry: self.repository.registry().to_owned(),
+                subject: subject.clone(),
+                reason: error.to_string(),
+            })?;
+        // A registry may have cleared away blobs of a manifest that it kept.
+        for blob in manifest.layers().iter().chain([manifest.config()]) {
+            let name = blob.digest().to_string();
+            let held = self.client.blob_exists(reference, &name).await;
+            if !held.map_err(|error| self.failed(&name, error))? {
+                warn!(image = subject, blob = name, "image is incomplete in the registry");
+                return Ok(None);
+            }
+        }
+        Ok(Some(Sha256::of(&document)))
+    }
+
+    /// Has the client fetch a token if the registry wants one: in the calls that need it, the
+    /// client passes over the reason why there is none.
+    async fn sign_in(
+        &self,
+        reference: &Reference,
+        operation: RegistryOperation,
+    ) -> Result<(), RegistryError> {
+        let signed_in = self.client.auth(reference, &self.auth, operation).await;
+        signed_in.map(drop).map_err(|error| self.failed(&reference.to_string(), error))
+    }
+
+    fn tagged(&self, tag: &Tag) -> Reference {
+        Reference::with_tag(
+            self.repository.registry().to_owned(),
+            self.repository.name().to_owned(),
+            tag.to_string(),
+        )
+    }
+
+    fn failed(&self, subject: &str, error: OciDistributionError) -> RegistryError {
+        let registry = self.repository.registry().to_owned();
+        match error {
+            error if is_refusal(&error) => RegistryError::Refused {
+                registry,
+                repository: self.repository.name().to_owned(),
+                given: match self.auth {
+                    RegistryAuth::Anonymous => "none were given",
+                    _ => "as the Secret has them",
+                },
+            },
+            OciDistributionError::RequestError(ref cause) if cause.is_connect() => {
+                RegistryError::Unreachable { registry, scheme: self.scheme, source: error }
+            }
+            source => RegistryError::Answer { registry, subject: subject.to_owned(), source },
+        }
+    }
+}
+
+/// Whether the registry says that it has no such manifest.
+fn is_unknown(error: &OciDistributionError) -> bool {
+    match error {
+        OciDistributionError::ImageManifestNotFoundError(_) => true,
+        OciDistributionError::ServerError { code, .. } => *code == 404,
+        OciDistributionError::RegistryError { envelope, .. } => {
+            envelope.errors.iter().any(|error| {
+                matches!(
+                    error.code,
+                    OciErrorCode::ManifestUnknown
+                        | OciErrorCode::NameUnknown
+                        | OciErrorCode::NotFound
+                )
+            })
+        }
+        _ => false,
+    }
+}
+
+/// Whether the registry does not accept who asks.
+fn is_refusal(error: &OciDistributionError) -> bool {
+    match error {
+        OciDistributionError::AuthenticationFailure(_)
+        | OciDistributionError::UnauthorizedError { .. } => true,
+        OciDistributionError::ServerError { code, .. } => matches!(code, 401 | 403),
+        OciDistributionError::RequestError(cause) => {
+            cause.status().is_some_and(|status| matches!(status.as_u16(), 401 | 403))
+        }
+        OciDistributionError::RegistryError { envelope, .. } => envelope
+            .errors
+            .iter()
+            .any(|error| matches!(error.code, OciErrorCode::Unauthorized | OciErrorCode::Denied)),
+        _ => false,
+    }
+}

@@ -1,0 +1,186 @@
+//! The client before a real registry, Debian's docker-registry, with `crane` as second opinion;
+//! and before servers that answer as no registry should.
+
+pub(crate) mod broken;
+pub(crate) mod server;
+
+use std::fs;
+
+use oci_client::secrets::RegistryAuth;
+use selvedge_buildpack::image::{Base, ImagePlan, assemble};
+use selvedge_buildpack::platform::Platform;
+use tempfile::TempDir;
+
+use super::*;
+use crate::error_chain::one_line;
+use broken::broken;
+use server::{Access, PASSWORD, RegistryServer, USER, crane};
+
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n";
+
+/// An image in a layout.
+struct Specimen {
+    _directory: TempDir,
+    images: Layout,
+    image: Descriptor,
+    digest: Sha256,
+}
+
+impl Specimen {
+    fn new(program: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let images = Layout::create(&directory.path().join("images")).unwrap();
+        let file = directory.path().join("program");
+        fs::write(&file, program).unwrap();
+        let plan = ImagePlan {
+            base: &Base::from_pem(CERTIFICATE).unwrap(),
+            program: &file,
+            source: Sha256::of(b"source"),
+            platform: Platform::LinuxAmd64,
+        };
+        let image = assemble(&plan, &images.scratch()).unwrap();
+        let digest = image.digest();
+        let image = images.add(image, &tag()).unwrap();
+        Self { _directory: directory, images, image, digest }
+    }
+}
+
+fn tag() -> Tag {
+    "build-1".parse().unwrap()
+}
+
+fn registry(host: &str, plain_http: bool, auth: RegistryAuth) -> Registry {
+    let repository = format!("{host}/selvedge").parse().unwrap();
+    Registry::new(&repository, plain_http, auth).unwrap()
+}
+
+fn anonymous(host: &str) -> Registry {
+    registry(host, true, RegistryAuth::Anonymous)
+}
+
+fn line(error: &RegistryError) -> String {
+    one_line(error)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_pushed_is_found_and_whole() {
+    let server = RegistryServer::start(Access::Open);
+    let registry = anonymous(server.host());
+    let specimen = Specimen::new("#!program\n");
+    assert_eq!(registry.find(&tag()).await.unwrap(), None);
+    assert!(!registry.holds(specimen.digest).await.unwrap());
+
+    for _ in 0..2 {
+        registry.push(&specimen.images, &specimen.image, &tag()).await.unwrap();
+        assert_eq!(registry.find(&tag()).await.unwrap(), Some(specimen.digest));
+    }
+    assert!(registry.holds(specimen.digest).await.unwrap());
+    assert!(!registry.holds(Sha256::of(b"another")).await.unwrap());
+
+    let image = format!("{}/selvedge/chaincode@{}", server.host(), specimen.digest);
+    crane(&["validate", "--remote", &image]);
+    let tagged = format!("{}/selvedge/chaincode:{}", server.host(), tag());
+    assert_eq!(crane(&["digest", &tagged]), specimen.digest.to_string());
+
+    let later = Specimen::new("#!another program\n");
+    registry.push(&later.images, &later.image, &tag()).await.unwrap();
+    assert_eq!(registry.find(&tag()).await.unwrap(), Some(later.digest), "the tag moved");
+    assert!(registry.holds(specimen.digest).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_cleared_away_is_not_there() {
+    let server = RegistryServer::start(Access::Open);
+    let registry = anonymous(server.host());
+    let specimen = Specimen::new("#!program\n");
+    registry.push(&specimen.images, &specimen.image, &tag()).await.unwrap();
+    let manifest = specimen.images.manifest(&specimen.image).unwrap();
+    server.lose(manifest.layers()[1].digest().as_ref());
+    assert_eq!(registry.find(&tag()).await.unwrap(), None);
+    assert!(!registry.holds(specimen.digest).await.unwrap());
+    // It is whole again once it was pushed again.
+    registry.push(&specimen.images, &specimen.image, &tag()).await.unwrap();
+    assert_eq!(registry.find(&tag()).await.unwrap(), Some(specimen.digest));
+
+    let image = format!("{}/selvedge/chaincode@{}", server.host(), specimen.digest);
+    crane(&["delete", &image]);
+    assert_eq!(registry.find(&tag()).await.unwrap(), None);
+    assert!(!registry.holds(specimen.digest).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials() {
+    let server = RegistryServer::start(Access::Password);
+    let specimen = Specimen::new("#!program\n");
+    let basic = |password: &str| RegistryAuth::Basic(USER.to_owned(), password.to_owned());
+
+    let registry_of = |auth| registry(server.host(), true, auth);
+    let good = registry_of(basic(PASSWORD));
+    assert_eq!(good.find(&tag()).await.unwrap(), None);
+    good.push(&specimen.images, &specimen.image, &tag()).await.unwrap();
+    assert_eq!(good.find(&tag()).await.unwrap(), Some(specimen.digest));
+
+    for (auth, given) in
+        [(basic("wrong"), "as the Secret has them"), (RegistryAuth::Anonymous, "none were given")]
+    {
+        let refused = registry_of(auth);
+        let pushed = refused.push(&specimen.images, &specimen.image, &tag()).await;
+        let expected = format!(
+            "the registry {} refused the credentials for selvedge/chaincode ({given}; \
+             --registry-secret)",
+            server.host()
+        );
+        assert_eq!(line(&pushed.unwrap_err()), expected);
+        assert_eq!(line(&refused.find(&tag()).await.unwrap_err()), expected);
+        assert_eq!(line(&refused.holds(specimen.digest).await.unwrap_err()), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_is_down() {
+    let mut server = RegistryServer::start(Access::Open);
+    let registry = anonymous(server.host());
+    server.stop();
+    let found = line(&registry.find(&tag()).await.unwrap_err());
+    let expected = format!("cannot reach the registry {} over plain HTTP", server.host());
+    assert!(found.starts_with(&expected) && found.contains("refused"), "{found}");
+    let specimen = Specimen::new("#!program\n");
+    let pushed = registry.push(&specimen.images, &specimen.image, &tag()).await;
+    assert!(matches!(pushed, Err(RegistryError::Unreachable { .. })), "{pushed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_only_when_told() {
+    let server = RegistryServer::start(Access::Open);
+    let registry = registry(server.host(), false, RegistryAuth::Anonymous);
+    let found = line(&registry.find(&tag()).await.unwrap_err());
+    let expected = format!("cannot reach the registry {} over HTTPS", server.host());
+    assert!(found.starts_with(&expected), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_no_registry_should_give() {
+    let half = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"schemaVersion\":2,";
+    let no_image = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]";
+    let other = format!(
+        "HTTP/1.1 200 OK\r\nDocker-Content-Digest: {}\r\nContent-Length: 2\r\n\r\n{{}}",
+        Sha256::of(b"other")
+    );
+    let trouble = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy";
+    let silence = "";
+    for (answer, reason) in [
+        (half, "gave no sound answer for"),
+        (no_image, "has something else than an image as"),
+        (&other, "gave no sound answer for"),
+        (trouble, "busy"),
+        (silence, "gave no sound answer for"),
+    ] {
+        let server = broken(answer).await;
+        let registry = anonymous(&server.host);
+        let found = line(&registry.find(&tag()).await.unwrap_err());
+        assert!(found.contains(reason) && found.contains(&server.host), "{found}");
+        let specimen = Specimen::new("#!program\n");
+        let pushed = registry.push(&specimen.images, &specimen.image, &tag()).await;
+        assert!(pushed.is_err(), "{answer}");
+    }
+}
