@@ -2,8 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use tonic::transport::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::pem::{self as pki_pem, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer};
+use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -52,6 +57,10 @@ impl PeerAddress {
     pub fn host(&self) -> &str {
         &self.host
     }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
 }
 
 /// The credentials that the peer gave for one launch of one chaincode, as PEM.
@@ -65,14 +74,67 @@ pub struct PeerCredentials {
     pub root: String,
 }
 
+/// Why PEM texts make no TLS identity.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CredentialsError {
+    #[error("{0} is no PEM")]
+    Pem(&'static str, #[source] pki_pem::Error),
+    #[error("there is no certificate in {0}")]
+    Empty(&'static str),
+    #[error("certificate and key cannot be used for TLS")]
+    Identity(#[source] rustls::Error),
+    #[error("the authority's certificate cannot be used for TLS")]
+    Authority(#[source] VerifierBuilderError),
+    #[error("{0:?} is no name that a certificate can bear")]
+    Host(String, #[source] InvalidDnsNameError),
+}
+
+/// The only protocol that either side speaks.
+const HTTP_2: &[u8] = b"h2";
+
 impl PeerCredentials {
-    /// TLS towards the peer at `address`, verified against the host that the peer named.
-    pub(crate) fn client_config(&self, address: &PeerAddress) -> ClientTlsConfig {
-        ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(&self.root))
-            .identity(Identity::from_pem(&self.certificate, relabelled(&self.key)))
-            .domain_name(address.host())
+    /// TLS towards a peer, whose certificate must be of its own root.
+    pub(crate) fn client_config(&self) -> Result<ClientConfig, CredentialsError> {
+        let (chain, key) = identity(&self.certificate, &relabelled(&self.key))?;
+        let mut config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(CredentialsError::Identity)?
+            .with_root_certificates(roots(&self.root)?)
+            .with_client_auth_cert(chain, key)
+            .map_err(CredentialsError::Identity)?;
+        config.alpn_protocols.push(HTTP_2.into());
+        Ok(config)
     }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn identity(
+    chain: &str,
+    key: &str,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), CredentialsError> {
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
+        .map_err(|error| CredentialsError::Pem("the key", error))?;
+    Ok((certificates("the certificate", chain)?, key))
+}
+
+fn roots(root: &str) -> Result<RootCertStore, CredentialsError> {
+    let mut store = RootCertStore::empty();
+    for certificate in certificates("the authority", root)? {
+        store.add(certificate).map_err(CredentialsError::Identity)?;
+    }
+    Ok(store)
+}
+
+fn certificates(
+    what: &'static str,
+    text: &str,
+) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    let certificates = certificates.map_err(|error| CredentialsError::Pem(what, error))?;
+    if certificates.is_empty() { Err(CredentialsError::Empty(what)) } else { Ok(certificates) }
 }
 
 /// The key under the PEM label that its content has. Fabric writes PKCS#8 under
@@ -106,11 +168,21 @@ pub struct ReplicaAuthority {
 }
 
 impl ReplicaAuthority {
-    pub(crate) fn server_config(&self) -> ServerTlsConfig {
-        ServerTlsConfig::new()
-            .identity(Identity::from_pem(&self.certificate, &self.key))
-            .client_ca_root(Certificate::from_pem(&self.root))
-            .timeout(std::time::Duration::from_secs(10))
+    /// TLS towards replicas, which must show a certificate of the authority.
+    pub(crate) fn server_config(&self) -> Result<ServerConfig, CredentialsError> {
+        let (chain, key) = identity(&self.certificate, &self.key)?;
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(roots(&self.root)?.into(), provider())
+                .build()
+                .map_err(CredentialsError::Authority)?;
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(CredentialsError::Identity)?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain, key)
+            .map_err(CredentialsError::Identity)?;
+        config.alpn_protocols.push(HTTP_2.into());
+        Ok(config)
     }
 }
 

@@ -1,19 +1,29 @@
 //! The one stream to the peer: connection, registration, and its two directions.
 
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::either::Either;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
+use tower::service_fn;
 
 use crate::codec::FrameCodec;
-use crate::credentials::{PeerAddress, PeerCredentials};
+use crate::credentials::{CredentialsError, PeerAddress, PeerCredentials};
 use crate::frame::{Frame, Type};
 use crate::limits::Limits;
+use crate::pongs::{LatePongs, Traffic};
 use crate::transport;
 
 const REGISTER: PathAndQuery = PathAndQuery::from_static("/protos.ChaincodeSupport/Register");
@@ -28,8 +38,10 @@ const PING_INTERVAL: Duration = Duration::from_secs(90);
 /// Why there is no link to the peer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PeerLinkError {
+    #[error("the peer's address {address} is no address of a server")]
+    Address { address: String, source: tonic::transport::Error },
     #[error("the credentials that the peer gave cannot be used")]
-    Credentials(#[source] tonic::transport::Error),
+    Credentials(#[from] CredentialsError),
     #[error("cannot connect to the peer at {address}")]
     Connect { address: String, source: tonic::transport::Error },
     #[error("cannot connect to the peer at {address}: nothing came of it for {seconds} s")]
@@ -46,7 +58,15 @@ pub(crate) enum PeerLinkError {
 pub(crate) struct PeerEndpoint {
     address: PeerAddress,
     endpoint: Endpoint,
+    tls: Option<Tls>,
     limits: Limits,
+}
+
+/// TLS, and whom the peer's certificate must be for.
+#[derive(Clone)]
+struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
 }
 
 /// The registered stream.
@@ -65,27 +85,26 @@ impl PeerEndpoint {
         credentials: Option<&PeerCredentials>,
         limits: Limits,
     ) -> Result<Self, PeerLinkError> {
-        let scheme = if credentials.is_some() { "https" } else { "http" };
-        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
-            .map_err(PeerLinkError::Credentials)?
-            .tcp_nodelay(true)
+        // The scheme as tonic sees it: TLS is below, in `dial`.
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))
+            .map_err(|source| PeerLinkError::Address { address: address.to_string(), source })?
             .initial_stream_window_size(transport::WINDOW)
             .initial_connection_window_size(transport::WINDOW)
             .http2_keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(Duration::from_secs(20));
-        if let Some(credentials) = credentials {
-            endpoint = endpoint
-                .tls_config(credentials.client_config(&address))
-                .map_err(PeerLinkError::Credentials)?;
-        }
-        Ok(Self { address, endpoint, limits })
+        let tls =
+            credentials.map(|credentials| Tls::new(credentials, address.host())).transpose()?;
+        Ok(Self { address, endpoint, tls, limits })
     }
 
     /// Connects, so that the registration later is one round trip.
-    pub(crate) async fn connect(&self) -> Result<Channel, PeerLinkError> {
+    pub(crate) async fn connect(&self, traffic: &Traffic) -> Result<Channel, PeerLinkError> {
         let address = || self.address.to_string();
         // Not the endpoint's own limit, which ends with TCP and leaves TLS unbounded.
-        match timeout(self.limits.registration, self.endpoint.connect()).await {
+        let (peer, tls, traffic) = (self.address.clone(), self.tls.clone(), traffic.clone());
+        let connector = service_fn(move |_| dial(peer.clone(), tls.clone(), traffic.clone()));
+        let connected = self.endpoint.connect_with_connector(connector);
+        match timeout(self.limits.registration, connected).await {
             Ok(connected) => {
                 connected.map_err(|source| PeerLinkError::Connect { address: address(), source })
             }
@@ -129,6 +148,30 @@ impl PeerEndpoint {
         let ready = expect(&mut inbound, Type::Ready).await?;
         Ok(PeerLink { outbound, inbound, ready })
     }
+}
+
+impl Tls {
+    fn new(credentials: &PeerCredentials, host: &str) -> Result<Self, CredentialsError> {
+        let connector = TlsConnector::from(Arc::new(credentials.client_config()?));
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|source| CredentialsError::Host(host.into(), source))?;
+        Ok(Self { connector, name })
+    }
+}
+
+/// A connection on which HTTP/2 can be spoken.
+async fn dial(
+    address: PeerAddress,
+    tls: Option<Tls>,
+    traffic: Traffic,
+) -> io::Result<TokioIo<LatePongs<Either<TcpStream, TlsStream<TcpStream>>>>> {
+    let tcp = TcpStream::connect((address.host(), address.port())).await?;
+    tcp.set_nodelay(true)?;
+    let stream = match tls {
+        None => Either::Left(tcp),
+        Some(Tls { connector, name }) => Either::Right(connector.connect(name, tcp).await?),
+    };
+    Ok(TokioIo::new(LatePongs::new(stream, traffic)))
 }
 
 async fn expect(inbound: &mut Streaming<Frame>, kind: Type) -> Result<Frame, Status> {

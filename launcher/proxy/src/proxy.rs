@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
 use tonic::Status;
-use tonic::transport::Server;
 use tracing::{Instrument, info_span};
 
 use crate::credentials::{PeerAddress, PeerCredentials, ReplicaAuthority};
@@ -19,6 +19,7 @@ use crate::event::Event;
 use crate::frame::Frame;
 use crate::limits::Limits;
 use crate::peer_link::{PeerEndpoint, PeerLink};
+use crate::pongs::Traffic;
 use crate::replica_server::{self, ReplicaInput};
 use crate::switch::{ReplicaId, Switch};
 use crate::transport;
@@ -90,7 +91,7 @@ impl Proxy {
             settings.limits.clone(),
         )
         .map_err(|error| ProxyError::Credentials(error.into()))?;
-        let server = replica_server::server(&settings.authority)
+        let tls = replica_server::tls(&settings.authority)
             .map_err(|error| ProxyError::Authority(error.into()))?;
         let (commands, command_queue) = mpsc::channel(4);
         // Bounded by what causes events: connections, of which there are few.
@@ -104,7 +105,7 @@ impl Proxy {
         let thread = std::thread::Builder::new()
             .name("shim-proxy".into())
             .spawn(move || {
-                let link = run(settings, server, peer, command_queue, event_queue).instrument(span);
+                let link = run(settings, tls, peer, command_queue, event_queue).instrument(span);
                 runtime.block_on(async {
                     tokio::select! {
                         () = link => {}
@@ -156,7 +157,7 @@ impl Drop for Proxy {
 /// The proxy's life: ends when the link to the peer does, or when drained.
 async fn run(
     settings: ProxySettings,
-    server: Server,
+    tls: TlsAcceptor,
     peer: PeerEndpoint,
     commands: mpsc::Receiver<Command>,
     events: mpsc::UnboundedSender<Event>,
@@ -165,23 +166,26 @@ async fn run(
     let mut tasks = JoinSet::new();
     let ProxySettings { package_id, listener, limits, .. } = settings;
     let switch = Switch::new(package_id.clone(), limits.clone());
+    let traffic = Traffic::default();
     tasks.spawn({
-        let package_id = package_id.clone();
+        let (package_id, traffic) = (package_id.clone(), traffic.clone());
         async move {
-            let serving = replica_server::serve(server, listener, &package_id, limits, inputs);
+            let serving =
+                replica_server::serve(listener, tls, traffic, &package_id, limits, inputs);
             if let Err(error) = serving.await {
                 tracing::error!(%error, "cannot serve replicas");
             }
         }
         .in_current_span()
     });
-    let exchange = Exchange { switch, events, was_ready: false };
+    let exchange = Exchange { switch, traffic, events, was_ready: false };
     exchange.run(peer, package_id, commands, replica_inputs).await;
 }
 
 /// The switch with what it is connected to.
 struct Exchange {
     switch: Switch,
+    traffic: Traffic,
     events: mpsc::UnboundedSender<Event>,
     was_ready: bool,
 }
@@ -219,8 +223,9 @@ impl Exchange {
         package_id: &str,
         replicas: &mut mpsc::Receiver<(ReplicaId, ReplicaInput)>,
     ) -> Result<PeerLink, String> {
+        let traffic = self.traffic.clone();
         // Overlaps with the chaincode's own start.
-        let mut connection = std::pin::pin!(peer.connect());
+        let mut connection = std::pin::pin!(peer.connect(&traffic));
         let mut channel = None;
         loop {
             tokio::select! {
@@ -259,12 +264,13 @@ impl Exchange {
         let mut inputs = Vec::with_capacity(BATCH);
         let reason = 'link: loop {
             self.publish();
+            self.traffic.set(self.switch.in_flight());
             while let Some(frame) = self.switch.take_for_peer() {
                 if outbound.send(frame).await.is_err() {
                     break 'link "the peer closed the stream".to_owned();
                 }
             }
-            if drain_until.is_some() && self.switch.is_idle() {
+            if drain_until.is_some() && self.switch.in_flight() == 0 {
                 break "it was asked to stop".to_owned();
             }
             let deadline = [self.switch.next_expiry(), drain_until].into_iter().flatten().min();

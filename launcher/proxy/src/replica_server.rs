@@ -11,19 +11,21 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::server::{Grpc, NamedService};
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 use tower::Service;
 use tracing::debug;
 
 use crate::codec::FrameCodec;
-use crate::credentials::{ReplicaAuthority, names_package};
+use crate::credentials::{CredentialsError, ReplicaAuthority, names_package};
 use crate::frame::Frame;
 use crate::limits::Limits;
+use crate::pongs::Traffic;
+use crate::replica_listener::{self, Remote};
 use crate::switch::{ReplicaId, ReplicaLink, replica_queue};
 use crate::transport;
 
@@ -48,15 +50,16 @@ pub(crate) enum ReplicaInput {
 /// Where the streams' messages go.
 pub(crate) type Inputs = mpsc::Sender<(ReplicaId, ReplicaInput)>;
 
-/// A server with the proxy's identity, which takes replicas of its authority only.
-pub(crate) fn server(authority: &ReplicaAuthority) -> Result<Server, tonic::transport::Error> {
-    Server::builder().tls_config(authority.server_config())
+/// TLS with the proxy's identity, for replicas of its authority only.
+pub(crate) fn tls(authority: &ReplicaAuthority) -> Result<TlsAcceptor, CredentialsError> {
+    Ok(TlsAcceptor::from(Arc::new(authority.server_config()?)))
 }
 
 /// Serves replicas on the listener until dropped.
 pub(crate) async fn serve(
-    server: Server,
     listener: TcpListener,
+    tls: TlsAcceptor,
+    traffic: Traffic,
     package_id: &str,
     limits: Limits,
     inputs: Inputs,
@@ -64,14 +67,18 @@ pub(crate) async fn serve(
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listening socket");
     let service =
         ReplicaService { inputs, package_id: package_id.into(), next: Arc::default(), limits };
-    server
+    let (accepted, connections) = mpsc::channel(1);
+    let serving = Server::builder()
         .initial_stream_window_size(transport::WINDOW)
         .initial_connection_window_size(transport::WINDOW)
         .max_concurrent_streams(Some(4))
         .http2_keepalive_interval(Some(PING))
         .http2_keepalive_timeout(Some(PING))
-        .serve_with_incoming(service, TcpIncoming::from(listener).with_nodelay(Some(true)))
-        .await
+        .serve_with_incoming(service, ReceiverStream::new(connections));
+    tokio::select! {
+        () = replica_listener::accept(listener, tls, traffic, accepted) => Ok(()),
+        served = serving => served,
+    }
 }
 
 /// `protos.ChaincodeSupport`, whose one method is a stream of frames.
@@ -131,12 +138,13 @@ impl ReplicaService {
         &self,
         request: Request<Streaming<Frame>>,
     ) -> Result<Response<ReceiverStream<Result<Frame, Status>>>, Status> {
-        let certificates = request.peer_certs().unwrap_or_default();
-        if !certificates.first().is_some_and(|leaf| names_package(leaf, &self.package_id)) {
+        let remote: Option<&Remote> = request.extensions().get();
+        let certificate = remote.and_then(|remote| remote.certificate.as_deref());
+        if !certificate.is_some_and(|leaf| names_package(leaf, &self.package_id)) {
             return Err(Status::unauthenticated("the certificate is not for this chaincode"));
         }
         let replica = self.next.fetch_add(1, Ordering::Relaxed);
-        debug!(replica, address = ?request.remote_addr(), "replica connected");
+        debug!(replica, address = ?remote.and_then(|remote| remote.address), "replica connected");
         let (outbound, queue) = mpsc::channel(replica_queue(&self.limits));
         let inputs = self.inputs.clone();
         let first_message = self.limits.first_message;

@@ -320,9 +320,9 @@ impl Switch {
         self.give_waiting();
     }
 
-    /// Whether no transaction is in flight.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.transactions.is_empty()
+    /// How many transactions are in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.transactions.len()
     }
 
     /// Answers every transaction that is still in flight.
