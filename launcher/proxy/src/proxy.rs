@@ -106,14 +106,19 @@ impl Proxy {
             .name("shim-proxy".into())
             .spawn(move || {
                 let link = run(settings, tls, peer, command_queue, event_queue).instrument(span);
-                runtime.block_on(async {
+                // A task, since the runtime asks the kernel for news before it goes on with
+                // what is no task: one system call more for each message.
+                let mut link = runtime.spawn(link);
+                let exchange = runtime.block_on(async {
                     tokio::select! {
-                        () = link => {}
-                        _ = ended => {}
+                        exchange = &mut link => exchange.ok(),
+                        _ = ended => None,
                     }
                 });
                 // Closes all sockets, but does not wait for a name lookup under way.
                 runtime.shutdown_background();
+                // Not sooner: replicas are to see a broken stream, not one that ends well.
+                drop(exchange);
             })
             .map_err(ProxyError::Thread)?;
         Ok(Self { address, commands, events, alive: Some(alive), thread: Some(thread) })
@@ -154,14 +159,15 @@ impl Drop for Proxy {
     }
 }
 
-/// The proxy's life: ends when the link to the peer does, or when drained.
+/// The proxy's life: ends when the link to the peer does, or when drained. What is
+/// left of it still holds the replicas' streams.
 async fn run(
     settings: ProxySettings,
     tls: TlsAcceptor,
     peer: PeerEndpoint,
     commands: mpsc::Receiver<Command>,
     events: mpsc::UnboundedSender<Event>,
-) {
+) -> Exchange {
     let (inputs, replica_inputs) = mpsc::channel(INPUTS);
     let mut tasks = JoinSet::new();
     let ProxySettings { package_id, listener, limits, .. } = settings;
@@ -178,8 +184,9 @@ async fn run(
         }
         .in_current_span()
     });
-    let exchange = Exchange { switch, traffic, events, was_ready: false };
+    let mut exchange = Exchange { switch, traffic, events, was_ready: false };
     exchange.run(peer, package_id, commands, replica_inputs).await;
+    exchange
 }
 
 /// The switch with what it is connected to.
@@ -198,7 +205,7 @@ enum PeerInput {
 
 impl Exchange {
     async fn run(
-        mut self,
+        &mut self,
         peer: PeerEndpoint,
         package_id: String,
         mut commands: mpsc::Receiver<Command>,
