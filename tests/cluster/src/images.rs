@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
 use selvedge_buildpack::image::{BaseError, ca_bundle_path};
+use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
 use sha2::{Digest, Sha256};
 use testbed::binaries::Progress;
 use testbed::cache::{self, CacheError, io_error};
@@ -43,6 +44,9 @@ pub enum ImagesError {
     /// The registry did not start.
     #[error(transparent)]
     Registry(#[from] ServerError),
+    /// The machine is of a kind that Selvedge makes no images for.
+    #[error(transparent)]
+    Platform(#[from] UnsupportedPlatform),
     /// No CA certificates for the toolchain image.
     #[error(transparent)]
     Certificates(#[from] BaseError),
@@ -87,6 +91,8 @@ fn go_environment() -> Result<String, DebianError> {
 struct Press<'a> {
     tools: &'a Tools,
     address: String,
+    /// What the images are for: `linux/amd64`.
+    platform: String,
     _server: Server,
     scratch: Scratch,
 }
@@ -110,7 +116,9 @@ impl<'a> Press<'a> {
         let line = server.await_line(registry::LISTENING, Duration::from_secs(20))?;
         let address = line.split(registry::LISTENING).nth(1).unwrap_or_default();
         let address = address.split(['"', ',']).next().unwrap_or_default().to_owned();
-        Ok(Self { tools, address, _server: server, scratch })
+        let platform = Platform::host()?;
+        let platform = format!("{}/{}", platform.os(), platform.architecture());
+        Ok(Self { tools, address, platform, _server: server, scratch })
     }
 
     /// `busybox`, and `pause` of the same content: Kubernetes wants a process that waits.
@@ -185,7 +193,7 @@ impl<'a> Press<'a> {
         }
         run(&mut append)?;
         let mut mutate = Command::new(&crane);
-        mutate.args(["mutate", &image, "-t", &image, "--set-platform", "linux/amd64"]);
+        mutate.args(["mutate", &image, "-t", &image, "--set-platform", &self.platform]);
         mutate.arg("--entrypoint").arg(start.entrypoint.join(","));
         for variable in start.environment {
             mutate.args(["--env", variable]);

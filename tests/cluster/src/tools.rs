@@ -81,8 +81,8 @@ pub enum ToolsError {
 }
 
 impl Tools {
-    /// Takes everything from the cache, after making what is missing: from nothing 10 to 15
-    /// minutes, once. Installs missing packages of the distribution.
+    /// Takes everything from the cache, after making what is missing: from nothing 10 to 20
+    /// minutes on two processors, once. Installs missing packages of the distribution.
     ///
     /// Blocks; needs root.
     pub fn obtain(progress: &mut Progress<'_>) -> Result<Self, ToolsError> {
