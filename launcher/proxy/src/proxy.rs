@@ -3,7 +3,10 @@
 //! A thread each, with a runtime that does not leave it: a message crosses no
 //! thread on its way, and a replica that floods its proxy slows no other chaincode.
 
+use std::future::poll_fn;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,7 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
-use tonic::Status;
+use tokio_stream::Stream;
+use tonic::{Status, Streaming};
 use tracing::{Instrument, info_span};
 
 use crate::credentials::{PeerAddress, PeerCredentials, ReplicaAuthority};
@@ -24,7 +28,7 @@ use crate::replica_server::{self, ReplicaInput};
 use crate::switch::{ReplicaId, Switch};
 use crate::transport;
 
-/// Messages between the streams' tasks and the switch: small, since a full one
+/// Messages between the replicas' tasks and the switch: small, since a full one
 /// only makes the senders wait.
 const INPUTS: usize = 256;
 
@@ -197,12 +201,6 @@ struct Exchange {
     was_ready: bool,
 }
 
-/// What the peer's side brings.
-enum PeerInput {
-    Frame(Frame),
-    Ended(String),
-}
-
 impl Exchange {
     async fn run(
         &mut self,
@@ -261,11 +259,9 @@ impl Exchange {
         commands: &mut mpsc::Receiver<Command>,
         replicas: &mut mpsc::Receiver<(ReplicaId, ReplicaInput)>,
     ) -> String {
-        let PeerLink { outbound, inbound, ready } = link;
+        let PeerLink { outbound, mut inbound, ready } = link;
         self.was_ready = true;
         self.switch.peer_is_ready(ready);
-        let (peer_inputs, mut from_peer) = mpsc::channel(INPUTS);
-        let reader = tokio::spawn(read_peer(inbound, peer_inputs).in_current_span());
         let mut drain_until: Option<Instant> = None;
         let mut frames = Vec::with_capacity(BATCH);
         let mut inputs = Vec::with_capacity(BATCH);
@@ -282,13 +278,12 @@ impl Exchange {
             }
             let deadline = [self.switch.next_expiry(), drain_until].into_iter().flatten().min();
             tokio::select! {
-                count = from_peer.recv_many(&mut frames, BATCH) => {
-                    debug_assert!(count > 0, "the reader says why it ends");
-                    for input in frames.drain(..) {
-                        match input {
-                            PeerInput::Frame(frame) => self.switch.peer_says(frame),
-                            PeerInput::Ended(reason) => break 'link reason,
-                        }
+                end = read_peer(&mut inbound, &mut frames) => {
+                    for frame in frames.drain(..) {
+                        self.switch.peer_says(frame);
+                    }
+                    if let Some(reason) = end {
+                        break reason;
                     }
                 }
                 count = replicas.recv_many(&mut inputs, BATCH) => {
@@ -318,7 +313,8 @@ impl Exchange {
         // The queue's end closes the stream once what is in it was sent; the
         // peer answers that with its own end.
         drop(outbound);
-        let _ = timeout(Duration::from_secs(1), reader).await;
+        let its_end = async { while let Ok(Some(_)) = inbound.message().await {} };
+        let _ = timeout(Duration::from_secs(1), its_end).await;
         reason
     }
 
@@ -345,21 +341,24 @@ async fn until_drain(commands: &mut mpsc::Receiver<Command>) {
     while let Some(Command::Trouble(_)) = commands.recv().await {}
 }
 
-async fn read_peer(mut inbound: tonic::Streaming<Frame>, inputs: mpsc::Sender<PeerInput>) {
-    let reason = loop {
-        match inbound.message().await {
-            Ok(Some(frame)) => {
-                if inputs.send(PeerInput::Frame(frame)).await.is_err() {
-                    // Nobody routes any more: read on until the peer has closed its side.
-                    while let Ok(Some(_)) = inbound.message().await {}
-                    return;
+/// Waits for messages of the peer and takes what has come, up to a batch; why the
+/// stream has ended, if it has. Loses nothing when it is dropped.
+async fn read_peer(inbound: &mut Streaming<Frame>, frames: &mut Vec<Frame>) -> Option<String> {
+    poll_fn(|cx| {
+        while frames.len() < BATCH {
+            match Pin::new(&mut *inbound).poll_next(cx) {
+                Poll::Ready(Some(Ok(frame))) => frames.push(frame),
+                Poll::Ready(Some(Err(status))) => return Poll::Ready(Some(ended(&status))),
+                Poll::Ready(None) => {
+                    return Poll::Ready(Some("the peer ended the stream".to_owned()));
                 }
+                Poll::Pending if frames.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
             }
-            Ok(None) => break "the peer ended the stream".to_owned(),
-            Err(status) => break ended(&status),
         }
-    };
-    let _ = inputs.send(PeerInput::Ended(reason)).await;
+        Poll::Ready(None)
+    })
+    .await
 }
 
 fn ended(status: &Status) -> String {
