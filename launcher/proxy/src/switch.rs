@@ -308,10 +308,9 @@ impl Switch {
     /// Says why no replica will come soon, so that nothing waits for one in vain;
     /// holds until a replica registers.
     pub(crate) fn set_trouble(&mut self, reason: String) {
-        if self.replicas.is_empty() {
-            self.trouble = Some(reason);
-            self.give_waiting();
-        }
+        // A process's end may be known before that of its stream is.
+        self.trouble = Some(reason);
+        self.give_waiting();
     }
 
     /// From now on a new transaction is refused.

@@ -319,6 +319,17 @@ fn known_trouble_answers_at_once_until_a_replica_registers() {
 }
 
 #[test]
+fn trouble_known_before_the_stream_ends_holds_when_it_has() {
+    let mut bench = Bench::ready(Limits::default());
+    let dead = bench.greeted();
+    bench.switch.set_trouble("it ended 3 times in a row".into());
+    bench.switch.replica_gone(dead.id, "it closed its stream");
+    bench.begin("a");
+    let [(_, _, text)] = &bench.said_to_peer()[..] else { panic!("it waits") };
+    assert_eq!(text, "no replica of the chaincode is running: it ended 3 times in a row");
+}
+
+#[test]
 fn a_chaincode_must_not_send_what_only_the_peer_may() {
     use Type::{Init, Ready, Register, Registered, Response, Transaction, Undefined};
     for kind in [Undefined, Register, Registered, Init, Ready, Transaction, Response] {
