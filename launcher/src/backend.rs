@@ -1,9 +1,12 @@
 //! What runs chaincode: the one seam between the launcher and a platform.
 
+pub(crate) mod kubernetes;
+mod last_lines;
+mod lines;
 pub(crate) mod local;
 
 use std::error::Error;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,10 +32,13 @@ pub(crate) trait Backend: Send + Sync {
     async fn holds(&self, image: &ImageReference) -> bool;
 
     /// Where a chaincode's proxy listens, and what its replicas call that.
-    fn proxy_host(&self) -> (IpAddr, ProxyHost);
+    fn proxy_host(&self, package_id: &str, msp_id: &str) -> (IpAddr, ProxyHost);
 
     /// Starts replicas, and keeps them running until they are stopped.
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError>;
+
+    /// Lets go of what another launcher may wait for; every chaincode has been stopped.
+    async fn close(&self) {}
 }
 
 /// The running replicas of one chaincode. Dropping them ends them without grace.
@@ -55,8 +61,8 @@ pub(crate) struct Workload {
     pub(crate) language: Language,
     /// The image.
     pub(crate) image: ImageReference,
-    /// Where the proxy listens, `host:port`.
-    pub(crate) proxy_address: String,
+    /// Where the proxy listens; the backend decides what replicas dial to get there.
+    pub(crate) proxy: SocketAddr,
     /// What replicas authenticate with.
     pub(crate) credentials: ReplicaCredentials,
 }
@@ -107,6 +113,9 @@ pub(crate) enum BuildError {
     /// It took too long.
     #[error("the build was ended: it took longer than {0} s (--build-timeout)")]
     TimedOut(f32),
+    /// The cluster or the registry did not do its part.
+    #[error(transparent)]
+    Cluster(Box<kubernetes::build::ClusterBuildError>),
     /// The image could not be put together or kept.
     #[error("cannot make the chaincode's image")]
     Image(#[source] Box<dyn Error + Send + Sync>),

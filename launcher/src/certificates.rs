@@ -4,7 +4,7 @@
 //! authority, which names the one package that it may register. The authority's
 //! key is forgotten as soon as the certificates are signed.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
@@ -49,15 +49,8 @@ pub(crate) struct ReplicaCredentials {
 pub(crate) enum ProxyHost {
     /// An IP address.
     Address(IpAddr),
-}
-
-impl ProxyHost {
-    /// `host:port`, as shims take it.
-    pub(crate) fn with_port(&self, port: u16) -> String {
-        match self {
-            Self::Address(address) => SocketAddr::new(*address, port).to_string(),
-        }
-    }
+    /// A DNS name.
+    Name(String),
 }
 
 impl LinkCertificates {
@@ -70,6 +63,7 @@ impl LinkCertificates {
         let mut proxy = leaf("Selvedge shim proxy", ExtendedKeyUsagePurpose::ServerAuth);
         proxy.subject_alt_names = vec![match host {
             ProxyHost::Address(address) => SanType::IpAddress(*address),
+            ProxyHost::Name(name) => SanType::DnsName(name.as_str().try_into()?),
         }];
         let proxy = proxy.signed_by(&proxy_key, &authority)?;
 

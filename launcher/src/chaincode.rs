@@ -84,7 +84,7 @@ impl ChaincodeRun {
     }
 
     fn prepare(&self, backend: &dyn Backend) -> Result<(Proxy, Workload), RunError> {
-        let (address, host) = backend.proxy_host();
+        let (address, host) = backend.proxy_host(&self.package_id, &self.msp_id);
         let listener = TcpListener::bind(SocketAddr::new(address, 0)).map_err(RunError::Listen)?;
         let certificates = LinkCertificates::issue(&self.package_id, &host)?;
         let proxy = Proxy::start(ProxySettings {
@@ -100,7 +100,7 @@ impl ChaincodeRun {
             msp_id: self.msp_id.clone(),
             language: self.language,
             image: self.image.clone(),
-            proxy_address: host.with_port(proxy.address().port()),
+            proxy: proxy.address(),
             credentials: certificates.replica,
         };
         Ok((proxy, workload))

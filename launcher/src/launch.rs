@@ -9,7 +9,7 @@ use crate::certificates::ReplicaCredentials;
 use crate::source::Language;
 
 /// Where a chaincode finds its credentials.
-const DIRECTORY: &str = "/etc/hyperledger/fabric";
+pub(crate) const DIRECTORY: &str = "/etc/hyperledger/fabric";
 
 /// What a process is given to be a replica.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,17 +4,21 @@
 
 mod api;
 mod backend;
+mod build_job;
 mod certificates;
 mod chaincode;
 mod data;
 mod error_chain;
 mod launch;
+mod registry;
 mod run_log;
 mod running;
 mod settings;
 mod socket;
 mod source;
+mod tls;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +34,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::api::LauncherApi;
 use crate::backend::Backend;
+use crate::backend::kubernetes::KubernetesBackend;
 use crate::backend::local::{LocalBackend, guard};
 use crate::data::DataDirectory;
 use crate::running::Running;
@@ -42,17 +47,24 @@ const SHUTDOWN: Duration = Duration::from_secs(6);
 /// What the builders may take to read their last answer.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let settings = Settings::parse();
-    if let Some(Command::Guard(command)) = settings.command {
-        return Err(guard::become_chaincode(command).into());
+    match settings.command {
+        Some(Command::Guard(command)) => return Err(guard::become_chaincode(command).into()),
+        Some(Command::BuildJob(job)) => return Ok(build_job::run(&job)),
+        Some(Command::CopySelf(copy)) => {
+            build_job::copy_self(&copy)
+                .with_context(|| format!("cannot write {}", copy.to.display()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        None => {}
     }
     log(&settings.log)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let outcome = runtime.block_on(run(settings));
     // What still hangs is not worth waiting for: all that matters has ended by now.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    outcome
+    outcome.map(|()| ExitCode::SUCCESS)
 }
 
 fn log(filter: &str) -> anyhow::Result<()> {
@@ -73,10 +85,13 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let data = DataDirectory::open(&settings.data_dir)?;
     let backend: Arc<dyn Backend> = match settings.backend {
         BackendKind::Local => Arc::new(LocalBackend::open(&data)?),
+        BackendKind::Kubernetes => {
+            Arc::new(KubernetesBackend::open(&settings.kubernetes, &data).await?)
+        }
     };
     let running = Running::default();
     let socket = ApiSocket::bind(&settings.listen)?;
-    let api = LauncherApi::new(backend, running.clone(), data, settings.limits());
+    let api = LauncherApi::new(Arc::clone(&backend), running.clone(), data, settings.limits());
     info!(version = env!("CARGO_PKG_VERSION"), address = %settings.listen, "launcher is ready");
 
     let closing = CancellationToken::new();
@@ -95,6 +110,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 
     info!("stopping");
     running.stop_all(SHUTDOWN).await;
+    backend.close().await;
     closing.cancel();
     // What is still open by then is a build, which ends with this process.
     let _ = timeout(FAREWELL, server).await;

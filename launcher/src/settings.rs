@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::build_job::{BuildJob, CopySelf};
+
+use crate::backend::kubernetes::KubernetesSettings;
+
 /// Builds the chaincode that a Hyperledger Fabric peer installs, runs it, and
 /// keeps it linked to the peer.
 ///
@@ -54,6 +58,9 @@ pub(crate) struct Settings {
     /// What is logged: a level, or levels per part (tracing's filter syntax).
     #[arg(long, env = "SELVEDGE_LOG", default_value = "info", value_name = "FILTER")]
     pub(crate) log: String,
+
+    #[command(flatten)]
+    pub(crate) kubernetes: KubernetesSettings,
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +68,12 @@ pub(crate) enum Command {
     /// Runs a program that ends when the launcher does.
     #[command(hide = true)]
     Guard(GuardedCommand),
+    /// Builds a chaincode in the pod of a Job and hands the image to the launcher.
+    #[command(hide = true)]
+    BuildJob(BuildJob),
+    /// Copies this program to a file.
+    #[command(hide = true)]
+    CopySelf(CopySelf),
 }
 
 /// A program and its arguments.
@@ -79,6 +92,8 @@ pub(crate) struct GuardedCommand {
 pub(crate) enum BackendKind {
     /// Processes of this machine.
     Local,
+    /// Deployments of the Kubernetes cluster that the launcher's pod is in.
+    Kubernetes,
 }
 
 /// How long things may take.
@@ -98,7 +113,7 @@ impl Settings {
 
 /// A positive number of seconds; fractions are allowed.
 #[derive(Clone, Copy, Debug)]
-struct Seconds(Duration);
+pub(crate) struct Seconds(pub(crate) Duration);
 
 impl FromStr for Seconds {
     type Err = String;

@@ -147,7 +147,7 @@ impl Backend for LocalBackend {
         }
     }
 
-    fn proxy_host(&self) -> (IpAddr, ProxyHost) {
+    fn proxy_host(&self, _package_id: &str, _msp_id: &str) -> (IpAddr, ProxyHost) {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         (loopback, ProxyHost::Address(loopback))
     }

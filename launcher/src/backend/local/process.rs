@@ -1,27 +1,17 @@
 //! A guarded process with its lines: a compiler, or a replica.
 
-use std::collections::VecDeque;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-/// A line is cut here, in bytes: no terminal shows more, and no log needs it.
-const LINE_LIMIT: usize = 16 << 10;
-
-/// What lines are kept of the end of a process.
-const LAST_LINES: usize = 10;
-
-/// How Go's account of a crash begins, and the exit status that goes with it
-/// (`runtime/panic.go`). It is longer than [`LAST_LINES`], and its beginning tells most.
-const CRASH: [&str; 2] = ["panic: ", "fatal error: "];
-const CRASHED: i32 = 2;
+use crate::backend::last_lines::LastLines;
+use crate::backend::lines::read_lines;
 
 /// How long the output of an ended process is still read: a process that it left
 /// behind may hold it open.
@@ -36,9 +26,7 @@ pub(crate) struct Process {
     group: Option<Pid>,
     lines: mpsc::Receiver<String>,
     readers: JoinSet<()>,
-    last_lines: VecDeque<String>,
-    /// From the last line on that began the account of a crash; empty without one.
-    crash: Vec<String>,
+    last_lines: LastLines,
     /// Set once the process has ended: until then what it wrote is still read.
     remains_until: Option<Instant>,
 }
@@ -75,8 +63,7 @@ impl Process {
             group,
             lines,
             readers,
-            last_lines: VecDeque::new(),
-            crash: Vec::new(),
+            last_lines: LastLines::default(),
             remains_until: None,
         })
     }
@@ -94,15 +81,7 @@ impl Process {
     }
 
     fn remember(&mut self, line: String) -> String {
-        if CRASH.iter().any(|beginning| line.starts_with(beginning)) {
-            self.crash = vec![line.clone()];
-        } else if !self.crash.is_empty() && self.crash.len() < LAST_LINES {
-            self.crash.push(line.clone());
-        }
-        if self.last_lines.len() == LAST_LINES {
-            self.last_lines.pop_front();
-        }
-        self.last_lines.push_back(line.clone());
+        self.last_lines.remember(&line);
         line
     }
 
@@ -110,10 +89,8 @@ impl Process {
     pub(crate) async fn end(&mut self) -> io::Result<ProcessEnd> {
         let status = self.child.wait().await?;
         self.kill();
-        let crashed = status.code() == Some(CRASHED) && !self.crash.is_empty();
-        let last_lines = std::mem::take(&mut self.last_lines).into();
-        let crash = std::mem::take(&mut self.crash);
-        Ok(ProcessEnd { status, last_lines: if crashed { crash } else { last_lines } })
+        let last_lines = std::mem::take(&mut self.last_lines).of_end(status.code());
+        Ok(ProcessEnd { status, last_lines })
     }
 
     /// Asks the whole group to end.
@@ -141,52 +118,10 @@ impl Drop for Process {
     }
 }
 
-/// Reads lines, without their end; one over the limit is cut into several.
-async fn read_lines(output: impl AsyncRead + Unpin, sink: mpsc::Sender<String>) {
-    let mut output = BufReader::with_capacity(LINE_LIMIT, output);
-    let mut line = Vec::new();
-    // A broken pipe is the end, too.
-    while let Ok(buffer) = output.fill_buf().await {
-        if buffer.is_empty() {
-            break;
-        }
-        let end = buffer.iter().position(|byte| *byte == b'\n');
-        let room = LINE_LIMIT - line.len();
-        let taken = end.map_or(buffer.len(), |end| end).min(room);
-        line.extend_from_slice(&buffer[..taken]);
-        let complete = end == Some(taken);
-        output.consume(taken + usize::from(complete));
-        if (complete || line.len() == LINE_LIMIT) && send(&mut line, &sink).await.is_err() {
-            return;
-        }
-    }
-    if !line.is_empty() {
-        let _ = send(&mut line, &sink).await;
-    }
-}
-
-async fn send(
-    line: &mut Vec<u8>,
-    sink: &mpsc::Sender<String>,
-) -> Result<(), mpsc::error::SendError<String>> {
-    let text = String::from_utf8_lossy(line).trim_end_matches('\r').to_owned();
-    line.clear();
-    sink.send(text).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    async fn lines(bytes: &[u8]) -> Vec<String> {
-        let (sink, mut lines) = mpsc::channel(QUEUE);
-        read_lines(bytes, sink).await;
-        let mut read = Vec::new();
-        while let Some(line) = lines.recv().await {
-            read.push(line);
-        }
-        read
-    }
+    use crate::backend::last_lines::LAST_LINES;
 
     async fn end_of(script: &str) -> Vec<String> {
         let mut command = Command::new("sh");
@@ -205,20 +140,5 @@ mod tests {
         assert_eq!(crash.len(), LAST_LINES);
         assert_eq!(crash[..2], ["panic: oh", "1"]);
         assert_eq!(end_of("echo usage; exit 2").await, ["usage"]);
-    }
-
-    #[tokio::test]
-    async fn reads_lines_of_any_length_and_end() {
-        assert_eq!(lines(b"one\r\ntwo\n\nthree").await, ["one", "two", "", "three"]);
-        let long = vec![b'x'; LINE_LIMIT + 3];
-        let read = lines(&[&long[..], b"\nnext\n"].concat()).await;
-        assert_eq!(
-            read.iter().map(String::len).collect::<Vec<_>>(),
-            [LINE_LIMIT, 3, 4],
-            "cut at the limit"
-        );
-        let exact = vec![b'y'; LINE_LIMIT];
-        assert_eq!(lines(&exact).await.len(), 1);
-        assert_eq!(lines(b"\xff\n").await, ["\u{fffd}"]);
     }
 }

@@ -37,7 +37,7 @@ pub(super) async fn prepare(
             language: workload.language,
             package_id: &workload.package_id,
             msp_id: &workload.msp_id,
-            address: &workload.proxy_address,
+            address: &workload.proxy.to_string(),
             root: &root.to_string_lossy(),
         },
         &workload.credentials,

@@ -1,0 +1,224 @@
+//! What one chaincode of one peer is called in Kubernetes: names and labels.
+//!
+//! Labels of chaincode are freer than any name in Kubernetes (`basic_1.0`, upper
+//! case, `+`, any length), so that names are made readable and a hash tells apart.
+
+use std::collections::BTreeMap;
+
+use selvedge_buildpack::digest::Sha256;
+
+/// Who applies the objects: the field manager, and the value of `managed-by`.
+pub(crate) const MANAGER: &str = "selvedge-launcher";
+
+/// Who manages an object.
+pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// Which chaincode of which peer an object belongs to; the objects' own name.
+pub(crate) const INSTANCE: &str = "app.kubernetes.io/instance";
+
+/// The peer.
+pub(crate) const PEER: &str = "selvedge.dev/peer";
+
+/// The full package ID, an annotation.
+pub(crate) const PACKAGE_ID: &str = "selvedge.dev/package-id";
+
+/// The SHA-256 of the replicas' certificate: tells one run's pods from another's.
+pub(crate) const CREDENTIALS: &str = "selvedge.dev/credentials";
+
+/// When a chaincode was scaled to zero, RFC 3339; an annotation.
+pub(crate) const STOPPED_AT: &str = "selvedge.dev/stopped-at";
+
+/// The longest name: a pod's is this, the ReplicaSet's hash (10) and five more
+/// characters, and Kubernetes cuts a pod's host name at 63.
+const NAME_LIMIT: usize = 63 - 11 - 6;
+
+/// The longest label value, and DNS label (RFC 1123).
+const LABEL_LIMIT: usize = 63;
+
+/// Digits of the hash in names.
+const HASH_DIGITS: usize = 10;
+
+/// Digits of the package's hash in its label: the whole is one digit too long for one.
+const PACKAGE_DIGITS: usize = 32;
+
+/// One chaincode of one peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    /// The name that all its objects bear: a DNS label that starts with a letter (RFC 1035).
+    pub(crate) name: String,
+    /// Where its objects are.
+    pub(crate) namespace: String,
+    /// The package ID.
+    pub(crate) package_id: String,
+    /// The organisation's MSP ID.
+    pub(crate) msp_id: String,
+    /// The peer's name.
+    pub(crate) peer: String,
+}
+
+impl Identity {
+    /// The identity of a package on a peer.
+    pub(crate) fn new(namespace: &str, package_id: &str, msp_id: &str, peer: &str) -> Self {
+        let hash = short_hash(&[package_id, msp_id, peer]);
+        let slug = slug(label(package_id), NAME_LIMIT - HASH_DIGITS - 1);
+        Self {
+            name: format!("{slug}-{hash}"),
+            namespace: namespace.into(),
+            package_id: package_id.into(),
+            msp_id: msp_id.into(),
+            peer: peer.into(),
+        }
+    }
+
+    /// The name by which replicas reach their proxy, without the cluster's domain,
+    /// which differs between clusters.
+    pub(crate) fn host(&self) -> String {
+        format!("{}.{}.svc", self.name, self.namespace)
+    }
+
+    /// All labels of an object.
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+        let hash = self.package_id.rsplit_once(':').map_or("", |(_, hash)| hash);
+        let hash = &hash[..hash.floor_char_boundary(PACKAGE_DIGITS)];
+        let mut labels = self.selector();
+        labels.extend(map(&[
+            ("app.kubernetes.io/name", "chaincode"),
+            ("app.kubernetes.io/component", "chaincode"),
+            ("app.kubernetes.io/part-of", "hyperledger-fabric"),
+            ("selvedge.dev/label", &label_value(label(&self.package_id))),
+            ("selvedge.dev/package-hash", &label_value(hash)),
+            ("selvedge.dev/msp-id", &label_value(&self.msp_id)),
+            (PEER, &label_value(&self.peer)),
+        ]));
+        labels
+    }
+
+    /// What selects the pods; never changes for a chaincode, as a Deployment demands.
+    pub(crate) fn selector(&self) -> BTreeMap<String, String> {
+        map(&[(INSTANCE, &self.name), (MANAGED_BY, MANAGER)])
+    }
+
+    /// The annotations of an object.
+    pub(crate) fn annotations(&self) -> BTreeMap<String, String> {
+        map(&[(PACKAGE_ID, &self.package_id)])
+    }
+}
+
+/// The selector of everything that belongs to a peer.
+pub(crate) fn peer_selector(peer: &str) -> String {
+    format!("{MANAGED_BY}={MANAGER},{PEER}={}", label_value(peer))
+}
+
+/// The text as a label's value: itself when it is one, otherwise something like it
+/// with a hash, so that two different texts never share a value.
+pub(crate) fn label_value(text: &str) -> String {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let ends = |text: &str| text.trim_matches(|c: char| !c.is_ascii_alphanumeric()).len();
+    if text.len() <= LABEL_LIMIT && text.bytes().all(inner) && ends(text) == text.len() {
+        return text.into();
+    }
+    let safe: String =
+        text.bytes().map(|byte| if inner(byte) { char::from(byte) } else { '-' }).collect();
+    let cut = &safe[..safe.len().min(LABEL_LIMIT - HASH_DIGITS - 1)];
+    let cut = cut.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let hash = short_hash(&[text]);
+    if cut.is_empty() { hash } else { format!("{cut}-{hash}") }
+}
+
+/// The text as the readable part of a name: starts with a letter, ends with a letter or digit.
+pub(crate) fn slug(text: &str, limit: usize) -> String {
+    let mut slug = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            slug.push(char::from(byte.to_ascii_lowercase()));
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    if !slug.starts_with(|c: char| c.is_ascii_lowercase()) {
+        slug.insert_str(0, "cc-");
+    }
+    slug.truncate(limit);
+    slug.trim_end_matches('-').into()
+}
+
+/// The first digits of a hash over the parts, each of which counts by itself.
+pub(crate) fn short_hash(parts: &[&str]) -> String {
+    let mut hex = Sha256::of(parts.join("\0").as_bytes()).hex();
+    hex.truncate(HASH_DIGITS);
+    hex
+}
+
+fn label(package_id: &str) -> &str {
+    package_id.rsplit_once(':').map_or(package_id, |(label, _)| label)
+}
+
+fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "9e0bb8a1c4f5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f";
+
+    fn named(label: &str) -> Identity {
+        Identity::new("chaincode", &format!("{label}:{HASH}"), "Org1MSP", "peer0")
+    }
+
+    fn is_dns_label(name: &str) -> bool {
+        name.len() <= 63
+            && name.starts_with(|c: char| c.is_ascii_lowercase())
+            && !name.ends_with('-')
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    }
+
+    fn is_label_value(value: &str) -> bool {
+        let alphanumeric = |c: char| c.is_ascii_alphanumeric();
+        value.len() <= 63
+            && (value.is_empty()
+                || value.starts_with(alphanumeric) && value.ends_with(alphanumeric))
+            && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    }
+
+    #[test]
+    fn every_legal_label_has_a_valid_name_and_labels() {
+        let long = "A+b_".repeat(50);
+        let labels =
+            ["basic_1.0", "Basic", "1", "1.0", "a+b", "a-", "x__", "0-+.", &long, "--weird--"];
+        for label in labels {
+            let identity = named(label);
+            assert!(is_dns_label(&identity.name), "{label}: {}", identity.name);
+            assert!(identity.name.len() <= NAME_LIMIT, "{label}: {}", identity.name);
+            for (key, value) in identity.labels() {
+                assert!(is_label_value(&value), "{label}: {key}={value}");
+            }
+            assert_eq!(identity.annotations()[PACKAGE_ID], format!("{label}:{HASH}"));
+        }
+    }
+
+    #[test]
+    fn names_stay_readable() {
+        assert!(named("basic_1.0").name.starts_with("basic-1-0-"));
+        assert!(named("1.0").name.starts_with("cc-1-0-"));
+        assert_eq!(named("basic_1.0").labels()["selvedge.dev/label"], "basic_1.0");
+        assert_eq!(named("basic").host(), format!("{}.chaincode.svc", named("basic").name));
+    }
+
+    #[test]
+    fn what_differs_has_another_name() {
+        let one = Identity::new("ns", "a:1", "Org1MSP", "peer0");
+        for other in [
+            Identity::new("ns", "A:1", "Org1MSP", "peer0"),
+            Identity::new("ns", "a:2", "Org1MSP", "peer0"),
+            Identity::new("ns", "a:1", "Org2MSP", "peer0"),
+            Identity::new("ns", "a:1", "Org1MSP", "peer1"),
+            Identity::new("ns", "a:1", "Org1MSPp", "eer0"),
+        ] {
+            assert_ne!(one.name, other.name, "{other:?}");
+        }
+        assert_ne!(named("a+b").name, named("a-b").name);
+        assert_ne!(label_value("a+b"), label_value("a-b"));
+    }
+}

@@ -1,0 +1,255 @@
+//! One launcher for a peer: a Lease that one of them holds.
+//!
+//! Two would undo each other's work without end. A launcher that is killed leaves
+//! its Lease behind; the next takes it at once if the holder's pod is gone or is
+//! its own, and otherwise when it was not renewed for its time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::{Lease as LeaseObject, LeaseSpec};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::jiff::Timestamp;
+use kube::Api;
+use kube::api::PostParams;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{error, info, warn};
+
+use super::failure::{ApiFailure, call};
+use super::ground::{Ground, PeerPod};
+use super::identity::{MANAGED_BY, MANAGER, PEER, label_value, short_hash, slug};
+use crate::error_chain::one_line;
+
+/// How long a Lease is good for without being renewed.
+const DURATION: Duration = Duration::from_secs(20);
+
+/// How often it is renewed, or asked for.
+const INTERVAL: Duration = Duration::from_secs(3);
+
+/// What giving it back may take.
+const RELEASE: Duration = Duration::from_secs(1);
+
+/// The Lease of this launcher's peer.
+pub(crate) struct Lease {
+    ground: Arc<Ground>,
+    state: watch::Receiver<State>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    Asking,
+    Held,
+    /// Why not.
+    Denied(String),
+}
+
+/// Another launcher works for the same peer, or it cannot be told.
+#[derive(Debug, thiserror::Error)]
+#[error("this launcher may not act for the peer {peer}: {reason}")]
+pub(crate) struct NotHeld {
+    peer: String,
+    reason: String,
+}
+
+impl Lease {
+    /// Asks for the Lease, and renews it from then on.
+    pub(crate) fn hold(ground: Arc<Ground>) -> Self {
+        let (sender, state) = watch::channel(State::Asking);
+        let keeper = Keeper { ground: Arc::clone(&ground), observed: None };
+        Self { ground, state, task: tokio::spawn(keeper.keep(sender)) }
+    }
+
+    /// Waits until the Lease is held, at most until `limit`.
+    pub(crate) async fn held(&self, limit: Duration) -> Result<(), NotHeld> {
+        let mut state = self.state.clone();
+        if timeout(limit, state.wait_for(|state| *state == State::Held)).await.is_ok() {
+            return Ok(());
+        }
+        let reason = match &*self.state.borrow() {
+            State::Denied(reason) => reason.clone(),
+            State::Asking | State::Held => "the Kubernetes API does not answer".into(),
+        };
+        Err(NotHeld { peer: self.ground.peer.clone(), reason })
+    }
+
+    /// Gives the Lease back, so that the next launcher need not wait.
+    pub(crate) async fn release(&self) {
+        self.task.abort();
+        if *self.state.borrow() != State::Held {
+            return;
+        }
+        let released = async {
+            let api = self.ground.api::<LeaseObject>();
+            let name = name(&self.ground.peer);
+            let mut lease = call("read the lease", api.get(&name)).await?;
+            let spec = lease.spec.get_or_insert_default();
+            if spec.holder_identity.as_deref() == Some(&identity(&self.ground.pod)) {
+                spec.holder_identity = None;
+                let parameters = PostParams::default();
+                call("release the lease", api.replace(&name, &parameters, &lease)).await?;
+            }
+            Ok::<_, ApiFailure>(())
+        };
+        if !matches!(timeout(RELEASE, released).await, Ok(Ok(()))) {
+            warn!("the lease could not be given back; it runs out by itself");
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Keeper {
+    ground: Arc<Ground>,
+    /// What another holder last wrote, and when this launcher saw that for the
+    /// first time: clocks of two machines are not compared.
+    observed: Option<(LeaseSpec, Instant)>,
+}
+
+/// What is to be done about a Lease.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Take,
+    Renew,
+    Wait(String),
+}
+
+impl Keeper {
+    async fn keep(mut self, state: watch::Sender<State>) {
+        loop {
+            let next = match self.step().await {
+                Ok(next) => next,
+                // What is held stays so while the API is away: nobody else can take it then.
+                Err(failure) if failure.is_passing() && *state.borrow() == State::Held => {
+                    State::Held
+                }
+                Err(failure) => State::Denied(one_line(&failure)),
+            };
+            let was = state.send_replace(next.clone());
+            match (&was, &next) {
+                (State::Held, State::Held) => {}
+                (_, State::Held) => info!(peer = self.ground.peer, "lease is held"),
+                (State::Held, State::Denied(reason)) => error!(reason, "lease was lost"),
+                (was, State::Denied(reason)) if *was != next => {
+                    warn!(peer = self.ground.peer, reason, "waiting for the lease");
+                }
+                _ => {}
+            }
+            sleep(INTERVAL).await;
+        }
+    }
+
+    async fn step(&mut self) -> Result<State, ApiFailure> {
+        let api = self.ground.api::<LeaseObject>();
+        let name = name(&self.ground.peer);
+        let me = identity(&self.ground.pod);
+        let parameters =
+            PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+        let Some(mut lease) = call("read the lease", api.get_opt(&name)).await? else {
+            let lease = fresh(&self.ground, &name, &me);
+            call("create the lease", api.create(&parameters, &lease)).await?;
+            return Ok(State::Held);
+        };
+        let spec = lease.spec.get_or_insert_default();
+        match self.judge(spec, &me, Instant::now()) {
+            Step::Wait(holder) if self.exists(&holder).await => {
+                return Ok(State::Denied(format!(
+                    "the launcher of the pod {holder} does, and holds the lease {name}"
+                )));
+            }
+            Step::Take | Step::Wait(_) => {
+                spec.holder_identity = Some(me);
+                spec.acquire_time = Some(now());
+                spec.lease_transitions = Some(spec.lease_transitions.unwrap_or(0) + 1);
+            }
+            Step::Renew => {}
+        }
+        spec.lease_duration_seconds = Some(seconds(DURATION));
+        spec.renew_time = Some(now());
+        // Conflicts with whoever was quicker: the version read is the version replaced.
+        call("renew the lease", api.replace(&name, &parameters, &lease)).await?;
+        Ok(State::Held)
+    }
+
+    fn judge(&mut self, spec: &LeaseSpec, me: &str, now: Instant) -> Step {
+        let holder = match spec.holder_identity.as_deref() {
+            None | Some("") => return Step::Take,
+            Some(holder) if holder == me => return Step::Renew,
+            Some(holder) => holder.to_owned(),
+        };
+        let since = match &self.observed {
+            Some((known, since)) if known == spec => *since,
+            _ => {
+                self.observed = Some((spec.clone(), now));
+                now
+            }
+        };
+        if now.duration_since(since) >= DURATION { Step::Take } else { Step::Wait(holder) }
+    }
+
+    /// Whether the holder's pod is there; pods of other namespaces cannot be told.
+    async fn exists(&self, holder: &str) -> bool {
+        let mut parts = holder.splitn(3, '/');
+        let (Some(namespace), Some(name), Some(uid)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return true;
+        };
+        if namespace != self.ground.pod.namespace {
+            return true;
+        }
+        let api: Api<Pod> = Api::namespaced(self.ground.client.clone(), namespace);
+        match call("read the holder's pod", api.get_opt(name)).await {
+            Ok(pod) => pod.is_some_and(|pod| pod.metadata.uid.as_deref() == Some(uid)),
+            Err(_) => true,
+        }
+    }
+}
+
+fn identity(pod: &PeerPod) -> String {
+    format!("{}/{}/{}", pod.namespace, pod.name, pod.uid)
+}
+
+fn name(peer: &str) -> String {
+    format!("selvedge-{}-{}", slug(peer, 40), short_hash(&[peer]))
+}
+
+fn fresh(ground: &Ground, name: &str, me: &str) -> LeaseObject {
+    LeaseObject {
+        metadata: ObjectMeta {
+            name: Some(name.into()),
+            labels: Some(
+                [
+                    (MANAGED_BY.to_owned(), MANAGER.to_owned()),
+                    (PEER.to_owned(), label_value(&ground.peer)),
+                ]
+                .into(),
+            ),
+            ..ObjectMeta::default()
+        },
+        spec: Some(LeaseSpec {
+            holder_identity: Some(me.into()),
+            acquire_time: Some(now()),
+            renew_time: Some(now()),
+            lease_duration_seconds: Some(seconds(DURATION)),
+            ..LeaseSpec::default()
+        }),
+    }
+}
+
+fn now() -> MicroTime {
+    MicroTime(Timestamp::now())
+}
+
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

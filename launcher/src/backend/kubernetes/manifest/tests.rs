@@ -1,0 +1,118 @@
+//! The manifests of one chaincode, held by golden files.
+
+use k8s_openapi::api::core::v1::Toleration;
+
+use super::super::golden::golden;
+use super::*;
+use crate::certificates::ReplicaCredentials;
+use crate::launch::LaunchTarget;
+use crate::source::Language;
+
+const PACKAGE_ID: &str =
+    "basic_1.0:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+struct Scene {
+    identity: Identity,
+    plan: LaunchPlan,
+    peer: PeerPod,
+    shape: PodShape,
+}
+
+impl Scene {
+    fn new(affinity: Affinity) -> Self {
+        let identity = Identity::new("chaincode", PACKAGE_ID, "Org1MSP", "peer0-0");
+        let address = format!("{}:{PROXY_PORT}", identity.host());
+        let plan = LaunchPlan::new(
+            &LaunchTarget {
+                language: Language::Golang,
+                package_id: PACKAGE_ID,
+                msp_id: "Org1MSP",
+                address: &address,
+                root: "",
+            },
+            &ReplicaCredentials {
+                certificate: "certificate".into(),
+                key: "key".into(),
+                root: "root".into(),
+            },
+        );
+        let peer = PeerPod {
+            name: "peer0-0".into(),
+            namespace: "org1".into(),
+            uid: "7d9c".into(),
+            node: "node-1".into(),
+            ip: [10, 1, 2, 3].into(),
+            labels: [("app".to_owned(), "peer0".to_owned())].into(),
+            tolerations: vec![Toleration {
+                key: Some("dedicated".into()),
+                operator: Some("Equal".into()),
+                value: Some("fabric".into()),
+                effect: Some("NoSchedule".into()),
+                ..Toleration::default()
+            }],
+        };
+        let shape = PodShape {
+            affinity,
+            requests: "cpu=50m,memory=64Mi".parse().unwrap(),
+            limits: "memory=512Mi".parse().unwrap(),
+            tmp: "64Mi".into(),
+            pull_secret: Some("registry".into()),
+        };
+        Self { identity, plan, peer, shape }
+    }
+
+    fn blueprint(&self) -> Blueprint<'_> {
+        Blueprint {
+            identity: &self.identity,
+            image: "registry.example/org1/chaincode@sha256:0123",
+            plan: &self.plan,
+            credentials: "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+            proxy: SocketAddr::new(self.peer.ip, 40123),
+            peer: &self.peer,
+            shape: &self.shape,
+        }
+    }
+}
+
+/// The Service as the API gives it back.
+fn applied(mut service: Service) -> Service {
+    service.metadata.uid = Some("c0ffee".into());
+    service.spec.get_or_insert_default().cluster_ips = Some(vec!["10.96.0.7".into()]);
+    service
+}
+
+#[test]
+fn golden_manifests() {
+    let scene = Scene::new(Affinity::Required);
+    let blueprint = scene.blueprint();
+    let service = applied(blueprint.service());
+    let owner = owner(&service);
+    golden("service.yaml", &blueprint.service());
+    golden("secret.yaml", &blueprint.secret(&owner));
+    golden("endpoint-slice.yaml", &blueprint.endpoint_slice(&owner));
+    golden("network-policy.yaml", &blueprint.network_policy(&owner, &service));
+    golden("deployment.yaml", &blueprint.deployment(&owner));
+}
+
+#[test]
+fn golden_affinities() {
+    for (affinity, name) in
+        [(Affinity::Preferred, "affinity-preferred.yaml"), (Affinity::None, "affinity-none.yaml")]
+    {
+        let scene = Scene::new(affinity);
+        let owner = owner(&applied(scene.blueprint().service()));
+        let deployment = scene.blueprint().deployment(&owner);
+        golden(name, &deployment.spec.unwrap().template.spec.unwrap().affinity);
+    }
+}
+
+#[test]
+fn an_address_of_the_new_kind_is_told_as_such() {
+    let mut scene = Scene::new(Affinity::Required);
+    scene.peer.ip = "fd00::7".parse().unwrap();
+    let service = applied(scene.blueprint().service());
+    let owner = owner(&service);
+    assert_eq!(scene.blueprint().endpoint_slice(&owner).address_type, "IPv6");
+    let policy = serde_json::to_string(&scene.blueprint().network_policy(&owner, &service));
+    assert!(policy.unwrap().contains("fd00::7/128"));
+}

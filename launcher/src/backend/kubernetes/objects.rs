@@ -1,0 +1,71 @@
+//! All objects of one chaincode: applied in an order that works, and kept so.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::runtime::reflector::Store;
+
+use super::failure::ApiFailure;
+use super::ground::Ground;
+use super::identity::Identity;
+use super::kept::{Departure, Kept, Kind};
+use super::manifest::{Blueprint, owner};
+use super::observed::Observed;
+
+/// The objects of a chaincode.
+#[derive(Default)]
+pub(crate) struct Objects {
+    service: Kept<Service>,
+    secret: Kept<Secret>,
+    endpoint_slice: Kept<EndpointSlice>,
+    network_policy: Kept<NetworkPolicy>,
+    deployment: Kept<Deployment>,
+}
+
+impl Objects {
+    /// Applies all of them: the Service, whose address the others name; what pods
+    /// need; and the pods last.
+    pub(crate) async fn apply(
+        &mut self,
+        ground: &Ground,
+        blueprint: &Blueprint<'_>,
+    ) -> Result<(), ApiFailure> {
+        let service = self.service.apply(ground, &blueprint.service()).await?;
+        let owner = owner(service);
+        let (secret, slice, policy) = (
+            blueprint.secret(&owner),
+            blueprint.endpoint_slice(&owner),
+            blueprint.network_policy(&owner, service),
+        );
+        tokio::try_join!(
+            self.secret.apply(ground, &secret),
+            self.endpoint_slice.apply(ground, &slice),
+            self.network_policy.apply(ground, &policy),
+        )?;
+        self.deployment.apply(ground, &blueprint.deployment(&owner)).await?;
+        Ok(())
+    }
+
+    /// What someone else did to one of them, in words. The Secret is not looked at:
+    /// nobody who may watch one Secret may be kept from the others of its namespace.
+    pub(crate) fn departure(&mut self, observed: &Observed, identity: &Identity) -> Option<String> {
+        of_kind(&mut self.deployment, &observed.deployments, identity)
+            .or_else(|| of_kind(&mut self.service, &observed.services, identity))
+            .or_else(|| of_kind(&mut self.endpoint_slice, &observed.endpoint_slices, identity))
+            .or_else(|| of_kind(&mut self.network_policy, &observed.network_policies, identity))
+    }
+}
+
+fn of_kind<K: Kind>(kept: &mut Kept<K>, store: &Store<K>, identity: &Identity) -> Option<String> {
+    let live = super::observed::find(store, identity);
+    let kind = K::kind(&());
+    let name = &identity.name;
+    kept.departure(live.as_deref()).map(|departure| match departure {
+        Departure::Gone => format!("the {kind} {name} was deleted"),
+        Departure::Changed(field) => format!("the {kind} {name} was edited ({field})"),
+    })
+}
+
+#[cfg(test)]
+mod tests;

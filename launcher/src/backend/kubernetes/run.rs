@@ -1,0 +1,370 @@
+//! One run of a chaincode in the cluster: applied, kept as it was applied, watched,
+//! and scaled to zero at its end.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use kube::api::LogParams;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, error, info, warn};
+
+use super::failure::ApiFailure;
+use super::ground::Ground;
+use super::identity::{CREDENTIALS, INSTANCE, Identity};
+use super::lease::Lease;
+use super::manifest::{Blueprint, CONTAINER, PodShape};
+use super::objects::Objects;
+use super::observed::{Observed, find};
+use super::pod_log;
+use super::sweep::scale_to_zero;
+use super::trouble::{self, Ended, Scene, TroubleKind};
+use crate::backend::{ReplicaEvent, Replicas};
+use crate::error_chain::one_line;
+use crate::launch::LaunchPlan;
+
+/// How long an earlier launcher of the same peer may take to be gone.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// How long the watches may take before it is said that they do.
+const WATCHES: Duration = Duration::from_secs(5);
+
+/// The delay before something that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a network takes at most to learn of a new address or policy. A
+/// chaincode that ends at once within that time may have met a closed door, and
+/// is started once more: shims do not try again by themselves.
+const SETTLED: Duration = Duration::from_secs(5);
+
+/// What the end may take: with the drain it stays below the peer's 5 s.
+const END: Duration = Duration::from_millis(1500);
+
+/// What reading the last lines may take.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Bytes of the last lines that are read.
+const LAST_BYTES: i64 = 64 << 10;
+
+/// What one run needs.
+pub(crate) struct Order {
+    pub(crate) ground: Arc<Ground>,
+    pub(crate) observed: Arc<Observed>,
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) identity: Identity,
+    pub(crate) image: String,
+    pub(crate) plan: LaunchPlan,
+    pub(crate) credentials: String,
+    pub(crate) proxy: SocketAddr,
+    pub(crate) shape: PodShape,
+}
+
+/// The replicas of one run.
+pub(crate) struct ClusterReplicas {
+    events: mpsc::Receiver<ReplicaEvent>,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl ClusterReplicas {
+    /// Starts to apply the chaincode's objects; what comes of it, events tell.
+    pub(crate) fn start(order: Order) -> Self {
+        let (sink, events) = mpsc::channel(256);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(supervise(order, sink, stop.clone()).in_current_span());
+        Self { events, stop, task: Some(task) }
+    }
+}
+
+#[async_trait]
+impl Replicas for ClusterReplicas {
+    async fn next_event(&mut self) -> Option<ReplicaEvent> {
+        self.events.recv().await
+    }
+
+    async fn stop(mut self: Box<Self>) {
+        self.stop.cancel();
+        // What is still written is nobody's concern, but must not hold it up.
+        self.events.close();
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            error!(%error, "the supervision of a chaincode failed");
+        }
+    }
+}
+
+impl Drop for ClusterReplicas {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn supervise(order: Order, events: mpsc::Sender<ReplicaEvent>, stop: CancellationToken) {
+    let mut run = Run {
+        order,
+        events,
+        objects: Objects::default(),
+        applied: None,
+        logs: HashMap::new(),
+        ended: HashMap::new(),
+        trouble: None,
+        started_again: false,
+        attempted: false,
+    };
+    tokio::select! {
+        () = run.follow() => {}
+        () = stop.cancelled() => {}
+    }
+    run.end().await;
+}
+
+struct Run {
+    order: Order,
+    events: mpsc::Sender<ReplicaEvent>,
+    objects: Objects,
+    /// When the objects were first applied.
+    applied: Option<Instant>,
+    /// The pods whose logs are followed, by UID.
+    logs: HashMap<String, FollowedLog>,
+    /// The last end that was told of each pod, by UID.
+    ended: HashMap<String, String>,
+    /// What was last told, while it lasts.
+    trouble: Option<TroubleKind>,
+    started_again: bool,
+    /// Something may have been applied, even if no answer came.
+    attempted: bool,
+}
+
+struct FollowedLog {
+    /// The container has started anew.
+    again: Arc<Notify>,
+    restarts: i32,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Run {
+    /// Never returns by itself.
+    async fn follow(&mut self) {
+        self.prepare().await;
+        self.apply().await;
+        let mut changes = self.order.observed.changes();
+        loop {
+            self.put_right().await;
+            self.look().await;
+            changes.next().await;
+        }
+    }
+
+    /// Waits for what every run needs.
+    async fn prepare(&self) {
+        while let Err(denied) = self.order.lease.held(LEASE).await {
+            self.tell(ReplicaEvent::Trouble(one_line(&denied))).await;
+        }
+        let mut ready = std::pin::pin!(self.order.observed.ready());
+        while timeout(WATCHES, &mut ready).await.is_err() {
+            let reason = self.order.observed.failure();
+            let reason = reason.unwrap_or_else(|| "the Kubernetes API does not answer".into());
+            self.tell(ReplicaEvent::Trouble(reason)).await;
+        }
+    }
+
+    /// Applies the objects, as often as it takes.
+    async fn apply(&mut self) {
+        self.attempted = true;
+        let mut said = false;
+        loop {
+            let applied = self.apply_once().await;
+            let Err(failure) = applied else {
+                self.applied.get_or_insert_with(Instant::now);
+                return;
+            };
+            let reason = one_line(&failure);
+            if !failure.is_passing() {
+                self.tell(ReplicaEvent::Trouble(reason)).await;
+            } else if !said {
+                warn!(reason, "cannot apply the chaincode's objects, trying again");
+                self.tell(ReplicaEvent::Line(format!("{reason}; trying again"))).await;
+                said = true;
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
+    async fn apply_once(&mut self) -> Result<(), ApiFailure> {
+        let order = &self.order;
+        let blueprint = Blueprint {
+            identity: &order.identity,
+            image: &order.image,
+            plan: &order.plan,
+            credentials: &order.credentials,
+            proxy: order.proxy,
+            peer: &order.ground.pod,
+            shape: &order.shape,
+        };
+        self.objects.apply(&order.ground, &blueprint).await
+    }
+
+    /// Applies again what someone else changed, and says so.
+    async fn put_right(&mut self) {
+        let Some(departure) = self.objects.departure(&self.order.observed, &self.order.identity)
+        else {
+            return;
+        };
+        warn!(departure, "the chaincode's objects are put right");
+        self.apply().await;
+        self.tell(ReplicaEvent::Line(format!("{departure} by another hand; it was put right")))
+            .await;
+    }
+
+    /// Looks at the pods: follows their logs, tells how they ended and what they lack.
+    async fn look(&mut self) {
+        let observed = Arc::clone(&self.order.observed);
+        let name = self.order.identity.name.clone();
+        let all = observed.pods.state_filter(|pod| pod.labels().get(INSTANCE) == Some(&name));
+        let (own, others): (Vec<_>, Vec<_>) =
+            all.iter().partition(|pod| self.is_own(pod.annotations().get(CREDENTIALS)));
+        let own: Vec<&Pod> = own.into_iter().map(AsRef::as_ref).collect();
+        let there: Vec<String> = own.iter().filter_map(|pod| pod.uid()).collect();
+        self.logs.retain(|uid, _| there.contains(uid));
+        self.ended.retain(|uid, _| there.contains(uid));
+        for pod in &own {
+            self.follow_log(pod);
+            self.tell_end(pod).await;
+        }
+
+        let sets = observed.replica_sets.state_filter(|set| {
+            let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
+            let annotations = template
+                .and_then(|template| template.metadata.as_ref())
+                .and_then(|metadata| metadata.annotations.as_ref());
+            self.is_own(annotations.and_then(|annotations| annotations.get(CREDENTIALS)))
+        });
+        let deployment = find(&observed.deployments, &self.order.identity);
+        let warnings = observed.warnings.state();
+        let found = trouble::trouble(&Scene {
+            deployment: deployment.as_deref(),
+            replica_sets: &sets.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
+            pods: &own,
+            others_leaving: !others.is_empty(),
+            warnings: &warnings.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
+        });
+        let kind = found.as_ref().map(|found| found.kind);
+        if kind != self.trouble
+            && let Some(found) = found
+        {
+            if matches!(found.kind, TroubleKind::Sandbox | TroubleKind::Container) {
+                // The Secret may be missing, which no watch tells.
+                self.apply().await;
+            }
+            self.tell(ReplicaEvent::Trouble(found.reason)).await;
+        }
+        self.trouble = kind;
+    }
+
+    fn is_own(&self, credentials: Option<&String>) -> bool {
+        credentials == Some(&self.order.credentials)
+    }
+
+    fn follow_log(&mut self, pod: &Pod) {
+        let Some(uid) = pod.uid().filter(|_| trouble::has_started(pod)) else {
+            return;
+        };
+        let restarts = trouble::restarts(pod);
+        if let Some(log) = self.logs.get_mut(&uid) {
+            if log.restarts != restarts {
+                log.restarts = restarts;
+                log.again.notify_one();
+            }
+            return;
+        }
+        let (name, node) =
+            (pod.name_any(), pod.spec.as_ref().and_then(|spec| spec.node_name.clone()));
+        info!(pod = name, node, "pod has started");
+        let again = Arc::new(Notify::new());
+        let (api, events) = (self.order.ground.api::<Pod>(), self.events.clone());
+        let follow = {
+            let again = Arc::clone(&again);
+            async move {
+                let (sink, mut lines) = mpsc::channel(64);
+                let relay = async {
+                    while let Some(line) = lines.recv().await {
+                        if events.send(ReplicaEvent::Line(line)).await.is_err() {
+                            break;
+                        }
+                    }
+                    drop(lines);
+                };
+                tokio::join!(pod_log::follow(api, name, CONTAINER, sink, &again), relay);
+            }
+        };
+        let task = AbortOnDropHandle::new(tokio::spawn(follow.in_current_span()));
+        self.logs.insert(uid, FollowedLog { again, restarts, _task: task });
+    }
+
+    async fn tell_end(&mut self, pod: &Pod) {
+        let (Some(uid), Some(mut end)) = (pod.uid(), trouble::ended(pod)) else {
+            return;
+        };
+        // A pod that the Deployment took away ends because of that.
+        if pod.metadata.deletion_timestamp.is_some() || self.ended.get(&uid) == Some(&end.container)
+        {
+            return;
+        }
+        self.ended.insert(uid, end.container.clone());
+        if let Some(lines) = self.last_lines(pod, &end).await {
+            end.exit.last_lines = lines;
+        }
+        let unsettled = self.applied.is_some_and(|applied| applied.elapsed() < SETTLED);
+        if end.at_first && unsettled && !self.started_again {
+            self.started_again = true;
+            info!(status = %end.exit, "chaincode ended at once, it is started once more");
+            return;
+        }
+        self.tell(ReplicaEvent::Exited(end.exit)).await;
+    }
+
+    /// The last lines by the pod's log, which has more of them than its status:
+    /// the first lines of a long crash among them.
+    async fn last_lines(&self, pod: &Pod, end: &Ended) -> Option<Vec<String>> {
+        let code = end.code?;
+        let parameters = LogParams {
+            container: Some(CONTAINER.into()),
+            previous: end.replaced,
+            limit_bytes: Some(LAST_BYTES),
+            tail_lines: Some(500),
+            ..LogParams::default()
+        };
+        let api = self.order.ground.api::<Pod>();
+        let log = timeout(LAST_LINES, api.logs(&pod.name_any(), &parameters)).await.ok()?.ok()?;
+        // Started anew in the meantime, the container has another log.
+        let is_its = end.exit.last_lines.last().is_none_or(|last| log.contains(last.as_str()));
+        is_its.then(|| trouble::last_lines(&log, code))
+    }
+
+    async fn tell(&self, event: ReplicaEvent) {
+        // Nobody listens any more once the run is to end.
+        let _ = self.events.send(event).await;
+    }
+
+    /// Ends the pods; the objects stay, so that the next start is an update.
+    async fn end(self) {
+        if !self.attempted {
+            return;
+        }
+        let name = &self.order.identity.name;
+        match timeout(END, scale_to_zero(&self.order.ground, name)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => warn!(reason = one_line(&failure), "cannot scale to zero"),
+            Err(_) => warn!("cannot scale to zero: the Kubernetes API does not answer"),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What an earlier launcher of the peer left: adopted by a new run, or swept.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use super::failure::{ApiFailure, call};
+use super::ground::Ground;
+use super::identity::{MANAGER, PACKAGE_ID, STOPPED_AT};
+use super::observed::Observed;
+use crate::error_chain::one_line;
+
+/// How often what was stopped long ago is looked for.
+const INTERVAL: Duration = Duration::from_hours(1);
+
+/// How long the cluster may take to show what there is.
+const READY: Duration = Duration::from_mins(5);
+
+/// The chaincodes that this launcher has run, by name.
+#[derive(Default)]
+pub(crate) struct Adopted(Mutex<HashSet<String>>);
+
+impl Adopted {
+    /// A run uses the objects of this name from now on.
+    pub(crate) fn add(&self, name: &str) {
+        self.lock().insert(name.into());
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.lock().contains(name)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sweeps for as long as the launcher lives.
+pub(crate) struct Sweeper {
+    pub(crate) ground: Arc<Ground>,
+    pub(crate) observed: Arc<Observed>,
+    pub(crate) adopted: Arc<Adopted>,
+    /// How long what an earlier launcher left running waits for a run.
+    pub(crate) adopt_within: Duration,
+    /// How long what was stopped is kept.
+    pub(crate) forget_after: Duration,
+}
+
+impl Sweeper {
+    pub(crate) async fn sweep(self) {
+        sleep(self.adopt_within).await;
+        loop {
+            if timeout(READY, self.observed.ready()).await.is_ok() {
+                for deployment in self.observed.deployments.state() {
+                    self.look_at(&deployment).await;
+                }
+            }
+            sleep(INTERVAL).await;
+        }
+    }
+
+    async fn look_at(&self, deployment: &Deployment) {
+        let name = deployment.name_any();
+        let package_id =
+            deployment.annotations().get(PACKAGE_ID).map(String::as_str).unwrap_or_default();
+        let outcome = match self.judge(deployment, Timestamp::now()) {
+            Verdict::Keep => return,
+            Verdict::Stop => {
+                info!(package_id, name, "no peer started the chaincode anew, it is stopped");
+                scale_to_zero(&self.ground, &name).await
+            }
+            Verdict::Forget => {
+                info!(package_id, name, "the chaincode was stopped long ago, it is deleted");
+                forget(&self.ground, deployment).await
+            }
+        };
+        if let Err(failure) = outcome {
+            warn!(package_id, name, reason = one_line(&failure), "cannot sweep");
+        }
+    }
+
+    fn judge(&self, deployment: &Deployment, now: Timestamp) -> Verdict {
+        let running = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1) > 0;
+        if running {
+            let adopted = self.adopted.contains(&deployment.name_any());
+            return if adopted { Verdict::Keep } else { Verdict::Stop };
+        }
+        let stopped: Option<Timestamp> =
+            deployment.annotations().get(STOPPED_AT).and_then(|time| time.parse().ok());
+        let limit = SignedDuration::try_from(self.forget_after).unwrap_or(SignedDuration::MAX);
+        match stopped {
+            Some(stopped) if now.duration_since(stopped) >= limit => Verdict::Forget,
+            _ => Verdict::Keep,
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Keep,
+    Stop,
+    Forget,
+}
+
+/// Ends a chaincode's pods, and keeps its objects for the next start. Its Secret
+/// is left: the authority of its certificate ended with the run.
+pub(crate) async fn scale_to_zero(ground: &Ground, name: &str) -> Result<(), ApiFailure> {
+    let patch = Patch::Merge(json!({
+        "metadata": {"annotations": {STOPPED_AT: Timestamp::now().to_string()}},
+        "spec": {"replicas": 0},
+    }));
+    let parameters = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    let api = ground.api::<Deployment>();
+    let act = format!("scale the Deployment {name} to zero");
+    match call(&act, api.patch(name, &parameters, &patch)).await {
+        Err(failure) if failure.is_not_found() => Ok(()),
+        outcome => outcome.map(drop),
+    }
+}
+
+/// Deletes the Service, which owns all the rest.
+async fn forget(ground: &Ground, deployment: &Deployment) -> Result<(), ApiFailure> {
+    let name = deployment.name_any();
+    let owner = deployment.owner_references().first().map(|owner| owner.uid.clone());
+    let parameters = DeleteParams {
+        preconditions: Some(Preconditions { uid: owner, resource_version: None }),
+        ..DeleteParams::background()
+    };
+    let act = format!("delete the Service {name}");
+    call(&act, ground.api::<Service>().delete(&name, &parameters)).await.map(drop)
+}
