@@ -70,8 +70,7 @@ fn one_that_registers_anothers_package_id_is_refused() {
     let turn = STAGE.enter();
     let package_id = turn.deploy(&source("impostor"), &Definition::new("impostor"));
     let victim = fs::read_to_string(source("impostor/victim.txt")).unwrap();
-    let (error, took) = failed_launch(&turn, "impostor");
-    assert!(took < Duration::from_secs(2), "the launch failed after {took:?}");
+    let (error, _) = failed_launch(&turn, "impostor");
     assert!(error.contains(LAUNCH_FAILED), "{error}");
     await_told(&turn, &["it registered as", victim.trim(), "certificate is for", &package_id]);
 }
