@@ -1,6 +1,8 @@
 //! A Fabric network: one orderer, one peer for each organisation, one channel, TLS throughout.
 
 mod plan;
+mod remote;
+mod sites;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,6 +17,7 @@ use thiserror::Error;
 use crate::binaries::Binaries;
 use crate::chaincode::Definition;
 use crate::cli::CliError;
+use crate::client::PeerClient;
 use crate::log::{LineMissing, Log, Mark};
 use crate::material::Address;
 use crate::material::core_config::{ChaincodeLimits, ExternalBuilder};
@@ -24,6 +27,10 @@ use crate::ports::{Port, PortError};
 use crate::process::ServerError;
 use crate::scratch::{Scratch, ScratchError};
 use plan::Plan;
+use sites::Sites;
+
+pub use remote::RemoteNetwork;
+pub use sites::Site;
 
 /// Organisations must know each other's peers before private data or the gateway can use them.
 const GOSSIP_LIMIT: Duration = Duration::from_mins(1);
@@ -200,7 +207,8 @@ impl Network {
 
     fn try_start(binaries: &Binaries, spec: &NetworkSpec) -> Result<Self, NetworkError> {
         let scratch = Scratch::create()?;
-        let (plan, ports) = Plan::draw(binaries, spec, scratch.dir())?;
+        let (sites, ports) = Sites::here(spec.peers.len())?;
+        let plan = Plan::draw(binaries, spec, scratch.dir(), sites);
         plan.write_keys()?;
         plan.write_configuration()?;
         let (orderer, peers) = start_servers(&plan)?;
@@ -214,7 +222,8 @@ impl Network {
     fn join_channel(&self, plan: &Plan) -> Result<(), NetworkError> {
         let block = plan.genesis_block();
         self.orderer.join(&plan.orderer, &self.topology.channel, &block)?;
-        self.on_each_peer(|peer| peer.join(&block))?;
+        let peers: Vec<&PeerClient> = self.peers.iter().map(|peer| &**peer).collect();
+        on_each(&peers, |peer| peer.join(&block))?;
         Ok(())
     }
 
@@ -279,26 +288,8 @@ impl Network {
     /// Installs the package on every peer, approves it for every organisation and commits the
     /// definition. Returns the package ID.
     pub fn deploy(&self, package: &Path, definition: &Definition) -> Result<String, CliError> {
-        let package_ids = self.on_each_peer(|peer| {
-            let package_id = peer.install(package)?;
-            peer.approve(&package_id, definition)?;
-            Ok(package_id)
-        })?;
-        self.peers[0].commit(definition)?;
-        // The ID is a hash of the package's bytes: the same on every peer.
-        Ok(package_ids[0].clone())
-    }
-
-    fn on_each_peer<T: Send>(
-        &self,
-        act: impl Fn(&Peer) -> Result<T, CliError> + Sync,
-    ) -> Result<Vec<T>, CliError> {
-        thread::scope(|scope| {
-            let act = &act;
-            let acts: Vec<_> =
-                self.peers.iter().map(|peer| scope.spawn(move || act(peer))).collect();
-            acts.into_iter().map(joined).collect()
-        })
+        let peers: Vec<&PeerClient> = self.peers.iter().map(|peer| &**peer).collect();
+        deploy(&peers, package, definition)
     }
 
     /// Leaves the network up when this process ends. Returns the pid to send SIGTERM to, to end
@@ -322,6 +313,33 @@ impl Drop for Network {
             eprintln!("-- {}:\n{}", log.path().display(), log.tail());
         }
     }
+}
+
+/// Installs, approves and commits on all peers.
+fn deploy(
+    peers: &[&PeerClient],
+    package: &Path,
+    definition: &Definition,
+) -> Result<String, CliError> {
+    let package_ids = on_each(peers, |peer| {
+        let package_id = peer.install(package)?;
+        peer.approve(&package_id, definition)?;
+        Ok(package_id)
+    })?;
+    peers[0].commit(definition)?;
+    // The ID is a hash of the package's bytes: the same on every peer.
+    Ok(package_ids[0].clone())
+}
+
+fn on_each<T: Send>(
+    peers: &[&PeerClient],
+    act: impl Fn(&PeerClient) -> Result<T, CliError> + Sync,
+) -> Result<Vec<T>, CliError> {
+    thread::scope(|scope| {
+        let act = &act;
+        let acts: Vec<_> = peers.iter().map(|&peer| scope.spawn(move || act(peer))).collect();
+        acts.into_iter().map(joined).collect()
+    })
 }
 
 fn start_servers(plan: &Plan) -> Result<(Orderer, Vec<Peer>), NetworkError> {

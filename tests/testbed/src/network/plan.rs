@@ -1,16 +1,18 @@
 //! Where everything of a network lies and listens, and the files that say so.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fs, iter};
 
 use serde_json::Value;
 
+use super::sites::{Site, Sites};
 use super::{Endorser, NetworkError, NetworkSpec, PeerSpec, Topology};
 use crate::binaries::Binaries;
 use crate::cli;
+use crate::client::PeerClient;
 use crate::log::Log;
 use crate::material::configtx::{ChannelConfig, Member, PROFILE, configtx};
 use crate::material::core_config::{PeerConfig, core_config};
@@ -19,13 +21,9 @@ use crate::material::orderer_config::{OrdererConfig, orderer_config};
 use crate::material::{Address, Organisation};
 use crate::orderer::OrdererFacts;
 use crate::peer::PeerFacts;
-use crate::ports::{Port, PortError};
 use crate::scratch::ScratchDir;
 
 const TOOL_LIMIT: Duration = Duration::from_mins(1);
-
-/// Every node is reached on this machine alone.
-const HOST_NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 
 /// A network on paper.
 pub(super) struct Plan {
@@ -38,52 +36,47 @@ pub(super) struct Plan {
     channel: ChannelConfig,
     orderer_config: OrdererConfig,
     peer_configs: Vec<PeerConfig>,
+    sites: Sites,
 }
 
 impl Plan {
-    /// Decides paths and ports, touching nothing but the ports.
+    /// Decides paths, touching nothing.
     pub(super) fn draw(
         binaries: &Binaries,
         spec: &NetworkSpec,
         scratch: &ScratchDir,
-    ) -> Result<(Self, Vec<Port>), PortError> {
-        // For each node: one for clients, and one for osnadmin or chaincode.
-        let ports: Vec<Port> = iter::repeat_with(Port::lease)
-            .take(2 + 2 * spec.peers.len())
-            .collect::<Result<_, _>>()?;
-        let addresses: Vec<Address> =
-            ports.iter().map(|port| Address::local(port.number())).collect();
-        let (listen, admin_listen) = (addresses[0].clone(), addresses[1].clone());
+        sites: Sites,
+    ) -> Self {
         let crypto = CryptoTree::new(scratch.join("crypto"));
         let peer_configs: Vec<PeerConfig> = spec
             .peers
             .iter()
-            .zip(addresses[2..].chunks(2))
-            .map(|(peer, pair)| peer_config(binaries, spec, peer, pair, &crypto, scratch))
+            .zip(&sites.peers)
+            .map(|(peer, site)| peer_config(binaries, spec, peer, site, &crypto, scratch))
             .collect();
         let orderer_config = OrdererConfig {
-            listen: listen.clone(),
-            admin_listen: admin_listen.clone(),
+            listen: sites.orderer.listen.clone(),
+            admin_listen: sites.orderer.second.clone(),
             operations_listen: Address::local(0),
             material: crypto.orderer(),
             data: scratch.join("orderer/data"),
         };
-        let topology = Arc::new(topology(spec, &orderer_config, &peer_configs, scratch));
+        let topology = Arc::new(topology(spec, &sites, &orderer_config, &peer_configs, scratch));
         let peers = spec
             .peers
             .iter()
             .zip(&peer_configs)
             .map(|(peer, config)| peer_facts(binaries, peer, config, &topology, &crypto, scratch))
             .collect();
-        let plan = Self {
+        Self {
             orderer: OrdererFacts {
                 binaries: binaries.clone(),
                 scratch: scratch.clone(),
                 home: scratch.join("orderer"),
-                admin: admin_listen,
+                admin: sites.orderer.second.clone(),
                 material: crypto.orderer(),
             },
-            channel: channel_config(spec, listen, &peer_configs, &crypto),
+            channel: channel_config(spec, &sites, &peer_configs, &crypto),
             peers,
             topology,
             binaries: binaries.clone(),
@@ -91,23 +84,23 @@ impl Plan {
             config_dir: scratch.join("config"),
             orderer_config,
             peer_configs,
-        };
-        Ok((plan, ports))
+            sites,
+        }
     }
 
     /// Has cryptogen make all keys and certificates.
     pub(super) fn write_keys(&self) -> Result<(), NetworkError> {
-        let names: Vec<String> = HOST_NAMES.map(str::to_owned).to_vec();
         let hosts: Vec<PeerHost> = self
             .peers
             .iter()
-            .map(|peer| PeerHost {
-                organisation: peer.organisation.clone(),
-                alternative_names: names.clone(),
+            .zip(&self.sites.peers)
+            .map(|(peer, site)| PeerHost {
+                organisation: peer.client.organisation.clone(),
+                alternative_names: site.names.clone(),
             })
             .collect();
         let file = self.config_dir.join("crypto-config.yaml");
-        write(&file, &crypto_config(&names, &hosts))?;
+        write(&file, &crypto_config(&self.sites.orderer.names, &hosts))?;
         let mut command = Command::new(self.binaries.program("cryptogen"));
         command.arg("generate").arg("--config").arg(&file);
         command.arg("--output").arg(self.crypto.root());
@@ -120,7 +113,7 @@ impl Plan {
         write(&self.config_dir.join("configtx.yaml"), &configtx(&self.channel))?;
         write(&self.orderer.home.join("orderer.yaml"), &orderer_config(&self.orderer_config))?;
         for (peer, config) in self.peers.iter().zip(&self.peer_configs) {
-            write(&peer.home.join("core.yaml"), &core_config(config))?;
+            write(&peer.client.home.join("core.yaml"), &core_config(config))?;
         }
         Ok(())
     }
@@ -148,7 +141,7 @@ fn peer_config(
     binaries: &Binaries,
     spec: &NetworkSpec,
     peer: &PeerSpec,
-    addresses: &[Address],
+    site: &Site,
     crypto: &CryptoTree,
     scratch: &ScratchDir,
 ) -> PeerConfig {
@@ -157,10 +150,10 @@ fn peer_config(
         release: binaries.release(),
         id: format!("peer0.{}", organisation.domain()),
         msp_id: peer.msp_id.clone(),
-        listen: addresses[0].clone(),
-        address: addresses[0].clone(),
-        chaincode_listen: addresses[1].clone(),
-        chaincode_address: addresses[1].clone(),
+        listen: site.listen.clone(),
+        address: site.address.clone(),
+        chaincode_listen: site.second.clone(),
+        chaincode_address: site.second.clone(),
         operations_listen: Address::local(0),
         material: crypto.peer(&organisation),
         data: scratch.join(&organisation.name()).join("data"),
@@ -171,13 +164,14 @@ fn peer_config(
 
 fn topology(
     spec: &NetworkSpec,
+    sites: &Sites,
     orderer: &OrdererConfig,
     peers: &[PeerConfig],
     scratch: &ScratchDir,
 ) -> Topology {
     Topology {
         channel: spec.channel.clone(),
-        orderer: orderer.listen.clone(),
+        orderer: sites.orderer.address.clone(),
         orderer_tls_ca: orderer.material.tls_ca(),
         orderer_log: Log::new(scratch.join("orderer/orderer.log")),
         endorsers: peers
@@ -201,28 +195,28 @@ fn peer_facts(
     scratch: &ScratchDir,
 ) -> PeerFacts {
     let organisation = Organisation::new(&peer.msp_id);
-    PeerFacts {
+    let client = PeerClient {
         binaries: binaries.clone(),
-        scratch: scratch.clone(),
         home: scratch.join(&organisation.name()),
         address: config.address.clone(),
-        tls_ca: config.material.tls_ca(),
+        material: config.material.clone(),
         admin: crypto.admin(&organisation),
         user: crypto.user(&organisation),
-        environment: peer.environment.clone(),
         topology: Arc::clone(topology),
         organisation,
-    }
+        log: None,
+    };
+    PeerFacts { client, scratch: scratch.clone(), environment: peer.environment.clone() }
 }
 
 fn channel_config(
     spec: &NetworkSpec,
-    orderer: Address,
+    sites: &Sites,
     peers: &[PeerConfig],
     crypto: &CryptoTree,
 ) -> ChannelConfig {
     ChannelConfig {
-        orderer,
+        orderer: sites.orderer.address.clone(),
         orderer_certificate: crypto.orderer().tls_certificate(),
         orderer_msp: crypto.orderer_org_msp(),
         members: peers

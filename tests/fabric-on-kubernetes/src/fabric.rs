@@ -1,0 +1,338 @@
+//! One Fabric network in one namespace.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cluster::{Cluster, KubectlError, Namespace, NamespaceError, Overdue, until};
+use k8s_openapi::api::core::v1::{Service, ServiceSpec};
+use kube::api::PostParams;
+use kube::core::ObjectMeta;
+use serde_json::{Value, json};
+use testbed::cache::{CacheError, io_error};
+use testbed::dist::workspace_dir;
+use testbed::material::{Address, Organisation};
+use testbed::{
+    Binaries, CliError, ExternalBuilder, NetworkError, NetworkSpec, PeerSpec, RemoteNetwork, Site,
+};
+use thiserror::Error;
+
+use crate::images::{Images, write};
+use crate::overlay::{INSTANCE, Overlay};
+use crate::peer::PeerPod;
+
+/// The peer's user and group, by the manifests.
+const USER: u32 = 65532;
+
+/// Peers of several organisations know each other within seconds.
+const GOSSIP_LIMIT: Duration = Duration::from_mins(1);
+
+/// What network is wanted.
+#[derive(Clone, Debug)]
+pub struct FabricSpec {
+    /// The namespace, which is made.
+    pub namespace: String,
+    /// The organisations' MSP IDs, at least one.
+    pub organisations: Vec<String>,
+    /// The node of the peers.
+    pub node: String,
+    /// Settings of the launchers, as environment variables.
+    pub settings: BTreeMap<String, String>,
+    /// Settings of the peers, likewise.
+    pub environment: BTreeMap<String, String>,
+    /// Objects that are there before the peers are: quotas, policies, configuration.
+    pub before: Vec<Value>,
+}
+
+impl FabricSpec {
+    /// Organisations with everything at its defaults, their peers on `node-1`.
+    pub fn new(namespace: &str, organisations: &[&str]) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            organisations: organisations.iter().map(|&name| name.to_owned()).collect(),
+            node: "node-1".to_owned(),
+            settings: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            before: Vec::new(),
+        }
+    }
+
+    /// The same with a setting of the launchers.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+}
+
+/// Why a network did not come up in a cluster.
+#[derive(Debug, Error)]
+pub enum FabricError {
+    /// No namespace.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] CacheError),
+    /// kubectl failed.
+    #[error(transparent)]
+    Kubectl(#[from] KubectlError),
+    /// The API server refused.
+    #[error("cannot make the Service through which {0} is reached")]
+    Service(String, #[source] Box<kube::Error>),
+    /// Something did not come.
+    #[error(transparent)]
+    Overdue(#[from] Overdue),
+    /// The orderer did not come up.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// A peer refused to join.
+    #[error(transparent)]
+    Cli(#[from] CliError),
+}
+
+/// A running network. Dropping it ends the orderer and deletes the namespace.
+pub struct Fabric {
+    peers: Vec<PeerPod>,
+    network: RemoteNetwork,
+    namespace: Arc<Namespace>,
+    volumes: Volumes,
+}
+
+impl Fabric {
+    /// Raises it: returns when all peers are on the channel.
+    pub async fn raise(
+        cluster: &Cluster,
+        images: &Images,
+        binaries: &Binaries,
+        spec: &FabricSpec,
+    ) -> Result<Self, FabricError> {
+        let namespace = Arc::new(cluster.namespace(&spec.namespace).await?);
+        for object in &spec.before {
+            namespace.apply(object)?;
+        }
+        let mut sites = Vec::new();
+        for msp_id in &spec.organisations {
+            sites.push(site(cluster, &namespace, &Organisation::new(msp_id)).await?);
+        }
+        let selvedge = || ExternalBuilder::selvedge("/opt/selvedge".as_ref());
+        let peers = spec.organisations.iter().map(|msp_id| PeerSpec::new(msp_id, selvedge()));
+        let network_spec = NetworkSpec::new(peers.collect());
+        let network = RemoteNetwork::start(binaries, &network_spec, cluster.host_address(), sites)?;
+        let volumes = Volumes::new(cluster, &spec.namespace);
+        let mut fabric = Self { peers: Vec::new(), network, namespace, volumes };
+        fabric.raise_peers(cluster, images, spec)?;
+        for peer in &fabric.peers {
+            peer.await_serving().await?;
+        }
+        fabric.network.join_channel()?;
+        fabric.await_gossip().await?;
+        Ok(fabric)
+    }
+
+    fn raise_peers(
+        &mut self,
+        cluster: &Cluster,
+        images: &Images,
+        spec: &FabricSpec,
+    ) -> Result<(), FabricError> {
+        let mut settings = default_settings(cluster, images);
+        settings.extend(spec.settings.clone());
+        for client in self.network.peers() {
+            let peer = PeerPod::new(client.clone(), Arc::clone(&self.namespace));
+            self.volumes.make(cluster, &peer)?;
+            let overlay = Overlay {
+                namespace: &spec.namespace,
+                peer: client,
+                images,
+                node: &spec.node,
+                settings: &settings,
+                environment: &spec.environment,
+            };
+            let dir = self.network.dir().join(client.organisation().name()).join("overlay");
+            write_overlay(&dir, &overlay)?;
+            self.namespace.kubectl(&["apply", "-k", &dir.to_string_lossy()])?;
+            self.peers.push(peer);
+        }
+        Ok(())
+    }
+
+    /// With several organisations, waits until each peer sees all others on the channel.
+    async fn await_gossip(&self) -> Result<(), FabricError> {
+        for peer in &self.peers {
+            let others = self.peers.iter().filter(|other| other.msp_id() != peer.msp_id());
+            for other in others {
+                let address = other.address().to_string();
+                until(&format!("{} in gossip", other.msp_id()), GOSSIP_LIMIT, async || {
+                    let log = peer.log("peer").await?;
+                    let seen =
+                        |line: &str| line.contains("Membership view") && line.contains(&address);
+                    log.lines().any(seen).then_some(()).ok_or_else(|| "not seen".to_owned())
+                })
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The peer of the organisation with that MSP ID.
+    ///
+    /// # Panics
+    ///
+    /// When the specification named no such organisation.
+    pub fn peer(&self, msp_id: &str) -> &PeerPod {
+        let peer = self.peers.iter().find(|peer| peer.msp_id() == msp_id);
+        peer.unwrap_or_else(|| panic!("the network has no organisation {msp_id}"))
+    }
+
+    /// All peers.
+    pub fn peers(&self) -> &[PeerPod] {
+        &self.peers
+    }
+
+    /// The orderer, the channel and the peers as clients see them.
+    pub fn network(&self) -> &RemoteNetwork {
+        &self.network
+    }
+
+    /// The namespace that all of it is in.
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// The Deployments, and the pods with their nodes, as `kubectl get` shows them.
+    pub fn placement(&self) -> Result<String, KubectlError> {
+        let deployments = self.namespace.kubectl(&["get", "deployments"])?;
+        let columns = "custom-columns=POD:.metadata.name,NODE:.spec.nodeName,\
+                       IP:.status.podIP,STATUS:.status.phase";
+        let pods = self.namespace.kubectl(&["get", "pods", "-o", columns])?;
+        Ok(format!("{deployments}\n{pods}"))
+    }
+
+    /// Leaves everything up when this process ends. Returns the pid to send SIGTERM to, to end the
+    /// orderer.
+    pub fn keep(self) -> u32 {
+        // Their destructors would delete what they are.
+        std::mem::forget(self.volumes);
+        std::mem::forget(self.peers);
+        std::mem::forget(self.namespace);
+        self.network.keep()
+    }
+}
+
+/// What every launcher of the testbed needs to be told.
+fn default_settings(cluster: &Cluster, images: &Images) -> BTreeMap<String, String> {
+    [
+        ("SELVEDGE_REGISTRY", format!("{}/selvedge", cluster.registry())),
+        ("SELVEDGE_REGISTRY_PLAIN_HTTP", "true".to_owned()),
+        ("SELVEDGE_GO_IMAGE", cluster.image("toolchain")),
+        ("SELVEDGE_LAUNCHER_IMAGE", images.launcher.clone()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// A node port for the peer: the same address for clients on this machine, for pods and for other
+/// peers, whichever node the peer is on.
+async fn site(
+    cluster: &Cluster,
+    namespace: &Namespace,
+    organisation: &Organisation,
+) -> Result<Site, FabricError> {
+    let name = organisation.name();
+    let service = Service {
+        metadata: ObjectMeta { name: Some(format!("outside-{name}")), ..ObjectMeta::default() },
+        spec: Some(service_spec(&name)),
+        ..Service::default()
+    };
+    let refused = |error| FabricError::Service(name.clone(), Box::new(error));
+    let api = namespace.api::<Service>();
+    let made = api.create(&PostParams::default(), &service).await.map_err(refused)?;
+    let ports = made.spec.and_then(|spec| spec.ports).unwrap_or_default();
+    let port = ports.first().and_then(|port| port.node_port).unwrap_or_default();
+    let host = cluster.nodes()[0].address().to_string();
+    let names = [host.clone(), "127.0.0.1".to_owned(), "localhost".to_owned()]
+        .into_iter()
+        .chain([format!("peer-{name}.{}.svc", namespace.name())]);
+    Ok(Site {
+        listen: Address { host: "0.0.0.0".to_owned(), port: 7051 },
+        address: Address { host, port: u16::try_from(port).unwrap_or_default() },
+        second: Address::local(7052),
+        names: names.collect(),
+    })
+}
+
+fn service_spec(organisation: &str) -> ServiceSpec {
+    let labels = [("app.kubernetes.io/name", "fabric-peer"), (INSTANCE, organisation)];
+    let port = k8s_openapi::api::core::v1::ServicePort { port: 7051, ..Default::default() };
+    ServiceSpec {
+        type_: Some("NodePort".to_owned()),
+        selector: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+        ports: Some(vec![port]),
+        ..ServiceSpec::default()
+    }
+}
+
+fn write_overlay(dir: &Path, overlay: &Overlay<'_>) -> Result<(), CacheError> {
+    let manifests = workspace_dir().join("images/kubernetes");
+    let entries = fs::read_dir(&manifests).map_err(|e| io_error("read", &manifests, e))?;
+    for entry in entries {
+        let path = entry.map_err(|e| io_error("read", &manifests, e))?.path();
+        let content = fs::read(&path).map_err(|e| io_error("read", &path, e))?;
+        write(&dir.join("base").join(path.file_name().unwrap_or_default()), &content)?;
+    }
+    let kustomization = format!("{:#}\n", overlay.kustomization());
+    write(&dir.join("kustomization.yaml"), kustomization.as_bytes())?;
+    write(&dir.join("secrets.json"), overlay.secrets()?.to_string().as_bytes())
+}
+
+/// The peers' volumes: directories that both nodes see, so that a peer that moves finds its
+/// ledgers.
+struct Volumes {
+    dir: PathBuf,
+    kubectl: cluster::Kubectl,
+    names: Vec<String>,
+}
+
+impl Volumes {
+    fn new(cluster: &Cluster, namespace: &str) -> Self {
+        let dir = cluster.dir().join("volumes").join(namespace);
+        Self { dir, kubectl: cluster.kubectl().clone(), names: Vec::new() }
+    }
+
+    fn make(&mut self, cluster: &Cluster, peer: &PeerPod) -> Result<(), FabricError> {
+        let namespace = peer.namespace().name();
+        let dir = self.dir.join(peer.pod());
+        fs::create_dir_all(&dir).map_err(|e| io_error("create", &dir, e))?;
+        // A volume of the node's own is nobody's to give away but root's: fsGroup leaves it alone.
+        std::os::unix::fs::chown(&dir, Some(USER), Some(USER))
+            .map_err(|e| io_error("give away", &dir, e))?;
+        let name = format!("{namespace}-{}", peer.pod());
+        self.names.push(name.clone());
+        let claim = format!("ledger-{}", peer.pod());
+        let volume = json!({
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": { "name": name },
+            "spec": {
+                "capacity": { "storage": "10Gi" },
+                "accessModes": ["ReadWriteOnce"],
+                "persistentVolumeReclaimPolicy": "Retain",
+                "claimRef": { "namespace": namespace, "name": claim },
+                "hostPath": { "path": dir },
+            },
+        });
+        Ok(cluster.kubectl().apply(namespace, &volume)?)
+    }
+}
+
+impl Drop for Volumes {
+    fn drop(&mut self) {
+        for name in &self.names {
+            // A cluster that is gone has no volumes either.
+            let _ = self.kubectl.run(&["delete", "persistentvolume", name, "--wait=false"]);
+        }
+    }
+}

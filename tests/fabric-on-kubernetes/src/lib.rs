@@ -1,0 +1,35 @@
+//! A real Fabric network in a real Kubernetes, for the cluster suites and the demo.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use cluster::{Cluster, ClusterSpec, Tools};
+//! use fabric_on_kubernetes::{Fabric, FabricSpec, Images};
+//! use testbed::{Binaries, Definition, Release, dist_dir};
+//!
+//! let cluster = Cluster::start(&Tools::obtain(&mut |_| {})?, ClusterSpec::default()).await?;
+//! let binaries = Binaries::obtain(Release::V3_1_1, &mut |_| {})?;
+//! let images = Images::make(&cluster, &binaries, &dist_dir())?;
+//! let fabric =
+//!     Fabric::raise(&cluster, &images, &binaries, &FabricSpec::new("trade", &["Org1MSP"])).await?;
+//! fabric.network().deploy("ledger.tar.gz".as_ref(), &Definition::new("ledger"))?;
+//! let peer = fabric.peer("Org1MSP");
+//! peer.invoke("ledger", r#"{"Args":["Put","k","v"]}"#)?;
+//! println!("{}", fabric.placement()?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The orderer is a process of this machine; each organisation's peer is a pod with two
+//! containers, peer and launcher, raised with the manifests of `images/kubernetes` as a user would
+//! raise it: an overlay for each peer. So what those grant is all that the launcher has.
+
+mod chaincode;
+mod fabric;
+mod images;
+mod overlay;
+mod peer;
+
+pub use chaincode::Chaincode;
+pub use fabric::{Fabric, FabricError, FabricSpec};
+pub use images::{Images, ImagesError};
+pub use peer::PeerPod;

@@ -1,0 +1,150 @@
+//! The overlay of `images/kubernetes` for one peer, as a user would write it. Pure but for reading
+//! the peer's keys.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use testbed::PeerClient;
+use testbed::cache::{CacheError, io_error};
+
+use crate::images::Images;
+
+/// What tells the peers of a namespace apart.
+pub(crate) const INSTANCE: &str = "app.kubernetes.io/instance";
+
+/// `config.yaml` of an MSP whose roles are organisational units, for the CA certificate that the
+/// manifest puts there (`msp/configbuilder.go`).
+const NODE_OUS: &str = r"NodeOUs:
+  Enable: true
+  ClientOUIdentifier: { Certificate: cacerts/ca.pem, OrganizationalUnitIdentifier: client }
+  PeerOUIdentifier: { Certificate: cacerts/ca.pem, OrganizationalUnitIdentifier: peer }
+  AdminOUIdentifier: { Certificate: cacerts/ca.pem, OrganizationalUnitIdentifier: admin }
+  OrdererOUIdentifier: { Certificate: cacerts/ca.pem, OrganizationalUnitIdentifier: orderer }
+";
+
+/// What makes one peer's overlay.
+pub(crate) struct Overlay<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) peer: &'a PeerClient,
+    pub(crate) images: &'a Images,
+    pub(crate) node: &'a str,
+    /// The launcher's.
+    pub(crate) settings: &'a BTreeMap<String, String>,
+    /// The peer's, beside those that every peer needs.
+    pub(crate) environment: &'a BTreeMap<String, String>,
+}
+
+impl Overlay<'_> {
+    /// `kustomization.yaml`, beside which the manifests are in `base` and the
+    /// [secrets](Overlay::secrets) in `secrets.json`. JSON, which is YAML.
+    pub(crate) fn kustomization(&self) -> Value {
+        let image = |name: &str, reference: &str| {
+            let (repository, digest) = reference.split_once('@').unwrap_or((reference, ""));
+            json!({ "name": name, "newName": repository, "digest": digest })
+        };
+        let name = self.peer.organisation().name();
+        json!({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "namespace": self.namespace,
+            "nameSuffix": format!("-{name}"),
+            "labels": [
+                { "pairs": { INSTANCE: name }, "includeSelectors": true, "includeTemplates": true },
+            ],
+            "resources": ["base", "secrets.json"],
+            "images": [
+                image("fabric-peer", &self.images.peer),
+                image("selvedge-launcher", &self.images.launcher),
+            ],
+            "patches": [
+                { "patch": self.peer_patch().to_string() },
+                { "patch": self.settings_patch().to_string() },
+            ],
+        })
+    }
+
+    fn peer_patch(&self) -> Value {
+        let environment = self.peer_environment();
+        let environment: Vec<Value> = environment
+            .iter()
+            .map(|(name, value)| json!({ "name": name, "value": value }))
+            .collect();
+        json!({
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "metadata": { "name": "peer" },
+            "spec": { "template": { "spec": {
+                "nodeSelector": { "kubernetes.io/hostname": self.node },
+                "containers": [{ "name": "peer", "env": environment }],
+            }}},
+        })
+    }
+
+    fn peer_environment(&self) -> BTreeMap<String, String> {
+        let address = self.peer.address().to_string();
+        let mut environment: BTreeMap<String, String> = [
+            ("CORE_PEER_LOCALMSPID", self.peer.msp_id()),
+            ("CORE_PEER_ADDRESS", &address),
+            ("CORE_PEER_GOSSIP_BOOTSTRAP", &address),
+            ("CORE_PEER_GOSSIP_ENDPOINT", &address),
+            ("CORE_PEER_GOSSIP_EXTERNALENDPOINT", &address),
+            // Every connection that ends would be a line of theirs.
+            ("FABRIC_LOGGING_SPEC", "info:grpc=error:comm.grpc.server=error"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        environment.extend(self.environment.clone());
+        environment
+    }
+
+    fn settings_patch(&self) -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": { "name": "selvedge-settings" },
+            "data": self.settings,
+        })
+    }
+
+    /// The Secrets `peer-msp` and `peer-tls`.
+    pub(crate) fn secrets(&self) -> Result<Value, CacheError> {
+        let material = self.peer.material();
+        let (msp, tls) = (&material.msp, &material.tls);
+        let secret = |name: &str, content: Value| {
+            json!({
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": { "name": name },
+                "stringData": content,
+            })
+        };
+        let msp = json!({
+            "config.yaml": NODE_OUS,
+            "ca.pem": only_file(&msp.join("cacerts"))?,
+            "tlsca.pem": only_file(&msp.join("tlscacerts"))?,
+            "cert.pem": only_file(&msp.join("signcerts"))?,
+            "key.pem": only_file(&msp.join("keystore"))?,
+        });
+        let tls = json!({
+            "tls.crt": read(&tls.join("server.crt"))?,
+            "tls.key": read(&tls.join("server.key"))?,
+            "ca.crt": read(&tls.join("ca.crt"))?,
+        });
+        let items = [secret("peer-msp", msp), secret("peer-tls", tls)];
+        Ok(json!({ "apiVersion": "v1", "kind": "List", "items": items }))
+    }
+}
+
+/// The content of the one file in a directory of an MSP.
+fn only_file(dir: &Path) -> Result<String, CacheError> {
+    let entry = fs::read_dir(dir).and_then(|mut entries| {
+        entries.next().unwrap_or_else(|| Err(std::io::ErrorKind::NotFound.into()))
+    });
+    read(&entry.map_err(|e| io_error("read", dir, e))?.path())
+}
+
+fn read(path: &Path) -> Result<String, CacheError> {
+    fs::read_to_string(path).map_err(|e| io_error("read", path, e))
+}

@@ -1,0 +1,152 @@
+//! An organisation's peer in its pod, with its launcher beside it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cluster::{KubectlError, Namespace, Overdue, until};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ListParams, LogParams};
+use testbed::PeerClient;
+
+use crate::chaincode::{Chaincode, PACKAGE_ID, PEER};
+
+/// From a pod's creation to a peer that serves, images pulled.
+const START_LIMIT: Duration = Duration::from_mins(2);
+
+/// A peer's pod, which can be asked what [`PeerClient`] asks.
+pub struct PeerPod {
+    client: PeerClient,
+    namespace: Arc<Namespace>,
+    stateful_set: String,
+    pod: String,
+}
+
+impl Deref for PeerPod {
+    type Target = PeerClient;
+
+    fn deref(&self) -> &PeerClient {
+        &self.client
+    }
+}
+
+impl PeerPod {
+    pub(crate) fn new(client: PeerClient, namespace: Arc<Namespace>) -> Self {
+        let stateful_set = format!("peer-{}", client.organisation().name());
+        let pod = format!("{stateful_set}-0");
+        Self { client, namespace, stateful_set, pod }
+    }
+
+    /// The pod's name, which is the peer's.
+    pub fn pod(&self) -> &str {
+        &self.pod
+    }
+
+    /// Where it is.
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// What the container `peer` or `launcher` has logged in the pod that is there now, each line
+    /// with the time at which the container wrote it.
+    pub async fn log(&self, container: &str) -> Result<String, String> {
+        let parameters = LogParams {
+            container: Some(container.to_owned()),
+            timestamps: true,
+            ..LogParams::default()
+        };
+        let api = self.namespace.api::<Pod>();
+        api.logs(&self.pod, &parameters).await.map_err(|error| error.to_string())
+    }
+
+    /// Waits for a line of the container's log that has all of the parts, and returns it.
+    pub async fn await_line(
+        &self,
+        container: &str,
+        parts: &[&str],
+        limit: Duration,
+    ) -> Result<String, Overdue> {
+        let what = format!("a line of {container} with {parts:?}");
+        until(&what, limit, async || {
+            let log = self.log(container).await?;
+            let has_all = |line: &&str| parts.iter().all(|part| line.contains(part));
+            let last = || log.lines().rev().take(8).collect::<Vec<_>>().join("\n");
+            log.lines().find(has_all).map(ToOwned::to_owned).ok_or_else(last)
+        })
+        .await
+    }
+
+    /// Waits until the peer serves in the pod that is there now.
+    pub async fn await_serving(&self) -> Result<(), Overdue> {
+        let pods = self.namespace.api::<Pod>();
+        until(&format!("the readiness of {}", self.pod), START_LIMIT, async || {
+            let pod = pods.get(&self.pod).await.map_err(|e| e.to_string())?;
+            let status = pod.status.unwrap_or_default();
+            let mut conditions = status.conditions.iter().flatten();
+            let ready = conditions.any(|c| c.type_ == "Ready" && c.status == "True");
+            if !ready || pod.metadata.deletion_timestamp.is_some() {
+                return Err(format!("{:?}", status.phase));
+            }
+            let log = self.log("peer").await?;
+            if log.contains("Started peer with ID") { Ok(()) } else { Err(log) }
+        })
+        .await
+    }
+
+    /// The pod's UID.
+    pub async fn uid(&self) -> Result<String, kube::Error> {
+        let pod = self.namespace.api::<Pod>().get(&self.pod).await?;
+        Ok(pod.metadata.uid.unwrap_or_default())
+    }
+
+    /// The node that the pod is on.
+    pub async fn node(&self) -> Result<String, kube::Error> {
+        let pod = self.namespace.api::<Pod>().get(&self.pod).await?;
+        Ok(pod.spec.and_then(|spec| spec.node_name).unwrap_or_default())
+    }
+
+    /// Deletes the pod, as a drain or a person does, and waits until another serves.
+    pub async fn delete(&self) -> Result<(), Box<dyn std::error::Error>> {
+        self.namespace.kubectl(&["delete", "pod", &self.pod])?;
+        Ok(self.await_serving().await?)
+    }
+
+    /// Moves the peer to another node, and waits until it serves there.
+    pub async fn move_to(&self, node: &str) -> Result<(), Box<dyn std::error::Error>> {
+        let old = self.uid().await?;
+        let selector = format!(
+            r#"{{"spec":{{"template":{{"spec":{{"nodeSelector":{{"kubernetes.io/hostname":"{node}"}}}}}}}}}}"#
+        );
+        self.namespace.kubectl(&["patch", "statefulset", &self.stateful_set, "-p", &selector])?;
+        let what = format!("the move of {} to {node}", self.pod);
+        until(&what, START_LIMIT, async || {
+            let uid = self.uid().await.map_err(|error| error.to_string())?;
+            if uid == old { Err("the old pod is there".to_owned()) } else { Ok(()) }
+        })
+        .await?;
+        Ok(self.await_serving().await?)
+    }
+
+    /// Runs a command in a container of the pod; what it printed.
+    pub fn exec(&self, container: &str, command: &[&str]) -> Result<String, KubectlError> {
+        let exec = ["exec", &self.pod, "-c", container, "--"];
+        self.namespace.kubectl(&[&exec, command].concat())
+    }
+
+    /// The chaincode of a package on this peer: its Deployment, once the launcher has made it.
+    pub async fn chaincode(&self, package_id: &str) -> Result<Chaincode, Overdue> {
+        let api = self.namespace.api::<Deployment>();
+        let selector = ListParams::default().labels(&format!("{PEER}={}", self.pod));
+        until(&format!("the Deployment of {package_id}"), START_LIMIT, async || {
+            let list = api.list(&selector).await.map_err(|error| error.to_string())?;
+            let mut names = list.items.into_iter().filter_map(|deployment| {
+                let annotations = deployment.metadata.annotations?;
+                (annotations.get(PACKAGE_ID)? == package_id).then_some(deployment.metadata.name?)
+            });
+            names.next().ok_or_else(|| "no such Deployment".to_owned())
+        })
+        .await
+        .map(|name| Chaincode::new(name, Arc::clone(&self.namespace)))
+    }
+}
