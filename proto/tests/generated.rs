@@ -10,10 +10,7 @@ fn generated_code_is_current() {
     fs::create_dir_all(&fresh).expect("temporary directory");
 
     let descriptors = protox::compile(
-        [
-            "fabric/chaincode_shim.proto",
-            "selvedge/launcher/v1/launcher.proto",
-        ],
+        ["fabric/chaincode_shim.proto", "selvedge/launcher/v1/launcher.proto"],
         [root.join("protos")],
     )
     .expect("the .proto files compile");
@@ -35,8 +32,5 @@ fn generated_code_is_current() {
         }
     }
     fs::remove_dir_all(&fresh).expect("remove the temporary directory");
-    assert!(
-        stale.is_empty(),
-        "stale, now written anew, commit them: {stale:?}"
-    );
+    assert!(stale.is_empty(), "stale, now written anew, commit them: {stale:?}");
 }
