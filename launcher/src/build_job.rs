@@ -108,8 +108,10 @@ pub(crate) enum BuildJobError {
 pub(crate) fn run(job: &BuildJob) -> ExitCode {
     let built = build(job);
     let outcome = Outcome::of(&built);
-    if let Err(error) = &built {
-        eprintln!("{}", one_line(error));
+    match &built {
+        // The compiler has said it.
+        Ok(_) | Err(BuildJobError::Compile(_)) => {}
+        Err(error) => eprintln!("{}", one_line(error)),
     }
     if let Err(error) = fs::write(&job.outcome, outcome.to_json()) {
         eprintln!("cannot write {}: {error}", job.outcome.display());

@@ -150,22 +150,22 @@ fn of_pod(pod: &Pod, settings: &BuildSettings) -> Option<Result<Outcome, JobFail
     None
 }
 
-/// How the compiling container ended.
+/// How the compiling container ended. `OOMKilled` is told of one that lost any of its processes:
+/// it counts only if no image came of it.
 fn of_end(
     pod: &str,
     ended: &ContainerStateTerminated,
     settings: &BuildSettings,
 ) -> Result<Outcome, JobFailure> {
-    let memory = || JobFailure::Memory(settings.build_memory.clone());
-    if ended.reason.as_deref() == Some("OOMKilled") {
-        return Err(memory());
-    }
     let outcome = ended.message.as_deref().and_then(|json| serde_json::from_str(json).ok());
     match outcome {
+        Some(Outcome::Image(image)) if ended.exit_code == 0 => Ok(Outcome::Image(image)),
+        Some(Outcome::Killed) => Err(JobFailure::Memory(settings.build_memory.clone())),
+        _ if ended.reason.as_deref() == Some("OOMKilled") => {
+            Err(JobFailure::Memory(settings.build_memory.clone()))
+        }
         Some(Outcome::Compile(lines)) => Err(JobFailure::Compile(lines)),
         Some(Outcome::Failed(reason)) => Err(JobFailure::Reason(reason)),
-        Some(Outcome::Killed) => Err(memory()),
-        Some(image) if ended.exit_code == 0 => Ok(image),
         _ => Err(JobFailure::Killed { pod: pod.to_owned(), reason: words(ended) }),
     }
 }
@@ -200,9 +200,14 @@ fn of_job(job: &Job, pod: Option<&Pod>) -> Option<JobFailure> {
     if reason == "DeadlineExceeded" {
         return Some(JobFailure::Time);
     }
-    let pod = pod.and_then(|pod| pod.metadata.name.clone()).unwrap_or_else(|| "is gone".to_owned());
-    let message = failed.message.as_deref().unwrap_or_default();
-    Some(JobFailure::Killed { pod, reason: format!("{reason}: {message}") })
+    let pod = pod.and_then(|pod| pod.metadata.name.clone()).unwrap_or_default();
+    // One that ended by itself was seen to.
+    let reason = if reason == "BackoffLimitExceeded" {
+        "somebody deleted it, or its node is gone".to_owned()
+    } else {
+        format!("{reason}: {}", failed.message.as_deref().unwrap_or_default())
+    };
+    Some(JobFailure::Killed { pod, reason })
 }
 
 /// What an event of the Job says that keeps it from having a pod: a quota, or a refusal by

@@ -92,6 +92,8 @@ fn in_its_own_words() {
     let message = format!(r#"{{"image":"{image}"}}"#);
     let done = sight(running_job(), ended(0, "Completed", &message));
     let expected = Verdict::Ended(Box::new(Ok(Outcome::Image(image))));
+    let lost_a_process = sight(running_job(), ended(0, "OOMKilled", &message));
+    assert_eq!(lost_a_process.verdict("build", &settings()), expected);
     assert_eq!(done.verdict("build", &settings()), expected);
     for (message, line) in [
         (
@@ -166,8 +168,7 @@ fn ended_from_outside() {
     }] } });
     fails(
         &sight(failed, compiling(&json!({ "running": {} }))),
-        "the build's pod build-x was ended from outside: BackoffLimitExceeded: Job has reached \
-         the specified backoff limit",
+        "the build's pod build-x was ended from outside: somebody deleted it, or its node is gone",
     );
     let evicted = json!({ "phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory." });
     fails(
