@@ -34,8 +34,7 @@ const RULES: [Rule; 6] = [
 ];
 
 /// What is not shipped may use what it likes.
-const TOOLS: [&str; 6] =
-    ["cluster", "testbed", "fabric-on-kubernetes", "e2e", "bench", "xtask"];
+const TOOLS: [&str; 6] = ["cluster", "testbed", "fabric-on-kubernetes", "e2e", "bench", "xtask"];
 
 fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO")).args(arguments).output().unwrap();
