@@ -1,21 +1,18 @@
 //! `cargo xtask demo`: the main job, end to end, on a real peer.
 
 mod calls;
+mod here;
+mod kubernetes;
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use clap::{ArgGroup, ArgMatches, Args};
 use testbed::dist::workspace_dir;
-use testbed::{
-    Binaries, Definition, ExternalBuilder, Launcher, LauncherSpec, Network, NetworkSpec, Peer,
-    PeerSpec, Release,
-};
+use testbed::{Definition, PeerClient, Release};
 
 use crate::cargo::output;
-use crate::dist;
 use crate::steps::{DIM, Steps};
 use calls::Call;
 
@@ -34,7 +31,12 @@ const LABEL: &str = "demo_1.0";
   cargo xtask demo --chaincode ~/asset --call '{"Args":["Create","a","7"]}' --query '{"Args":["Read","a"]}'
       your own; calls and queries are made in the order in which they stand here
 
-Needs Rust, Go and a C compiler; no Docker, no Kubernetes, no root."#)]
+  cargo xtask demo --kubernetes
+      all of it in a two-node Kubernetes that it raises: the peer and its launcher in a pod, the
+      build in a Job, the image in a registry, the chaincode a Deployment on the peer's node
+
+Needs Rust, Go and a C compiler; no Docker. With --kubernetes: root, and Debian's packages, which
+it installs; Kubernetes is built from Go modules, once."#)]
 pub(crate) struct Demo {
     /// The Fabric release
     #[arg(long, value_name = "3.1|2.5", default_value = "3.1")]
@@ -48,113 +50,89 @@ pub(crate) struct Demo {
     /// Evaluates a call without a transaction, in the same form (repeatable)
     #[arg(long, value_name = "JSON", value_parser = calls::ctor)]
     query: Vec<String>,
+    /// Runs peer, builds and chaincode in a real two-node Kubernetes (needs root)
+    #[arg(long)]
+    kubernetes: bool,
     /// Leaves the network up, and says how to talk to it and how to end it
     #[arg(long)]
     keep: bool,
 }
 
-/// What the demo raised. Ends when dropped.
-struct Raised {
-    launcher: Launcher,
-    network: Network,
-    binaries: Binaries,
-}
-
 impl Demo {
     /// `typed` is what clap made of this command's arguments: it knows their order.
     pub(crate) fn run(&self, typed: &ArgMatches) -> Result<()> {
-        let default = workspace_dir().join("tests/chaincode/ledger");
-        let chaincode = self.chaincode.as_deref().unwrap_or(&default);
         let calls = calls::in_order(typed);
-        let mut steps = Steps::begin();
-        let (raised, dist) = raise(&mut steps, self.fabric)?;
-        let result = deploy_and_call(&mut steps, &raised, &dist, chaincode, &calls);
-        if result.is_err() {
-            let log = raised.launcher.log();
-            anstream::eprintln!("{DIM}-- {}:\n{}{DIM:#}", log.path().display(), log.tail());
-        }
-        steps.print_table();
-        if self.keep {
-            raised.keep();
-        }
-        anstream::println!("\n{}", result?);
-        Ok(())
+        if self.kubernetes { kubernetes::run(self, &calls) } else { here::run(self, &calls) }
+    }
+
+    fn source(&self) -> PathBuf {
+        self.chaincode.clone().unwrap_or_else(|| workspace_dir().join("tests/chaincode/ledger"))
     }
 }
 
-fn raise(steps: &mut Steps, release: Release) -> Result<(Raised, PathBuf)> {
-    let dist = steps.take_aloud("build Selvedge", dist::build)?;
-    let binaries = steps.take(&format!("obtain Fabric {release}"), |progress| {
-        Ok(Binaries::obtain(release, progress)?)
+/// Packages the chaincode under a label, and installs the package; its ID.
+fn install(
+    steps: &mut Steps,
+    peer: &PeerClient,
+    dist: &Path,
+    source: &Path,
+    package: &Package<'_>,
+) -> Result<String> {
+    let file = package.dir.join(format!("{}.tar.gz", package.label));
+    steps.take(&format!("package {}", package.label), |_| {
+        let mut selvedge = Command::new(dist.join("bin/selvedge"));
+        selvedge.arg("package").arg(source).args(["--label", package.label]);
+        output(selvedge.arg("-o").arg(&file))
     })?;
-    let launcher = steps.take("start the launcher", |_| {
-        Ok(Launcher::start(&LauncherSpec::new(dist.join("bin/selvedge-launcher")))?)
-    })?;
-    let network = steps.take("start orderer, peer and channel", |_| {
-        let mut peer = PeerSpec::new(ORGANISATION, ExternalBuilder::selvedge(&dist));
-        peer.environment.insert("SELVEDGE_LAUNCHER".to_owned(), launcher.address().into());
-        Ok(Network::start(&binaries, &NetworkSpec::new(vec![peer]))?)
-    })?;
-    Ok((Raised { launcher, network, binaries }, dist))
+    let package_id = steps.take(package.step, |_| Ok(peer.install(&file)?))?;
+    anstream::println!("  {DIM}{package_id}{DIM:#}");
+    Ok(package_id)
 }
 
-/// Returns the last call's output.
-fn deploy_and_call(
-    steps: &mut Steps,
-    raised: &Raised,
-    dist: &Path,
-    chaincode: &Path,
-    calls: &[Call],
-) -> Result<String> {
-    let peer = raised.network.peer(ORGANISATION);
-    let package = raised.network.dir().join(format!("{LABEL}.tar.gz"));
-    steps.take("package", |_| {
-        let mut selvedge = Command::new(dist.join("bin/selvedge"));
-        selvedge.arg("package").arg(chaincode).args(["--label", LABEL]);
-        output(selvedge.arg("-o").arg(&package))
-    })?;
-    let package_id = steps.take("install", |_| Ok(peer.install(&package)?))?;
-    anstream::println!("  {DIM}{package_id}{DIM:#}");
-    let definition = Definition::new(CHAINCODE);
-    steps.take("approve", |_| Ok(peer.approve(&package_id, &definition)?))?;
-    steps.take("commit", |_| Ok(peer.commit(&definition)?))?;
+/// A package that is to be installed.
+struct Package<'a> {
+    /// Where it is written.
+    dir: &'a Path,
+    label: &'a str,
+    /// What its install is called in the table.
+    step: &'a str,
+}
+
+/// Approves the definition.
+fn approve(steps: &mut Steps, peer: &PeerClient, package_id: &str) -> Result<()> {
+    steps.take("approve", |_| Ok(peer.approve(package_id, &Definition::new(CHAINCODE))?))
+}
+
+/// Commits the definition and makes the calls; returns the last call's output.
+fn commit_and_call(steps: &mut Steps, peer: &PeerClient, calls: &[Call]) -> Result<String> {
+    steps.take("commit", |_| Ok(peer.commit(&Definition::new(CHAINCODE))?))?;
     let mut last = String::new();
     for call in calls {
-        last = steps.take(&call.to_string(), |_| make(peer, call))?;
-        if !last.is_empty() {
-            anstream::println!("  {last}");
-        }
+        last = make(steps, peer, call)?;
     }
     Ok(last)
 }
 
-fn make(peer: &Peer, call: &Call) -> Result<String> {
-    let output = match call {
-        Call::Submit(ctor) => peer.invoke(CHAINCODE, ctor),
-        Call::Query(ctor) => peer.query(CHAINCODE, ctor),
-    };
-    output.context("the peer refused")
+fn make(steps: &mut Steps, peer: &PeerClient, call: &Call) -> Result<String> {
+    let answer = steps.take(&call.to_string(), |_| {
+        let output = match call {
+            Call::Submit(ctor) => peer.invoke(CHAINCODE, ctor),
+            Call::Query(ctor) => peer.query(CHAINCODE, ctor),
+        };
+        output.context("the peer refused")
+    })?;
+    if !answer.is_empty() {
+        anstream::println!("  {answer}");
+    }
+    Ok(answer)
 }
 
-impl Raised {
-    /// Leaves everything up and says how to talk to it and how to end it.
-    fn keep(self) {
-        let peer = self.network.peer(ORGANISATION);
-        let mut exports = String::new();
-        for (name, value) in peer.cli_environment() {
-            // Writing to a string does not fail.
-            let _ = writeln!(exports, "export {name}='{value}'");
-        }
-        let bin = self.binaries.dir().display();
-        let channel = self.network.channel().to_owned();
-        let logs = [peer.log(), self.network.orderer().log(), self.launcher.log()]
-            .map(|log| log.path().display().to_string())
-            .join(" ");
-        println!("\nThe network is up. To talk to it:\n");
-        print!("export PATH='{bin}':\"$PATH\"\n{exports}");
-        println!("peer chaincode query -C {channel} -n {CHAINCODE} -c '{{\"Args\":[…]}}'");
-        println!("\nTo watch it:\n\ntail -F {logs}");
-        let (network, launcher) = (self.network.keep(), self.launcher.keep());
-        println!("\nTo end it and remove all of it:\n\nkill {network} {launcher}");
+/// How a person's shell talks to the peer.
+fn print_exports(binaries: &Path, peer: &PeerClient, channel: &str) {
+    println!("\nThe network is up. To talk to it:\n");
+    println!("export PATH='{}':\"$PATH\"", binaries.display());
+    for (name, value) in peer.cli_environment() {
+        println!("export {name}='{value}'");
     }
+    println!("peer chaincode query -C {channel} -n {CHAINCODE} -c '{{\"Args\":[…]}}'");
 }

@@ -66,6 +66,11 @@ impl Steps {
         result
     }
 
+    /// How long the step of that title took.
+    pub(crate) fn time(&self, title: &str) -> Option<Duration> {
+        self.taken.iter().find(|step| step.title == title).map(|step| step.time)
+    }
+
     /// Prints every step with its time, and the sum.
     pub(crate) fn print_table(&self) {
         let width = self.taken.iter().map(|step| step.title.chars().count()).max().unwrap_or(0);

@@ -50,6 +50,12 @@ var functions = map[string]function{
 	"Flood": {"lines width", 2, 2, flood},
 	"Pid":   {"", 0, 0, pid},
 	"Env":   {"name", 1, 1, env},
+
+	"Dial":   {"network address milliseconds", 3, 3, dial},
+	"LookUp": {"host", 1, 1, lookUp},
+	"File":   {"path", 1, 1, file},
+	"Files":  {"pattern", 1, 1, files},
+	"Write":  {"path", 1, 1, write},
 }
 
 // contract dispatches the transactions of the peer to functions.

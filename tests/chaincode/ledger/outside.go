@@ -5,9 +5,12 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 )
@@ -74,4 +77,46 @@ func env(_ stub, args []string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is not set", args[0])
 	}
 	return []byte(value), nil
+}
+
+// dial sends a packet of a protocol (tcp) to an address and says "open" if it
+// was accepted within so many milliseconds; otherwise it is an error.
+func dial(_ stub, args []string) ([]byte, error) {
+	limit, err := delay(args[2])
+	if err != nil {
+		return nil, err
+	}
+	connection, err := net.DialTimeout(args[0], args[1], limit)
+	if err != nil {
+		return nil, err
+	}
+	return []byte("open"), connection.Close()
+}
+
+// lookUp returns the first address of a host name.
+func lookUp(_ stub, args []string) ([]byte, error) {
+	addresses, err := net.LookupHost(args[0])
+	if err != nil {
+		return nil, err
+	}
+	return []byte(addresses[0]), nil
+}
+
+// file returns the content of a file.
+func file(_ stub, args []string) ([]byte, error) {
+	return os.ReadFile(args[0])
+}
+
+// files returns the files that match a pattern, a line each.
+func files(_ stub, args []string) ([]byte, error) {
+	paths, err := filepath.Glob(args[0])
+	return []byte(strings.Join(paths, "\n")), err
+}
+
+// write makes a file and removes it again.
+func write(_ stub, args []string) ([]byte, error) {
+	if err := os.WriteFile(args[0], []byte(time.Now().String()), 0o600); err != nil {
+		return nil, err
+	}
+	return nil, os.Remove(args[0])
 }

@@ -2,11 +2,13 @@
 //! binaries, and a client that calls chaincode through the peer's gateway.
 
 mod gateway;
+mod greeting;
 mod processes;
 mod shared;
 mod stage;
 
 pub use gateway::{Gateway, LoadReport, Op, Pending};
+pub use greeting::greeting;
 pub use processes::{Process, Remains, chaincode_processes, processes_of, run_processes};
 pub use shared::{SharedStage, Turn};
 pub use stage::{Stage, StageSpec, build_dir, chaincode_dir, package};

@@ -1,19 +1,13 @@
 //! What a chaincode process holds does not let anyone register with the peer.
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::sync::Arc;
 use std::{fs, str};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use e2e::{Turn, chaincode_processes};
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use e2e::{Turn, chaincode_processes, greeting};
 use serde::Deserialize;
 
 use crate::ledger::{self, STAGE};
-use crate::link::SOON;
 
 /// What the peer gives to `run` (`core/container/externalbuilder`, `runConfig`).
 #[derive(Deserialize)]
@@ -65,33 +59,10 @@ fn the_peer_takes_its_own_certificate_and_refuses_a_replicas() {
     let directory = replica.root().join("etc/hyperledger/fabric");
     let text = |name: &str| String::from_utf8(ledger::read(&directory.join(name))).unwrap();
 
-    greeted(&given, &given.client_cert, &given.client_key).unwrap();
-    let refused = greeted(&given, &text("client_pem.crt"), &text("client_pem.key")).unwrap_err();
+    let (address, root) = (&given.peer_address, &given.root_cert);
+    let host = address.rsplit_once(':').expect("host:port").0;
+    greeting(address, host, root, &given.client_cert, &given.client_key).unwrap();
+    let (certificate, key) = (text("client_pem.crt"), text("client_pem.key"));
+    let refused = greeting(address, host, root, &certificate, &key).unwrap_err();
     assert!(refused.to_string().contains("alert"), "{refused}");
-}
-
-/// Connects to the peer's chaincode listener with a certificate and waits for the first word
-/// of its HTTP/2 server: with TLS 1.3, a client learns no sooner whether it is accepted.
-fn greeted(given: &RunConfig, certificate: &str, key: &str) -> io::Result<()> {
-    let mut roots = RootCertStore::empty();
-    roots.add(der(&given.root_cert)).unwrap();
-    // Whatever the PEM header says, what is in it is PKCS#8.
-    let key = PrivatePkcs8KeyDer::from(pem::parse(key).unwrap().into_contents());
-    let mut config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(vec![der(certificate)], key.into())
-        .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let host = given.peer_address.rsplit_once(':').expect("host:port").0.to_owned();
-    let name = ServerName::try_from(host).unwrap();
-    let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    let socket = TcpStream::connect(&given.peer_address)?;
-    socket.set_read_timeout(Some(SOON))?;
-    let mut stream = StreamOwned::new(connection, socket);
-    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")?;
-    stream.read_exact(&mut [0; 9])
-}
-
-fn der(certificate: &str) -> CertificateDer<'static> {
-    pem::parse(certificate).unwrap().into_contents().into()
 }

@@ -1,0 +1,135 @@
+//! What a chaincode's pod may reach, and what it holds: tried from inside, by the chaincode.
+
+use std::process::{Child, Command, Stdio};
+
+use cluster::{Cluster, until};
+use e2e::{Gateway, Op};
+use fabric_on_kubernetes::PeerPod;
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
+
+use crate::shared::{LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
+
+/// What a packet that is not let through gets for its answer, in milliseconds.
+const PATIENCE: &str = "1500";
+
+fn dial(gateway: &mut Gateway, address: &str) -> Result<String, String> {
+    gateway.call(Op::Evaluate, &["Dial", "tcp", address, PATIENCE])
+}
+
+#[test]
+fn a_chaincode_reaches_its_proxy_and_names_and_nothing_else() {
+    on_fabric(&one("confinement"), async |cluster, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        deploy_ledger(fabric, "ledger");
+        let mut chaincode = gateway(fabric, peer, "ledger");
+        let proxy = chaincode.call(Op::Evaluate, &["Env", "CORE_PEER_ADDRESS"]).unwrap();
+        assert_eq!(dial(&mut chaincode, &proxy).unwrap(), "open");
+        let api = chaincode.call(Op::Evaluate, &["LookUp", "kubernetes.default.svc"]).unwrap();
+
+        let pod = fabric.namespace().api::<Pod>().get(peer.pod()).await.unwrap();
+        let peer_ip = pod.status.unwrap().pod_ip.unwrap();
+        let forbidden = [
+            format!("{api}:443"),
+            cluster.registry(),
+            fabric.network().peers()[0].address().to_string(),
+            format!("{peer_ip}:7051"),
+            format!("{peer_ip}:7052"),
+            format!("{peer_ip}:7059"),
+            format!("{}:10250", cluster.nodes()[0].address()),
+            format!("{}:53", cluster.host_address()),
+            "1.1.1.1:443".to_owned(),
+        ];
+        for address in forbidden {
+            let reached = dial(&mut chaincode, &address);
+            assert!(reached.is_err(), "{address} was reached");
+        }
+    });
+}
+
+#[test]
+fn a_chaincode_holds_nothing_of_the_clusters_and_writes_nowhere_but_to_tmp() {
+    on_fabric(&one("holdings"), async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        deploy_ledger(fabric, "ledger");
+        let mut chaincode = gateway(fabric, peer, "ledger");
+        let token = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+        let error = chaincode.call(Op::Evaluate, &["File", token]).unwrap_err();
+        assert!(error.contains("no such file"), "{error}");
+        for (file, well) in [("/tmp/a", true), ("/a", false), ("/etc/hyperledger/fabric/a", false)]
+        {
+            let written = chaincode.call(Op::Evaluate, &["Write", file]);
+            assert_eq!(written.is_ok(), well, "{file}: {written:?}");
+        }
+    });
+}
+
+/// A way from this machine to a port of a pod's loopback.
+struct Forward(Child);
+
+impl Forward {
+    async fn open(cluster: &Cluster, peer: &PeerPod, port: u16) -> (Self, String) {
+        let log = cluster.dir().join(format!("forward-{}", peer.namespace().name()));
+        let child = Command::new(cluster.tools().program("kubectl"))
+            .args(["--namespace", peer.namespace().name(), "port-forward", peer.pod()])
+            .arg(format!(":{port}"))
+            .env("KUBECONFIG", cluster.kubeconfig())
+            .stdout(std::fs::File::create(&log).unwrap())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let forward = Self(child);
+        let address = until("the forwarded port", LIMIT, async || {
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            let address = said.split_whitespace().find(|word| word.starts_with("127.0.0.1:"));
+            address.map(ToOwned::to_owned).ok_or(said)
+        })
+        .await
+        .unwrap();
+        (forward, address)
+    }
+}
+
+impl Drop for Forward {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn what_a_chaincode_holds_does_not_let_it_register_with_the_peer() {
+    on_fabric(&one("register"), async |cluster, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        deploy_ledger(fabric, "ledger");
+        let mut chaincode = gateway(fabric, peer, "ledger");
+        let files = chaincode.call(Op::Evaluate, &["Files", "/etc/hyperledger/fabric/*"]).unwrap();
+        let mut held = Vec::new();
+        for file in files.lines() {
+            held.push((file, chaincode.call(Op::Evaluate, &["File", file]).unwrap()));
+        }
+        let given = peer.exec("peer", &["sh", "-c", "cat /tmp/*/chaincode.json"]).unwrap();
+        let given: Value = serde_json::from_str(&given).unwrap();
+        let text = |field: &str| given[field].as_str().unwrap().to_owned();
+        for secret in ["client_key", "client_cert", "root_cert"] {
+            let body = text(secret).lines().nth(1).unwrap().to_owned();
+            for (file, content) in &held {
+                assert!(!content.contains(&body), "{file} has the peer's {secret}");
+            }
+        }
+
+        let (_forward, address) = Forward::open(cluster, peer, 7052).await;
+        let host = text("peer_address");
+        let root = text("root_cert");
+        let greeted =
+            |certificate: &str, key: &str| e2e::greeting(&address, &host, &root, certificate, key);
+        greeted(&text("client_cert"), &text("client_key")).unwrap();
+        let own = |name: &str| {
+            let file = held.iter().find(|(file, _)| file.ends_with(name));
+            file.unwrap_or_else(|| panic!("no {name} in {files}")).1.clone()
+        };
+        let refused = greeted(&own("client_pem.crt"), &own("client_pem.key")).unwrap_err();
+        assert!(refused.to_string().contains("alert"), "{refused}");
+    });
+}

@@ -1,0 +1,33 @@
+//! Every legal label runs, and its objects can be told from others'.
+
+use e2e::{Op, chaincode_dir};
+use testbed::Definition;
+
+use crate::shared::{MSP_ID, gateway, on_fabric, one, package};
+
+#[test]
+fn every_legal_label_runs() {
+    on_fabric(&one("labels"), async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let long = "Long.Label+".repeat(18) + "ab";
+        assert_eq!(long.len(), 200);
+        let mut names = Vec::new();
+        for (number, label) in ["basic_1.0", "UPPER", "upper", "a+b", &long].into_iter().enumerate()
+        {
+            let name = format!("cc{number}");
+            let file = package(fabric, &chaincode_dir("ledger"), label);
+            let package_id = fabric.network().deploy(&file, &Definition::new(&name)).unwrap();
+            assert!(package_id.starts_with(&format!("{label}:")), "{package_id}");
+            gateway(fabric, peer, &name).call(Op::Submit, &["Put", "k", label]).unwrap();
+            let chaincode = peer.chaincode(&package_id).await.unwrap();
+            chaincode.await_running().await.unwrap();
+            let readable: String = label.chars().take(4).collect();
+            let readable = readable.to_lowercase().replace(['_', '.', '+'], "-");
+            assert!(chaincode.name().starts_with(&readable), "{} for {label}", chaincode.name());
+            names.push(chaincode.name().to_owned());
+        }
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 5);
+    });
+}

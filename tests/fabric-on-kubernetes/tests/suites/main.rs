@@ -1,0 +1,14 @@
+//! The cluster suites: a real peer in a pod of a real Kubernetes, its launcher beside it, and what
+//! a user sees of its chaincode.
+//!
+//! All tests share one cluster and its registry; each has a namespace, an orderer and peers of its
+//! own.
+
+mod builds;
+mod confinement;
+mod labels;
+mod placement;
+mod reasons;
+mod recovery;
+mod repair;
+mod shared;

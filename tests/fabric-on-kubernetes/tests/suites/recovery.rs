@@ -1,0 +1,104 @@
+//! Pods and containers die: calls succeed again without a person, and the peer keeps its stream
+//! where it is not the peer itself that dies.
+
+use std::fs;
+
+use cluster::until;
+use e2e::{Gateway, Op};
+use fabric_on_kubernetes::{Fabric, PeerPod};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::shared::{LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
+
+/// What the launcher logs when the peer takes a chaincode as ready: once for each stream.
+const READY: &str = "the peer takes the chaincode as ready";
+
+/// Calls until a call succeeds.
+async fn await_answer(gateway: &mut Gateway, wanted: &str) {
+    until("an answer", LIMIT, async || match gateway.call(Op::Evaluate, &["Get", "k"]) {
+        Ok(value) if value == wanted => Ok(()),
+        Ok(value) => Err(value),
+        Err(error) => Err(error),
+    })
+    .await
+    .unwrap();
+}
+
+/// Deploys a chaincode whose key `k` has the value `kept`.
+fn deployed(fabric: &Fabric, peer: &PeerPod) -> (String, Gateway) {
+    let package_id = deploy_ledger(fabric, "ledger");
+    let mut gateway = gateway(fabric, peer, "ledger");
+    gateway.call(Op::Submit, &["Put", "k", "kept"]).unwrap();
+    (package_id, gateway)
+}
+
+#[test]
+fn a_pod_that_is_deleted_under_load_is_replaced_and_the_peer_keeps_the_stream() {
+    on_fabric(&one("force-delete"), async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let (package_id, mut gateway) = deployed(fabric, peer);
+        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        let (pod, _) = chaincode.await_running().await.unwrap();
+
+        let load = gateway.start_load(Op::Evaluate, 8, 4000, &["Get", "k"]);
+        load.await_start();
+        let namespace = fabric.namespace();
+        namespace.kubectl(&["delete", "pod", &pod, "--force", "--grace-period=0"]).unwrap();
+        let report = load.report();
+        // What was in flight fails, and no more: what comes while there is no replica waits.
+        assert!(report.failed <= 8, "{report:?}");
+
+        await_answer(&mut gateway, "kept").await;
+        let (other, _) = chaincode.await_running().await.unwrap();
+        assert_ne!(pod, other);
+        let log = peer.log("launcher").await.unwrap();
+        assert_eq!(log.matches(READY).count(), 1, "{log}");
+    });
+}
+
+#[test]
+fn a_launcher_that_is_killed_comes_back_and_adopts_its_chaincode() {
+    on_fabric(&one("launcher-killed"), async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let (_, mut gateway) = deployed(fabric, peer);
+        let before = peer.uid().await.unwrap();
+
+        kill_process(launcher_of(peer), Signal::KILL).unwrap();
+        await_answer(&mut gateway, "kept").await;
+        assert_eq!(peer.uid().await.unwrap(), before, "the peer was restarted, too");
+        gateway.call(Op::Submit, &["Put", "k", "again"]).unwrap();
+    });
+}
+
+/// The launcher's process, as this machine sees it.
+fn launcher_of(peer: &PeerPod) -> Pid {
+    let namespace = format!("SELVEDGE_POD_NAMESPACE={}", peer.namespace().name());
+    let found = fs::read_dir("/proc").unwrap().find_map(|entry| {
+        let dir = entry.ok()?.path();
+        let read =
+            |name| Some(String::from_utf8_lossy(&fs::read(dir.join(name)).ok()?).into_owned());
+        let is_launcher = read("cmdline")?.starts_with("/usr/local/bin/selvedge-launcher\0");
+        let is_ours = read("environ")?.split('\0').any(|variable| variable == namespace);
+        if !is_launcher || !is_ours {
+            return None;
+        }
+        Pid::from_raw(dir.file_name()?.to_str()?.parse().ok()?)
+    });
+    found.expect("the launcher runs on this machine")
+}
+
+#[test]
+fn a_peer_whose_pod_is_deleted_runs_what_was_built() {
+    on_fabric(&one("peer-deleted"), async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let (package_id, _) = deployed(fabric, peer);
+        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        let jobs = fabric.namespace().kubectl(&["get", "jobs", "-o", "name"]).unwrap();
+
+        peer.delete().await.unwrap();
+        await_answer(&mut gateway(fabric, peer, "ledger"), "kept").await;
+        chaincode.await_running().await.unwrap();
+        let now = fabric.namespace().kubectl(&["get", "jobs", "-o", "name"]).unwrap();
+        assert_eq!(now, jobs, "something was built");
+    });
+}

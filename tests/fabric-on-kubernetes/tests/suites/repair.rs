@@ -1,0 +1,43 @@
+//! What another hand does to a chaincode's objects is put right, and said.
+
+use cluster::until;
+use e2e::Op;
+use k8s_openapi::api::apps::v1::Deployment;
+
+use crate::shared::{LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
+
+#[test]
+fn a_deployment_that_is_edited_or_deleted_is_put_right() {
+    on_fabric(&one("repair"), async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let package_id = deploy_ledger(fabric, "ledger");
+        let mut gateway = gateway(fabric, peer, "ledger");
+        gateway.call(Op::Submit, &["Put", "k", "v"]).unwrap();
+        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        let name = chaincode.name();
+        let api = fabric.namespace().api::<Deployment>();
+
+        fabric.namespace().kubectl(&["scale", "deployment", name, "--replicas=3"]).unwrap();
+        until("one replica", LIMIT, async || {
+            let found = api.get(name).await.map_err(|error| error.to_string())?;
+            let replicas = found.spec.and_then(|spec| spec.replicas);
+            if replicas == Some(1) { Ok(()) } else { Err(format!("{replicas:?}")) }
+        })
+        .await
+        .unwrap();
+        let parts = ["by another hand; it was put right"];
+        peer.await_line("peer", &parts, LIMIT).await.unwrap();
+        chaincode.await_running().await.unwrap();
+
+        let uid = api.get(name).await.unwrap().metadata.uid;
+        fabric.namespace().kubectl(&["delete", "deployment", name]).unwrap();
+        until("another Deployment", LIMIT, async || {
+            let found = api.get(name).await.map_err(|error| error.to_string())?;
+            if found.metadata.uid == uid { Err("the old one".to_owned()) } else { Ok(()) }
+        })
+        .await
+        .unwrap();
+        chaincode.await_running().await.unwrap();
+        assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
+    });
+}

@@ -1,0 +1,113 @@
+//! One cluster for all suites, and a network of its own for each test.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use cluster::{Cluster, ClusterSpec, Tools};
+use e2e::{Gateway, chaincode_dir};
+use fabric_on_kubernetes::{Fabric, FabricSpec, Images, PeerPod};
+use testbed::{Binaries, Definition, Release, dist_dir};
+use tokio::runtime::Runtime;
+
+/// The organisation of a test that needs but one.
+pub(crate) const MSP_ID: &str = "Org1MSP";
+
+/// Within this time the peer's log has what Kubernetes knows.
+pub(crate) const PROMPT: Duration = Duration::from_secs(2);
+
+/// For what takes a pod's start.
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
+
+/// What the peer tells a client whose chaincode did not become ready.
+pub(crate) const LAUNCH_FAILED: &str = "could not launch chaincode";
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+static GROUND: LazyLock<Ground> = LazyLock::new(|| {
+    let mut progress = |line: &str| eprintln!("{line}");
+    let tools = Tools::obtain(&mut progress).unwrap_or_else(|error| panic!("{error}"));
+    let binaries = Binaries::obtain(Release::V3_1_1, &mut progress).expect("Fabric's binaries");
+    let cluster = RUNTIME
+        .block_on(Cluster::start(&tools, ClusterSpec::default()))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let images = Images::make(&cluster, &binaries, &dist_dir()).unwrap_or_else(|e| panic!("{e}"));
+    Ground { cluster, images, binaries }
+});
+
+struct Ground {
+    cluster: Cluster,
+    images: Images,
+    binaries: Binaries,
+}
+
+/// Runs a test on a network of its own.
+pub(crate) fn on_fabric(spec: &FabricSpec, test: impl AsyncFnOnce(&Cluster, &Fabric)) {
+    on_fabric_of(|_| spec.clone(), test);
+}
+
+/// The same, when the network depends on the cluster. All on one runtime, as the cluster's client
+/// lives on it.
+pub(crate) fn on_fabric_of(
+    spec: impl FnOnce(&Cluster) -> FabricSpec,
+    test: impl AsyncFnOnce(&Cluster, &Fabric),
+) {
+    let Ground { cluster, images, binaries } = &*GROUND;
+    RUNTIME.block_on(async {
+        let fabric = Fabric::raise(cluster, images, binaries, &spec(cluster)).await;
+        let fabric = fabric.unwrap_or_else(|error| panic!("{error}"));
+        test(cluster, &fabric).await;
+    });
+}
+
+/// A network with one organisation.
+pub(crate) fn one(namespace: &str) -> FabricSpec {
+    FabricSpec::new(namespace, &[MSP_ID])
+}
+
+/// Packages a directory; the package's path.
+pub(crate) fn package(fabric: &Fabric, source: &Path, label: &str) -> PathBuf {
+    let short = &label[..label.len().min(100)];
+    let file = fabric.network().dir().join(format!("{short}.tar.gz"));
+    e2e::package(source, label, &file);
+    file
+}
+
+/// Packages, installs, approves and commits a chaincode; its package ID.
+pub(crate) fn deploy(fabric: &Fabric, source: &Path, name: &str) -> String {
+    let file = package(fabric, source, &format!("{name}_1.0"));
+    let deployed = fabric.network().deploy(&file, &Definition::new(name));
+    deployed.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The same with our own ledger chaincode.
+pub(crate) fn deploy_ledger(fabric: &Fabric, name: &str) -> String {
+    deploy(fabric, &chaincode_dir("ledger"), name)
+}
+
+/// A client of a chaincode.
+pub(crate) fn gateway(fabric: &Fabric, peer: &PeerPod, chaincode: &str) -> Gateway {
+    Gateway::connect(&peer.gateway_access(), fabric.network().channel(), chaincode)
+}
+
+/// A copy of our own ledger chaincode that no registry has an image of.
+pub(crate) fn new_source(fabric: &Fabric, name: &str) -> PathBuf {
+    let source = fabric.network().dir().join("sources").join(name);
+    copy(&chaincode_dir("ledger"), &source);
+    let own = format!("package main\n\nconst uniqueName = {name:?}\n\nvar _ = uniqueName\n");
+    std::fs::write(source.join("unique.go"), own).unwrap();
+    source
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let copied = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &copied);
+        } else {
+            std::fs::copy(&path, &copied).unwrap();
+        }
+    }
+}
