@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, ResourceExt};
 use oci_client::secrets::RegistryAuth;
 use selvedge_buildpack::digest::Sha256;
@@ -124,6 +125,7 @@ pub(crate) struct Builds {
     base: Base,
     platform: Platform,
     exchange: Exchange,
+    api_server: Vec<IpAddr>,
     data: DataDirectory,
     turns: Turns,
 }
@@ -168,6 +170,7 @@ impl Builds {
             base,
             platform: Platform::host()?,
             exchange,
+            api_server: api_server(&ground).await,
             data: data.clone(),
             turns: Turns::default(),
             ground,
@@ -270,7 +273,7 @@ impl Builds {
         let mut ticket = self.offer(wanted, &files).await?;
         let launcher = SocketAddr::new(self.ground.pod.ip, self.exchange.port());
         let url = format!("http://{launcher}{}", ticket.path());
-        job.release(order, &url, launcher, api_server()).await?;
+        job.release(order, &url, launcher, &self.api_server).await?;
         let began = format!("compiling with {} in the Job {}", self.settings.go_image, job.name());
         let _ = log.send(began).await;
 
@@ -449,9 +452,25 @@ fn has_ended(outcome: &Result<Outcome, FollowError>) -> bool {
     )
 }
 
-/// The address by which pods know the API server.
-fn api_server() -> Option<IpAddr> {
-    std::env::var("KUBERNETES_SERVICE_HOST").ok()?.parse().ok()
+/// The addresses of the API server, to keep builds from them: the Service's, and those behind it,
+/// which is what most engines of network policies see.
+async fn api_server(ground: &Ground) -> Vec<IpAddr> {
+    const SERVICE: &str = "kubernetes";
+    let slices: Api<EndpointSlice> = Api::namespaced(ground.client.clone(), "default");
+    let endpoints = match call("read the API server's addresses", slices.get(SERVICE)).await {
+        Ok(slice) => slice.endpoints,
+        Err(failure) => {
+            warn!(
+                reason = one_line(&failure),
+                "builds may reach the API server, without a credential; name its addresses with \
+                 --build-egress-except"
+            );
+            Vec::new()
+        }
+    };
+    let service = std::env::var("KUBERNETES_SERVICE_HOST").ok();
+    let addresses = endpoints.into_iter().flat_map(|endpoint| endpoint.addresses);
+    addresses.chain(service).filter_map(|address| address.parse().ok()).collect()
 }
 
 fn upload_path(files: &Path) -> std::path::PathBuf {

@@ -109,7 +109,7 @@ impl BuildJobHandle<'_> {
         order: &BuildOrder<'_>,
         url: &str,
         launcher: SocketAddr,
-        api_server: Option<IpAddr>,
+        api_server: &[IpAddr],
     ) -> Result<(), ApiFailure> {
         let creation = PostParams::default();
         let secrets: Api<Secret> = self.ground.api();

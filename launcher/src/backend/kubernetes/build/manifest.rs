@@ -117,7 +117,7 @@ impl BuildOrder<'_> {
         &self,
         job: &Job,
         launcher: SocketAddr,
-        api_server: Option<IpAddr>,
+        api_server: &[IpAddr],
     ) -> NetworkPolicy {
         let to_launcher = NetworkPolicyEgressRule {
             ports: Some(vec![port("TCP", launcher.port())]),
@@ -129,7 +129,8 @@ impl BuildOrder<'_> {
         };
         let except = |v6: bool| -> Vec<String> {
             let link_local = if v6 { "fe80::/10" } else { "169.254.0.0/16" };
-            let api_server = api_server.filter(|address| address.is_ipv6() == v6).map(host);
+            let api_server = api_server.iter().filter(|address| address.is_ipv6() == v6);
+            let api_server = api_server.copied().map(host);
             let set = self.settings.build_egress_except.iter().filter(|cidr| cidr.is_v6() == v6);
             let set = set.map(Cidr::as_str).map(str::to_owned);
             [link_local.to_owned()].into_iter().chain(api_server).chain(set).collect()
@@ -311,11 +312,11 @@ impl BuildOrder<'_> {
 fn resources(cpu: &str, memory: &str, disk: Option<&str>) -> ResourceRequirements {
     let quantity = |name: &str, amount: &str| (name.to_owned(), KubeQuantity(amount.to_owned()));
     let mut limits: BTreeMap<_, _> = [quantity("memory", memory)].into();
-    // Requests without a disk of their own take the limit's, and no node may have that free.
+    // Without a word of it the request is the limit, and no node may have that free.
     let mut requests = BTreeMap::from([quantity("cpu", cpu), quantity("memory", memory)]);
     if let Some(disk) = disk {
         limits.extend([quantity("ephemeral-storage", disk)]);
-        requests.extend([quantity("ephemeral-storage", "64Mi")]);
+        requests.extend([quantity("ephemeral-storage", "1Mi")]);
     }
     ResourceRequirements {
         limits: Some(limits),

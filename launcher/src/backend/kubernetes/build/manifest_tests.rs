@@ -56,8 +56,8 @@ fn golden_build() {
     let job = created(order.job());
     golden("build-job.yaml", &order.job());
     golden("build-secret.yaml", &order.secret(&job, "http://10.1.2.3:7059/0f1e2d"));
-    let api_server = Some([10, 96, 0, 1].into());
-    golden("build-network-policy.yaml", &order.policy(&job, LAUNCHER, api_server));
+    let api_server = [[10, 96, 0, 1].into(), [172, 18, 0, 2].into()];
+    golden("build-network-policy.yaml", &order.policy(&job, LAUNCHER, &api_server));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn golden_build_with_everything_set() {
     ]);
     let order = order(&settings);
     golden("build-job-set.yaml", &order.job());
-    let policy = order.policy(&created(order.job()), LAUNCHER, None);
+    let policy = order.policy(&created(order.job()), LAUNCHER, &[]);
     golden("build-network-policy-set.yaml", &policy);
 }
 
