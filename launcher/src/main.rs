@@ -68,6 +68,8 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn log(filter: &str) -> anyhow::Result<()> {
+    // What its client says of the Kubernetes API, the launcher says in one line.
+    let filter = format!("kube_client=off,kube_runtime=off,{filter}");
     let filter = EnvFilter::builder().parse(filter).context("the log filter is malformed")?;
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt()

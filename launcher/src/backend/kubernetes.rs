@@ -82,17 +82,19 @@ impl KubernetesBackend {
         let builds = Builds::open(&settings.builds, Arc::clone(&ground), data).await?;
         let observed = Arc::new(Observed::start(&ground));
         let adopted = Arc::new(Adopted::default());
+        let lease = Arc::new(Lease::hold(Arc::clone(&ground)));
         let sweeper = Sweeper {
             ground: Arc::clone(&ground),
             observed: Arc::clone(&observed),
             adopted: Arc::clone(&adopted),
+            lease: Arc::clone(&lease),
             adopt_within: settings.adopt_within.0,
             forget_after: settings.forget_after.0,
         };
         Ok(Self {
-            lease: Arc::new(Lease::hold(Arc::clone(&ground))),
             ground,
             observed,
+            lease,
             adopted,
             shape: PodShape {
                 affinity: settings.affinity,

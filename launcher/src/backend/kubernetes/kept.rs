@@ -40,7 +40,8 @@ impl<K> Kind for K where
 
 /// One object: what was last applied, and what became of it.
 pub(crate) struct Kept<K> {
-    applied: Option<Applied<K>>,
+    /// Boxed: an object's type is kilobytes large.
+    applied: Option<Box<Applied<K>>>,
 }
 
 struct Applied<K> {
@@ -82,7 +83,7 @@ impl<K: Kind> Kept<K> {
             let patch = Patch::Merge(content(&wanted));
             object = call(&act, api.patch(&name, &parameters, &patch)).await?;
         }
-        Ok(&self.applied.insert(Applied { wanted, object, seen: false }).object)
+        Ok(&self.applied.insert(Box::new(Applied { wanted, object, seen: false })).object)
     }
 
     /// How the object, as the watch shows it, differs from what was applied.
@@ -180,7 +181,7 @@ mod tests {
         wanted["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"] =
             json!("1000m");
         let object = deployment(5, 1, "a");
-        Kept { applied: Some(Applied { wanted, object, seen: false }) }
+        Kept { applied: Some(Box::new(Applied { wanted, object, seen: false })) }
     }
 
     fn changed(path: &str) -> Departure {

@@ -121,6 +121,7 @@ impl State {
             object["metadata"]["uid"] = json!(format!("uid-{}", self.version));
         }
         if object["kind"] == "Service" {
+            object["spec"]["clusterIP"] = json!("10.96.0.7");
             object["spec"]["clusterIPs"] = json!(["10.96.0.7"]);
         }
         object

@@ -33,17 +33,18 @@ impl Objects {
     ) -> Result<(), ApiFailure> {
         let service = self.service.apply(ground, &blueprint.service()).await?;
         let owner = owner(service);
-        let (secret, slice, policy) = (
+        let (secret, slice, policy, deployment) = (
             blueprint.secret(&owner),
             blueprint.endpoint_slice(&owner),
             blueprint.network_policy(&owner, service),
+            blueprint.deployment(&owner, service),
         );
         tokio::try_join!(
             self.secret.apply(ground, &secret),
             self.endpoint_slice.apply(ground, &slice),
             self.network_policy.apply(ground, &policy),
         )?;
-        self.deployment.apply(ground, &blueprint.deployment(&owner)).await?;
+        self.deployment.apply(ground, &deployment).await?;
         Ok(())
     }
 

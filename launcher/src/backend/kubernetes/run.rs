@@ -43,7 +43,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// How long a network takes at most to learn of a new address or policy. A
 /// chaincode that ends at once within that time may have met a closed door, and
 /// is started once more: shims do not try again by themselves.
-const SETTLED: Duration = Duration::from_secs(5);
+const SETTLED: Duration = Duration::from_secs(10);
 
 /// What the end may take: with the drain it stays below the peer's 5 s.
 const END: Duration = Duration::from_millis(1500);

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use super::failure::{ApiFailure, call};
 use super::ground::Ground;
 use super::identity::{MANAGER, PACKAGE_ID, STOPPED_AT};
+use super::lease::Lease;
 use super::observed::Observed;
 use crate::error_chain::one_line;
 
@@ -49,6 +50,7 @@ pub(crate) struct Sweeper {
     pub(crate) ground: Arc<Ground>,
     pub(crate) observed: Arc<Observed>,
     pub(crate) adopted: Arc<Adopted>,
+    pub(crate) lease: Arc<Lease>,
     /// How long what an earlier launcher left running waits for a run.
     pub(crate) adopt_within: Duration,
     /// How long what was stopped is kept.
@@ -57,9 +59,12 @@ pub(crate) struct Sweeper {
 
 impl Sweeper {
     pub(crate) async fn sweep(self) {
+        // Another launcher's chaincode is not this one's to judge.
+        while self.lease.held(READY).await.is_err() {}
         sleep(self.adopt_within).await;
         loop {
-            if timeout(READY, self.observed.ready()).await.is_ok() {
+            let may = self.lease.held(Duration::ZERO).await.is_ok();
+            if may && timeout(READY, self.observed.ready()).await.is_ok() {
                 for deployment in self.observed.deployments.state() {
                     self.look_at(&deployment).await;
                 }

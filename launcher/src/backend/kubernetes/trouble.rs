@@ -5,13 +5,20 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{
     ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Event, Pod,
 };
+use k8s_openapi::jiff::SignedDuration;
 
 use super::manifest::CONTAINER;
 use crate::backend::ReplicaExit;
 use crate::backend::last_lines::LastLines;
 
+/// Events about a pod that cannot be set up (`pkg/kubelet/events/event.go`).
+const SANDBOX: [&str; 3] = ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"];
+
 /// From this many times on an event is no passing one.
 const REPEATED: i32 = 2;
+
+/// A container that lived this long has recovered: its next start is at once again.
+const RECOVERED: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the API shows of one run of a chaincode.
 #[derive(Clone, Copy)]
@@ -73,6 +80,7 @@ pub(crate) struct Ended {
 pub(crate) fn trouble(scene: &Scene<'_>) -> Option<Trouble> {
     let of_pods = scene.pods.iter().filter(|pod| !is_over(pod)).find_map(|pod| {
         waits(pod)
+            .or_else(|| crashes(pod))
             .or_else(|| warned(pod, scene.warnings))
             .or_else(|| unschedulable(pod).filter(|_| !scene.others_leaving))
     });
@@ -172,14 +180,30 @@ fn waits(pod: &Pod) -> Option<Trouble> {
             (TroubleKind::Container, format!("its container cannot be made: {}", words(waiting)))
         }
         "CrashLoopBackOff" => {
-            let end = status.last_state.as_ref()?.terminated.as_ref()?;
-            let ends = status.restart_count + 1;
-            let times = if ends == 1 { "once".to_owned() } else { format!("{ends} times") };
-            (TroubleKind::Crash, format!("it ended {times} (CrashLoopBackOff): {}", exit(end, pod)))
+            return Some(crash(status, status.last_state.as_ref()?.terminated.as_ref()?, pod));
         }
         _ => return None,
     };
     Some(Trouble { kind, reason })
+}
+
+/// A container that ended again. The kubelet says that it waits only at its next
+/// look at the pod, ten seconds later; that it will wait follows from its rules: it
+/// starts a container at once after the first end alone, and after ten good minutes
+/// (`pkg/kubelet/kuberuntime/kuberuntime_manager.go`, `doBackOff`).
+fn crashes(pod: &Pod) -> Option<Trouble> {
+    let status = container(pod)?;
+    let end = status.state.as_ref()?.terminated.as_ref()?;
+    let lived = end.finished_at.as_ref()?.0.duration_since(end.started_at.as_ref()?.0);
+    let waits = status.restart_count > 0 && lived < RECOVERED;
+    waits.then(|| crash(status, end, pod))
+}
+
+fn crash(status: &ContainerStatus, end: &ContainerStateTerminated, pod: &Pod) -> Trouble {
+    let ends = status.restart_count + 1;
+    let times = if ends == 1 { "once".to_owned() } else { format!("{ends} times") };
+    let reason = format!("it ended {times} (CrashLoopBackOff): {}", exit(end, pod));
+    Trouble { kind: TroubleKind::Crash, reason }
 }
 
 /// What befell a pod before its container: told by events alone.
@@ -187,13 +211,13 @@ fn warned(pod: &Pod, warnings: &[&Event]) -> Option<Trouble> {
     if has_started(pod) {
         return None;
     }
-    let event = warnings.iter().find(|event| {
-        event.involved_object.uid == pod.metadata.uid
-            && matches!(
-                event.reason.as_deref(),
-                Some("FailedMount" | "FailedAttachVolume" | "FailedCreatePodSandBox")
-            )
-            && times(event) >= REPEATED
+    let of_pod = |event: &&&Event| event.involved_object.uid == pod.metadata.uid;
+    let event = SANDBOX.iter().find_map(|reason| {
+        let mut same =
+            warnings.iter().filter(of_pod).filter(|event| event.reason.as_deref() == Some(reason));
+        // The words may differ each time, by a container's ID: then each is an event.
+        let times: i32 = same.clone().map(|event| times(event)).sum();
+        same.next_back().filter(|_| times >= REPEATED)
     })?;
     let message = one_line(event.message.as_deref().unwrap_or_default());
     let reason = event.reason.as_deref().unwrap_or_default();

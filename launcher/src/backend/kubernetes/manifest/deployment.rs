@@ -6,10 +6,10 @@ use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
 };
 use k8s_openapi::api::core::v1::{
-    Affinity as PodAffinity, Container, EmptyDirVolumeSource, EnvVar, LocalObjectReference,
-    NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec,
-    PodTemplateSpec, PreferredSchedulingTerm, ResourceRequirements, SecretVolumeSource, Volume,
-    VolumeMount,
+    Affinity as PodAffinity, Container, EmptyDirVolumeSource, EnvVar, HostAlias,
+    LocalObjectReference, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm,
+    PodSpec, PodTemplateSpec, PreferredSchedulingTerm, ResourceRequirements, SecretVolumeSource,
+    Service, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
@@ -31,7 +31,7 @@ const GRACE: i64 = 2;
 
 impl Blueprint<'_> {
     /// The Deployment.
-    pub(crate) fn deployment(&self, owner: &OwnerReference) -> Deployment {
+    pub(crate) fn deployment(&self, owner: &OwnerReference, service: &Service) -> Deployment {
         Deployment {
             metadata: self.metadata(Some(owner)),
             spec: Some(DeploymentSpec {
@@ -51,14 +51,14 @@ impl Blueprint<'_> {
                         max_unavailable: Some(IntOrString::String("100%".into())),
                     }),
                 }),
-                template: self.template(),
+                template: self.template(service),
                 ..DeploymentSpec::default()
             }),
             ..Deployment::default()
         }
     }
 
-    fn template(&self) -> PodTemplateSpec {
+    fn template(&self, service: &Service) -> PodTemplateSpec {
         let mut annotations = self.identity.annotations();
         annotations.insert(CREDENTIALS.into(), self.credentials.into());
         PodTemplateSpec {
@@ -67,16 +67,17 @@ impl Blueprint<'_> {
                 annotations: Some(annotations),
                 ..ObjectMeta::default()
             }),
-            spec: Some(self.pod()),
+            spec: Some(self.pod(service)),
         }
     }
 
-    fn pod(&self) -> PodSpec {
+    fn pod(&self, service: &Service) -> PodSpec {
         PodSpec {
             affinity: affinity(self.shape.affinity, &self.peer.node),
             tolerations: Some(self.peer.tolerations.clone()).filter(|all| !all.is_empty()),
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
+            host_aliases: self.host_alias(service).map(|alias| vec![alias]),
             termination_grace_period_seconds: Some(GRACE),
             security_context: Some(restricted::pod(
                 CHAINCODE_USER_ID.into(),
@@ -109,6 +110,13 @@ impl Blueprint<'_> {
             ]),
             ..PodSpec::default()
         }
+    }
+
+    /// The stable address for the proxy's name. A cluster's DNS may still know the
+    /// name by an address that it had before, or not at all, for half a minute.
+    fn host_alias(&self, service: &Service) -> Option<HostAlias> {
+        let ip = service.spec.as_ref()?.cluster_ip.clone()?;
+        Some(HostAlias { ip, hostnames: Some(vec![self.identity.host()]) })
     }
 
     fn container(&self) -> Container {

@@ -77,7 +77,9 @@ impl Scene {
 /// The Service as the API gives it back.
 fn applied(mut service: Service) -> Service {
     service.metadata.uid = Some("c0ffee".into());
-    service.spec.get_or_insert_default().cluster_ips = Some(vec!["10.96.0.7".into()]);
+    let spec = service.spec.get_or_insert_default();
+    spec.cluster_ip = Some("10.96.0.7".into());
+    spec.cluster_ips = Some(vec!["10.96.0.7".into()]);
     service
 }
 
@@ -91,7 +93,7 @@ fn golden_manifests() {
     golden("secret.yaml", &blueprint.secret(&owner));
     golden("endpoint-slice.yaml", &blueprint.endpoint_slice(&owner));
     golden("network-policy.yaml", &blueprint.network_policy(&owner, &service));
-    golden("deployment.yaml", &blueprint.deployment(&owner));
+    golden("deployment.yaml", &blueprint.deployment(&owner, &service));
 }
 
 #[test]
@@ -100,8 +102,8 @@ fn golden_affinities() {
         [(Affinity::Preferred, "affinity-preferred.yaml"), (Affinity::None, "affinity-none.yaml")]
     {
         let scene = Scene::new(affinity);
-        let owner = owner(&applied(scene.blueprint().service()));
-        let deployment = scene.blueprint().deployment(&owner);
+        let service = applied(scene.blueprint().service());
+        let deployment = scene.blueprint().deployment(&owner(&service), &service);
         golden(name, &deployment.spec.unwrap().template.spec.unwrap().affinity);
     }
 }

@@ -29,7 +29,7 @@ async fn apply(api: &Api) -> Result<Objects, ApiFailure> {
         peer: &ground.pod,
         shape: &shape,
     };
-    objects.apply(&ground, &blueprint).await.map(|()| objects)
+    Box::pin(objects.apply(&ground, &blueprint)).await.map(|()| objects)
 }
 
 #[tokio::test]

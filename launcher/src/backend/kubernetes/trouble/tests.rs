@@ -74,6 +74,22 @@ fn a_chaincode_that_ends_again_and_again() {
 }
 
 #[test]
+fn a_second_end_is_told_before_the_kubelet_says_that_it_waits() {
+    let ended = |minutes: u32| {
+        json!({"terminated": {
+            "exitCode": 1, "reason": "Error", "containerID": "containerd://9",
+            "startedAt": "2026-11-21T01:00:00Z",
+            "finishedAt": format!("2026-11-21T01:{minutes:02}:01Z"),
+        }})
+    };
+    for (restarts, minutes, expected) in [(0, 0, false), (1, 0, true), (1, 10, false)] {
+        let found = trouble_of(&pod(&container(&ended(minutes), &json!({}), restarts)));
+        let is_crash = found.is_some_and(|found| found.kind == TroubleKind::Crash);
+        assert_eq!(is_crash, expected, "{restarts} {minutes}");
+    }
+}
+
+#[test]
 fn a_chaincode_that_used_too_much_memory() {
     let state = json!({"terminated": {
         "exitCode": 137, "reason": "OOMKilled", "containerID": "containerd://8",
@@ -144,6 +160,32 @@ fn a_quota_that_is_used_up() {
         trouble(&scene).unwrap().reason,
         "no pod may be made for it (FailedCreate): \
          pods \"basic-x\" is forbidden: exceeded quota: small"
+    );
+}
+
+#[test]
+fn a_sandbox_that_fails_in_other_words_each_time_is_trouble() {
+    let pod = pod(&json!({"phase": "Pending"}));
+    let event = |words: &str| -> Event {
+        serde_json::from_value(json!({
+            "metadata": {"name": words},
+            "involvedObject": {"kind": "Pod", "uid": "u1"},
+            "reason": "FailedCreatePodSandBox", "count": 1, "type": "Warning",
+            "message": format!("failed to start {words}"),
+        }))
+        .unwrap()
+    };
+    let (first, second) = (event("dd17"), event("0380"));
+    let scene = Scene {
+        deployment: None,
+        replica_sets: &[],
+        pods: &[&pod],
+        others_leaving: false,
+        warnings: &[&first, &second],
+    };
+    assert_eq!(
+        trouble(&scene).unwrap().reason,
+        "its pod cannot be set up (FailedCreatePodSandBox): failed to start 0380"
     );
 }
 
