@@ -91,6 +91,7 @@ impl Overlay<'_> {
             ("CORE_PEER_GOSSIP_ENDPOINT", &address),
             ("CORE_PEER_GOSSIP_EXTERNALENDPOINT", &address),
             // Every connection that ends would be a line of theirs.
+            ("FABRIC_LOGGING_FORMAT", "%{level:.4s} [%{module}] %{message}"),
             ("FABRIC_LOGGING_SPEC", "info:grpc=error:comm.grpc.server=error"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

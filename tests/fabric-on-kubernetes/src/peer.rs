@@ -1,5 +1,6 @@
 //! An organisation's peer in its pod, with its launcher beside it.
 
+use std::net::TcpStream;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +90,12 @@ impl PeerPod {
                 return Err(format!("{:?}", status.phase));
             }
             let log = self.log("peer").await?;
-            if log.contains("Started peer with ID") { Ok(()) } else { Err(log) }
+            if !log.contains("Started peer with ID") {
+                return Err(log);
+            }
+            // A node takes a moment to learn of a pod behind a port.
+            let address = (self.client.address().host.as_str(), self.client.address().port);
+            TcpStream::connect(address).map(drop).map_err(|error| error.to_string())
         })
         .await
     }

@@ -3,19 +3,37 @@
 use std::process::Command;
 
 use cluster::until;
-use e2e::{Op, chaincode_dir};
-use fabric_on_kubernetes::{FabricSpec, PeerPod};
+use e2e::Op;
+use fabric_on_kubernetes::{Fabric, FabricSpec, PeerPod};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use testbed::{Definition, PeerClient};
 
-use crate::shared::{LIMIT, MSP_ID, deploy, gateway, new_source, on_fabric, one, package};
+use crate::shared::{
+    LIMIT, MSP_ID, deploy, gateway, new_program, new_source, on_fabric, one, package,
+};
 
 /// What the peer keeps of a build: the image that it runs.
 fn image(peer: &PeerPod) -> String {
     let script = "cat /var/hyperledger/production/externalbuilder/builds/*/bld/image.json";
     peer.exec("peer", &["sh", "-c", script]).unwrap()
+}
+
+/// Waits until a build's pod runs.
+pub(crate) async fn await_build(fabric: &Fabric) {
+    let pods = fabric.namespace().api::<Pod>();
+    let builds = ListParams::default().labels("app.kubernetes.io/name=selvedge-build");
+    until("the build's pod", LIMIT, async || {
+        let found = pods.list(&builds).await.map_err(|error| error.to_string())?.items;
+        let runs = |pod: &Pod| {
+            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            phase == Some("Running")
+        };
+        if found.iter().any(runs) { Ok(()) } else { Err(format!("{} pods", found.len())) }
+    })
+    .await
+    .unwrap();
 }
 
 #[test]
@@ -53,18 +71,7 @@ fn a_job_that_is_deleted_fails_the_install_and_leaves_nothing() {
         let file = package(fabric, &new_source(fabric, "job-deleted"), "ledger_1.0");
         let (client, jobs) = (PeerClient::clone(peer), fabric.namespace().api::<Job>());
         let install = std::thread::spawn(move || client.install(&file));
-        let pods = fabric.namespace().api::<Pod>();
-        let builds = ListParams::default().labels("app.kubernetes.io/name=selvedge-build");
-        until("the build's pod", LIMIT, async || {
-            let found = pods.list(&builds).await.map_err(|error| error.to_string())?.items;
-            let runs = |pod: &Pod| {
-                let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-                phase == Some("Running")
-            };
-            if found.iter().any(runs) { Ok(()) } else { Err(format!("{} pods", found.len())) }
-        })
-        .await
-        .unwrap();
+        await_build(fabric).await;
         let job = jobs.list(&ListParams::default()).await.unwrap().items.remove(0);
         let name = job.metadata.name.unwrap();
         fabric.namespace().kubectl(&["delete", "job", &name]).unwrap();
@@ -87,7 +94,7 @@ fn a_build_that_meets_its_memory_limit_says_so() {
     let spec = one("build-memory").setting("SELVEDGE_BUILD_MEMORY", "48Mi");
     on_fabric(&spec, async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
-        let file = package(fabric, &new_source(fabric, "build-memory"), "ledger_1.0");
+        let file = package(fabric, &new_program(fabric, "build-memory"), "ledger_1.0");
         peer.install(&file).unwrap_err();
         let parts = ["the build met its memory limit of 48Mi (--build-memory)"];
         peer.await_line("peer", &parts, LIMIT).await.unwrap();
@@ -98,8 +105,7 @@ fn a_build_that_meets_its_memory_limit_says_so() {
 fn an_image_that_disappears_between_install_and_run_is_built_again() {
     on_fabric(&one("image-gone"), async |cluster, fabric| {
         let peer = fabric.peer(MSP_ID);
-        let source = new_source(fabric, "image-gone");
-        let file = package(fabric, &source, "ledger_1.0");
+        let file = package(fabric, &new_program(fabric, "image-gone"), "gone_1.0");
         let package_id = peer.install(&file).unwrap();
         let image: serde_json::Value = serde_json::from_str(&image(peer)).unwrap();
         let text = |field: &str| image[field].as_str().unwrap().to_owned();
@@ -110,11 +116,13 @@ fn an_image_that_disappears_between_install_and_run_is_built_again() {
             .unwrap();
         assert!(crane.status.success(), "{}", String::from_utf8_lossy(&crane.stderr));
 
-        let definition = Definition::new("ledger");
+        let definition = Definition::new("gone");
         peer.approve(&package_id, &definition).unwrap();
         peer.commit(&definition).unwrap();
-        gateway(fabric, peer, "ledger").call(Op::Submit, &["Put", "k", "v"]).unwrap();
-        peer.await_line("peer", &["is gone, it is built again"], LIMIT).await.unwrap();
+        gateway(fabric, peer, "gone").call(Op::Evaluate, &["Get", "k"]).unwrap_err();
+        for part in ["is gone, it is built again", "image-gone: giving up"] {
+            peer.await_line("peer", &[part], LIMIT).await.unwrap();
+        }
     });
 }
 
@@ -123,7 +131,7 @@ fn a_registry_that_is_down_is_named() {
     let spec = one("registry-down").setting("SELVEDGE_REGISTRY", "127.0.0.1:1/selvedge");
     on_fabric(&spec, async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
-        let file = package(fabric, &chaincode_dir("ledger"), "ledger_1.0");
+        let file = package(fabric, &new_program(fabric, "registry-down"), "program_1.0");
         peer.install(&file).unwrap_err();
         let parts = ["cannot reach the registry 127.0.0.1:1 over plain HTTP"];
         peer.await_line("peer", &parts, LIMIT).await.unwrap();

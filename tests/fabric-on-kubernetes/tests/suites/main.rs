@@ -4,6 +4,7 @@
 //! All tests share one cluster and its registry; each has a namespace, an orderer and peers of its
 //! own.
 
+mod absence;
 mod builds;
 mod confinement;
 mod labels;

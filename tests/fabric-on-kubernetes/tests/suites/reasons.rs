@@ -13,8 +13,8 @@ use serde_json::json;
 use testbed::Definition;
 
 use crate::shared::{
-    LAUNCH_FAILED, LIMIT, MSP_ID, PROMPT, deploy_ledger, gateway, on_fabric, on_fabric_of, one,
-    package,
+    LAUNCH_FAILED, LIMIT, MSP_ID, PROMPT, build_ledger, deploy_ledger, gateway, on_fabric,
+    on_fabric_of, one, package,
 };
 
 /// Who says it.
@@ -48,8 +48,7 @@ async fn await_told(peer: &PeerPod, parts: &[&str]) {
     peer.await_line("peer", &parts, PROMPT).await.unwrap();
 }
 
-/// A chaincode whose launch fails: installed and committed by a thread of its own, as a commit
-/// waits for nothing but the ledger, and called by another.
+/// Calls a chaincode whose launch fails; what the client is told comes when the thread ends.
 fn call_in_background(fabric: &Fabric, peer: &PeerPod, name: &str) -> thread::JoinHandle<String> {
     let mut gateway = gateway(fabric, peer, name);
     thread::spawn(move || gateway.call(Op::Evaluate, &["Get", "k"]).unwrap_err())
@@ -91,7 +90,9 @@ fn one_that_exits_at_once_is_told_with_its_last_lines() {
 
 #[test]
 fn one_that_needs_more_memory_than_it_may_have_is_told_its_limit() {
-    let spec = one("oom").setting("SELVEDGE_CHAINCODE_LIMITS", "memory=48Mi");
+    let spec = one("oom")
+        .setting("SELVEDGE_CHAINCODE_REQUESTS", "memory=16Mi")
+        .setting("SELVEDGE_CHAINCODE_LIMITS", "memory=48Mi");
     on_fabric(&spec, async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
         deploy_ledger(fabric, "ledger");
@@ -157,6 +158,7 @@ fn relay(here: &TcpStream, there: SocketAddr) -> Option<()> {
 fn one_beyond_the_namespaces_quota_is_told_so() {
     on_fabric(&one("quota"), async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
+        build_ledger(fabric);
         let file = package(fabric, &chaincode_dir("ledger"), "ledger_1.0");
         let definition = Definition::new("ledger");
         let package_id = peer.install(&file).unwrap();
@@ -241,7 +243,7 @@ fn a_verb_that_the_role_lacks_is_named() {
         deploy_ledger(fabric, "ledger");
         let error = call_in_background(fabric, peer, "ledger").join().unwrap();
         assert!(error.contains(LAUNCH_FAILED), "{error}");
-        let account = "system:serviceaccount:verb:selvedge-launcher-org1";
+        let account = "the service account verb/selvedge-launcher-org1";
         await_told(peer, &[account, "may not patch secrets in the namespace verb"]).await;
     });
 }

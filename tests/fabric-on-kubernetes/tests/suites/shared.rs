@@ -1,7 +1,7 @@
 //! One cluster for all suites, and a network of its own for each test.
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use cluster::{Cluster, ClusterSpec, Tools};
@@ -41,17 +41,31 @@ struct Ground {
     binaries: Binaries,
 }
 
+/// Held by all tests; by one that troubles the whole cluster alone.
+static ROOM: RwLock<()> = RwLock::new(());
+
+/// Runs a test on a network of its own, and with no other test beside it.
+pub(crate) fn on_fabric_alone(spec: &FabricSpec, test: impl AsyncFnOnce(&Cluster, &Fabric)) {
+    let _alone = ROOM.write().unwrap_or_else(PoisonError::into_inner);
+    run(|_| spec.clone(), test);
+}
+
 /// Runs a test on a network of its own.
 pub(crate) fn on_fabric(spec: &FabricSpec, test: impl AsyncFnOnce(&Cluster, &Fabric)) {
     on_fabric_of(|_| spec.clone(), test);
 }
 
-/// The same, when the network depends on the cluster. All on one runtime, as the cluster's client
-/// lives on it.
+/// The same, when the network depends on the cluster.
 pub(crate) fn on_fabric_of(
     spec: impl FnOnce(&Cluster) -> FabricSpec,
     test: impl AsyncFnOnce(&Cluster, &Fabric),
 ) {
+    let _room = ROOM.read().unwrap_or_else(PoisonError::into_inner);
+    run(spec, test);
+}
+
+/// All on one runtime, as the cluster's client lives on it.
+fn run(spec: impl FnOnce(&Cluster) -> FabricSpec, test: impl AsyncFnOnce(&Cluster, &Fabric)) {
     let Ground { cluster, images, binaries } = &*GROUND;
     RUNTIME.block_on(async {
         let fabric = Fabric::raise(cluster, images, binaries, &spec(cluster)).await;
@@ -73,6 +87,19 @@ pub(crate) fn package(fabric: &Fabric, source: &Path, label: &str) -> PathBuf {
     file
 }
 
+/// Has the registry hold the image of our own ledger chaincode: one test builds it, and all find
+/// it.
+pub(crate) fn build_ledger(fabric: &Fabric) {
+    static BUILT: Mutex<bool> = Mutex::new(false);
+    // One that failed leaves it to the next.
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*built {
+        let file = package(fabric, &chaincode_dir("ledger"), "built_for_all");
+        fabric.peers()[0].install(&file).unwrap_or_else(|error| panic!("{error}"));
+        *built = true;
+    }
+}
+
 /// Packages, installs, approves and commits a chaincode; its package ID.
 pub(crate) fn deploy(fabric: &Fabric, source: &Path, name: &str) -> String {
     let file = package(fabric, source, &format!("{name}_1.0"));
@@ -82,6 +109,7 @@ pub(crate) fn deploy(fabric: &Fabric, source: &Path, name: &str) -> String {
 
 /// The same with our own ledger chaincode.
 pub(crate) fn deploy_ledger(fabric: &Fabric, name: &str) -> String {
+    build_ledger(fabric);
     deploy(fabric, &chaincode_dir("ledger"), name)
 }
 
@@ -96,6 +124,21 @@ pub(crate) fn new_source(fabric: &Fabric, name: &str) -> PathBuf {
     copy(&chaincode_dir("ledger"), &source);
     let own = format!("package main\n\nconst uniqueName = {name:?}\n\nvar _ = uniqueName\n");
     std::fs::write(source.join("unique.go"), own).unwrap();
+    source
+}
+
+/// A program that says it gives up and ends with status 3, of which no registry has an image. It
+/// needs no modules, so that its build is short.
+pub(crate) fn new_program(fabric: &Fabric, name: &str) -> PathBuf {
+    let source = fabric.network().dir().join("sources").join(name);
+    std::fs::create_dir_all(&source).unwrap();
+    let module = format!("module selvedge.example/{name}\n\ngo 1.24\n");
+    std::fs::write(source.join("go.mod"), module).unwrap();
+    let program = format!(
+        "package main\n\nimport \"os\"\n\n\
+         func main() {{\n\tprintln(\"{name}: giving up\")\n\tos.Exit(3)\n}}\n"
+    );
+    std::fs::write(source.join("main.go"), program).unwrap();
     source
 }
 
