@@ -3,6 +3,7 @@
 //! Reads as: log, configure, start, run, drain.
 
 mod api;
+mod await_proxy;
 mod backend;
 mod build_job;
 mod certificates;
@@ -51,6 +52,10 @@ fn main() -> anyhow::Result<ExitCode> {
     let settings = Settings::parse();
     match settings.command {
         Some(Command::Guard(command)) => return Err(guard::become_chaincode(command).into()),
+        Some(Command::AwaitProxy(order)) => {
+            await_proxy::run(&order);
+            return Ok(ExitCode::SUCCESS);
+        }
         Some(Command::BuildJob(job)) => return Ok(build_job::run(&job)),
         Some(Command::CopySelf(copy)) => {
             build_job::copy_self(&copy)

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf};
 
 use crate::backend::kubernetes::KubernetesSettings;
@@ -68,6 +69,9 @@ pub(crate) enum Command {
     /// Runs a program that ends when the launcher does.
     #[command(hide = true)]
     Guard(GuardedCommand),
+    /// Waits until a chaincode's pod can reach its proxy.
+    #[command(hide = true)]
+    AwaitProxy(AwaitProxy),
     /// Builds a chaincode in the pod of a Job and hands the image to the launcher.
     #[command(hide = true)]
     BuildJob(BuildJob),

@@ -101,6 +101,7 @@ impl KubernetesBackend {
                 requests: settings.chaincode_requests.clone(),
                 limits: settings.chaincode_limits.clone(),
                 tmp: settings.chaincode_tmp.clone(),
+                launcher_image: builds.launcher_image().to_owned(),
                 pull_secret: settings.builds.pull_secret().map(ToOwned::to_owned),
             },
             builds,

@@ -178,6 +178,11 @@ impl Builds {
         })
     }
 
+    /// The launcher's own image.
+    pub(crate) fn launcher_image(&self) -> &str {
+        &self.launcher_image
+    }
+
     /// Turns a source into an image in the registry, or finds the one that it was turned into
     /// before, by whomever.
     pub(crate) async fn build(

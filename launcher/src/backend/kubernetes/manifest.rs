@@ -25,6 +25,9 @@ pub(crate) const PROXY_PORT: u16 = 7052;
 /// The container that runs the chaincode.
 pub(crate) const CONTAINER: &str = "chaincode";
 
+/// The container that waits for the way to the proxy.
+pub(crate) const GATE: &str = "proxy-reached";
+
 /// What a chaincode's objects are made from.
 pub(crate) struct Blueprint<'a> {
     /// Which chaincode, for which peer.
@@ -54,6 +57,8 @@ pub(crate) struct PodShape {
     pub(crate) limits: Resources,
     /// The size of `/tmp`.
     pub(crate) tmp: String,
+    /// The launcher's own image, which waits in them for the way to the proxy.
+    pub(crate) launcher_image: String,
     /// What the registry is asked with, a Secret's name.
     pub(crate) pull_secret: Option<String>,
 }

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::jiff::SignedDuration;
 
-use super::manifest::CONTAINER;
+use super::manifest::{CONTAINER, GATE};
 use crate::backend::ReplicaExit;
 use crate::backend::last_lines::LastLines;
 
@@ -163,7 +163,12 @@ fn evicted(pod: &Pod) -> Option<Ended> {
 
 /// What the kubelet waits for (`pkg/kubelet/images/types.go`, `pkg/kubelet/container/sync_result.go`).
 fn waits(pod: &Pod) -> Option<Trouble> {
-    let status = container(pod)?;
+    let status = pod.status.as_ref()?;
+    let gate = status.init_container_statuses.iter().flatten().find(|gate| gate.name == GATE);
+    gate.and_then(|gate| waits_for(pod, gate)).or_else(|| waits_for(pod, container(pod)?))
+}
+
+fn waits_for(pod: &Pod, status: &ContainerStatus) -> Option<Trouble> {
     let waiting = status.state.as_ref()?.waiting.as_ref()?;
     let (kind, reason) = match waiting.reason.as_deref()? {
         "ErrImagePull"

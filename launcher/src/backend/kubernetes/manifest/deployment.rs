@@ -19,7 +19,7 @@ use selvedge_buildpack::image::{CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 use super::super::identity::CREDENTIALS;
 use super::super::restricted;
 use super::super::settings::{Affinity, Resources};
-use super::{Blueprint, CONTAINER};
+use super::{Blueprint, CONTAINER, GATE, PROXY_PORT};
 use crate::launch::DIRECTORY;
 
 /// Where a chaincode may write.
@@ -88,6 +88,7 @@ impl Blueprint<'_> {
                 .pull_secret
                 .clone()
                 .map(|name| vec![LocalObjectReference { name }]),
+            init_containers: Some(vec![self.gate()]),
             containers: vec![self.container()],
             volumes: Some(vec![
                 Volume {
@@ -119,6 +120,27 @@ impl Blueprint<'_> {
         Some(HostAlias { ip, hostnames: Some(vec![self.identity.host()]) })
     }
 
+    /// Ends when the proxy can be reached from the pod: only then is the chaincode started.
+    fn gate(&self) -> Container {
+        let address = format!("{}:{PROXY_PORT}", self.identity.host());
+        Container {
+            name: GATE.into(),
+            image: Some(self.shape.launcher_image.clone()),
+            args: Some(vec!["await-proxy".into(), address]),
+            resources: Some(self.resources()),
+            security_context: Some(restricted::container()),
+            ..Container::default()
+        }
+    }
+
+    fn resources(&self) -> ResourceRequirements {
+        ResourceRequirements {
+            requests: quantities(&self.shape.requests),
+            limits: quantities(&self.shape.limits),
+            ..ResourceRequirements::default()
+        }
+    }
+
     fn container(&self) -> Container {
         let writable = [("HOME", TMP), ("TMPDIR", TMP)].map(|(name, value)| variable(name, value));
         let planned = self.plan.environment.iter().map(|(name, value)| variable(name, value));
@@ -129,11 +151,7 @@ impl Blueprint<'_> {
             image_pull_policy: Some("IfNotPresent".into()),
             args: Some(self.plan.arguments.clone()),
             env: Some(planned.chain(writable).collect()),
-            resources: Some(ResourceRequirements {
-                requests: quantities(&self.shape.requests),
-                limits: quantities(&self.shape.limits),
-                ..ResourceRequirements::default()
-            }),
+            resources: Some(self.resources()),
             security_context: Some(restricted::container()),
             // The last lines of a chaincode that fails come with its status, at once.
             termination_message_policy: Some("FallbackToLogsOnError".into()),

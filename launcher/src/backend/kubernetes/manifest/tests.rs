@@ -56,6 +56,7 @@ impl Scene {
             requests: "cpu=50m,memory=64Mi".parse().unwrap(),
             limits: "memory=512Mi".parse().unwrap(),
             tmp: "64Mi".into(),
+            launcher_image: "registry.example/selvedge/launcher:1".into(),
             pull_secret: Some("registry".into()),
         };
         Self { identity, plan, peer, shape }

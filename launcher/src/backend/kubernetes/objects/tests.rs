@@ -17,6 +17,7 @@ async fn apply(api: &Api) -> Result<Objects, ApiFailure> {
         requests: "cpu=50m".parse().unwrap(),
         limits: "memory=1024Mi".parse().unwrap(),
         tmp: "64Mi".into(),
+        launcher_image: "launcher".into(),
         pull_secret: None,
     };
     let mut objects = Objects::default();
