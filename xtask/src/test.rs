@@ -21,6 +21,12 @@ pub(crate) struct Test {}
 /// end-to-end suites' bad input).
 const GO_MODULES: [&str; 3] = ["tests/gateway", "tests/chaincode/ledger", "tests/chaincode/broken"];
 
+/// The packages whose tests run a real peer.
+const END_TO_END: [&str; 1] = ["e2e"];
+
+/// The packages whose tests run a real Kubernetes.
+const IN_A_CLUSTER: [&str; 2] = ["cluster", "fabric-on-kubernetes"];
+
 pub(crate) fn test() -> Result<()> {
     let mut steps = Steps::begin();
     let result = take_steps(&mut steps);
@@ -37,14 +43,27 @@ fn take_steps(steps: &mut Steps) -> Result<()> {
     steps
         .take_aloud("Go programs", || GO_MODULES.iter().try_for_each(|module| check_go(module)))?;
     steps.take_aloud("unit tests", || {
-        run(&mut cargo(&["test", "--workspace", "--exclude", "e2e", "--exclude", "cluster"]))
+        let mut tests = cargo(&["test", "--workspace"]);
+        for package in [&END_TO_END[..], &IN_A_CLUSTER].concat() {
+            tests.args(["--exclude", package]);
+        }
+        run(&mut tests)
     })?;
     let dist = steps.take_aloud("release binaries", dist::build)?;
-    steps.take_aloud("end to end", || {
-        run(cargo(&["test", "--package", "e2e"]).env("SELVEDGE_DIST", &dist))
-    })?;
+    steps
+        .take_aloud("end to end", || run(test_packages(&END_TO_END).env("SELVEDGE_DIST", &dist)))?;
     // Last: from nothing, it builds Kubernetes.
-    steps.take_aloud("cluster", || run(&mut cargo(&["test", "--package", "cluster"])))
+    steps.take_aloud("in a cluster", || {
+        run(test_packages(&IN_A_CLUSTER).env("SELVEDGE_DIST", &dist))
+    })
+}
+
+fn test_packages(packages: &[&str]) -> Command {
+    let mut tests = cargo(&["test"]);
+    for package in packages {
+        tests.args(["--package", package]);
+    }
+    tests
 }
 
 /// What neither cargo nor go brings along.

@@ -141,6 +141,11 @@ impl Machine {
         )
     }
 
+    /// Where its servers belong to.
+    pub(crate) fn scratch(&self) -> &ScratchDir {
+        &self.scratch
+    }
+
     /// Writes one of its files and returns the path.
     pub(crate) fn write(
         &self,

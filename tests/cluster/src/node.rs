@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use testbed::process::{Server, ServerError};
@@ -19,12 +20,15 @@ use crate::tools::Tools;
 /// containerd opens its socket within a second; an overloaded machine takes longer.
 const CONTAINERD_LIMIT: Duration = Duration::from_secs(30);
 
+/// What it logs then.
+const BOOTED: &str = "containerd successfully booted";
+
 /// A node of the cluster.
 #[derive(Debug)]
 pub struct Node {
     name: String,
     address: Ipv4Addr,
-    containerd: Server,
+    containerd: Mutex<Server>,
     servers: Vec<Server>,
     machine: Machine,
     lan: Lan,
@@ -51,7 +55,7 @@ impl Node {
         Ok(Self {
             name: machine.name.clone(),
             address: lan.node(number),
-            containerd,
+            containerd: Mutex::new(containerd),
             servers: Vec::new(),
             machine: machine.clone(),
             lan,
@@ -66,7 +70,7 @@ impl Node {
         cgroup: &str,
         resolv_conf: &Path,
     ) -> Result<(), StartError> {
-        self.containerd.await_line("containerd successfully booted", CONTAINERD_LIMIT)?;
+        locked(&mut self.containerd).await_line(BOOTED, CONTAINERD_LIMIT)?;
         let kubelet = self.kubelet_arguments(authority, cgroup, resolv_conf)?;
         self.add("kubelet", tools, kubelet)?;
 
@@ -154,7 +158,18 @@ impl Node {
         self.address
     }
 
-    pub(crate) fn servers(&mut self) -> impl Iterator<Item = &mut Server> {
-        [&mut self.containerd].into_iter().chain(&mut self.servers)
+    /// Ends containerd, as an update of it does, and starts it again; its containers run on.
+    pub fn restart_containerd(&self) -> Result<(), ServerError> {
+        let mut containerd = self.containerd.lock().unwrap_or_else(PoisonError::into_inner);
+        containerd.restart(self.machine.scratch())?;
+        containerd.await_line(BOOTED, CONTAINERD_LIMIT).map(drop)
     }
+
+    pub(crate) fn servers(&mut self) -> impl Iterator<Item = &mut Server> {
+        [locked(&mut self.containerd)].into_iter().chain(&mut self.servers)
+    }
+}
+
+fn locked(server: &mut Mutex<Server>) -> &mut Server {
+    server.get_mut().unwrap_or_else(PoisonError::into_inner)
 }

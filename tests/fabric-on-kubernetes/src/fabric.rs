@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use cluster::{Cluster, KubectlError, Namespace, NamespaceError, Overdue, until};
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use kube::api::PostParams;
 use kube::core::ObjectMeta;
-use serde_json::{Value, json};
+use serde_json::Value;
 use testbed::cache::{CacheError, io_error};
 use testbed::dist::workspace_dir;
 use testbed::material::{Address, Organisation};
@@ -20,11 +20,9 @@ use testbed::{
 use thiserror::Error;
 
 use crate::images::{Images, write};
+use crate::outside;
 use crate::overlay::{INSTANCE, Overlay};
 use crate::peer::PeerPod;
-
-/// The peer's user and group, by the manifests.
-const USER: u32 = 65532;
 
 /// Peers of several organisations know each other within seconds.
 const GOSSIP_LIMIT: Duration = Duration::from_mins(1);
@@ -98,7 +96,6 @@ pub struct Fabric {
     peers: Vec<PeerPod>,
     network: RemoteNetwork,
     namespace: Arc<Namespace>,
-    volumes: Volumes,
 }
 
 impl Fabric {
@@ -121,8 +118,7 @@ impl Fabric {
         let peers = spec.organisations.iter().map(|msp_id| PeerSpec::new(msp_id, selvedge()));
         let network_spec = NetworkSpec::new(peers.collect());
         let network = RemoteNetwork::start(binaries, &network_spec, cluster.host_address(), sites)?;
-        let volumes = Volumes::new(cluster, &spec.namespace);
-        let mut fabric = Self { peers: Vec::new(), network, namespace, volumes };
+        let mut fabric = Self { peers: Vec::new(), network, namespace };
         fabric.raise_peers(cluster, images, spec)?;
         for peer in &fabric.peers {
             peer.await_serving().await?;
@@ -142,7 +138,8 @@ impl Fabric {
         settings.extend(spec.settings.clone());
         for client in self.network.peers() {
             let peer = PeerPod::new(client.clone(), Arc::clone(&self.namespace));
-            self.volumes.make(cluster, &peer)?;
+            outside::volume(cluster, &peer)?;
+            outside::grant(cluster, &peer)?;
             let overlay = Overlay {
                 namespace: &spec.namespace,
                 peer: client,
@@ -214,8 +211,7 @@ impl Fabric {
     /// Leaves everything up when this process ends. Returns the pid to send SIGTERM to, to end the
     /// orderer.
     pub fn keep(self) -> u32 {
-        // Their destructors would delete what they are.
-        std::mem::forget(self.volumes);
+        // Its destructor would delete it.
         std::mem::forget(self.peers);
         std::mem::forget(self.namespace);
         self.network.keep()
@@ -286,53 +282,4 @@ fn write_overlay(dir: &Path, overlay: &Overlay<'_>) -> Result<(), CacheError> {
     let kustomization = format!("{:#}\n", overlay.kustomization());
     write(&dir.join("kustomization.yaml"), kustomization.as_bytes())?;
     write(&dir.join("secrets.json"), overlay.secrets()?.to_string().as_bytes())
-}
-
-/// The peers' volumes: directories that both nodes see, so that a peer that moves finds its
-/// ledgers.
-struct Volumes {
-    dir: PathBuf,
-    kubectl: cluster::Kubectl,
-    names: Vec<String>,
-}
-
-impl Volumes {
-    fn new(cluster: &Cluster, namespace: &str) -> Self {
-        let dir = cluster.dir().join("volumes").join(namespace);
-        Self { dir, kubectl: cluster.kubectl().clone(), names: Vec::new() }
-    }
-
-    fn make(&mut self, cluster: &Cluster, peer: &PeerPod) -> Result<(), FabricError> {
-        let namespace = peer.namespace().name();
-        let dir = self.dir.join(peer.pod());
-        fs::create_dir_all(&dir).map_err(|e| io_error("create", &dir, e))?;
-        // A volume of the node's own is nobody's to give away but root's: fsGroup leaves it alone.
-        std::os::unix::fs::chown(&dir, Some(USER), Some(USER))
-            .map_err(|e| io_error("give away", &dir, e))?;
-        let name = format!("{namespace}-{}", peer.pod());
-        self.names.push(name.clone());
-        let claim = format!("ledger-{}", peer.pod());
-        let volume = json!({
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": { "name": name },
-            "spec": {
-                "capacity": { "storage": "10Gi" },
-                "accessModes": ["ReadWriteOnce"],
-                "persistentVolumeReclaimPolicy": "Retain",
-                "claimRef": { "namespace": namespace, "name": claim },
-                "hostPath": { "path": dir },
-            },
-        });
-        Ok(cluster.kubectl().apply(namespace, &volume)?)
-    }
-}
-
-impl Drop for Volumes {
-    fn drop(&mut self) {
-        for name in &self.names {
-            // A cluster that is gone has no volumes either.
-            let _ = self.kubectl.run(&["delete", "persistentvolume", name, "--wait=false"]);
-        }
-    }
 }

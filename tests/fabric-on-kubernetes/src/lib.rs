@@ -26,6 +26,7 @@
 mod chaincode;
 mod fabric;
 mod images;
+mod outside;
 mod overlay;
 mod peer;
 

@@ -1,7 +1,7 @@
-//! The API server goes away for half a minute: nothing is lost, the link to the peer stays.
+//! Servers of the cluster go away for a while: nothing is lost, the link to the peer stays.
 
-use std::fs;
 use std::time::Duration;
+use std::{fs, thread};
 
 use cluster::Cluster;
 use e2e::Op;
@@ -46,7 +46,7 @@ impl Drop for Absent {
 }
 
 #[test]
-fn a_run_outlives_the_api_servers_absence() {
+fn a_build_and_a_run_outlive_the_api_servers_absence() {
     on_fabric_alone(&one("absence"), async |cluster, fabric| {
         let peer = fabric.peer(MSP_ID);
         let package_id = deploy_ledger(fabric, "ledger");
@@ -54,6 +54,10 @@ fn a_run_outlives_the_api_servers_absence() {
         gateway.call(Op::Submit, &["Put", "k", "before"]).unwrap();
         let chaincode = peer.chaincode(&package_id).await.unwrap();
         let (pod, _) = chaincode.await_running().await.unwrap();
+        let file = package(fabric, &new_program(fabric, "absence"), "absence_1.0");
+        let client = PeerClient::clone(peer);
+        let install = thread::spawn(move || client.install(&file));
+        await_build(fabric).await;
 
         let absent = Absent::begin(cluster);
         gateway.call(Op::Submit, &["Put", "k", "meanwhile"]).unwrap();
@@ -61,6 +65,7 @@ fn a_run_outlives_the_api_servers_absence() {
         assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "meanwhile");
         drop(absent);
 
+        install.join().unwrap().unwrap_or_else(|error| panic!("{error}"));
         // The launcher sees again what happens, and does what it should.
         let delete = ["delete", "pod", &pod, "--force", "--grace-period=0"];
         fabric.namespace().kubectl(&delete).unwrap();
@@ -72,16 +77,21 @@ fn a_run_outlives_the_api_servers_absence() {
 }
 
 #[test]
-fn a_build_outlives_the_api_servers_absence() {
-    on_fabric_alone(&one("absence-build"), async |cluster, fabric| {
+fn a_run_outlives_containerds_restart() {
+    on_fabric_alone(&one("containerd"), async |cluster, fabric| {
         let peer = fabric.peer(MSP_ID);
-        let file = package(fabric, &new_program(fabric, "absence"), "absence_1.0");
-        let client = PeerClient::clone(peer);
-        let install = std::thread::spawn(move || client.install(&file));
-        await_build(fabric).await;
-        let absent = Absent::begin(cluster);
-        sleep(AWAY).await;
-        drop(absent);
-        install.join().unwrap().unwrap_or_else(|error| panic!("{error}"));
+        let package_id = deploy_ledger(fabric, "ledger");
+        let mut gateway = gateway(fabric, peer, "ledger");
+        gateway.call(Op::Submit, &["Put", "k", "v"]).unwrap();
+        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        let (pod, node) = chaincode.await_running().await.unwrap();
+
+        let node = cluster.nodes().iter().find(|other| other.name() == node).unwrap();
+        node.restart_containerd().unwrap();
+        assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
+        let delete = ["delete", "pod", &pod, "--force", "--grace-period=0"];
+        fabric.namespace().kubectl(&delete).unwrap();
+        assert_ne!(chaincode.await_running().await.unwrap().0, pod);
+        assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
     });
 }

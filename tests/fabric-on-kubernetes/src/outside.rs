@@ -1,0 +1,77 @@
+//! What a network has outside its namespace. The namespace owns it: it goes when that goes.
+
+use std::fs;
+use std::os::unix::fs::chown;
+
+use cluster::{Cluster, KubectlError, Namespace};
+use serde_json::{Value, json};
+use testbed::cache::io_error;
+use testbed::dist::workspace_dir;
+
+use crate::fabric::FabricError;
+use crate::peer::PeerPod;
+
+/// The peer's user and group, by the manifests.
+const USER: u32 = 65532;
+
+/// A volume for the peer's ledgers: a directory that both nodes see, so that a peer that moves
+/// finds them.
+pub(crate) fn volume(cluster: &Cluster, peer: &PeerPod) -> Result<(), FabricError> {
+    let namespace = peer.namespace();
+    let dir = cluster.dir().join("volumes").join(namespace.name()).join(peer.pod());
+    fs::create_dir_all(&dir).map_err(|e| io_error("create", &dir, e))?;
+    // A volume of the node's own is nobody's to give away but root's: fsGroup leaves it alone.
+    chown(&dir, Some(USER), Some(USER)).map_err(|e| io_error("give away", &dir, e))?;
+    let volume = json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {
+            "name": format!("{}-{}", namespace.name(), peer.pod()),
+            "ownerReferences": [owner(namespace)?],
+        },
+        "spec": {
+            "capacity": { "storage": "10Gi" },
+            "accessModes": ["ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain",
+            "claimRef": {
+                "namespace": namespace.name(),
+                "name": format!("ledger-{}", peer.pod()),
+            },
+            "hostPath": { "path": dir },
+        },
+    });
+    Ok(cluster.kubectl().apply(namespace.name(), &volume)?)
+}
+
+/// What the cluster's administrator grants to the peer's launcher.
+pub(crate) fn grant(cluster: &Cluster, peer: &PeerPod) -> Result<(), FabricError> {
+    let file = workspace_dir().join("images/kubernetes/api-server-address.yaml");
+    cluster.kubectl().run(&["apply", "-f", &file.to_string_lossy()])?;
+    let (namespace, organisation) = (peer.namespace(), peer.organisation().name());
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {
+            "name": format!("selvedge-api-server-address-{}-{organisation}", namespace.name()),
+            "namespace": "default",
+            "ownerReferences": [owner(namespace)?],
+        },
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "Role",
+            "name": "selvedge-api-server-address",
+        },
+        "subjects": [{
+            "kind": "ServiceAccount",
+            "name": format!("selvedge-launcher-{organisation}"),
+            "namespace": namespace.name(),
+        }],
+    });
+    Ok(cluster.kubectl().apply("default", &binding)?)
+}
+
+fn owner(namespace: &Namespace) -> Result<Value, KubectlError> {
+    let name = namespace.name();
+    let uid = namespace.kubectl(&["get", "namespace", name, "-o", "jsonpath={.metadata.uid}"])?;
+    Ok(json!({ "apiVersion": "v1", "kind": "Namespace", "name": name, "uid": uid }))
+}
