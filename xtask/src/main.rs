@@ -9,6 +9,8 @@ mod steps;
 mod test;
 
 use std::process::{ExitCode, exit};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -30,11 +32,17 @@ enum Command {
     Bench(bench::Bench),
 }
 
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
 fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match clean_up_on_ctrl_c().and_then(|()| run(&cli, &matches)) {
         Ok(()) => ExitCode::SUCCESS,
+        // Ended under a step's feet: no failure to report, the handler exits when all is gone.
+        Err(_) if INTERRUPTED.load(Ordering::SeqCst) => loop {
+            thread::park();
+        },
         Err(error) => {
             anstream::eprintln!("{}error:{} {error:#}", steps::BAD, steps::BAD.render_reset());
             ExitCode::FAILURE
@@ -58,6 +66,7 @@ fn run(cli: &Cli, matches: &clap::ArgMatches) -> anyhow::Result<()> {
 /// A signal ends us without destructors: what the testbed raised is ended here.
 fn clean_up_on_ctrl_c() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
+        INTERRUPTED.store(true, Ordering::SeqCst);
         anstream::eprintln!("\ninterrupted: ending what was started");
         testbed::end_all();
         exit(130);
