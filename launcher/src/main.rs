@@ -24,7 +24,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
 use selvedge_proto::launcher::launcher_server::LauncherServer;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
@@ -49,7 +48,7 @@ const SHUTDOWN: Duration = Duration::from_secs(6);
 const FAREWELL: Duration = Duration::from_millis(500);
 
 fn main() -> anyhow::Result<ExitCode> {
-    let settings = Settings::parse();
+    let settings = Settings::read();
     match settings.command {
         Some(Command::Guard(command)) => return Err(guard::become_chaincode(command).into()),
         Some(Command::AwaitProxy(order)) => {

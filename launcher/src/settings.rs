@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf};
@@ -110,6 +110,22 @@ pub(crate) struct TimeLimits {
 }
 
 impl Settings {
+    /// What the process was given. Ends it with a word about what makes no sense, or with the help.
+    pub(crate) fn read() -> Self {
+        let is_empty = |name: &_| std::env::var_os(name).is_some_and(|value| value.is_empty());
+        let matches = Self::command(is_empty).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The command line, for which an empty environment variable is as good as none: that is how
+    /// manifests leave a setting out.
+    fn command(is_empty: impl Fn(&std::ffi::OsStr) -> bool) -> clap::Command {
+        <Self as CommandFactory>::command().mut_args(|arg: Arg| match arg.get_env() {
+            Some(name) if is_empty(name) => arg.env(None::<&'static str>),
+            _ => arg,
+        })
+    }
+
     pub(crate) fn limits(&self) -> TimeLimits {
         TimeLimits { start: self.start_timeout.0, build: self.build_timeout.0 }
     }
@@ -155,13 +171,19 @@ impl fmt::Display for ListenAddress {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
-        Settings::command().debug_assert();
+        Settings::command(|_| false).debug_assert();
+    }
+
+    #[test]
+    fn an_empty_variable_is_none() {
+        let command = Settings::command(|name| name == "SELVEDGE_BUILD_ENV");
+        let heard: Vec<_> = command.get_arguments().filter_map(Arg::get_env).collect();
+        assert!(!heard.contains(&"SELVEDGE_BUILD_ENV".as_ref()));
+        assert!(heard.contains(&"SELVEDGE_REGISTRY_SECRET".as_ref()));
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::kubeconfig::kubeconfig;
 use crate::kubectl::{Kubectl, KubectlError};
 use crate::network::Lan;
 use crate::node::Node;
+use crate::registry::GuardedRegistry;
 use crate::tools::Tools;
 use crate::wait::{Overdue, until};
 
@@ -226,6 +227,11 @@ impl Cluster {
     /// the pods.
     pub fn registry(&self) -> String {
         self.lan().registry()
+    }
+
+    /// A registry with the same content that wants a password.
+    pub fn guarded_registry(&self) -> GuardedRegistry {
+        GuardedRegistry::at(self.lan().guarded_registry())
     }
 
     /// The reference of an image that is in the registry from the beginning: `busybox` (its entry

@@ -113,6 +113,8 @@ pub(crate) fn kubelet(address: Ipv4Addr, cgroup: &str, resolv_conf: &Path, dir: 
             "imagefs.inodesFree": "0%",
         },
         "imageGCHighThresholdPercent": 100,
+        // What fills its volume is to be noticed while it still runs.
+        "volumeStatsAggPeriod": "2s",
     })
 }
 

@@ -1,4 +1,4 @@
-//! etcd, the registry, the API server and what watches it, on a machine of their own.
+//! etcd, the registries, the API server and what watches it, on a machine of their own.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,7 +9,9 @@ use crate::certificates::{Authority, token_keys};
 use crate::cluster::StartError;
 use crate::ground::Machine;
 use crate::kubeconfig::kubeconfig;
-use crate::network::{API_PORT, API_SERVICE, Lan, REGISTRY_PORT, SERVICES};
+use crate::network::{
+    API_PORT, API_SERVICE, GUARDED_REGISTRY_PORT, Lan, REGISTRY_PORT, SERVICES,
+};
 use crate::registry;
 use crate::tools::Tools;
 
@@ -18,7 +20,7 @@ use crate::tools::Tools;
 pub(crate) struct ControlPlane {
     pub(crate) api_server: Server,
     etcd: Server,
-    registry: Server,
+    registries: [Server; 2],
     followers: Vec<Server>,
 }
 
@@ -38,7 +40,7 @@ struct Pair {
 }
 
 impl ControlPlane {
-    /// Starts etcd, the registry and the API server, and does not wait for them.
+    /// Starts etcd, the registries and the API server, and does not wait for them.
     pub(crate) fn start(
         machine: &Machine,
         lan: Lan,
@@ -49,7 +51,7 @@ impl ControlPlane {
         let api_server = files.api_server_arguments(lan);
         Ok(Self {
             etcd: start_etcd(machine, tools)?,
-            registry: start_registry(machine, tools)?,
+            registries: [start_registry(machine, tools)?, start_guarded_registry(machine, tools)?],
             api_server: machine.start(
                 "kube-apiserver",
                 &tools.program("kube-apiserver"),
@@ -100,8 +102,9 @@ impl ControlPlane {
     }
 
     pub(crate) fn servers(&mut self) -> impl Iterator<Item = &mut Server> {
-        [&mut self.etcd, &mut self.registry, &mut self.api_server]
+        [&mut self.etcd, &mut self.api_server]
             .into_iter()
+            .chain(&mut self.registries)
             .chain(&mut self.followers)
     }
 }
@@ -140,6 +143,16 @@ exec "$3" serve "$4""#;
         config.into(),
     ];
     Ok(machine.start("registry", "/bin/sh".as_ref(), arguments)?)
+}
+
+/// The registry with a password, over what the other one mounts.
+fn start_guarded_registry(machine: &Machine, tools: &Tools) -> Result<Server, StartError> {
+    let images = machine.dir.join("registry/images");
+    let users = machine.write("htpasswd", registry::HTPASSWD.to_owned())?;
+    let config = registry::guarded(&format!(":{GUARDED_REGISTRY_PORT}"), &images, &users);
+    let config = machine.write("guarded-registry.json", config.to_string())?;
+    let program = tools.debian().program("docker-registry");
+    Ok(machine.start("guarded-registry", &program, ["serve".into(), config.into_os_string()])?)
 }
 
 impl Files {

@@ -21,7 +21,7 @@
 //! # }
 //! ```
 //!
-//! etcd, the API server, the controller manager, the scheduler and a registry on one machine; on
+//! etcd, the API server, the controller manager, the scheduler and two registries (one of which wants a password) on one machine; on
 //! each node containerd, kubelet, kube-proxy and kube-router, which enforces `NetworkPolicy` objects;
 //! `CoreDNS` in a pod. A machine is a set of namespaces (network, processes, mounts): two clusters
 //! have nothing in common, and what runs in one ends with it.
@@ -51,6 +51,7 @@ pub use images::ImagesError;
 pub use kubectl::{Kubectl, KubectlError};
 pub use namespace::{Namespace, NamespaceError};
 pub use node::Node;
+pub use registry::GuardedRegistry;
 pub use running::{Running, running};
 pub use tools::{Tools, ToolsError};
 pub use wait::{Overdue, until};

@@ -23,6 +23,9 @@ pub(crate) const API_PORT: u16 = 6443;
 /// The port of the registry.
 pub(crate) const REGISTRY_PORT: u16 = 5000;
 
+/// The port of the registry that wants a password.
+pub(crate) const GUARDED_REGISTRY_PORT: u16 = 5001;
+
 /// The network of one cluster's machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lan {
@@ -59,6 +62,11 @@ impl Lan {
     /// `ADDRESS:PORT` of the registry, the same from this machine, the nodes and the pods.
     pub(crate) fn registry(self) -> String {
         format!("{}:{REGISTRY_PORT}", self.control())
+    }
+
+    /// The same of the registry that wants a password.
+    pub(crate) fn guarded_registry(self) -> String {
+        format!("{}:{GUARDED_REGISTRY_PORT}", self.control())
     }
 
     /// The URL of the API server.

@@ -45,8 +45,10 @@ impl Node {
         let registry = lan.registry();
         let plugins = tools.debian().cni_plugins();
         machine.write("cni/pods.conflist", configuration::cni(number, lan).to_string())?;
-        let host = configuration::registry_host(&registry);
-        machine.write(&format!("registries/{registry}/hosts.toml"), host)?;
+        for registry in [&registry, &lan.guarded_registry()] {
+            let host = configuration::registry_host(registry);
+            machine.write(&format!("registries/{registry}/hosts.toml"), host)?;
+        }
         let config =
             configuration::containerd(&registry, &tools.debian().runc(), &plugins, &machine.dir);
         let config = machine.write("containerd.toml", config)?;

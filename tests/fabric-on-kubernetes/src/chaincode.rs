@@ -10,8 +10,8 @@ use kube::api::ListParams;
 /// The annotation with the full package ID.
 pub(crate) const PACKAGE_ID: &str = "selvedge.dev/package-id";
 
-/// The label with the peer's name.
-pub(crate) const PEER: &str = "selvedge.dev/peer";
+/// The label with the MSP ID of the peer's organisation, which has no other peer here.
+pub(crate) const MSP_ID: &str = "selvedge.dev/msp-id";
 
 /// The label with the name of all of a chaincode's objects.
 const INSTANCE: &str = "app.kubernetes.io/instance";

@@ -40,6 +40,8 @@ pub struct FabricSpec {
     pub settings: BTreeMap<String, String>,
     /// Settings of the peers, likewise.
     pub environment: BTreeMap<String, String>,
+    /// The peers' tolerations.
+    pub tolerations: Vec<Value>,
     /// Objects that are there before the peers are: quotas, policies, configuration.
     pub before: Vec<Value>,
 }
@@ -53,6 +55,7 @@ impl FabricSpec {
             node: "node-1".to_owned(),
             settings: BTreeMap::new(),
             environment: BTreeMap::new(),
+            tolerations: Vec::new(),
             before: Vec::new(),
         }
     }
@@ -147,6 +150,7 @@ impl Fabric {
                 node: &spec.node,
                 settings: &settings,
                 environment: &spec.environment,
+                tolerations: &spec.tolerations,
             };
             let dir = self.network.dir().join(client.organisation().name()).join("overlay");
             write_overlay(&dir, &overlay)?;

@@ -34,6 +34,8 @@ pub(crate) struct Overlay<'a> {
     pub(crate) settings: &'a BTreeMap<String, String>,
     /// The peer's, beside those that every peer needs.
     pub(crate) environment: &'a BTreeMap<String, String>,
+    /// The peer's.
+    pub(crate) tolerations: &'a [Value],
 }
 
 impl Overlay<'_> {
@@ -77,6 +79,7 @@ impl Overlay<'_> {
             "metadata": { "name": "peer" },
             "spec": { "template": { "spec": {
                 "nodeSelector": { "kubernetes.io/hostname": self.node },
+                "tolerations": self.tolerations,
                 "containers": [{ "name": "peer", "env": environment }],
             }}},
         })

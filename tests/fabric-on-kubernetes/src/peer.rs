@@ -9,9 +9,10 @@ use cluster::{KubectlError, Namespace, Overdue, until};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, LogParams};
+use serde_json::json;
 use testbed::PeerClient;
 
-use crate::chaincode::{Chaincode, PACKAGE_ID, PEER};
+use crate::chaincode::{Chaincode, MSP_ID, PACKAGE_ID};
 
 /// From a pod's creation to a peer that serves, images pulled.
 const START_LIMIT: Duration = Duration::from_mins(2);
@@ -118,6 +119,14 @@ impl PeerPod {
         Ok(self.await_serving().await?)
     }
 
+    /// Loses the pod for good, as one whose node is gone: nobody ends it in order, none replaces it.
+    pub fn lose(&self) -> Result<(), KubectlError> {
+        let set = ["delete", "statefulset", &self.stateful_set, "--cascade=orphan"];
+        self.namespace.kubectl(&set)?;
+        let pod = ["delete", "pod", &self.pod, "--force", "--grace-period=0"];
+        self.namespace.kubectl(&pod).map(drop)
+    }
+
     /// Moves the peer to another node, and waits until it serves there.
     pub async fn move_to(&self, node: &str) -> Result<(), Box<dyn std::error::Error>> {
         let old = self.uid().await?;
@@ -134,6 +143,15 @@ impl PeerPod {
         Ok(self.await_serving().await?)
     }
 
+    /// Gives the launcher another value for a setting, as a person does: in its ConfigMap, with a
+    /// new pod after that.
+    pub async fn set(&self, name: &str, value: &str) -> Result<(), Box<dyn std::error::Error>> {
+        let settings = format!("selvedge-settings-{}", self.client.organisation().name());
+        let patch = json!({ "data": { name: value } }).to_string();
+        self.namespace.kubectl(&["patch", "configmap", &settings, "-p", &patch])?;
+        self.delete().await
+    }
+
     /// Runs a command in a container of the pod; what it printed.
     pub fn exec(&self, container: &str, command: &[&str]) -> Result<String, KubectlError> {
         let exec = ["exec", &self.pod, "-c", container, "--"];
@@ -143,7 +161,8 @@ impl PeerPod {
     /// The chaincode of a package on this peer: its Deployment, once the launcher has made it.
     pub async fn chaincode(&self, package_id: &str) -> Result<Chaincode, Overdue> {
         let api = self.namespace.api::<Deployment>();
-        let selector = ListParams::default().labels(&format!("{PEER}={}", self.pod));
+        let msp_id = self.client.msp_id();
+        let selector = ListParams::default().labels(&format!("{MSP_ID}={msp_id}"));
         until(&format!("the Deployment of {package_id}"), START_LIMIT, async || {
             let list = api.list(&selector).await.map_err(|error| error.to_string())?;
             let mut names = list.items.into_iter().filter_map(|deployment| {

@@ -12,10 +12,8 @@ pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiFailure {
     /// Its role lacks a verb.
-    #[error(
-        "the service account {account} may not {verb} {resource} in the namespace {namespace}; add the verb to its Role"
-    )]
-    Forbidden { account: String, verb: String, resource: String, namespace: String },
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// The namespace is not there.
     #[error("there is no namespace {0}; create it, or choose another with --namespace")]
     NoNamespace(String),
@@ -42,14 +40,9 @@ impl ApiFailure {
     /// The failure that a status tells of.
     pub(crate) fn of_status(act: &str, status: Status) -> Self {
         if status.code == 403
-            && let Some(denied) = Denied::parse(&status.message)
+            && let Some(denied) = Forbidden::parse(&status.message)
         {
-            return Self::Forbidden {
-                account: denied.account,
-                verb: denied.verb,
-                resource: denied.resource,
-                namespace: denied.namespace,
-            };
+            return Self::Forbidden(denied);
         }
         if status.code == 404
             && let Some(details) = &status.details
@@ -66,7 +59,7 @@ impl ApiFailure {
             // 409: another writer was quicker. 429 and 5xx: the server has too much, or is not itself.
             Self::Refused { code, .. } => *code == 409 || *code == 429 || *code >= 500,
             Self::Unreachable { .. } | Self::TimedOut { .. } => true,
-            Self::Forbidden { .. } | Self::NoNamespace(_) => false,
+            Self::Forbidden(_) | Self::NoNamespace(_) => false,
         }
     }
 
@@ -96,14 +89,26 @@ pub(crate) async fn call<T>(
 /// What role-based access control denied. Its answer tells it in words alone
 /// (`k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/errors.go`, `forbiddenMessage`):
 /// `User "U" cannot VERB resource "R" in API group "G" in the namespace "N"`.
-struct Denied {
+#[derive(Debug, thiserror::Error)]
+#[error("the service account {account} may not {verb} {resource} in the namespace {namespace}; {}", self.remedy())]
+pub(crate) struct Forbidden {
     account: String,
     verb: String,
     resource: String,
     namespace: String,
 }
 
-impl Denied {
+impl Forbidden {
+    /// Of a namespace that is not there, nobody has a Role: whoever asks is just denied.
+    fn remedy(&self) -> &'static str {
+        match self.account.split_once('/') {
+            Some((own, _)) if own != self.namespace => {
+                "add the verb to a Role for it there, if there is such a namespace"
+            }
+            _ => "add the verb to its Role",
+        }
+    }
+
     fn parse(message: &str) -> Option<Self> {
         let (_, rest) = message.split_once("User \"")?;
         let (user, rest) = rest.split_once("\" cannot ")?;
@@ -137,17 +142,25 @@ mod tests {
 
     #[test]
     fn names_the_verb_that_a_role_lacks() {
-        let failure = refused(
-            403,
-            "services \"basic\" is forbidden: User \"system:serviceaccount:org1:peer0\" cannot \
-             patch resource \"services\" in API group \"\" in the namespace \"chaincode\"",
-        );
-        assert_eq!(
-            failure.to_string(),
-            "the service account org1/peer0 may not patch services in the namespace chaincode; \
-             add the verb to its Role"
-        );
-        assert!(!failure.is_passing());
+        for (namespace, remedy) in [
+            ("org1", "add the verb to its Role"),
+            ("chaincode", "add the verb to a Role for it there, if there is such a namespace"),
+        ] {
+            let failure = refused(
+                403,
+                &format!(
+                    "services \"basic\" is forbidden: User \"system:serviceaccount:org1:peer0\" \
+                     cannot patch resource \"services\" in API group \"\" in the namespace \
+                     \"{namespace}\"",
+                ),
+            );
+            let expected = format!(
+                "the service account org1/peer0 may not patch services in the namespace \
+                 {namespace}; {remedy}"
+            );
+            assert_eq!(failure.to_string(), expected);
+            assert!(!failure.is_passing());
+        }
     }
 
     #[test]

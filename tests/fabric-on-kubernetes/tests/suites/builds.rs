@@ -1,4 +1,4 @@
-//! Builds in the cluster: once for all peers, from limits and troubles with their reasons.
+//! Builds in the cluster: once for all peers, and when somebody ends one.
 
 use std::process::Command;
 
@@ -90,18 +90,6 @@ fn a_job_that_is_deleted_fails_the_install_and_leaves_nothing() {
 }
 
 #[test]
-fn a_build_that_meets_its_memory_limit_says_so() {
-    let spec = one("build-memory").setting("SELVEDGE_BUILD_MEMORY", "48Mi");
-    on_fabric(&spec, async |_, fabric| {
-        let peer = fabric.peer(MSP_ID);
-        let file = package(fabric, &new_program(fabric, "build-memory"), "ledger_1.0");
-        peer.install(&file).unwrap_err();
-        let parts = ["the build met its memory limit of 48Mi (--build-memory)"];
-        peer.await_line("peer", &parts, LIMIT).await.unwrap();
-    });
-}
-
-#[test]
 fn an_image_that_disappears_between_install_and_run_is_built_again() {
     on_fabric(&one("image-gone"), async |cluster, fabric| {
         let peer = fabric.peer(MSP_ID);
@@ -123,17 +111,5 @@ fn an_image_that_disappears_between_install_and_run_is_built_again() {
         for part in ["is gone, it is built again", "image-gone: giving up"] {
             peer.await_line("peer", &[part], LIMIT).await.unwrap();
         }
-    });
-}
-
-#[test]
-fn a_registry_that_is_down_is_named() {
-    let spec = one("registry-down").setting("SELVEDGE_REGISTRY", "127.0.0.1:1/selvedge");
-    on_fabric(&spec, async |_, fabric| {
-        let peer = fabric.peer(MSP_ID);
-        let file = package(fabric, &new_program(fabric, "registry-down"), "program_1.0");
-        peer.install(&file).unwrap_err();
-        let parts = ["cannot reach the registry 127.0.0.1:1 over plain HTTP"];
-        peer.await_line("peer", &parts, LIMIT).await.unwrap();
     });
 }

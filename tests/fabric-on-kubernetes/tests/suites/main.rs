@@ -7,9 +7,13 @@
 mod absence;
 mod builds;
 mod confinement;
+mod elsewhere;
 mod labels;
+mod launchers;
+mod limits;
 mod placement;
 mod reasons;
 mod recovery;
+mod registries;
 mod repair;
 mod shared;

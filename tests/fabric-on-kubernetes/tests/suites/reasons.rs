@@ -13,12 +13,9 @@ use serde_json::json;
 use testbed::Definition;
 
 use crate::shared::{
-    LAUNCH_FAILED, LIMIT, MSP_ID, PROMPT, build_ledger, deploy_ledger, gateway, on_fabric,
+    BUILDER, LAUNCH_FAILED, LIMIT, MSP_ID, PROMPT, build_ledger, deploy_ledger, gateway, on_fabric,
     on_fabric_of, one, package,
 };
-
-/// Who says it.
-const BUILDER: &str = "[chaincode.externalbuilder.selvedge]";
 
 /// Waits until the cluster shows a chaincode's pod for which `known` holds.
 async fn await_known(fabric: &Fabric, what: &str, known: impl Fn(&Pod) -> bool) {

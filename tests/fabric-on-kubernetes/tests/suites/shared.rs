@@ -19,6 +19,9 @@ pub(crate) const PROMPT: Duration = Duration::from_secs(2);
 /// For what takes a pod's start.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
+/// Who says in the peer's log what the builders say.
+pub(crate) const BUILDER: &str = "[chaincode.externalbuilder.selvedge]";
+
 /// What the peer tells a client whose chaincode did not become ready.
 pub(crate) const LAUNCH_FAILED: &str = "could not launch chaincode";
 

@@ -1,0 +1,145 @@
+//! Registries in trouble: down, with a password, with half an answer.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+use cluster::{Cluster, GuardedRegistry};
+use e2e::{Op, chaincode_dir};
+use fabric_on_kubernetes::{Fabric, PeerPod};
+use serde_json::{Value, json};
+
+use crate::shared::{
+    BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, new_program, on_fabric,
+    on_fabric_of, one, package,
+};
+
+/// The Secret with the registry's credentials.
+const SECRET: &str = "registry";
+
+/// The install fails, and the peer's log says why.
+async fn refused(fabric: &Fabric, peer: &PeerPod, label: &str, parts: &[&str]) {
+    let file = package(fabric, &new_program(fabric, label), &format!("{label}_1.0"));
+    peer.install(&file).unwrap_err();
+    peer.await_line("peer", &[&[BUILDER], parts].concat(), LIMIT).await.unwrap();
+}
+
+#[test]
+fn one_that_is_down_is_named() {
+    let spec = one("registry-down").setting("SELVEDGE_REGISTRY", "127.0.0.1:1/selvedge");
+    on_fabric(&spec, async |_, fabric| {
+        let parts = ["cannot reach the registry 127.0.0.1:1 over plain HTTP"];
+        refused(fabric, fabric.peer(MSP_ID), "registry-down", &parts).await;
+    });
+}
+
+/// What a person makes with `kubectl create secret docker-registry`.
+fn credentials(registry: &GuardedRegistry, password: &str) -> Value {
+    let login = json!({ "username": registry.user, "password": password });
+    let config = json!({ "auths": { &registry.address: login } });
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": { "name": SECRET },
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": { ".dockerconfigjson": config.to_string() },
+    })
+}
+
+#[test]
+fn one_with_a_password_is_used_with_the_right_one_alone() {
+    let guarded = |cluster: &Cluster| {
+        let address = cluster.guarded_registry().address;
+        one("registry-guarded")
+            .setting("SELVEDGE_REGISTRY", &format!("{address}/guarded"))
+            .setting("SELVEDGE_REGISTRY_SECRET", SECRET)
+    };
+    on_fabric_of(guarded, async |cluster, fabric| {
+        let (peer, registry) = (fabric.peer(MSP_ID), cluster.guarded_registry());
+        let missing = ["read the Secret registry", "not found"];
+        refused(fabric, peer, "no-secret", &missing).await;
+
+        fabric.namespace().apply(&credentials(&registry, "wrong")).unwrap();
+        let denied = format!(
+            "the registry {} refused the credentials for guarded/chaincode (as the Secret has \
+             them; --registry-secret)",
+            registry.address
+        );
+        refused(fabric, peer, "wrong-password", &[&denied]).await;
+
+        // Pushed by the launcher and pulled by the node, without a new start of either.
+        fabric.namespace().apply(&credentials(&registry, registry.password)).unwrap();
+        deploy_ledger(fabric, "ledger");
+        let mut ledger = gateway(fabric, peer, "ledger");
+        ledger.call(Op::Submit, &["Put", "k", "v"]).unwrap();
+        let images = ["get", "pods", "-l", "app.kubernetes.io/name=chaincode", "-o", "yaml"];
+        let images = fabric.namespace().kubectl(&images).unwrap();
+        assert!(images.contains(&format!("image: {}/guarded/chaincode@", registry.address)));
+
+        peer.set("SELVEDGE_REGISTRY_SECRET", "").await.unwrap();
+        let denied = "refused the credentials for guarded/chaincode (none were given; \
+                      --registry-secret)";
+        refused(fabric, peer, "no-password", &[denied]).await;
+    });
+}
+
+/// A registry that answers each request with the half of an answer and hangs up.
+fn halved(cluster: &Cluster) -> String {
+    let listener = TcpListener::bind((cluster.host_address(), 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let registry: SocketAddr = cluster.registry().parse().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || halve(stream, registry));
+        }
+    });
+    address.to_string()
+}
+
+fn halve(mut client: TcpStream, registry: SocketAddr) -> io::Result<()> {
+    let mut registry = TcpStream::connect(registry)?;
+    let request = read_head(&mut client)?;
+    registry.write_all(&request)?;
+    let (mut from, mut to) = (client.try_clone()?, registry.try_clone()?);
+    thread::spawn(move || io::copy(&mut from, &mut to));
+    let answer = read_head(&mut registry)?;
+    client.write_all(&answer)?;
+    if !request.starts_with(b"HEAD") {
+        let half = body_length(&answer).unwrap_or(0) / 2;
+        io::copy(&mut (&registry).take(half), &mut client)?;
+    }
+    client.shutdown(Shutdown::Both)
+}
+
+/// Up to the empty line.
+fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    Ok(head)
+}
+
+fn body_length(head: &[u8]) -> Option<u64> {
+    let head = String::from_utf8_lossy(head).to_lowercase();
+    head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok())
+}
+
+#[test]
+fn one_that_answers_half_is_not_believed() {
+    let half = |cluster: &Cluster| {
+        one("registry-half").setting("SELVEDGE_REGISTRY", &format!("{}/selvedge", halved(cluster)))
+    };
+    on_fabric_of(half, async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let parts = ["the registry", "gave no sound answer for", "/selvedge/chaincode:"];
+        // Half of "there is no such image", and then half of an image's manifest.
+        refused(fabric, peer, "registry-half", &parts).await;
+        let file = package(fabric, &chaincode_dir("ledger"), "half_1.0");
+        peer.install(&file).unwrap_err();
+        let jobs = fabric.namespace().kubectl(&["get", "jobs", "-o", "name"]).unwrap();
+        assert_eq!(jobs, "", "something was built");
+    });
+}
