@@ -74,6 +74,8 @@ pub(crate) enum ReplicaEvent {
     Line(String),
     /// It ended, and is started again.
     Exited(ReplicaExit),
+    /// It cannot be started for a reason that passes by itself; `None` when that has passed.
+    Delayed(Option<String>),
     /// It cannot run, and is not expected to soon; the reason.
     Trouble(String),
 }

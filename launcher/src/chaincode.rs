@@ -62,6 +62,8 @@ pub(crate) enum RunError {
         "the chaincode did not register within {0} s (--start-timeout); does it call shim.Start?"
     )]
     NeverRegistered(f32),
+    #[error("the chaincode was not started within {seconds} s (--start-timeout): {reason}")]
+    NeverStarted { seconds: f32, reason: String },
     #[error("no link to the peer: {0}")]
     Peer(String),
 }
@@ -77,7 +79,7 @@ impl ChaincodeRun {
     ) -> Result<String, RunError> {
         let (proxy, workload) = self.prepare(backend)?;
         let replicas = backend.start(workload).await?;
-        let mut link = Link { proxy, replicas, log, ready: false, over: false };
+        let mut link = Link { proxy, replicas, log, ready: false, over: false, delayed: None };
         let outcome = link.supervise(stop, self.start_limit).await;
         link.end().await;
         outcome
@@ -115,6 +117,8 @@ struct Link<'a> {
     ready: bool,
     /// The link to the peer has ended.
     over: bool,
+    /// Why no replica can be started just now.
+    delayed: Option<String>,
 }
 
 impl Link<'_> {
@@ -134,7 +138,11 @@ impl Link<'_> {
                 Some(event) = self.replicas.next_event() => self.on_replica(event).await?,
                 () = stop.cancelled() => return Ok("it was asked to stop".into()),
                 () = &mut too_late, if !self.ready => {
-                    return Err(RunError::NeverRegistered(start_limit.as_secs_f32()));
+                    let seconds = start_limit.as_secs_f32();
+                    return Err(match self.delayed.take() {
+                        Some(reason) => RunError::NeverStarted { seconds, reason },
+                        None => RunError::NeverRegistered(seconds),
+                    });
                 }
             }
         }
@@ -191,6 +199,13 @@ impl Link<'_> {
             ReplicaEvent::Exited(exit) => {
                 warn!(status = exit.status, "replica ended, it is started again");
                 self.log.line(format!("the chaincode ended and is started again: {exit}"));
+            }
+            ReplicaEvent::Delayed(reason) => {
+                if let (None, Some(reason)) = (&self.delayed, &reason) {
+                    warn!(reason, "replicas cannot be started, trying again");
+                    self.log.line(format!("{reason}; trying again"));
+                }
+                self.delayed = reason;
             }
             ReplicaEvent::Trouble(reason) if self.ready => {
                 warn!(reason, "no replica can run");

@@ -137,12 +137,12 @@ impl Fabric {
         images: &Images,
         spec: &FabricSpec,
     ) -> Result<(), FabricError> {
+        outside::grant(cluster, &self.namespace)?;
         let mut settings = default_settings(cluster, images);
         settings.extend(spec.settings.clone());
         for client in self.network.peers() {
             let peer = PeerPod::new(client.clone(), Arc::clone(&self.namespace));
             outside::volume(cluster, &peer)?;
-            outside::grant(cluster, &peer)?;
             let overlay = Overlay {
                 namespace: &spec.namespace,
                 peer: client,

@@ -43,16 +43,16 @@ pub(crate) fn volume(cluster: &Cluster, peer: &PeerPod) -> Result<(), FabricErro
     Ok(cluster.kubectl().apply(namespace.name(), &volume)?)
 }
 
-/// What the cluster's administrator grants to the peer's launcher.
-pub(crate) fn grant(cluster: &Cluster, peer: &PeerPod) -> Result<(), FabricError> {
+/// What the cluster's administrator grants to the launchers of a namespace.
+pub(crate) fn grant(cluster: &Cluster, namespace: &Namespace) -> Result<(), FabricError> {
     let file = workspace_dir().join("images/kubernetes/api-server-address.yaml");
     cluster.kubectl().run(&["apply", "-f", &file.to_string_lossy()])?;
-    let (namespace, organisation) = (peer.namespace(), peer.organisation().name());
+    let name = namespace.name();
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
         "metadata": {
-            "name": format!("selvedge-api-server-address-{}-{organisation}", namespace.name()),
+            "name": format!("selvedge-api-server-address-{name}"),
             "namespace": "default",
             "ownerReferences": [owner(namespace)?],
         },
@@ -62,9 +62,9 @@ pub(crate) fn grant(cluster: &Cluster, peer: &PeerPod) -> Result<(), FabricError
             "name": "selvedge-api-server-address",
         },
         "subjects": [{
-            "kind": "ServiceAccount",
-            "name": format!("selvedge-launcher-{organisation}"),
-            "namespace": namespace.name(),
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "Group",
+            "name": format!("system:serviceaccounts:{name}"),
         }],
     });
     Ok(cluster.kubectl().apply("default", &binding)?)

@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use kube::api::LogParams;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, error, info, warn};
@@ -39,11 +39,6 @@ const WATCHES: Duration = Duration::from_secs(5);
 
 /// The delay before something that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// How long a network takes at most to learn of a new address or policy. A
-/// chaincode that ends at once within that time may have met a closed door, and
-/// is started once more: shims do not try again by themselves.
-const SETTLED: Duration = Duration::from_secs(10);
 
 /// What the end may take: with the drain it stays below the peer's 5 s.
 const END: Duration = Duration::from_millis(1500);
@@ -113,11 +108,10 @@ async fn supervise(order: Order, events: mpsc::Sender<ReplicaEvent>, stop: Cance
         order,
         events,
         objects: Objects::default(),
-        applied: None,
         logs: HashMap::new(),
         ended: HashMap::new(),
         trouble: None,
-        started_again: false,
+        delay: None,
         attempted: false,
     };
     tokio::select! {
@@ -131,15 +125,14 @@ struct Run {
     order: Order,
     events: mpsc::Sender<ReplicaEvent>,
     objects: Objects,
-    /// When the objects were first applied.
-    applied: Option<Instant>,
     /// The pods whose logs are followed, by UID.
     logs: HashMap<String, FollowedLog>,
     /// The last end that was told of each pod, by UID.
     ended: HashMap<String, String>,
     /// What was last told, while it lasts.
     trouble: Option<TroubleKind>,
-    started_again: bool,
+    /// What keeps the pods from being started or seen, and passes by itself.
+    delay: Option<String>,
     /// Something may have been applied, even if no answer came.
     attempted: bool,
 }
@@ -160,6 +153,8 @@ impl Run {
         loop {
             self.put_right().await;
             self.look().await;
+            let unseen = self.order.observed.failure().filter(|_| self.logs.is_empty());
+            self.set_delay(unseen).await;
             changes.next().await;
         }
     }
@@ -180,22 +175,22 @@ impl Run {
     /// Applies the objects, as often as it takes.
     async fn apply(&mut self) {
         self.attempted = true;
-        let mut said = false;
-        loop {
-            let applied = self.apply_once().await;
-            let Err(failure) = applied else {
-                self.applied.get_or_insert_with(Instant::now);
-                return;
-            };
+        while let Err(failure) = self.apply_once().await {
             let reason = one_line(&failure);
-            if !failure.is_passing() {
+            if failure.is_passing() {
+                self.set_delay(Some(reason)).await;
+            } else {
                 self.tell(ReplicaEvent::Trouble(reason)).await;
-            } else if !said {
-                warn!(reason, "cannot apply the chaincode's objects, trying again");
-                self.tell(ReplicaEvent::Line(format!("{reason}; trying again"))).await;
-                said = true;
             }
             sleep(AGAIN).await;
+        }
+        self.set_delay(None).await;
+    }
+
+    async fn set_delay(&mut self, delay: Option<String>) {
+        if self.delay != delay {
+            self.delay.clone_from(&delay);
+            self.tell(ReplicaEvent::Delayed(delay)).await;
         }
     }
 
@@ -322,12 +317,6 @@ impl Run {
         self.ended.insert(uid, end.container.clone());
         if let Some(lines) = self.last_lines(pod, &end).await {
             end.exit.last_lines = lines;
-        }
-        let unsettled = self.applied.is_some_and(|applied| applied.elapsed() < SETTLED);
-        if end.at_first && unsettled && !self.started_again {
-            self.started_again = true;
-            info!(status = %end.exit, "chaincode ended at once, it is started once more");
-            return;
         }
         self.tell(ReplicaEvent::Exited(end.exit)).await;
     }

@@ -68,8 +68,6 @@ pub(crate) struct Ended {
     pub(crate) container: String,
     /// The exit code; `None` when the container never ran.
     pub(crate) code: Option<i32>,
-    /// Whether it was the pod's first container, and ended by itself.
-    pub(crate) at_first: bool,
     /// Whether another container has taken its place.
     pub(crate) replaced: bool,
     /// How it ended.
@@ -103,7 +101,6 @@ pub(crate) fn ended(pod: &Pod) -> Option<Ended> {
         return evicted(pod);
     };
     let starts = container.restart_count + i32::from(now.is_some());
-    let by_itself = matches!(end.reason.as_deref(), None | Some("Error" | "Completed"));
     let mut exit = exit(end, pod);
     if let (Some("Evicted"), Some(message)) = (status.reason.as_deref(), &status.message) {
         exit.status = format!("Evicted: {}", one_line(message));
@@ -111,7 +108,6 @@ pub(crate) fn ended(pod: &Pod) -> Option<Ended> {
     Some(Ended {
         container: end.container_id.clone().unwrap_or_else(|| starts.to_string()),
         code: Some(end.exit_code),
-        at_first: starts == 1 && by_itself,
         replaced: state.is_some_and(|state| state.running.is_some()),
         exit,
     })
@@ -155,7 +151,6 @@ fn evicted(pod: &Pod) -> Option<Ended> {
     Some(Ended {
         container: pod.metadata.uid.clone().unwrap_or_default(),
         code: None,
-        at_first: false,
         replaced: false,
         exit: ReplicaExit { status, last_lines: Vec::new() },
     })

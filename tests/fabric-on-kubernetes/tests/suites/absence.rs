@@ -1,19 +1,25 @@
 //! Servers of the cluster go away for a while: nothing is lost, the link to the peer stays.
 
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
 use cluster::Cluster;
-use e2e::Op;
+use e2e::{Op, chaincode_dir};
 use rustix::process::{Pid, Signal, kill_process};
-use testbed::PeerClient;
+use testbed::{Definition, PeerClient};
 use tokio::time::sleep;
 
 use crate::builds::await_build;
-use crate::shared::{MSP_ID, deploy_ledger, gateway, new_program, on_fabric_alone, one, package};
+use crate::processes::find;
+use crate::shared::{
+    BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, new_program, on_fabric_alone, one, package,
+};
 
 /// How long it is away: the time is what is tested.
 const AWAY: Duration = Duration::from_secs(30);
+
+/// What the launcher logs once for each stream to the peer.
+const READY: &str = "the peer takes the chaincode as ready";
 
 /// A cluster's API server that hangs, as behind a network that swallows packets. It goes on when
 /// this is dropped.
@@ -22,17 +28,11 @@ struct Absent(Pid);
 impl Absent {
     fn begin(cluster: &Cluster) -> Self {
         let of_cluster = cluster.dir().to_string_lossy().into_owned();
-        let found = fs::read_dir("/proc").unwrap().find_map(|entry| {
-            let dir = entry.ok()?.path();
-            let line = fs::read(dir.join("cmdline")).ok()?;
-            let line = String::from_utf8_lossy(&line);
-            let program = line.split('\0').next()?;
-            if !program.ends_with("/kube-apiserver") || !line.contains(&of_cluster) {
-                return None;
-            }
-            Pid::from_raw(dir.file_name()?.to_str()?.parse().ok()?)
+        let pid = find("the API server", |process| {
+            let program = process.words().next().unwrap_or_default();
+            program.ends_with("/kube-apiserver")
+                && process.words().any(|word| word.contains(&of_cluster))
         });
-        let pid = found.expect("the API server runs on this machine");
         kill_process(pid, Signal::STOP).unwrap();
         Self(pid)
     }
@@ -47,11 +47,15 @@ impl Drop for Absent {
 
 #[test]
 fn a_build_and_a_run_outlive_the_api_servers_absence() {
-    on_fabric_alone(&one("absence"), async |cluster, fabric| {
+    let spec = one("absence").setting("SELVEDGE_START_TIMEOUT", "20");
+    on_fabric_alone(&spec, async |cluster, fabric| {
         let peer = fabric.peer(MSP_ID);
         let package_id = deploy_ledger(fabric, "ledger");
-        let mut gateway = gateway(fabric, peer, "ledger");
-        gateway.call(Op::Submit, &["Put", "k", "before"]).unwrap();
+        let definition = Definition::new("late");
+        let late = peer.install(&package(fabric, &chaincode_dir("ledger"), "late_1.0")).unwrap();
+        peer.approve(&late, &definition).unwrap();
+        let mut ledger = gateway(fabric, peer, "ledger");
+        ledger.call(Op::Submit, &["Put", "k", "before"]).unwrap();
         let chaincode = peer.chaincode(&package_id).await.unwrap();
         let (pod, _) = chaincode.await_running().await.unwrap();
         let file = package(fabric, &new_program(fabric, "absence"), "absence_1.0");
@@ -60,19 +64,26 @@ fn a_build_and_a_run_outlive_the_api_servers_absence() {
         await_build(fabric).await;
 
         let absent = Absent::begin(cluster);
-        gateway.call(Op::Submit, &["Put", "k", "meanwhile"]).unwrap();
+        ledger.call(Op::Submit, &["Put", "k", "meanwhile"]).unwrap();
+        // The peer starts what is committed. That fails now, of this and of nothing else.
+        peer.commit(&definition).unwrap();
         sleep(AWAY).await;
-        assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "meanwhile");
+        assert_eq!(ledger.call(Op::Evaluate, &["Get", "k"]).unwrap(), "meanwhile");
         drop(absent);
 
+        let reason = "was not started within 20 s (--start-timeout): the Kubernetes API did not";
+        peer.await_line("peer", &[BUILDER, reason], LIMIT).await.unwrap();
+        let mut late = gateway(fabric, peer, "late");
+        late.call(Op::Submit, &["Put", "k", "late"]).unwrap();
         install.join().unwrap().unwrap_or_else(|error| panic!("{error}"));
         // The launcher sees again what happens, and does what it should.
         let delete = ["delete", "pod", &pod, "--force", "--grace-period=0"];
         fabric.namespace().kubectl(&delete).unwrap();
         assert_ne!(chaincode.await_running().await.unwrap().0, pod);
-        assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "meanwhile");
+        assert_eq!(ledger.call(Op::Evaluate, &["Get", "k"]).unwrap(), "meanwhile");
         let log = peer.log("launcher").await.unwrap();
-        assert_eq!(log.matches("the peer takes the chaincode as ready").count(), 1, "{log}");
+        let of_ledger = |line: &&str| line.contains(&package_id) && line.contains(READY);
+        assert_eq!(log.lines().filter(of_ledger).count(), 1, "{log}");
     });
 }
 

@@ -8,10 +8,12 @@ use fabric_on_kubernetes::{Fabric, FabricSpec, PeerPod};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
+use rustix::process::{Signal, kill_process};
 use testbed::{Definition, PeerClient};
 
+use crate::processes::build_in;
 use crate::shared::{
-    LIMIT, MSP_ID, deploy, gateway, new_program, new_source, on_fabric, one, package,
+    BUILDER, LIMIT, MSP_ID, deploy, gateway, new_program, new_source, on_fabric, one, package,
 };
 
 /// What the peer keeps of a build: the image that it runs.
@@ -20,20 +22,21 @@ fn image(peer: &PeerPod) -> String {
     peer.exec("peer", &["sh", "-c", script]).unwrap()
 }
 
-/// Waits until a build's pod runs.
-pub(crate) async fn await_build(fabric: &Fabric) {
+/// Waits until a build's pod runs; its name.
+pub(crate) async fn await_build(fabric: &Fabric) -> String {
     let pods = fabric.namespace().api::<Pod>();
     let builds = ListParams::default().labels("app.kubernetes.io/name=selvedge-build");
     until("the build's pod", LIMIT, async || {
         let found = pods.list(&builds).await.map_err(|error| error.to_string())?.items;
         let runs = |pod: &Pod| {
             let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-            phase == Some("Running")
+            phase == Some("Running") && pod.metadata.deletion_timestamp.is_none()
         };
-        if found.iter().any(runs) { Ok(()) } else { Err(format!("{} pods", found.len())) }
+        let running = found.iter().find(|pod| runs(pod)).and_then(|pod| pod.metadata.name.clone());
+        running.ok_or_else(|| format!("{} pods", found.len()))
     })
     .await
-    .unwrap();
+    .unwrap()
 }
 
 #[test]
@@ -64,23 +67,46 @@ fn two_organisations_that_install_at_once_build_once() {
     });
 }
 
+/// How somebody may end a build, and what the installer is told of it. The pod's name is the Job's
+/// with a suffix.
+type End = (fn(&Fabric, job: &str, pod: &str), fn(job: &str, pod: &str) -> String);
+
+const ENDS: [End; 3] = [
+    (
+        |fabric, job, _| drop(fabric.namespace().kubectl(&["delete", "job", job]).unwrap()),
+        |job, _| format!("the build's Job {job} was deleted"),
+    ),
+    (
+        |fabric, _, pod| {
+            let delete = ["delete", "pod", pod, "--force", "--grace-period=0"];
+            fabric.namespace().kubectl(&delete).unwrap();
+        },
+        |_, pod| format!("the build's pod {pod} was ended from outside: somebody deleted it"),
+    ),
+    (
+        |_, _, pod| kill_process(build_in(pod), Signal::KILL).unwrap(),
+        |_, pod| format!("the build's pod {pod} was ended from outside: Error, exit code 137"),
+    ),
+];
+
 #[test]
-fn a_job_that_is_deleted_fails_the_install_and_leaves_nothing() {
-    on_fabric(&one("job-deleted"), async |_, fabric| {
+fn a_build_that_somebody_ends_fails_the_install_and_not_the_next() {
+    on_fabric(&one("build-ended"), async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
-        let file = package(fabric, &new_source(fabric, "job-deleted"), "ledger_1.0");
-        let (client, jobs) = (PeerClient::clone(peer), fabric.namespace().api::<Job>());
-        let install = std::thread::spawn(move || client.install(&file));
-        await_build(fabric).await;
-        let job = jobs.list(&ListParams::default()).await.unwrap().items.remove(0);
-        let name = job.metadata.name.unwrap();
-        fabric.namespace().kubectl(&["delete", "job", &name]).unwrap();
-        install.join().unwrap().unwrap_err();
-        peer.await_line("peer", &["[chaincode.externalbuilder.selvedge]", &name], LIMIT)
-            .await
-            .unwrap();
-        until("the end of the build's objects", LIMIT, async || {
-            let left = ["get", "jobs,secrets,pods", "-o", "name"];
+        let file = package(fabric, &new_program(fabric, "build-ended"), "ended_1.0");
+        for (end, said) in ENDS {
+            let (client, package) = (PeerClient::clone(peer), file.clone());
+            let install = std::thread::spawn(move || client.install(&package));
+            let pod = await_build(fabric).await;
+            let job = pod.rsplit_once('-').expect("JOB-SUFFIX").0;
+            end(fabric, job, &pod);
+            install.join().unwrap().unwrap_err();
+            peer.await_line("peer", &[BUILDER, &said(job, &pod)], LIMIT).await.unwrap();
+        }
+        peer.install(&file).unwrap();
+        fabric.namespace().kubectl(&["delete", "jobs", "--all"]).unwrap();
+        until("the end of the builds' objects", LIMIT, async || {
+            let left = ["get", "jobs,secrets,pods,networkpolicies", "-o", "name"];
             let left = fabric.namespace().kubectl(&left).map_err(|error| error.to_string())?;
             if left.contains("selvedge-build") { Err(left) } else { Ok(()) }
         })

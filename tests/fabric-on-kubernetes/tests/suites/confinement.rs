@@ -1,12 +1,13 @@
 //! What a chaincode's pod may reach, and what it holds: tried from inside, by the chaincode.
 
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
-use cluster::{Cluster, until};
+use cluster::{Cluster, Namespace, until};
 use e2e::{Gateway, Op};
 use fabric_on_kubernetes::PeerPod;
 use k8s_openapi::api::core::v1::Pod;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::shared::{LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
 
@@ -15,6 +16,35 @@ const PATIENCE: &str = "1500";
 
 fn dial(gateway: &mut Gateway, address: &str) -> Result<String, String> {
     gateway.call(Op::Evaluate, &["Dial", "tcp", address, PATIENCE])
+}
+
+/// A pod beside the chaincode's that no policy is about.
+struct Unconfined<'a>(&'a Namespace);
+
+impl<'a> Unconfined<'a> {
+    const POD: &'static str = "unconfined";
+
+    async fn start(cluster: &Cluster, namespace: &'a Namespace) -> Self {
+        let shell = json!({
+            "name": "shell",
+            "image": cluster.image("busybox"),
+            "command": ["sleep", "infinity"],
+        });
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": { "name": Self::POD },
+            "spec": { "terminationGracePeriodSeconds": 0, "containers": [shell] },
+        });
+        namespace.apply(&pod).unwrap();
+        namespace.await_ready(Self::POD).await.unwrap();
+        Self(namespace)
+    }
+
+    fn reaches(&self, address: &str) -> bool {
+        let (host, port) = address.rsplit_once(':').expect("HOST:PORT");
+        self.0.exec(Self::POD, &["nc", "-w", "2", host, port, "-e", "true"]).is_ok()
+    }
 }
 
 #[test]
@@ -29,17 +59,17 @@ fn a_chaincode_reaches_its_proxy_and_names_and_nothing_else() {
 
         let pod = fabric.namespace().api::<Pod>().get(peer.pod()).await.unwrap();
         let peer_ip = pod.status.unwrap().pod_ip.unwrap();
+        let host = TcpListener::bind((cluster.host_address(), 0)).unwrap();
         let forbidden = [
             format!("{api}:443"),
             cluster.registry(),
             fabric.network().peers()[0].address().to_string(),
             format!("{peer_ip}:7051"),
-            format!("{peer_ip}:7052"),
             format!("{peer_ip}:7059"),
             format!("{}:10250", cluster.nodes()[0].address()),
-            format!("{}:53", cluster.host_address()),
-            "1.1.1.1:443".to_owned(),
+            host.local_addr().unwrap().to_string(),
         ];
+        let unconfined = Unconfined::start(cluster, fabric.namespace()).await;
         for address in forbidden {
             // The firewall takes a moment to learn of a new pod.
             until(&format!("the refusal of {address}"), LIMIT, async || {
@@ -50,7 +80,12 @@ fn a_chaincode_reaches_its_proxy_and_names_and_nothing_else() {
             })
             .await
             .unwrap();
+            // It is the policy that refuses: without one, the same is open.
+            assert!(unconfined.reaches(&address), "nobody reaches {address}");
         }
+        // The peer's port for chaincode is its pod's alone.
+        let of_pod = format!("{peer_ip}:7052");
+        assert!(dial(&mut chaincode, &of_pod).is_err() && !unconfined.reaches(&of_pod));
         assert_eq!(dial(&mut chaincode, &proxy).unwrap(), "open");
     });
 }

@@ -4,7 +4,9 @@ use cluster::until;
 use e2e::{Gateway, Op};
 use fabric_on_kubernetes::{Fabric, FabricSpec, PeerPod};
 use k8s_openapi::api::apps::v1::Deployment;
+use rustix::process::{Signal, kill_process};
 
+use crate::processes::launcher_of;
 use crate::shared::{BUILDER, LAUNCH_FAILED, LIMIT, deploy_ledger, gateway, on_fabric};
 
 /// Both peers' launchers are told that they work for this one.
@@ -54,6 +56,8 @@ fn of_two_launchers_for_one_peer_one_works_until_it_is_gone() {
         let log = second.log("launcher").await.unwrap();
         assert!(!log.contains("it is stopped"), "{log}");
 
+        // A launcher that hangs ends nothing when its node is lost.
+        kill_process(launcher_of(first), Signal::STOP).unwrap();
         first.lose().unwrap();
         second.await_line("launcher", &["lease is held"], LIMIT).await.unwrap();
         // Now what the first left is the second's to sweep.

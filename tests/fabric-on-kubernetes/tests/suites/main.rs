@@ -12,6 +12,7 @@ mod labels;
 mod launchers;
 mod limits;
 mod placement;
+mod processes;
 mod reasons;
 mod recovery;
 mod registries;

@@ -69,12 +69,11 @@ fn one_that_exits_at_once_is_told_with_its_last_lines() {
         let file = package(fabric, &chaincode_dir("broken").join("exits"), "exits_1.0");
         fabric.network().deploy(&file, &Definition::new("exits")).unwrap();
         let call = call_in_background(fabric, peer, "exits");
-        // The first end may be the network's fault, which takes a moment to learn of a policy.
-        await_known(fabric, "a second end", |pod| {
+        await_known(fabric, "an end", |pod| {
             container(pod).is_some_and(|container| {
                 let state = container.state.as_ref();
-                let over = state.is_some_and(|state| state.running.is_none());
-                container.restart_count >= 1 && over
+                let ended = state.is_some_and(|state| state.terminated.is_some());
+                ended || container.restart_count > 0
             })
         })
         .await;

@@ -1,13 +1,14 @@
 //! Pods and containers die: calls succeed again without a person, and the peer keeps its stream
 //! where it is not the peer itself that dies.
 
-use std::fs;
-
 use cluster::until;
 use e2e::{Gateway, Op};
 use fabric_on_kubernetes::{Fabric, PeerPod};
-use rustix::process::{Pid, Signal, kill_process};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::EvictParams;
+use rustix::process::{Signal, kill_process};
 
+use crate::processes::launcher_of;
 use crate::shared::{LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
 
 /// What the launcher logs when the peer takes a chaincode as ready: once for each stream.
@@ -33,7 +34,7 @@ fn deployed(fabric: &Fabric, peer: &PeerPod) -> (String, Gateway) {
 }
 
 #[test]
-fn a_pod_that_is_deleted_under_load_is_replaced_and_the_peer_keeps_the_stream() {
+fn a_pod_that_is_deleted_or_evicted_is_replaced_and_the_peer_keeps_the_stream() {
     on_fabric(&one("force-delete"), async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
         let (package_id, mut gateway) = deployed(fabric, peer);
@@ -51,6 +52,18 @@ fn a_pod_that_is_deleted_under_load_is_replaced_and_the_peer_keeps_the_stream() 
         await_answer(&mut gateway, "kept").await;
         let (other, _) = chaincode.await_running().await.unwrap();
         assert_ne!(pod, other);
+
+        // What a drain asks of the API server for each pod of a node.
+        let pods = fabric.namespace().api::<Pod>();
+        pods.evict(&other, &EvictParams::default()).await.unwrap();
+        await_answer(&mut gateway, "kept").await;
+        until("a pod in the evicted one's place", LIMIT, async || {
+            let (now, _) = chaincode.await_running().await.map_err(|error| error.to_string())?;
+            if now == other { Err(now) } else { Ok(()) }
+        })
+        .await
+        .unwrap();
+        await_answer(&mut gateway, "kept").await;
         let log = peer.log("launcher").await.unwrap();
         assert_eq!(log.matches(READY).count(), 1, "{log}");
     });
@@ -68,23 +81,6 @@ fn a_launcher_that_is_killed_comes_back_and_adopts_its_chaincode() {
         assert_eq!(peer.uid().await.unwrap(), before, "the peer was restarted, too");
         gateway.call(Op::Submit, &["Put", "k", "again"]).unwrap();
     });
-}
-
-/// The launcher's process, as this machine sees it.
-fn launcher_of(peer: &PeerPod) -> Pid {
-    let namespace = format!("SELVEDGE_POD_NAMESPACE={}", peer.namespace().name());
-    let found = fs::read_dir("/proc").unwrap().find_map(|entry| {
-        let dir = entry.ok()?.path();
-        let read =
-            |name| Some(String::from_utf8_lossy(&fs::read(dir.join(name)).ok()?).into_owned());
-        let is_launcher = read("cmdline")?.starts_with("/usr/local/bin/selvedge-launcher\0");
-        let is_ours = read("environ")?.split('\0').any(|variable| variable == namespace);
-        if !is_launcher || !is_ours {
-            return None;
-        }
-        Pid::from_raw(dir.file_name()?.to_str()?.parse().ok()?)
-    });
-    found.expect("the launcher runs on this machine")
 }
 
 #[test]

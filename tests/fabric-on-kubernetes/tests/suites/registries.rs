@@ -10,8 +10,8 @@ use fabric_on_kubernetes::{Fabric, PeerPod};
 use serde_json::{Value, json};
 
 use crate::shared::{
-    BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, new_program, on_fabric,
-    on_fabric_of, one, package,
+    BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, new_program, on_fabric, on_fabric_of, one,
+    package,
 };
 
 /// The Secret with the registry's credentials.

@@ -237,7 +237,7 @@ impl BuildOrder<'_> {
             name: "tools".to_owned(),
             image: Some(self.launcher_image.to_owned()),
             args: Some(vec!["copy-self".to_owned(), program]),
-            resources: Some(resources("10m", "64Mi", None)),
+            resources: Some(self.resources("10m", "64Mi", None)),
             security_context: Some(restricted::container()),
             volume_mounts: Some(vec![mount("tools", TOOLS, false)]),
             ..Container::default()
@@ -265,7 +265,7 @@ impl BuildOrder<'_> {
             command: Some(vec![format!("{TOOLS}/selvedge-launcher"), "build-job".to_owned()]),
             args: Some(self.arguments()),
             env: Some(environment),
-            resources: Some(resources(
+            resources: Some(self.resources(
                 &settings.build_cpu,
                 &settings.build_memory,
                 Some(&settings.build_disk),
@@ -290,6 +290,26 @@ impl BuildOrder<'_> {
         .collect()
     }
 
+    /// CPU is asked for but not limited unless that is set: a limit makes a build slow on a machine
+    /// that is idle.
+    fn resources(&self, cpu: &str, memory: &str, disk: Option<&str>) -> ResourceRequirements {
+        let quantity =
+            |name: &str, amount: &str| (name.to_owned(), KubeQuantity(amount.to_owned()));
+        let mut limits: BTreeMap<_, _> = [quantity("memory", memory)].into();
+        limits.extend(self.settings.build_cpu_limit.iter().map(|limit| quantity("cpu", limit)));
+        // Without a word of it the request is the limit, and no node may have that free.
+        let mut requests = BTreeMap::from([quantity("cpu", cpu), quantity("memory", memory)]);
+        if let Some(disk) = disk {
+            limits.extend([quantity("ephemeral-storage", disk)]);
+            requests.extend([quantity("ephemeral-storage", "1Mi")]);
+        }
+        ResourceRequirements {
+            limits: Some(limits),
+            requests: Some(requests),
+            ..ResourceRequirements::default()
+        }
+    }
+
     /// From a Secret: whoever may read Jobs must not learn it.
     fn url(&self) -> EnvVar {
         let secret = SecretKeySelector {
@@ -305,23 +325,6 @@ impl BuildOrder<'_> {
             }),
             ..EnvVar::default()
         }
-    }
-}
-
-/// CPU is asked for but not limited: a limit makes a build slow on a machine that is idle.
-fn resources(cpu: &str, memory: &str, disk: Option<&str>) -> ResourceRequirements {
-    let quantity = |name: &str, amount: &str| (name.to_owned(), KubeQuantity(amount.to_owned()));
-    let mut limits: BTreeMap<_, _> = [quantity("memory", memory)].into();
-    // Without a word of it the request is the limit, and no node may have that free.
-    let mut requests = BTreeMap::from([quantity("cpu", cpu), quantity("memory", memory)]);
-    if let Some(disk) = disk {
-        limits.extend([quantity("ephemeral-storage", disk)]);
-        requests.extend([quantity("ephemeral-storage", "1Mi")]);
-    }
-    ResourceRequirements {
-        limits: Some(limits),
-        requests: Some(requests),
-        ..ResourceRequirements::default()
     }
 }
 

@@ -67,6 +67,7 @@ fn golden_build_with_everything_set() {
         "--build-memory=1Gi",
         "--build-disk=2Gi",
         "--build-cpu=500m",
+        "--build-cpu-limit=2",
         "--build-env=GOPROXY=https://proxy.example.com,direct",
         "--build-env=NO_PROXY=.svc,10.0.0.0/8",
         "--build-ca-config-map=company-authorities",

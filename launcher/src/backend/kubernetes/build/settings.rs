@@ -43,6 +43,16 @@ pub(crate) struct BuildSettings {
     )]
     pub(crate) build_cpu: String,
 
+    /// The CPU that a build gets at most, for namespaces whose quota wants a limit
+    /// [default: none].
+    #[arg(
+        long,
+        env = "SELVEDGE_BUILD_CPU_LIMIT",
+        value_parser = quantity,
+        value_name = "QUANTITY"
+    )]
+    pub(crate) build_cpu_limit: Option<String>,
+
     /// The memory that a build gets.
     #[arg(
         long,

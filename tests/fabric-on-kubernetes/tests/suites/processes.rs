@@ -1,0 +1,57 @@
+//! Processes of the cluster's, as this machine sees them.
+
+use std::fs;
+use std::path::Path;
+
+use fabric_on_kubernetes::PeerPod;
+use rustix::process::Pid;
+
+/// A process: its command line and its environment.
+pub(crate) struct Process {
+    line: String,
+    environment: String,
+}
+
+impl Process {
+    fn read(dir: &Path) -> Option<Self> {
+        let read =
+            |name| Some(String::from_utf8_lossy(&fs::read(dir.join(name)).ok()?).into_owned());
+        Some(Self { line: read("cmdline")?, environment: read("environ")? })
+    }
+
+    /// Its program and arguments.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        self.line.split('\0')
+    }
+
+    fn has(&self, name: &str, value: &str) -> bool {
+        let is_it = |pair: &str| pair.split_once('=') == Some((name, value));
+        self.environment.split('\0').any(is_it)
+    }
+}
+
+/// The process that is wanted, which must be there.
+pub(crate) fn find(what: &str, is_it: impl Fn(&Process) -> bool) -> Pid {
+    let found = fs::read_dir("/proc").unwrap().find_map(|entry| {
+        let dir = entry.ok()?.path();
+        Process::read(&dir).filter(&is_it)?;
+        Pid::from_raw(dir.file_name()?.to_str()?.parse().ok()?)
+    });
+    found.unwrap_or_else(|| panic!("{what} does not run on this machine"))
+}
+
+/// The launcher in a peer's pod.
+pub(crate) fn launcher_of(peer: &PeerPod) -> Pid {
+    find("the launcher", |process| {
+        process.words().next() == Some("/usr/local/bin/selvedge-launcher")
+            && process.has("SELVEDGE_POD_NAMESPACE", peer.namespace().name())
+            && process.has("SELVEDGE_POD_NAME", peer.pod())
+    })
+}
+
+/// The first process of a build's container.
+pub(crate) fn build_in(pod: &str) -> Pid {
+    find("the build", |process| {
+        process.words().nth(1) == Some("build-job") && process.has("HOSTNAME", pod)
+    })
+}
