@@ -146,7 +146,7 @@ exec "$3" serve "$4""#;
 /// The registry with a password, over what the other one mounts.
 fn start_guarded_registry(machine: &Machine, tools: &Tools) -> Result<Server, StartError> {
     let images = machine.dir.join("registry/images");
-    let users = machine.write("htpasswd", registry::HTPASSWD.to_owned())?;
+    let users = machine.write("htpasswd", registry::HTPASSWD)?;
     let config = registry::guarded(&format!(":{GUARDED_REGISTRY_PORT}"), &images, &users);
     let config = machine.write("guarded-registry.json", config.to_string())?;
     let program = tools.debian().program("docker-registry");

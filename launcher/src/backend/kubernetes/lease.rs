@@ -76,10 +76,15 @@ impl Lease {
         Err(NotHeld { peer: self.ground.peer.clone(), reason })
     }
 
+    /// Whether the Lease is held, as far as this launcher knows.
+    pub(crate) fn is_held(&self) -> bool {
+        *self.state.borrow() == State::Held
+    }
+
     /// Gives the Lease back, so that the next launcher need not wait.
     pub(crate) async fn release(&self) {
         self.task.abort();
-        if *self.state.borrow() != State::Held {
+        if !self.is_held() {
             return;
         }
         let released = async {

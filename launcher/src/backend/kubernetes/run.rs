@@ -210,6 +210,10 @@ impl Run {
 
     /// Applies again what someone else changed, and says so.
     async fn put_right(&mut self) {
+        // The hand of the peer's next launcher is not another's.
+        if !self.order.lease.is_held() {
+            return;
+        }
         let Some(departure) = self.objects.departure(&self.order.observed, &self.order.identity)
         else {
             return;
@@ -346,7 +350,7 @@ impl Run {
 
     /// Ends the pods; the objects stay, so that the next start is an update.
     async fn end(self) {
-        if !self.attempted {
+        if !self.attempted || !self.order.lease.is_held() {
             return;
         }
         let name = &self.order.identity.name;

@@ -63,8 +63,7 @@ impl Sweeper {
         while self.lease.held(READY).await.is_err() {}
         sleep(self.adopt_within).await;
         loop {
-            let may = self.lease.held(Duration::ZERO).await.is_ok();
-            if may && timeout(READY, self.observed.ready()).await.is_ok() {
+            if self.lease.is_held() && timeout(READY, self.observed.ready()).await.is_ok() {
                 for deployment in self.observed.deployments.state() {
                     self.look_at(&deployment).await;
                 }

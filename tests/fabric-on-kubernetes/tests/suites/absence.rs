@@ -71,8 +71,9 @@ fn a_build_and_a_run_outlive_the_api_servers_absence() {
         assert_eq!(ledger.call(Op::Evaluate, &["Get", "k"]).unwrap(), "meanwhile");
         drop(absent);
 
-        let reason = "was not started within 20 s (--start-timeout): the Kubernetes API did not";
-        peer.await_line("peer", &[BUILDER, reason], LIMIT).await.unwrap();
+        let reason = "the chaincode was not started within 20 s (--start-timeout): ";
+        let parts = [BUILDER, reason, "the Kubernetes API"];
+        peer.await_line("peer", &parts, LIMIT).await.unwrap();
         let mut late = gateway(fabric, peer, "late");
         late.call(Op::Submit, &["Put", "k", "late"]).unwrap();
         install.join().unwrap().unwrap_or_else(|error| panic!("{error}"));

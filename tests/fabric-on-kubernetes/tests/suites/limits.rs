@@ -16,7 +16,9 @@ fn program(fabric: &Fabric, name: &str) -> std::path::PathBuf {
 
 #[test]
 fn one_that_needs_too_much_memory_too_much_time_or_too_many_processors() {
-    let spec = one("build-limits").setting("SELVEDGE_BUILD_MEMORY", "48Mi");
+    let spec = one("build-limits")
+        .setting("SELVEDGE_BUILD_MEMORY", "48Mi")
+        .setting("SELVEDGE_BUILD_ENV", "");
     on_fabric(&spec, async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
         let memory = ["the build met its memory limit of 48Mi (--build-memory)"];

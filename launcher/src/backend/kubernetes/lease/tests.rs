@@ -31,6 +31,7 @@ async fn the_second_launcher_says_who_is_the_first_and_takes_over_from_it() {
     let expected = "this launcher may not act for the peer peer0: the launcher of the pod \
                     org1/peer0-a/uid-of-peer0-a does, and holds the lease ";
     assert!(denied.starts_with(expected), "{denied}");
+    assert!(first.is_held() && !second.is_held());
 
     first.release().await;
     second.held(MINUTE).await.unwrap();
