@@ -80,6 +80,8 @@ pub(crate) enum ClusterBuildError {
     Job(#[from] JobFailure),
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    #[error("there is no Secret {namespace}/{name} (--registry-secret)")]
+    NoSecret { namespace: String, name: String },
     #[error("cannot use the Secret {namespace}/{name} (--registry-secret)")]
     Credentials { namespace: String, name: String, source: CredentialsError },
     #[error("the Secret {namespace}/{name} (--registry-secret) has no key .dockerconfigjson")]

@@ -260,7 +260,8 @@ impl Run {
         if kind != self.trouble
             && let Some(found) = found
         {
-            if matches!(found.kind, TroubleKind::Sandbox | TroubleKind::Container) {
+            let lacks = matches!(found.kind, TroubleKind::Sandbox | TroubleKind::Container);
+            if lacks && self.order.lease.is_held() {
                 // The Secret may be missing, which no watch tells.
                 self.apply().await;
             }

@@ -56,7 +56,7 @@ fn one_with_a_password_is_used_with_the_right_one_alone() {
     };
     on_fabric_of(guarded, async |cluster, fabric| {
         let (peer, registry) = (fabric.peer(MSP_ID), cluster.guarded_registry());
-        let missing = ["read the Secret registry", "not found"];
+        let missing = ["there is no Secret registry-guarded/registry (--registry-secret)"];
         refused(fabric, peer, "no-secret", &missing).await;
 
         fabric.namespace().apply(&credentials(&registry, "wrong")).unwrap();

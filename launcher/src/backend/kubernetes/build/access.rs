@@ -24,8 +24,11 @@ impl Builds {
     async fn credentials(&self, name: &str) -> Result<RegistryAuth, ClusterBuildError> {
         let namespace = self.ground.namespace.clone();
         let act = format!("read the Secret {name}");
-        let secret: Secret = call(&act, self.ground.api().get(name)).await?;
+        let secret: Option<Secret> = call(&act, self.ground.api().get_opt(name)).await?;
         let name = name.to_owned();
+        let Some(secret) = secret else {
+            return Err(ClusterBuildError::NoSecret { namespace, name });
+        };
         let Some(json) = secret.data.as_ref().and_then(|data| data.get(DOCKER_CONFIG)) else {
             return Err(ClusterBuildError::NotDockerConfig { namespace, name });
         };
