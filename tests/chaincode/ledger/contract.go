@@ -52,6 +52,7 @@ var functions = map[string]function{
 	"Env":   {"name", 1, 1, env},
 
 	"Dial":   {"network address milliseconds", 3, 3, dial},
+	"Listen": {"network address", 2, 2, listen},
 	"LookUp": {"host", 1, 1, lookUp},
 	"File":   {"path", 1, 1, file},
 	"Files":  {"pattern", 1, 1, files},

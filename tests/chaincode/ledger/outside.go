@@ -93,6 +93,37 @@ func dial(_ stub, args []string) ([]byte, error) {
 	return []byte("open"), connection.Close()
 }
 
+// listen accepts connections at an address from now on, and returns the address
+// by which others know this host, with the port.
+func listen(_ stub, args []string) ([]byte, error) {
+	listener, err := net.Listen(args[0], args[1])
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			connection.Close()
+		}
+	}()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := net.LookupHost(host)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(net.JoinHostPort(addresses[0], port)), nil
+}
+
 // lookUp returns the first address of a host name.
 func lookUp(_ stub, args []string) ([]byte, error) {
 	addresses, err := net.LookupHost(args[0])

@@ -110,6 +110,9 @@ impl Fabric {
         spec: &FabricSpec,
     ) -> Result<Self, FabricError> {
         let namespace = Arc::new(cluster.namespace(&spec.namespace).await?);
+        // The API server itself sees to it that nothing here is more than restricted.
+        let restricted = "pod-security.kubernetes.io/enforce=restricted";
+        namespace.kubectl(&["label", "namespace", namespace.name(), restricted])?;
         for object in &spec.before {
             namespace.apply(object)?;
         }

@@ -29,6 +29,13 @@ impl<'a> Unconfined<'a> {
             "name": "shell",
             "image": cluster.image("busybox"),
             "command": ["sleep", "infinity"],
+            "securityContext": {
+                "allowPrivilegeEscalation": false,
+                "capabilities": { "drop": ["ALL"] },
+                "runAsNonRoot": true,
+                "runAsUser": 65532,
+                "seccompProfile": { "type": "RuntimeDefault" },
+            },
         });
         let pod = json!({
             "apiVersion": "v1",
@@ -87,6 +94,21 @@ fn a_chaincode_reaches_its_proxy_and_names_and_nothing_else() {
         let of_pod = format!("{peer_ip}:7052");
         assert!(dial(&mut chaincode, &of_pod).is_err() && !unconfined.reaches(&of_pod));
         assert_eq!(dial(&mut chaincode, &proxy).unwrap(), "open");
+    });
+}
+
+#[test]
+fn nothing_reaches_a_chaincode_that_listens_where_nobody_told_it_to() {
+    on_fabric(&one("unreached"), async |cluster, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        deploy_ledger(fabric, "ledger");
+        let mut chaincode = gateway(fabric, peer, "ledger");
+        let address = chaincode.call(Op::Evaluate, &["Listen", "tcp", ":0"]).unwrap();
+        assert_eq!(dial(&mut chaincode, &address).unwrap(), "open");
+        let unconfined = Unconfined::start(cluster, fabric.namespace()).await;
+        assert!(!unconfined.reaches(&address), "{address}");
+        let (host, port) = address.rsplit_once(':').expect("HOST:PORT");
+        peer.exec("peer", &["nc", "-w", "2", host, port, "-e", "true"]).unwrap_err();
     });
 }
 

@@ -1,6 +1,8 @@
 //! Every legal label runs, and its objects can be told from others'.
 
 use e2e::{Op, chaincode_dir};
+use fabric_on_kubernetes::Fabric;
+use serde_json::Value;
 use testbed::Definition;
 
 use crate::shared::{MSP_ID, build_ledger, gateway, on_fabric, one, package};
@@ -9,6 +11,29 @@ use crate::shared::{MSP_ID, build_ledger, gateway, on_fabric, one, package};
 /// ten digits more (`core/container/externalbuilder/externalbuilder.go`, `NewBuildContext`), and
 /// names have 255 bytes at most.
 const LONGEST: usize = 255 - "fabric-".len() - "-".len() - 64 - 10;
+
+/// What a person selects by, whatever the label is.
+fn assert_labels(fabric: &Fabric, name: &str, package_id: &str) {
+    let found = ["get", "deployment", name, "-o", "json"];
+    let found = fabric.namespace().kubectl(&found).unwrap();
+    let found: Value = serde_json::from_str(&found).unwrap();
+    let (labels, annotations) = (&found["metadata"]["labels"], &found["metadata"]["annotations"]);
+    assert_eq!(annotations["selvedge.dev/package-id"], package_id);
+    let (label, hash) = package_id.rsplit_once(':').unwrap();
+    for (key, value) in [
+        ("app.kubernetes.io/name", "chaincode"),
+        ("app.kubernetes.io/instance", name),
+        ("app.kubernetes.io/managed-by", "selvedge-launcher"),
+        ("selvedge.dev/msp-id", MSP_ID),
+        ("selvedge.dev/peer", fabric.peer(MSP_ID).pod()),
+        ("selvedge.dev/package-hash", &hash[..32]),
+    ] {
+        assert_eq!(labels[key], value, "{key} of {package_id}");
+    }
+    let short = labels["selvedge.dev/label"].as_str().unwrap();
+    let is_value = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    assert!(short == label || !(label.chars().all(is_value) && label.len() < 64), "{short}");
+}
 
 #[test]
 fn every_legal_label_runs() {
@@ -29,6 +54,7 @@ fn every_legal_label_runs() {
             let readable: String = label.chars().take(4).collect();
             let readable = readable.to_lowercase().replace(['_', '.', '+'], "-");
             assert!(chaincode.name().starts_with(&readable), "{} for {label}", chaincode.name());
+            assert_labels(fabric, chaincode.name(), &package_id);
             names.push(chaincode.name().to_owned());
         }
         names.sort();

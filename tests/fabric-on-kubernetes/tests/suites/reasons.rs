@@ -7,7 +7,9 @@ use std::thread;
 use cluster::{Cluster, until};
 use e2e::{Op, chaincode_dir};
 use fabric_on_kubernetes::{Fabric, PeerPod};
+use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::jiff::Timestamp;
 use kube::api::ListParams;
 use serde_json::json;
 use testbed::Definition;
@@ -39,27 +41,58 @@ fn waits_for(pod: &Pod, reasons: &[&str]) -> bool {
     waiting.is_some_and(|reason| reasons.contains(&reason.as_str()))
 }
 
+/// Waits until the cluster shows that a chaincode is refused its pod.
+async fn await_pod_refused(fabric: &Fabric) {
+    let sets = fabric.namespace().api::<ReplicaSet>();
+    until("a ReplicaSet without a pod", LIMIT, async || {
+        let found = sets.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+        let conditions = found.items.into_iter().filter_map(|set| set.status?.conditions);
+        let failed = conditions.flatten().any(|condition| condition.type_ == "ReplicaFailure");
+        if failed { Ok(()) } else { Err("none".to_owned()) }
+    })
+    .await
+    .unwrap();
+}
+
 /// The peer's log says it at once.
 async fn await_told(peer: &PeerPod, parts: &[&str]) {
     let parts = [&[BUILDER], parts].concat();
     peer.await_line("peer", &parts, PROMPT).await.unwrap();
 }
 
-/// Calls a chaincode whose launch fails; what the client is told comes when the thread ends.
-fn call_in_background(fabric: &Fabric, peer: &PeerPod, name: &str) -> thread::JoinHandle<String> {
-    let mut gateway = gateway(fabric, peer, name);
-    thread::spawn(move || gateway.call(Op::Evaluate, &["Get", "k"]).unwrap_err())
+/// A call of a chaincode whose launch fails.
+struct Call(thread::JoinHandle<(String, Timestamp)>);
+
+impl Call {
+    /// Calls, and does not wait for what comes of it.
+    fn begin(fabric: &Fabric, peer: &PeerPod) -> Self {
+        let mut gateway = gateway(fabric, peer, "ledger");
+        Self(thread::spawn(move || {
+            let error = gateway.call(Op::Evaluate, &["Get", "k"]).unwrap_err();
+            (error, Timestamp::now())
+        }))
+    }
+
+    /// It failed as soon as the peer's log had the reason.
+    async fn assert_failed_at_once(self, peer: &PeerPod, parts: &[&str]) {
+        let (error, failed) = self.0.join().unwrap();
+        assert!(error.contains(LAUNCH_FAILED), "{error}");
+        let log = peer.log("peer").await.unwrap();
+        let told = log.lines().filter(|line| parts.iter().all(|part| line.contains(part)));
+        let times = told.filter_map(|line| line.split(' ').next()?.parse::<Timestamp>().ok());
+        let late = times.map(|told| failed.duration_since(told).abs()).min().unwrap();
+        assert!(late.unsigned_abs() < PROMPT, "{late:?} after the reason\n{log}");
+    }
 }
 
 /// Deploys the ledger under a reason that keeps it from running; what the client is told.
 async fn refused(fabric: &Fabric, what: &str, known: impl Fn(&Pod) -> bool, parts: &[&str]) {
     let peer = fabric.peer(MSP_ID);
     deploy_ledger(fabric, "ledger");
-    let call = call_in_background(fabric, peer, "ledger");
+    let call = Call::begin(fabric, peer);
     await_known(fabric, what, known).await;
     await_told(peer, parts).await;
-    let error = call.join().unwrap();
-    assert!(error.contains(LAUNCH_FAILED), "{error}");
+    call.assert_failed_at_once(peer, parts).await;
 }
 
 #[test]
@@ -67,8 +100,8 @@ fn one_that_exits_at_once_is_told_with_its_last_lines() {
     on_fabric(&one("exits"), async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
         let file = package(fabric, &chaincode_dir("broken").join("exits"), "exits_1.0");
-        fabric.network().deploy(&file, &Definition::new("exits")).unwrap();
-        let call = call_in_background(fabric, peer, "exits");
+        fabric.network().deploy(&file, &Definition::new("ledger")).unwrap();
+        let call = Call::begin(fabric, peer);
         await_known(fabric, "an end", |pod| {
             container(pod).is_some_and(|container| {
                 let state = container.state.as_ref();
@@ -78,9 +111,39 @@ fn one_that_exits_at_once_is_told_with_its_last_lines() {
         })
         .await;
         let lines = "exits: the configuration is missing | exits: giving up with status 3";
-        await_told(peer, &["ended before it registered", lines]).await;
-        let error = call.join().unwrap();
-        assert!(error.contains(LAUNCH_FAILED), "{error}");
+        let parts = ["ended before it registered", lines];
+        await_told(peer, &parts).await;
+        call.assert_failed_at_once(peer, &parts).await;
+    });
+}
+
+#[test]
+fn one_that_ends_again_and_again_is_told_with_its_last_lines() {
+    on_fabric(&one("crash-loop"), async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        deploy_ledger(fabric, "ledger");
+        let mut gateway = gateway(fabric, peer, "ledger");
+        gateway.call(Op::Submit, &["Put", "k", "v"]).unwrap();
+        // Kubernetes starts it anew at once after the first end, and lets it wait after others.
+        for ends in [1, 2] {
+            gateway.call(Op::Evaluate, &["Crash"]).unwrap_err();
+            await_known(fabric, "an end", |pod| {
+                container(pod).is_some_and(|container| {
+                    let state = container.state.as_ref();
+                    let ended = state.is_some_and(|state| state.running.is_none());
+                    container.restart_count + i32::from(ended) >= ends
+                })
+            })
+            .await;
+        }
+        let reason = ["CrashLoopBackOff", "ledger: crash on demand"];
+        await_told(peer, &reason).await;
+        // Who calls meanwhile need not wait to learn why.
+        let error = gateway.call(Op::Evaluate, &["Get", "k"]).unwrap_err();
+        assert!(reason.iter().all(|part| error.contains(part)), "{error}");
+        await_known(fabric, "Kubernetes' own words", |pod| waits_for(pod, &reason[..1])).await;
+        let value = until("an answer", LIMIT, async || gateway.call(Op::Evaluate, &["Get", "k"]));
+        assert_eq!(value.await.unwrap(), "v");
     });
 }
 
@@ -176,9 +239,10 @@ fn one_beyond_the_namespaces_quota_is_told_so() {
         .unwrap();
         peer.approve(&package_id, &definition).unwrap();
         peer.commit(&definition).unwrap();
-        let error = call_in_background(fabric, peer, "ledger").join().unwrap();
-        assert!(error.contains(LAUNCH_FAILED), "{error}");
-        await_told(peer, &["exceeded quota: few"]).await;
+        let (call, parts) = (Call::begin(fabric, peer), ["exceeded quota: few"]);
+        await_pod_refused(fabric).await;
+        await_told(peer, &parts).await;
+        call.assert_failed_at_once(peer, &parts).await;
     });
 }
 
@@ -218,9 +282,10 @@ fn one_that_an_admission_policy_refuses_is_told_so() {
     on_fabric(&spec, async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
         deploy_ledger(fabric, "ledger");
-        let error = call_in_background(fabric, peer, "ledger").join().unwrap();
-        assert!(error.contains(LAUNCH_FAILED), "{error}");
-        await_told(peer, &["chaincode is not welcome here"]).await;
+        let (call, parts) = (Call::begin(fabric, peer), ["chaincode is not welcome here"]);
+        await_pod_refused(fabric).await;
+        await_told(peer, &parts).await;
+        call.assert_failed_at_once(peer, &parts).await;
     });
 }
 
@@ -238,9 +303,9 @@ fn a_verb_that_the_role_lacks_is_named() {
         }
         fabric.namespace().apply(&role).unwrap();
         deploy_ledger(fabric, "ledger");
-        let error = call_in_background(fabric, peer, "ledger").join().unwrap();
-        assert!(error.contains(LAUNCH_FAILED), "{error}");
         let account = "the service account verb/selvedge-launcher-org1";
-        await_told(peer, &[account, "may not patch secrets in the namespace verb"]).await;
+        let parts = [account, "may not patch secrets in the namespace verb"];
+        Call::begin(fabric, peer).assert_failed_at_once(peer, &parts).await;
+        await_told(peer, &parts).await;
     });
 }

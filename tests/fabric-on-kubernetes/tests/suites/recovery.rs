@@ -73,12 +73,16 @@ fn a_pod_that_is_deleted_or_evicted_is_replaced_and_the_peer_keeps_the_stream() 
 fn a_launcher_that_is_killed_comes_back_and_adopts_its_chaincode() {
     on_fabric(&one("launcher-killed"), async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
-        let (_, mut gateway) = deployed(fabric, peer);
+        let (package_id, mut gateway) = deployed(fabric, peer);
         let before = peer.uid().await.unwrap();
+        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        let uid = ["get", "deployment", chaincode.name(), "-o", "jsonpath={.metadata.uid}"];
+        let deployment = fabric.namespace().kubectl(&uid).unwrap();
 
         kill_process(launcher_of(peer), Signal::KILL).unwrap();
         await_answer(&mut gateway, "kept").await;
         assert_eq!(peer.uid().await.unwrap(), before, "the peer was restarted, too");
+        assert_eq!(fabric.namespace().kubectl(&uid).unwrap(), deployment, "not adopted");
         gateway.call(Op::Submit, &["Put", "k", "again"]).unwrap();
     });
 }

@@ -15,7 +15,7 @@ use crate::shared::{
 };
 
 /// The Secret with the registry's credentials.
-const SECRET: &str = "registry";
+pub(crate) const SECRET: &str = "registry";
 
 /// The install fails, and the peer's log says why.
 async fn refused(fabric: &Fabric, peer: &PeerPod, label: &str, parts: &[&str]) {
@@ -34,7 +34,7 @@ fn one_that_is_down_is_named() {
 }
 
 /// What a person makes with `kubectl create secret docker-registry`.
-fn credentials(registry: &GuardedRegistry, password: &str) -> Value {
+pub(crate) fn credentials(registry: &GuardedRegistry, password: &str) -> Value {
     let login = json!({ "username": registry.user, "password": password });
     let config = json!({ "auths": { &registry.address: login } });
     json!({

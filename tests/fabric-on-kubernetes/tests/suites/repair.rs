@@ -37,6 +37,8 @@ fn a_deployment_that_is_edited_or_deleted_is_put_right() {
         })
         .await
         .unwrap();
+        let parts = [name, "was deleted by another hand; it was put right"];
+        peer.await_line("peer", &parts, LIMIT).await.unwrap();
         chaincode.await_running().await.unwrap();
         assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
     });

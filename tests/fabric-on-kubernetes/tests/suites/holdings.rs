@@ -1,0 +1,92 @@
+//! What a build's pod holds and may reach: tried from inside, while it compiles.
+
+use std::thread;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use cluster::{Cluster, until};
+use fabric_on_kubernetes::Fabric;
+use testbed::PeerClient;
+
+use crate::builds::await_build;
+use crate::registries::{SECRET, credentials};
+use crate::shared::{BUILDER, LIMIT, MSP_ID, PROMPT, new_program, on_fabric_of, one, package};
+
+/// Where a program that was let in by a compiler could find what it should not have.
+const EVERYWHERE: &str =
+    "/proc/*/environ /work /selvedge /etc /home /opt /root /run /srv /tmp /var";
+
+/// The shell of a build's pod.
+struct Inside<'a> {
+    fabric: &'a Fabric,
+    pod: String,
+}
+
+impl Inside<'_> {
+    fn run(&self, script: &str) -> Result<String, String> {
+        let exec = ["exec", &self.pod, "-c", "compile", "--", "timeout", "3", "bash", "-c", script];
+        self.fabric.namespace().kubectl(&exec).map_err(|error| error.to_string())
+    }
+
+    /// The first line of what an HTTP server at `address` answers; nothing when it is not reached.
+    fn get(&self, address: &str, path: &str) -> String {
+        let (host, port) = address.rsplit_once(':').expect("HOST:PORT");
+        let script = format!(
+            r"exec 3<>/dev/tcp/{host}/{port} &&
+            printf 'GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n' >&3 &&
+            head -n 1 <&3"
+        );
+        self.run(&script).unwrap_or_default()
+    }
+}
+
+#[test]
+fn a_build_holds_no_credential_and_its_address_is_used_up() {
+    let guarded = |cluster: &Cluster| {
+        let address = cluster.guarded_registry().address;
+        one("build-holdings")
+            .setting("SELVEDGE_REGISTRY", &format!("{address}/holdings"))
+            .setting("SELVEDGE_REGISTRY_SECRET", SECRET)
+    };
+    on_fabric_of(guarded, async |cluster, fabric| {
+        let (peer, registry) = (fabric.peer(MSP_ID), cluster.guarded_registry());
+        fabric.namespace().apply(&credentials(&registry, registry.password)).unwrap();
+        let file = package(fabric, &new_program(fabric, "build-holdings"), "ledger_1.0");
+        let client = PeerClient::clone(peer);
+        let install = thread::spawn(move || client.install(&file));
+        let inside = Inside { fabric, pod: await_build(fabric).await };
+        // What is logged is with the installer while the build goes on.
+        peer.await_line("peer", &[BUILDER, "compiling with"], PROMPT).await.unwrap();
+        until("the source in the pod", LIMIT, async || inside.run("test -d /work/go"))
+            .await
+            .unwrap();
+
+        let account = "/var/run/secrets/kubernetes.io/serviceaccount";
+        assert!(inside.run(&format!("test -e {account}")).is_err());
+        let login = BASE64_STANDARD.encode(format!("{}:{}", registry.user, registry.password));
+        let search = |word: &str| {
+            // What cannot be read is no secret of this user's.
+            inside.run(&format!("grep -rlsF -e '{word}' {EVERYWHERE} || true")).unwrap()
+        };
+        let own = search("SELVEDGE_BUILD_URL=");
+        assert!(own.contains("/environ"), "nothing is found: {own}");
+        for secret in [registry.password, &login] {
+            let found = search(secret);
+            assert_eq!(found, "", "the registry's password");
+        }
+
+        // Its address was good for one use.
+        let url =
+            inside.run("tr '\\0' '\\n' </proc/1/environ | grep ^SELVEDGE_BUILD_URL=").unwrap();
+        let (_, url) = url.trim().split_once("=http://").unwrap();
+        let (launcher, path) = url.split_once('/').unwrap();
+        let again = inside.get(launcher, &format!("/{path}/source"));
+        assert!(again.contains("410"), "{again}");
+        // The API server would not know it, and is kept from it.
+        let output = "jsonpath={.endpoints[0].addresses[0]}:{.ports[0].port}";
+        let api = ["get", "endpointslice", "kubernetes", "-o", output];
+        assert_eq!(inside.get(&cluster.kubectl().run(&api).unwrap(), "/"), "");
+        assert!(!install.is_finished(), "the build was over too soon to say anything");
+        install.join().unwrap().unwrap_or_else(|error| panic!("{error}"));
+    });
+}
