@@ -11,6 +11,7 @@ mod test;
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -32,17 +33,27 @@ enum Command {
     Bench(bench::Bench),
 }
 
+/// Within this time a signal is known to be one.
+const SIGNAL: Duration = Duration::from_millis(50);
+
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    match clean_up_on_ctrl_c().and_then(|()| run(&cli, &matches)) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Ended under a step's feet: no failure to report, the handler exits when all is gone.
-        Err(_) if INTERRUPTED.load(Ordering::SeqCst) => loop {
+    let result = clean_up_on_ctrl_c().and_then(|()| run(&cli, &matches));
+    if result.is_err() {
+        // A program that we run is told of a Ctrl-C, too, and may have failed of it by now.
+        thread::sleep(SIGNAL);
+    }
+    if INTERRUPTED.load(Ordering::SeqCst) {
+        // No failure to report, and no success: the handler exits when all is gone.
+        loop {
             thread::park();
-        },
+        }
+    }
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             anstream::eprintln!("{}error:{} {error:#}", steps::BAD, steps::BAD.render_reset());
             ExitCode::FAILURE

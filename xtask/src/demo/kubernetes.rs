@@ -46,13 +46,13 @@ pub(super) fn run(demo: &Demo, calls: &[Call]) -> Result<()> {
     let mut steps = Steps::begin();
     let raised = raise(&mut steps, demo)?;
     let result = deploy_and_call(&mut steps, &raised, demo, calls);
-    if result.is_err() {
-        raised.print_logs();
-    }
     steps.print_table();
-    if let Ok((_, times)) = &result {
-        times.print();
-        println!("\n{}", raised.fabric.placement()?);
+    match &result {
+        Ok((_, times)) => {
+            times.print();
+            println!("\n{}", raised.fabric.placement()?);
+        }
+        Err(_) => raised.print_reason(),
     }
     if demo.keep {
         raised.keep()?;
@@ -127,13 +127,15 @@ impl Times {
 }
 
 impl Raised {
-    fn print_logs(&self) {
+    /// What the builders told the peer, where a client is told no more than "exit status 1".
+    fn print_reason(&self) {
         let peer = self.fabric.peer(ORGANISATION);
-        for container in ["launcher", "peer"] {
-            let log = self.runtime.block_on(peer.log(container)).unwrap_or_else(|error| error);
-            let lines: Vec<&str> = log.lines().collect();
-            let last = &lines[lines.len().saturating_sub(30)..];
-            anstream::eprintln!("{DIM}-- {container}:\n{}{DIM:#}", last.join("\n"));
+        let log = self.runtime.block_on(peer.log("peer")).unwrap_or_else(|error| error);
+        let lines: Vec<&str> =
+            log.lines().filter(|line| line.contains("[chaincode.externalbuilder")).collect();
+        if !lines.is_empty() {
+            let last = &lines[lines.len().saturating_sub(20)..];
+            anstream::eprintln!("\n{DIM}-- in the peer's log:\n{}{DIM:#}\n", last.join("\n"));
         }
     }
 
@@ -144,6 +146,7 @@ impl Raised {
         let kubectl = self.cluster.tools().program("kubectl");
         println!("\nTo watch it:\n");
         println!("export KUBECONFIG='{}'", self.cluster.kubeconfig().display());
+        println!("{} -n {NAMESPACE} get deployments,pods -o wide", kubectl.display());
         println!("{} -n {NAMESPACE} logs -f {} -c launcher", kubectl.display(), peer.pod());
         let orderer = self.fabric.keep();
         self.cluster.keep()?;

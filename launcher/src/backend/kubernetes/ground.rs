@@ -8,7 +8,7 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Pod, Toleration};
 use kube::{Api, Client, Config, Resource};
 use tokio::time::{Instant, sleep};
-use tracing::warn;
+use tracing::info;
 
 use super::failure::{ApiFailure, call};
 use super::settings::KubernetesSettings;
@@ -124,7 +124,7 @@ async fn own_pod(client: &Client, namespace: &str, name: &str) -> Result<PeerPod
         if Instant::now() >= deadline {
             return Err(failure);
         }
-        warn!(reason = one_line(&failure), "waiting for the launcher's own pod");
+        info!(reason = one_line(&failure), "waiting for the launcher's own pod");
         sleep(INTERVAL).await;
     }
 }

@@ -19,7 +19,10 @@ exec >&2
 
 end() {
     kill -TERM "$server" 2>/dev/null
-    (sleep "$grace"; kill -KILL "$server") 2>/dev/null 3<&- &
+    # Told again (the janitor may, and the end of stdin): the time that it has is the same.
+    [ -z "${timer:-}" ] || return 0
+    # A group of its own, so that nothing of it is left to sleep, and to kill who has the pid then.
+    setsid sh -c 'sleep "$0"; kill -KILL "$1"' "$grace" "$server" 2>/dev/null 3<&- &
     timer=$!
 }
 trap end TERM
@@ -41,5 +44,6 @@ done
 trap '' TERM USR1
 kill -KILL -"$server" 2>/dev/null
 kill "$watcher" ${timer:-} 2>/dev/null
+[ -z "${timer:-}" ] || kill -KILL -"$timer" 2>/dev/null
 rm -f "$pids/$$"
 exit "$status"
