@@ -1,8 +1,8 @@
 //! `cargo xtask cluster`: a real Kubernetes to look inside.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use cluster::{Cluster as Kubernetes, ClusterSpec, Running, Tools, running};
+use cluster::{Cluster as Kubernetes, ClusterSpec, Running, Tools, running, sweep};
 use tokio::runtime::Runtime;
 
 use crate::steps::Steps;
@@ -22,7 +22,8 @@ pub(crate) struct Cluster {
 enum Action {
     /// Raises a cluster and says how to use it
     Up,
-    /// Ends every cluster that `up` left running
+    /// Ends every cluster that `up` or `demo --keep` left running, and clears what one left that
+    /// was killed
     Down,
     /// Shows the clusters that run, their nodes and pods
     Status,
@@ -59,15 +60,16 @@ fn up() -> Result<()> {
 }
 
 fn down() -> Result<()> {
-    let clusters = running()?;
-    if clusters.is_empty() {
-        anstream::println!("no cluster is running");
+    let mut done = Vec::new();
+    for cluster in running()? {
+        cluster.end()?;
+        done.push(format!("ended {}", cluster.dir().display()));
     }
-    for cluster in clusters {
-        let dir = cluster.dir().display().to_string();
-        ensure!(cluster.end(), "{dir} did not end");
-        anstream::println!("ended {dir}");
+    done.extend(sweep()?);
+    if done.is_empty() {
+        done.push("no cluster is running".to_owned());
     }
+    anstream::println!("{}", done.join("\n"));
     Ok(())
 }
 

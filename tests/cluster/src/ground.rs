@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 use std::{fs, io};
 
@@ -28,6 +29,12 @@ pub enum GroundError {
     #[error("cannot read {said:?}, which ground.sh said")]
     Garbled {
         /// What it said.
+        said: String,
+    },
+    /// What a cluster left could not be removed.
+    #[error("cannot remove what clusters left: {said}")]
+    Left {
+        /// What ground.sh said.
         said: String,
     },
 }
@@ -159,6 +166,20 @@ impl Machine {
         write(&path, content)?;
         Ok(path)
     }
+}
+
+/// Removes what dead clusters left, and the cluster in `dir` even if it is not dead; what it did,
+/// a line each.
+pub(crate) fn clear(dir: &Path) -> Result<Vec<String>, GroundError> {
+    let script = include_str!("ground/ground.sh");
+    let output =
+        Command::new("sh").args(["-c", script, "ground.sh"]).arg(dir).arg(leases()?).output();
+    let output = output.map_err(|error| GroundError::Left { said: error.to_string() })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
+        return Err(GroundError::Left { said });
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().map(ToOwned::to_owned).collect())
 }
 
 /// The directory in which every live cluster has a locked file.

@@ -52,6 +52,6 @@ pub use kubectl::{Kubectl, KubectlError};
 pub use namespace::{Namespace, NamespaceError};
 pub use node::Node;
 pub use registry::GuardedRegistry;
-pub use running::{Running, running};
+pub use running::{Running, running, sweep};
 pub use tools::{Tools, ToolsError};
 pub use wait::{Overdue, until};

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use testbed::cache::{CacheError, io_error};
 use testbed::process::wait_until;
 
-use crate::ground::{leases, read};
+use crate::ground::{GroundError, clear, leases, read};
 use crate::kubectl::Kubectl;
 use crate::tools::Tools;
 
@@ -31,6 +31,12 @@ pub fn running() -> Result<Vec<Running>, CacheError> {
     let entries = fs::read_dir(&leases).map_err(|e| io_error("read", &leases, e))?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     Ok(paths.filter(|path| is_locked(path)).filter_map(|path| Running::open(&path)).collect())
+}
+
+/// Removes what clusters left that ended in no order, as the next cluster would; what it did, a
+/// line each.
+pub fn sweep() -> Result<Vec<String>, GroundError> {
+    clear("".as_ref())
 }
 
 /// ground.sh holds the lock as long as the cluster lives.
@@ -60,8 +66,16 @@ impl Running {
         Kubectl { program: tools.program("kubectl"), kubeconfig: self.kubeconfig() }
     }
 
-    /// Ends it and waits until nothing of it is left. True when that is so.
-    pub fn end(&self) -> bool {
+    /// Ends it, in order if there is still somebody who would, and waits until nothing of it is
+    /// left.
+    pub fn end(&self) -> Result<(), GroundError> {
+        if !self.end_in_order() {
+            clear(&self.dir)?;
+        }
+        Ok(())
+    }
+
+    fn end_in_order(&self) -> bool {
         let line = fs::read(format!("/proc/{}/cmdline", self.janitor)).unwrap_or_default();
         // The pid may have been given to somebody else since.
         if !String::from_utf8_lossy(&line).contains(&*self.dir.to_string_lossy()) {

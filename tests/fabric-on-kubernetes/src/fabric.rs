@@ -209,10 +209,15 @@ impl Fabric {
     /// The Deployments, and the pods with their nodes, as `kubectl get` shows them. Kubernetes
     /// takes a second to notice of a chaincode that it is up and answers.
     pub fn placement(&self) -> Result<String, KubectlError> {
-        let available =
-            ["wait", "--for=condition=Available", "--timeout=20s", "deployments", "--all"];
-        // One that is not available is shown as what it is.
-        let _ = self.namespace.kubectl(&available);
+        let chaincode = "--selector=app.kubernetes.io/name=chaincode";
+        // One that does not come up is shown as what it is.
+        let _ = self.namespace.kubectl(&[
+            "rollout",
+            "status",
+            "deployment",
+            chaincode,
+            "--timeout=20s",
+        ]);
         let deployments = self.namespace.kubectl(&["get", "deployments"])?;
         let columns = "custom-columns=POD:.metadata.name,NODE:.spec.nodeName,\
                        IP:.status.podIP,STATUS:.status.phase";

@@ -1,6 +1,6 @@
 //! A temporary directory whose processes and files are gone when its owner is, however it ends.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -85,6 +85,8 @@ impl Scratch {
     }
 
     fn create_in(parent: &Path) -> io::Result<Self> {
+        // From here: whoever ends everything lets nothing begin.
+        let mut live = live();
         let dir = tempfile::Builder::new().prefix("sv-").tempdir_in(parent)?;
         let place = ScratchDir(dir.path().to_owned());
         fs::create_dir(place.pids())?;
@@ -97,12 +99,16 @@ impl Scratch {
             // Not in our group: Ctrl-C is for us, and our end is what the janitor waits for.
             .process_group(0)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
         let alive = janitor.stdin.take();
+        if let Some(mut said) = janitor.stdout.take() {
+            said.read_exact(&mut [0])?;
+        }
         // From here on the janitor removes it.
-        live().push((Pid::from_child(&janitor), TempDir::keep(dir)));
+        live.push((Pid::from_child(&janitor), TempDir::keep(dir)));
+        drop(live);
         Ok(Self { dir: place, janitor, alive })
     }
 
@@ -135,16 +141,19 @@ impl Drop for Scratch {
 }
 
 /// Ends everything that this process raised and did not keep, and waits until it is gone: for a
-/// signal handler, which must leave before destructors run.
+/// signal handler, which must leave before destructors run. Nothing can be raised, kept or ended
+/// any more after that, so that no other thread goes on as if nothing had happened.
 pub fn end_all() {
-    let live = live().clone();
-    for (janitor, _) in &live {
+    let live = live();
+    for (janitor, _) in live.iter() {
         let _ = kill_process(*janitor, Signal::TERM);
     }
     let deadline = Instant::now() + Duration::from_secs(40);
     while live.iter().any(|(_, dir)| dir.exists()) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(20));
     }
+    // Stays locked.
+    std::mem::forget(live);
 }
 
 fn live() -> std::sync::MutexGuard<'static, Vec<(Pid, PathBuf)>> {

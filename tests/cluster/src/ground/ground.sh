@@ -2,6 +2,7 @@
 # a bridge between them, and a way out. Removes all trace of the cluster when it ends.
 #
 # usage: sh ground.sh DIR LEASES MACHINE…
+#        sh ground.sh DIR LEASES            only sweeps: what was left, and DIR even if it lives
 #
 # The first machine is the control plane's: the bridge is in its namespace, so that the host has
 # one interface of a cluster, which the kernel removes with that namespace. The last line of the
@@ -58,16 +59,18 @@ stop_forwarding() {
     rm "$leases/forwarding"
 }
 
-# Removes what clusters left that were ended with their ground (a crash of the machine, SIGKILL).
+# Removes what clusters left that were ended with their ground (a crash of the machine, SIGKILL),
+# and all of the cluster $1.
 sweep() {
     for lease in "$leases"/[0-9]*; do
-        [ -s "$lease" ] && ! alive "$lease" || continue
+        [ -s "$lease" ] || continue
         read -r old <"$lease"
+        [ "$old" = "$1" ] || ! alive "$lease" || continue
         case $old in */sv-??????) ;; *) continue ;; esac
         echo "sweeping what $old left"
         for line in $(grep -lsF "$old" /proc/[0-9]*/cmdline); do
-            pid=${line#/proc/}
-            kill -KILL "${pid%%/*}" 2>/dev/null || :
+            pid=${line#/proc/} pid=${pid%/cmdline}
+            [ "$pid" = $$ ] || kill -KILL "$pid" 2>/dev/null || :
         done
         remove_traces "${old##*/}"
         rm -rf "$old" || rm -rf "$old"
@@ -224,13 +227,17 @@ leave() {
     stop_forwarding
     exit "$status"
 }
-trap 'exit 0' TERM
-trap leave EXIT
-
 # One cluster comes or goes at a time.
 exec 9>>"$leases/lock"
 flock 9
-sweep
+if [ $# = 0 ]; then
+    sweep "$dir"
+    exit 0
+fi
+
+trap 'exit 0' TERM
+trap leave EXIT
+sweep ""
 take_number
 start_machines "$@"
 connect

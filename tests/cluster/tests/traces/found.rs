@@ -68,9 +68,8 @@ impl Found {
             && self.networks.is_empty()
     }
 
-    /// Kills the shells that would clean up, in an order that gives none of them a chance.
-    pub(crate) fn kill_supervisors(&self, dir: &Path) {
-        let scripts = ["janitor.sh", "supervise.sh", "ground.sh"];
+    /// Kills shells that would clean up, in an order that gives none of them a chance.
+    pub(crate) fn kill_supervisors(&self, dir: &Path, scripts: &[&str]) {
         let shells = self.processes.iter().filter(|(_, line)| {
             line.contains(&*dir.to_string_lossy())
                 && scripts.iter().any(|script| line.contains(script))

@@ -119,7 +119,7 @@ async fn what_a_crash_left_is_swept_by_the_next_cluster() {
     kill_a_harness(|dir| {
         let found = Found::of(dir);
         // As when the machine loses its power: nobody who would clean up is left.
-        found.kill_supervisors(dir);
+        found.kill_supervisors(dir, &["janitor.sh", "supervise.sh", "ground.sh"]);
         before = Some(found);
     });
     let before = before.unwrap();
@@ -130,4 +130,19 @@ async fn what_a_crash_left_is_swept_by_the_next_cluster() {
     drop(start().await);
     let left = before.still_there();
     assert!(left.is_nothing(), "{left}");
+}
+
+#[tokio::test]
+async fn a_kept_cluster_is_ended_even_if_nobody_is_there_to_do_it_in_order() {
+    let cluster = start().await;
+    let dir = cluster.dir().to_owned();
+    cluster.keep().unwrap();
+    let before = Found::of(&dir);
+    assert_complete(&before);
+    let kept = cluster::running().unwrap().into_iter().find(|kept| kept.dir() == dir).unwrap();
+    before.kill_supervisors(&dir, &["janitor.sh"]);
+    kept.end().unwrap();
+    let left = before.still_there();
+    assert!(left.is_nothing(), "{left}");
+    assert!(cluster::running().unwrap().iter().all(|other| other.dir() != dir));
 }

@@ -2,10 +2,11 @@
 #
 # usage: sh janitor.sh DIR   (stdin: a pipe that only the harness holds open)
 #
+# Says `ready` when it heeds signals: one before that would be its own end, and no other.
 # Works on SIGTERM, or when stdin ends because the harness did. The line `keep` on stdin: live on
 # without the harness, until SIGTERM.
 dir=$1
-exec 3<&0 </dev/null >/dev/null 2>&1
+exec 3<&0 4>&1 </dev/null >/dev/null 2>&1
 cd /
 
 clean() {
@@ -33,6 +34,8 @@ clean() {
     exit 0
 }
 trap clean TERM
+echo ready >&4
+exec 4>&-
 
 (
     trap - TERM
