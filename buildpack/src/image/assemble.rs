@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use oci_spec::image::{Descriptor, MediaType};
+use oci_spec::image::{Descriptor, ImageConfiguration, MediaType};
 
 use super::base::entry;
 use super::config::{configuration, manifest};
@@ -62,6 +62,30 @@ pub enum AssembleError {
 }
 
 impl Image {
+    /// An image of these layers, from the lowest up, whose configuration names the same ones.
+    pub fn new(
+        layers: Vec<Layer>,
+        configuration: &ImageConfiguration,
+        platform: Platform,
+    ) -> Result<Self, AssembleError> {
+        let config = json(configuration)?;
+        let config_digest = Sha256::of(&config);
+        let descriptors = layers.iter().map(|layer| layer.descriptor.clone()).collect();
+        let config_descriptor =
+            describe(MediaType::ImageConfig, config_digest, config.len() as u64)?;
+        let manifest = json(&manifest(config_descriptor, descriptors)?)?;
+        let digest = Sha256::of(&manifest);
+        Ok(Self {
+            descriptor: describe(MediaType::ImageManifest, digest, manifest.len() as u64)?,
+            manifest,
+            config,
+            layers,
+            digest,
+            config_digest,
+            platform,
+        })
+    }
+
     /// The digest that names the image.
     pub fn digest(&self) -> Sha256 {
         self.digest
@@ -80,21 +104,7 @@ pub fn assemble(plan: &ImagePlan<'_>, scratch: &Path) -> Result<Image, AssembleE
         program_layer(plan.program, scratch).map_err(failed(plan.program.display().to_string()))?;
     let layers = vec![base, program];
     let diff_ids: Vec<Sha256> = layers.iter().map(|layer| layer.diff_id).collect();
-    let config = json(&configuration(plan.platform, plan.source, &diff_ids)?)?;
-    let config_digest = Sha256::of(&config);
-    let descriptors = layers.iter().map(|layer| layer.descriptor.clone()).collect();
-    let config_descriptor = describe(MediaType::ImageConfig, config_digest, config.len() as u64)?;
-    let manifest = json(&manifest(config_descriptor, descriptors)?)?;
-    let digest = Sha256::of(&manifest);
-    Ok(Image {
-        descriptor: describe(MediaType::ImageManifest, digest, manifest.len() as u64)?,
-        manifest,
-        config,
-        layers,
-        digest,
-        config_digest,
-        platform: plan.platform,
-    })
+    Image::new(layers, &configuration(plan.platform, plan.source, &diff_ids)?, plan.platform)
 }
 
 /// Its directories are listed too, so that they are 0755 whoever unpacks the layer.

@@ -1,5 +1,5 @@
 //! The images of a peer and of its launcher, as `images/*.containerfile` describe them, made
-//! without Docker.
+//! without Docker: by the code that makes chaincodes' images.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,13 @@ use std::process::Command;
 use std::{env, fs, io};
 
 use cluster::Cluster;
-use selvedge_buildpack::image::{BaseError, ca_bundle_path};
+use selvedge_buildpack::image::oci_spec::OciSpecError;
+use selvedge_buildpack::image::oci_spec::image::{
+    Config, ConfigBuilder, ImageConfigurationBuilder, RootFsBuilder,
+};
+use selvedge_buildpack::image::{
+    AssembleError, BaseError, Image, Layer, Layout, LayoutError, ca_bundle_path,
+};
 use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
 use testbed::Binaries;
 use testbed::cache::{CacheError, io_error};
@@ -21,6 +27,12 @@ const CONFIG: &str = "/etc/hyperledger/fabric";
 
 /// Where the manifests have the peer's ledgers.
 const DATA: &str = "/var/hyperledger/production";
+
+/// A static shell, with the commands in it, which the testbed installs.
+const BUSYBOX: &str = "/usr/bin/busybox";
+
+/// What the images are called in the registry, where nobody looks for another.
+const TAG: &str = "1";
 
 /// What the peer's image sets, as its container file does.
 const PEER_ENVIRONMENT: [&str; 4] = [
@@ -40,6 +52,23 @@ pub enum ImagesError {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] CacheError),
+    /// An image could not be assembled.
+    #[error(transparent)]
+    Assemble(#[from] AssembleError),
+    /// A layer could not be made.
+    #[error("cannot make a layer of {root}")]
+    Layer {
+        /// What was to be in it.
+        root: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// An image could not be described.
+    #[error("cannot describe an image")]
+    Describe(#[from] OciSpecError),
+    /// An image could not be kept.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
     /// A program did not start.
     #[error("cannot run {program}")]
     Start {
@@ -83,34 +112,27 @@ impl Images {
 
 struct Press<'a> {
     cluster: &'a Cluster,
-    crane: PathBuf,
-    platform: String,
+    platform: Platform,
     scratch: Scratch,
 }
 
 impl<'a> Press<'a> {
     fn new(cluster: &'a Cluster) -> Result<Self, ImagesError> {
-        let platform = Platform::host()?;
-        let platform = format!("{}/{}", platform.os(), platform.architecture());
-        let crane = cluster.tools().program("crane");
-        Ok(Self { cluster, crane, platform, scratch: Scratch::create()? })
+        Ok(Self { cluster, platform: Platform::host()?, scratch: Scratch::create()? })
     }
 
     fn peer(&self, binaries: &Binaries, dist: &Path) -> Result<String, ImagesError> {
-        // A shell beside the peer, as Fabric's own image has one.
-        let shell = self.scratch.dir().join("busybox.tar");
-        let busybox = self.cluster.image("busybox");
-        self.crane(["export", &busybox].map(OsStr::new).into_iter().chain([shell.as_os_str()]))?;
         let root = self.scratch.dir().join("peer");
+        // A shell beside the peer, as Fabric's own image has one: Debian's, whose commands are in it.
+        place(BUSYBOX.as_ref(), &root.join("bin/sh"))?;
         place(&binaries.dir().join("peer"), &root.join("usr/local/bin/peer"))?;
         for builder in ["detect", "build", "release", "run"] {
             place(&dist.join("bin").join(builder), &root.join("opt/selvedge/bin").join(builder))?;
         }
         let core = core_config(&peer_config(binaries));
         write(&root.join(&CONFIG[1..]).join("core.yaml"), format!("{core:#}\n").as_bytes())?;
-        let layer = layer(&root)?;
-        let environment = PEER_ENVIRONMENT.iter().flat_map(|pair| ["--env", *pair]).collect();
-        self.push("fabric-peer", &[&shell, &layer], environment)
+        let start = ConfigBuilder::default().env(PEER_ENVIRONMENT.map(str::to_owned)).build()?;
+        self.push("fabric-peer", &root, start)
     }
 
     fn launcher(&self, dist: &Path) -> Result<String, ImagesError> {
@@ -121,41 +143,37 @@ impl<'a> Press<'a> {
         place(&certificates, &root.join("etc/ssl/certs/ca-certificates.crt"))?;
         let user = b"selvedge:x:65532:65532:selvedge:/:/sbin/nologin\n";
         write(&root.join("etc/passwd"), user)?;
-        let layer = layer(&root)?;
-        let entrypoint = format!("/{program}");
-        let settings = vec!["--entrypoint", &entrypoint, "--user", "65532:65532"];
-        self.push("selvedge-launcher", &[&layer], settings)
+        let start = ConfigBuilder::default()
+            .entrypoint([format!("/{program}")])
+            .user("65532:65532")
+            .build()?;
+        self.push("selvedge-launcher", &root, start)
     }
 
-    /// An image of the layers; its reference by digest.
-    fn push(
-        &self,
-        name: &str,
-        layers: &[&Path],
-        settings: Vec<&str>,
-    ) -> Result<String, ImagesError> {
-        let image = format!("{}/{name}:1", self.cluster.registry());
-        let append = ["append", "--insecure", "--oci-empty-base", "-t", &image].map(OsStr::new);
-        let layers = layers.iter().flat_map(|layer| [OsStr::new("-f"), layer.as_os_str()]);
-        self.crane(append.into_iter().chain(layers))?;
-        let mutate = ["mutate", "--insecure", &image, "-t", &image];
-        let mutate = mutate.into_iter().chain(["--set-platform", &self.platform]).chain(settings);
-        let reference = self.crane(mutate.map(OsStr::new))?;
-        Ok(reference.lines().last().unwrap_or_default().trim().to_owned())
+    /// An image with the content of `root`; its reference by digest.
+    fn push(&self, name: &str, root: &Path, start: Config) -> Result<String, ImagesError> {
+        let dir = root.with_extension("image");
+        let images = Layout::create(&dir)?;
+        let layer = Layer::of_directory(&images.scratch(), root);
+        let layer = layer.map_err(|source| ImagesError::Layer { root: root.to_owned(), source })?;
+        let layers =
+            RootFsBuilder::default().typ("layers").diff_ids([layer.diff_id.to_string()]).build()?;
+        let configuration = ImageConfigurationBuilder::default()
+            .architecture(self.platform.architecture())
+            .os(self.platform.os())
+            .config(start)
+            .rootfs(layers)
+            .build()?;
+        let image = Image::new(vec![layer], &configuration, self.platform)?;
+        let repository = format!("{}/{name}", self.cluster.registry());
+        let reference = format!("{repository}@{}", image.digest());
+        images.add(image, &TAG.parse().expect("a digit is a tag"))?;
+        let crane = self.cluster.tools().program("crane");
+        let push = ["push", "--insecure"].map(OsStr::new).into_iter();
+        let tag = format!("{repository}:{TAG}");
+        run(Command::new(crane).args(push.chain([dir.as_os_str(), OsStr::new(&tag)])))?;
+        Ok(reference)
     }
-
-    fn crane<'b>(&self, arguments: impl Iterator<Item = &'b OsStr>) -> Result<String, ImagesError> {
-        run(Command::new(&self.crane).args(arguments))
-    }
-}
-
-/// The content of `root` as a layer, everything root's and as old as the epoch.
-fn layer(root: &Path) -> Result<PathBuf, ImagesError> {
-    let layer = root.with_extension("tar");
-    let mut tar = Command::new("tar");
-    tar.args(["--sort=name", "--mtime=@0", "--numeric-owner", "--owner=0", "--group=0"]);
-    run(tar.arg("-C").arg(root).arg("-cf").arg(&layer).arg("."))?;
-    Ok(layer)
 }
 
 /// What is the same for every peer; the manifests' environment has the rest.
@@ -178,13 +196,13 @@ fn peer_config(binaries: &Binaries) -> PeerConfig {
     }
 }
 
-fn run(command: &mut Command) -> Result<String, ImagesError> {
+fn run(command: &mut Command) -> Result<(), ImagesError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
         .output()
         .map_err(|source| ImagesError::Start { program: program.clone(), source })?;
     if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
     Err(ImagesError::Failed { program, said })
