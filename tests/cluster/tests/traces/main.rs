@@ -2,6 +2,8 @@
 
 mod found;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -83,6 +85,27 @@ async fn victim() {
         fs::write(file, cluster.dir().to_string_lossy().as_bytes()).unwrap();
         thread::park();
     }
+}
+
+#[test]
+fn a_plain_user_is_told_that_a_cluster_needs_root() {
+    // Where everybody may read it.
+    let scratch = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir();
+    let scratch = scratch.unwrap();
+    let harness = scratch.path().join("harness");
+    fs::copy(env::current_exe().unwrap(), &harness).unwrap();
+    let said = Command::new("setpriv")
+        .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"])
+        .arg(harness)
+        .args(["--exact", "victim"])
+        .env("CLUSTER_VICTIM", scratch.path().join("dir"))
+        .current_dir("/")
+        .output()
+        .unwrap();
+    assert!(!said.status.success());
+    let said = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+    assert!(said.contains("a cluster needs root"), "{said}");
+    assert!(said.contains("sudo"), "{said}");
 }
 
 /// Starts a cluster in another process, and kills that. The cluster's directory is returned.
