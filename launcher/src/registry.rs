@@ -2,6 +2,7 @@
 
 mod credentials;
 mod repository;
+mod resolve;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -22,6 +23,7 @@ use tracing::{info, warn};
 
 pub(crate) use credentials::{CredentialsError, DockerConfig};
 pub(crate) use repository::Repository;
+pub(crate) use resolve::resolve;
 
 /// How long a registry may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -88,17 +90,7 @@ impl Registry {
         plain_http: bool,
         auth: RegistryAuth,
     ) -> Result<Self, RegistryError> {
-        crate::tls::choose_provider();
-        let config = ClientConfig {
-            protocol: if plain_http { ClientProtocol::Http } else { ClientProtocol::Https },
-            // One PUT for each blob, streamed from its file.
-            use_monolithic_push: true,
-            connect_timeout: Some(CONNECT),
-            read_timeout: Some(SILENCE),
-            user_agent: concat!("selvedge/", env!("CARGO_PKG_VERSION")),
-            ..ClientConfig::default()
-        };
-        let client = Client::try_from(config).map_err(|source| RegistryError::Client {
+        let client = client(plain_http).map_err(|source| RegistryError::Client {
             registry: repository.registry().to_owned(),
             source,
         })?;
@@ -239,6 +231,19 @@ impl Registry {
             source => RegistryError::Answer { registry, subject: subject.to_owned(), source },
         }
     }
+}
+
+fn client(plain_http: bool) -> Result<Client, OciDistributionError> {
+    crate::tls::choose_provider();
+    Client::try_from(ClientConfig {
+        protocol: if plain_http { ClientProtocol::Http } else { ClientProtocol::Https },
+        // One PUT for each blob, streamed from its file.
+        use_monolithic_push: true,
+        connect_timeout: Some(CONNECT),
+        read_timeout: Some(SILENCE),
+        user_agent: concat!("selvedge/", env!("CARGO_PKG_VERSION")),
+        ..ClientConfig::default()
+    })
 }
 
 /// Whether the registry says that it has no such manifest.

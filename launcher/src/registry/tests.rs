@@ -184,3 +184,23 @@ async fn answers_that_no_registry_should_give() {
         assert!(pushed.is_err(), "{answer}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_is_what_it_is_now_and_a_digest_is_itself() {
+    let server = RegistryServer::start(Access::Open);
+    let images = anonymous(server.host());
+    let name = format!("{}/selvedge/chaincode:build-1", server.host()).parse().unwrap();
+    let resolved = async || resolve(&name, true, &RegistryAuth::Anonymous).await;
+    for program in ["one", "another"] {
+        let specimen = Specimen::new(program);
+        images.push(&specimen.images, &specimen.image, &tag()).await.unwrap();
+        assert_eq!(resolved().await.unwrap(), specimen.digest);
+    }
+    drop(server);
+    let error = one_line(&resolved().await.unwrap_err());
+    assert!(error.starts_with("the registry 127.0.0.1:"), "{error}");
+    assert!(error.contains("does not tell: "), "{error}");
+    let digest = Sha256::of(b"image");
+    let fixed = name.clone_with_digest(digest.to_string());
+    assert_eq!(resolve(&fixed, true, &RegistryAuth::Anonymous).await.unwrap(), digest);
+}

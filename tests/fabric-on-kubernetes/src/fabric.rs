@@ -240,7 +240,7 @@ fn default_settings(cluster: &Cluster, images: &Images) -> BTreeMap<String, Stri
     [
         ("SELVEDGE_REGISTRY", format!("{}/selvedge", cluster.registry())),
         ("SELVEDGE_REGISTRY_PLAIN_HTTP", "true".to_owned()),
-        ("SELVEDGE_GO_IMAGE", cluster.image("toolchain")),
+        ("SELVEDGE_GO_IMAGE", images.toolchain.clone()),
         ("SELVEDGE_LAUNCHER_IMAGE", images.launcher.clone()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

@@ -100,13 +100,19 @@ pub struct Images {
     pub peer: String,
     /// The launcher.
     pub launcher: String,
+    /// What builds run in.
+    pub toolchain: String,
 }
 
 impl Images {
     /// Makes both, with Selvedge's programs in `dist`, and pushes them to the cluster's registry.
     pub fn make(cluster: &Cluster, binaries: &Binaries, dist: &Path) -> Result<Self, ImagesError> {
         let press = Press::new(cluster)?;
-        Ok(Self { peer: press.peer(binaries, dist)?, launcher: press.launcher(dist)? })
+        Ok(Self {
+            peer: press.peer(binaries, dist)?,
+            launcher: press.launcher(dist)?,
+            toolchain: press.by_digest(&cluster.image("toolchain"))?,
+        })
     }
 }
 
@@ -148,6 +154,13 @@ impl<'a> Press<'a> {
             .user("65532:65532")
             .build()?;
         self.push("selvedge-launcher", &root, start)
+    }
+
+    /// An image of the registry as it is now.
+    fn by_digest(&self, image: &str) -> Result<String, ImagesError> {
+        let crane = self.cluster.tools().program("crane");
+        let digest = run(Command::new(crane).args(["digest", "--insecure", "--full-ref", image]))?;
+        Ok(digest.trim().to_owned())
     }
 
     /// An image with the content of `root`; its reference by digest.
@@ -196,13 +209,13 @@ fn peer_config(binaries: &Binaries) -> PeerConfig {
     }
 }
 
-fn run(command: &mut Command) -> Result<(), ImagesError> {
+fn run(command: &mut Command) -> Result<String, ImagesError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
         .output()
         .map_err(|source| ImagesError::Start { program: program.clone(), source })?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
     Err(ImagesError::Failed { program, said })

@@ -15,6 +15,7 @@ mod settings;
 mod surroundings;
 #[cfg(test)]
 mod tests;
+mod toolchain;
 mod turns;
 mod verdict;
 
@@ -46,6 +47,7 @@ use judge::Rejected;
 use making::{ATTEMPTS, Wanted};
 pub(crate) use settings::BuildSettings;
 use surroundings::{api_server, own_image};
+use toolchain::Toolchain;
 use turns::Turns;
 use verdict::JobFailure;
 
@@ -167,11 +169,12 @@ impl Builds {
         limit: Duration,
         log: &mpsc::Sender<String>,
     ) -> Result<ImageReference, BuildError> {
-        let (digest, key) = self.key(source)?;
+        let toolchain = self.toolchain(log).await;
+        let (digest, key) = self.key(source, &toolchain)?;
         let _turn = self.turns.take(key).await;
         let build = async {
             let registry = self.registry().await?;
-            let wanted = Wanted { source, digest, key, limit, registry };
+            let wanted = Wanted { source, digest, toolchain, key, limit, registry };
             // Boxed: the futures of the API's client are large.
             Box::pin(self.image(&wanted, log)).await
         };
@@ -202,7 +205,11 @@ impl Builds {
     }
 
     /// What decides the image: the digest of the source, and the key over that and all else.
-    fn key(&self, source: &StagedSource) -> Result<(Sha256, BuildKey), BuildError> {
+    fn key(
+        &self,
+        source: &StagedSource,
+        toolchain: &Toolchain,
+    ) -> Result<(Sha256, BuildKey), BuildError> {
         let refused = |error: Box<dyn std::error::Error + Send + Sync>| BuildError::Source(error);
         let Language::Golang = source.language;
         let path: GoPath = source.path.parse().map_err(|error| refused(Box::new(error)))?;
@@ -214,7 +221,7 @@ impl Builds {
         let key = BuildKey::new(&BuildKeyInputs {
             source: digest,
             recipe: &plan.recipe(),
-            toolchain: &self.settings.go_image,
+            toolchain: &toolchain.identity,
             base,
             platform: self.platform,
         });

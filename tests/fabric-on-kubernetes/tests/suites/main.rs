@@ -21,3 +21,4 @@ mod registries;
 mod repair;
 mod shared;
 mod stopped;
+mod toolchain;

@@ -17,6 +17,7 @@ use super::exchange::{Offer, Ticket};
 use super::job::{Begun, BuildJobHandle, FollowError, begin};
 use super::judge::judge;
 use super::manifest::BuildOrder;
+use super::toolchain::Toolchain;
 use super::verdict::JobFailure;
 use super::{Builds, ClusterBuildError};
 use crate::build_job::Outcome;
@@ -31,6 +32,7 @@ pub(super) const ATTEMPTS: usize = 3;
 pub(super) struct Wanted<'a> {
     pub(super) source: &'a StagedSource,
     pub(super) digest: Sha256,
+    pub(super) toolchain: Toolchain,
     pub(super) key: BuildKey,
     pub(super) limit: Duration,
     pub(super) registry: Registry,
@@ -189,6 +191,7 @@ impl Builds {
             certificates: Sha256::of(&self.certificates),
             path: &wanted.source.path,
             platform: self.platform,
+            toolchain: &wanted.toolchain.image,
             launcher_image: &self.launcher_image,
             begun_by: &self.ground.pod.uid,
             attempt,

@@ -56,6 +56,8 @@ pub(super) struct BuildOrder<'a> {
     /// The path of the code in the source, as in the package's metadata.
     pub(super) path: &'a str,
     pub(super) platform: Platform,
+    /// The image that compiles.
+    pub(super) toolchain: &'a str,
     /// The image with this program.
     pub(super) launcher_image: &'a str,
     /// The pod's UID of the launcher that begins it.
@@ -261,7 +263,7 @@ impl BuildOrder<'_> {
         environment.push(self.url());
         Container {
             name: COMPILE.to_owned(),
-            image: Some(settings.go_image.clone()),
+            image: Some(self.toolchain.to_owned()),
             command: Some(vec![format!("{TOOLS}/selvedge-launcher"), "build-job".to_owned()]),
             args: Some(self.arguments()),
             env: Some(environment),

@@ -31,6 +31,7 @@ fn order(settings: &BuildSettings) -> BuildOrder<'_> {
         certificates: Sha256::of(b"certificates"),
         path: "example.com/asset",
         platform: Platform::LinuxAmd64,
+        toolchain: &settings.go_image,
         launcher_image: "registry.example.com/selvedge/launcher:0.1.0",
         begun_by: "7d9c",
         attempt: "0a1b2c3d",

@@ -13,9 +13,12 @@ pub(crate) struct BuildSettings {
     #[command(flatten)]
     pub(crate) registry: RegistrySettings,
 
-    /// The image whose Go compiles chaincode, in a Job. Name it by digest
-    /// (…@sha256:…): a tag that moves to another compiler goes unnoticed until a
-    /// source is built for the first time.
+    /// The image whose Go compiles chaincode, in a Job. The launcher asks its registry
+    /// which image a tag is, over HTTPS (as --registry-plain-http says, where both
+    /// registries are one) and with the credentials that --registry-secret has for
+    /// it, if any. Name it by digest (…@sha256:…) where that registry cannot be
+    /// asked, as when nodes bring the image along: a tag that moves to another
+    /// compiler then goes unnoticed for a source that was built before.
     #[arg(
         long,
         env = "SELVEDGE_GO_IMAGE",

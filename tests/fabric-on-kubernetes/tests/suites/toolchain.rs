@@ -1,0 +1,56 @@
+//! The toolchain's image is what its name stands for at the time of the build.
+
+use std::process::Command;
+
+use cluster::Cluster;
+
+use crate::shared::{BUILDER, LIMIT, MSP_ID, new_program, on_fabric_of, one, package};
+
+fn crane(cluster: &Cluster, arguments: &[&str]) -> String {
+    let crane = cluster.tools().program("crane");
+    let done = Command::new(crane).arg("--insecure").args(arguments).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).trim().to_owned()
+}
+
+#[test]
+fn a_tag_that_moves_to_another_compiler_is_another_build() {
+    let moving = |cluster: &Cluster| format!("{}/moving:latest", cluster.registry());
+    let spec = |cluster: &Cluster| {
+        crane(cluster, &["copy", &cluster.image("toolchain"), &moving(cluster)]);
+        one("toolchain").setting("SELVEDGE_GO_IMAGE", &moving(cluster))
+    };
+    on_fabric_of(spec, async |cluster, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let source = new_program(fabric, "toolchain");
+        let install = |label: &str| peer.install(&package(fabric, &source, label)).unwrap();
+        let compilers = || {
+            let output = "jsonpath={.items[*].spec.template.spec.containers[0].image}";
+            fabric.namespace().kubectl(&["get", "jobs", "-o", output]).unwrap()
+        };
+        install("first_1.0");
+        install("first_1.1");
+        let first = crane(cluster, &["digest", &moving(cluster)]);
+        assert!(compilers().ends_with(&first), "{}", compilers());
+        assert_eq!(compilers().split(' ').count(), 1);
+
+        crane(
+            cluster,
+            &["mutate", &moving(cluster), "--label", "compiler=other", "-t", &moving(cluster)],
+        );
+        let second = crane(cluster, &["digest", &moving(cluster)]);
+        install("second_1.0");
+        assert_eq!(compilers().split(' ').count(), 2, "{}", compilers());
+        assert!(compilers().contains(&first) && compilers().contains(&second), "{}", compilers());
+
+        // Nobody to ask: the nodes may have it, but these have not.
+        peer.set("SELVEDGE_GO_IMAGE", "127.0.0.1:1/moving:latest").await.unwrap();
+        peer.install(&package(fabric, &source, "third_1.0")).unwrap_err();
+        for parts in [
+            &["cannot tell which image 127.0.0.1:1/moving:latest is now", "--go-image"][..],
+            &["cannot start: ErrImagePull", "127.0.0.1:1/moving:latest"],
+        ] {
+            peer.await_line("peer", &[&[BUILDER], parts].concat(), LIMIT).await.unwrap();
+        }
+    });
+}
