@@ -27,6 +27,9 @@ const END_TO_END: [&str; 1] = ["e2e"];
 /// The packages whose tests run a real Kubernetes.
 const IN_A_CLUSTER: [&str; 2] = ["cluster", "fabric-on-kubernetes"];
 
+/// How many of these run at once: they wait for the cluster more than they compute.
+const AT_ONCE: &str = "3";
+
 pub(crate) fn test() -> Result<()> {
     let mut steps = Steps::begin();
     let result = take_steps(&mut steps);
@@ -54,7 +57,8 @@ fn take_steps(steps: &mut Steps) -> Result<()> {
         .take_aloud("end to end", || run(test_packages(&END_TO_END).env("SELVEDGE_DIST", &dist)))?;
     // Last: from nothing, it builds Kubernetes.
     steps.take_aloud("in a cluster", || {
-        run(test_packages(&IN_A_CLUSTER).env("SELVEDGE_DIST", &dist))
+        let mut tests = test_packages(&IN_A_CLUSTER);
+        run(tests.env("SELVEDGE_DIST", &dist).env("RUST_TEST_THREADS", AT_ONCE))
     })
 }
 

@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use testbed::process::{Server, ServerError};
+use testbed::registry;
 
 use crate::certificates::{Authority, token_keys};
 use crate::cluster::StartError;
 use crate::ground::Machine;
 use crate::kubeconfig::kubeconfig;
 use crate::network::{API_PORT, API_SERVICE, GUARDED_REGISTRY_PORT, Lan, REGISTRY_PORT, SERVICES};
-use crate::registry;
 use crate::tools::Tools;
 
 /// The running control plane.

@@ -5,7 +5,7 @@
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use std::{env, fs, io};
 
 use selvedge_buildpack::image::{BaseError, ca_bundle_path};
@@ -13,12 +13,11 @@ use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
 use sha2::{Digest, Sha256};
 use testbed::binaries::Progress;
 use testbed::cache::{self, CacheError, io_error};
-use testbed::process::{Server, ServerCommand, ServerError};
+use testbed::debian::{DebianError, release, run};
+use testbed::registry::{Access, RegistryError, RegistryServer};
 use testbed::scratch::{Scratch, ScratchError};
 use thiserror::Error;
 
-use crate::debian::{self, DebianError, run};
-use crate::registry;
 use crate::tools::Tools;
 
 /// Changes when what is made below changes.
@@ -43,7 +42,7 @@ pub enum ImagesError {
     Scratch(#[from] ScratchError),
     /// The registry did not start.
     #[error(transparent)]
-    Registry(#[from] ServerError),
+    Registry(#[from] RegistryError),
     /// The machine is of a kind that Selvedge makes no images for.
     #[error(transparent)]
     Platform(#[from] UnsupportedPlatform),
@@ -62,7 +61,7 @@ struct Start<'a> {
 pub(crate) fn obtain(tools: &Tools, progress: &mut Progress<'_>) -> Result<PathBuf, ImagesError> {
     let go = go_environment()?;
     let mut key = Sha256::new();
-    for part in [RECIPE, &go, &debian::release()?, &tools.program("coredns").to_string_lossy()] {
+    for part in [RECIPE, &go, &release()?, &tools.program("coredns").to_string_lossy()] {
         key.update(part.len().to_le_bytes());
         key.update(part);
     }
@@ -90,35 +89,19 @@ fn go_environment() -> Result<String, DebianError> {
 /// A registry that serves while images are made.
 struct Press<'a> {
     tools: &'a Tools,
-    address: String,
     /// What the images are for: `linux/amd64`.
     platform: String,
-    _server: Server,
+    server: RegistryServer,
     scratch: Scratch,
 }
 
 impl<'a> Press<'a> {
     fn start(tools: &'a Tools, content: &Path) -> Result<Self, ImagesError> {
-        let scratch = Scratch::create()?;
-        let dir = scratch.dir();
-        let config = dir.join("registry.json");
-        write(&config, registry::configuration("127.0.0.1:0", content).to_string())?;
-        let command = ServerCommand {
-            name: "registry".to_owned(),
-            program: tools.debian().program("docker-registry"),
-            arguments: vec!["serve".into(), config.into()],
-            environment: [].into(),
-            dir: dir.path().to_owned(),
-            log: dir.join("registry.log"),
-            grace: Duration::from_secs(5),
-        };
-        let mut server = Server::start(dir, command)?;
-        let line = server.await_line(registry::LISTENING, Duration::from_secs(20))?;
-        let address = line.split(registry::LISTENING).nth(1).unwrap_or_default();
-        let address = address.split(['"', ',']).next().unwrap_or_default().to_owned();
+        let program = tools.debian().program("docker-registry");
+        let server = RegistryServer::start(&program, content, Access::Open)?;
         let platform = Platform::host()?;
         let platform = format!("{}/{}", platform.os(), platform.architecture());
-        Ok(Self { tools, address, platform, _server: server, scratch })
+        Ok(Self { tools, platform, server, scratch: Scratch::create()? })
     }
 
     /// `busybox`, and `pause` of the same content: Kubernetes wants a process that waits.
@@ -184,7 +167,7 @@ impl<'a> Press<'a> {
     }
 
     fn push(&self, name: &str, layers: &[&PathBuf], start: &Start<'_>) -> Result<(), ImagesError> {
-        let image = format!("{}/{name}", self.address);
+        let image = format!("{}/{name}", self.server.address());
         let crane = self.tools.program("crane");
         let mut append = Command::new(&crane);
         append.args(["append", "--oci-empty-base", "-t", &image]);
@@ -205,7 +188,7 @@ impl<'a> Press<'a> {
 
 /// The root of a minimal Debian, from the cache or from debootstrap.
 fn minimal_debian(progress: &mut Progress<'_>) -> Result<PathBuf, ImagesError> {
-    let release = debian::release()?;
+    let release = release()?;
     let entry = cache::root()?.join(format!("kubernetes/minbase-{release}"));
     cache::obtain(&entry, |partial| {
         progress("making a minimal Debian (debootstrap; once, then cached)");

@@ -45,7 +45,6 @@ mod tools;
 mod wait;
 
 pub use cluster::{Cluster, ClusterSpec, StartError};
-pub use debian::DebianError;
 pub use ground::GroundError;
 pub use images::ImagesError;
 pub use kubectl::{Kubectl, KubectlError};

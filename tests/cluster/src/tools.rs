@@ -2,28 +2,19 @@
 //! once, and then from the user's cache.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use testbed::binaries::{self, BuildError, Progress};
-use testbed::cache::{self, CacheError};
-use testbed::dist::workspace_dir;
+use testbed::binaries::{BuildError, Progress};
+use testbed::cache::CacheError;
+use testbed::debian::DebianError;
+use testbed::go_module::{CRANE, GoModule};
 use thiserror::Error;
 
-use crate::debian::{self, Debian, DebianError};
+use crate::debian::{self, Debian};
 use crate::images::{self, ImagesError};
 
-/// A Go module of `tests/testbed/kubernetes` and the programs that are built from it.
-struct Module {
-    name: &'static str,
-    packages: &'static [&'static str],
-    /// What to say of its version: programs that know theirs by the linker alone.
-    version: Option<(&'static str, &'static str)>,
-}
-
-const MODULES: [Module; 4] = [
-    Module {
+const MODULES: [GoModule; 4] = [
+    GoModule {
         name: "kubernetes",
         packages: &[
             "k8s.io/kubernetes/cmd/kube-apiserver",
@@ -35,17 +26,13 @@ const MODULES: [Module; 4] = [
         ],
         version: Some(("k8s.io/component-base/version.gitVersion", "v1.33.13")),
     },
-    Module { name: "coredns", packages: &["github.com/coredns/coredns"], version: None },
-    Module {
+    GoModule { name: "coredns", packages: &["github.com/coredns/coredns"], version: None },
+    GoModule {
         name: "kube-router",
         packages: &["github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"],
         version: None,
     },
-    Module {
-        name: "crane",
-        packages: &["github.com/google/go-containerregistry/cmd/crane"],
-        version: None,
-    },
+    CRANE,
 ];
 
 /// Everything that a cluster runs.
@@ -130,28 +117,5 @@ impl Tools {
         let sbin = ["/usr/sbin", "/sbin"].map(PathBuf::from);
         let all = own.chain(std::env::split_paths(&system)).chain(sbin);
         std::env::join_paths(all).unwrap_or(system)
-    }
-}
-
-impl Module {
-    fn obtain(&self, progress: &mut Progress<'_>) -> Result<PathBuf, BuildError> {
-        let module = workspace_dir().join("tests/testbed/kubernetes").join(self.name);
-        let key = binaries::cache_key(&module)?;
-        let entry = cache::root()?.join(format!("kubernetes/{}-{key}", self.name));
-        cache::obtain(&entry, |partial| {
-            let name = self.name;
-            progress(&format!("building {name} (once; then cached)"));
-            let started = Instant::now();
-            let mut flags = "-s -w".to_owned();
-            if let Some((variable, version)) = self.version {
-                flags.extend([" -X ", variable, "=", version]);
-            }
-            let arguments = [&["-ldflags", &flags], self.packages].concat();
-            // An output that is a directory takes all programs at once.
-            fs::create_dir_all(partial).map_err(|e| cache::io_error("create", partial, e))?;
-            binaries::go_build(&module, partial, &arguments, progress)?;
-            progress(&format!("built {name} in {:.0} s", started.elapsed().as_secs_f32()));
-            Ok(())
-        })
     }
 }

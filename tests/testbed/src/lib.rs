@@ -31,7 +31,9 @@ pub mod cache;
 pub mod chaincode;
 pub mod cli;
 pub mod client;
+pub mod debian;
 pub mod dist;
+pub mod go_module;
 pub mod go_program;
 pub mod launcher;
 pub mod log;
@@ -41,6 +43,7 @@ pub mod orderer;
 pub mod peer;
 mod ports;
 pub mod process;
+pub mod registry;
 pub mod release;
 pub mod scratch;
 
