@@ -4,25 +4,35 @@
 //! death. The proxy alone holds that stream; replicas connect to the proxy, and
 //! may come, go and multiply without the peer noticing.
 //!
-//! The way of a message: `peer_link` or `replica_server` reads a [`Frame`],
-//! `switch` decides where it goes, `proxy` moves it there.
+//! The way of a message: `stream` finds a [`Frame`] in what HTTP/2 brings,
+//! `switch` decides where it goes, and `stream` hands it to HTTP/2 on the other
+//! side. All of it happens in one task (`exchange`), which polls what was woken.
 
-mod codec;
+mod alarm;
+mod backlog;
 mod credentials;
+mod deframer;
 mod event;
+mod exchange;
 mod frame;
+mod keepalive;
 mod limits;
+mod pace;
+mod peer_endpoint;
 mod peer_link;
 mod pongs;
 mod protocol;
 mod proxy;
+mod replica_connection;
 mod replica_listener;
-mod replica_server;
+mod replica_stream;
+mod replicas;
+mod stream;
 mod switch;
 mod transport;
 mod violation;
+mod wakes;
 
-pub use codec::FrameCodec;
 pub use credentials::{
     PeerAddress, PeerAddressError, PeerCredentials, ReplicaAuthority, replica_name,
 };

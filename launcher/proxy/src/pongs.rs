@@ -6,15 +6,9 @@
 //! wake-up at both ends. An answer that waits a little makes them few. The guess
 //! only says how large the windows are to be, and a slow answer does not lower it;
 //! a keepalive has 20 s.
-//!
-//! Not under load: there one ping goes with many messages, and the time that its
-//! answer takes lets more of them be written at once. With 64 clients waiting
-//! answers seemed to cost more CPU than they saved (two noisy pairs of runs).
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -28,26 +22,9 @@ const WAIT: Duration = Duration::from_millis(5);
 const PONG_HEADER: [u8; 9] = [0, 0, 8, 6, 1, 0, 0, 0, 0];
 const PONG: usize = PONG_HEADER.len() + 8;
 
-/// From how many transactions in flight on the traffic is dense.
-const DENSE: usize = 8;
-
-/// How dense the traffic is: what all connections of a proxy know.
-#[derive(Clone, Default)]
-pub(crate) struct Traffic {
-    dense: Arc<AtomicBool>,
-}
-
-impl Traffic {
-    /// Says how many transactions are in flight.
-    pub(crate) fn set(&self, in_flight: usize) {
-        self.dense.store(in_flight >= DENSE, Ordering::Relaxed);
-    }
-}
-
 /// A connection on which HTTP/2 is spoken: what is written to it are frames.
 pub(crate) struct LatePongs<S> {
     stream: S,
-    traffic: Traffic,
     /// The end of an answer that is not yet written.
     pong: Vec<u8>,
     due: Pin<Box<Sleep>>,
@@ -56,21 +33,14 @@ pub(crate) struct LatePongs<S> {
 }
 
 impl<S> LatePongs<S> {
-    pub(crate) fn new(stream: S, traffic: Traffic) -> Self {
+    pub(crate) fn new(stream: S) -> Self {
         let due = Box::pin(sleep(WAIT));
-        Self { stream, traffic, pong: Vec::with_capacity(PONG), due, between_frames: true }
-    }
-
-    pub(crate) fn get_ref(&self) -> &S {
-        &self.stream
+        Self { stream, pong: Vec::with_capacity(PONG), due, between_frames: true }
     }
 
     /// Keeps the bytes if they begin with an answer; how many that are.
     fn keep(&mut self, bytes: &[u8]) -> Option<usize> {
         let is_pong = self.between_frames && bytes.starts_with(&PONG_HEADER);
-        if self.traffic.dense.load(Ordering::Relaxed) {
-            return None;
-        }
         // One at a time: more are no guess at the bandwidth.
         let pong = bytes.get(..PONG).filter(|_| is_pong && self.pong.is_empty())?;
         self.pong.extend_from_slice(pong);
@@ -150,9 +120,9 @@ mod tests {
         [&PONG_HEADER[..], b"bandwdth"].concat()
     }
 
-    fn connection(traffic: &Traffic, capacity: usize) -> (LatePongs<DuplexStream>, DuplexStream) {
+    fn connection(capacity: usize) -> (LatePongs<DuplexStream>, DuplexStream) {
         let (ours, theirs) = duplex(capacity);
-        (LatePongs::new(ours, traffic.clone()), theirs)
+        (LatePongs::new(ours), theirs)
     }
 
     async fn arrived(theirs: &mut DuplexStream, length: usize) -> Vec<u8> {
@@ -163,7 +133,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_waits_and_what_follows_does_not() {
-        let (mut ours, mut theirs) = connection(&Traffic::default(), 1024);
+        let (mut ours, mut theirs) = connection(1024);
         let began = Instant::now();
         ours.write_all(&[&pong()[..], DATA].concat()).await.unwrap();
         ours.flush().await.unwrap();
@@ -180,17 +150,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_does_not_wait_under_load() {
-        let traffic = Traffic::default();
-        traffic.set(DENSE);
-        let (mut ours, mut theirs) = connection(&traffic, 1024);
-        ours.write_all(&pong()).await.unwrap();
-        assert_eq!(arrived(&mut theirs, PONG).await, pong());
-    }
-
-    #[tokio::test(start_paused = true)]
     async fn a_frame_is_never_split_by_an_answer_nor_taken_for_one() {
-        let (mut ours, mut theirs) = connection(&Traffic::default(), 9);
+        let (mut ours, mut theirs) = connection(9);
         // The frame's content looks like an answer, and its header is all that fits at first.
         let frame = [&[0, 0, 17, 0, 0, 0, 0, 0, 1][..], &pong()].concat();
         ours.write_all(&pong()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Takes replicas' connections and agrees with them on TLS.
+//! Takes replicas' connections and agrees with them on TLS and HTTP/2.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,12 +11,13 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::server::TlsStream;
-use tonic::transport::server::Connected;
 use tracing::{debug, warn};
 
-use crate::pongs::{LatePongs, Traffic};
+use crate::pongs::LatePongs;
+use crate::replica_connection::ReplicaHttp;
+use crate::transport::WINDOW;
 
-/// How long TLS may take to be agreed on.
+/// How long TLS and HTTP/2 may take to be agreed on.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How many connections may be at it; the next ones wait in the socket's own queue.
@@ -25,10 +26,16 @@ const HANDSHAKES: usize = 64;
 /// How long to wait when no connection can be taken: there may be file handles again.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// A replica's connection.
-pub(crate) type ReplicaConnection = LatePongs<TlsStream<TcpStream>>;
+/// Streams on one connection; a shim opens one.
+const STREAMS: u32 = 4;
 
-/// Whose connection it is; an extension of its requests.
+/// The headers of one request, in bytes.
+const HEADERS: u32 = 16 << 10;
+
+/// What HTTP/2 with a replica runs on.
+pub(crate) type ReplicaIo = LatePongs<TlsStream<TcpStream>>;
+
+/// Whose connection it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Remote {
     pub(crate) address: Option<SocketAddr>,
@@ -40,15 +47,14 @@ pub(crate) struct Remote {
 pub(crate) async fn accept(
     listener: TcpListener,
     tls: TlsAcceptor,
-    traffic: Traffic,
-    connections: mpsc::Sender<io::Result<ReplicaConnection>>,
+    connections: mpsc::Sender<(ReplicaHttp, Remote)>,
 ) {
     let mut handshakes = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept(), if handshakes.len() < HANDSHAKES => match accepted {
                 Ok((stream, _)) => {
-                    handshakes.spawn(timeout(HANDSHAKE, secure(stream, tls.clone(), traffic.clone())));
+                    handshakes.spawn(timeout(HANDSHAKE, secure(stream, tls.clone())));
                 }
                 Err(error) => {
                     warn!(%error, "cannot take a replica's connection");
@@ -57,35 +63,37 @@ pub(crate) async fn accept(
             },
             Some(ended) = handshakes.join_next() => match ended {
                 Ok(Ok(Ok(connection))) => {
-                    if connections.send(Ok(connection)).await.is_err() {
+                    if connections.send(connection).await.is_err() {
                         return;
                     }
                 }
-                Ok(Ok(Err(error))) => debug!(%error, "no TLS with a replica"),
-                Ok(Err(_)) | Err(_) => debug!("no TLS with a replica in time"),
+                Ok(Ok(Err(error))) => debug!(%error, "no connection with a replica"),
+                Ok(Err(_)) | Err(_) => debug!("no connection with a replica in time"),
             },
         }
     }
 }
 
-async fn secure(
-    stream: TcpStream,
-    tls: TlsAcceptor,
-    traffic: Traffic,
-) -> io::Result<ReplicaConnection> {
+async fn secure(stream: TcpStream, tls: TlsAcceptor) -> io::Result<(ReplicaHttp, Remote)> {
     stream.set_nodelay(true)?;
-    Ok(LatePongs::new(tls.accept(stream).await?, traffic))
+    let stream = tls.accept(stream).await?;
+    let remote = remote(&stream);
+    let http = h2::server::Builder::new()
+        .initial_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEADERS)
+        .handshake(LatePongs::new(stream))
+        .await
+        .map_err(io::Error::other)?;
+    Ok((http, remote))
 }
 
-impl Connected for ReplicaConnection {
-    type ConnectInfo = Remote;
-
-    fn connect_info(&self) -> Remote {
-        let (stream, session) = self.get_ref().get_ref();
-        let chain = session.peer_certificates().unwrap_or_default();
-        Remote {
-            address: stream.peer_addr().ok(),
-            certificate: chain.first().map(|leaf| leaf.clone().into_owned()),
-        }
+fn remote(stream: &TlsStream<TcpStream>) -> Remote {
+    let (stream, session) = stream.get_ref();
+    let chain = session.peer_certificates().unwrap_or_default();
+    Remote {
+        address: stream.peer_addr().ok(),
+        certificate: chain.first().map(|leaf| leaf.clone().into_owned()),
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::Status;
 
+use crate::backlog::Backlog;
 use crate::event::Event;
 use crate::frame::{Frame, FrameError, TransactionKey, Type};
 use crate::limits::Limits;
@@ -69,11 +70,12 @@ pub(crate) struct Switch {
     replicas: BTreeMap<ReplicaId, Replica>,
     transactions: HashMap<TransactionKey, ReplicaId>,
     given: u64,
+    passed: u64,
     waiting: VecDeque<Waiting>,
     /// Why no replica will come soon, if that is known.
     trouble: Option<String>,
     draining: bool,
-    for_peer: VecDeque<Frame>,
+    for_peer: Backlog,
     events: VecDeque<Event>,
 }
 
@@ -86,10 +88,11 @@ impl Switch {
             replicas: BTreeMap::new(),
             transactions: HashMap::new(),
             given: 0,
+            passed: 0,
             waiting: VecDeque::new(),
             trouble: None,
             draining: false,
-            for_peer: VecDeque::new(),
+            for_peer: Backlog::default(),
             events: VecDeque::new(),
         }
     }
@@ -97,6 +100,16 @@ impl Switch {
     /// The next message for the peer, oldest first.
     pub(crate) fn take_for_peer(&mut self) -> Option<Frame> {
         self.for_peer.pop_front()
+    }
+
+    /// Whether there is something for the peer.
+    pub(crate) fn has_for_peer(&self) -> bool {
+        !self.for_peer.is_empty()
+    }
+
+    /// Whether so much waits for the peer that replicas must not add to it.
+    pub(crate) fn is_peer_behind(&self) -> bool {
+        self.for_peer.is_long()
     }
 
     /// What happened that someone outside wants to know, oldest first.
@@ -179,6 +192,7 @@ impl Switch {
 
     /// A message of a registered replica.
     pub(crate) fn replica_says(&mut self, id: ReplicaId, frame: Frame) {
+        self.passed += 1;
         // One that was cut off meanwhile has no say any more.
         let Some(replica) = self.replicas.get_mut(&id) else { return };
         let Some(meaning) = protocol::from_replica(&frame) else {
@@ -217,8 +231,14 @@ impl Switch {
         }
     }
 
+    /// A registered replica has sent what is no message.
+    pub(crate) fn replica_garbles(&mut self, id: ReplicaId, reason: String) {
+        self.cut_off(id, &Violation::Garbled(reason));
+    }
+
     /// A message of the peer.
     pub(crate) fn peer_says(&mut self, frame: Frame) {
+        self.passed += 1;
         match protocol::from_peer(&frame) {
             FromPeer::Begin => self.begin(frame),
             FromPeer::Keepalive => self.for_peer.push_back(Frame::keepalive()),
@@ -317,6 +337,11 @@ impl Switch {
     pub(crate) fn drain(&mut self) {
         self.draining = true;
         self.give_waiting();
+    }
+
+    /// How many messages came so far, from either side.
+    pub(crate) fn passed(&self) -> u64 {
+        self.passed
     }
 
     /// How many transactions are in flight.

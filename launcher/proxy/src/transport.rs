@@ -2,11 +2,18 @@
 
 use std::error::Error;
 
+use http::HeaderValue;
 use tonic::Status;
 
 /// Flow-control window in bytes. The default of 64 KiB would stop a large
 /// message once per window for a round trip.
 pub(crate) const WINDOW: u32 = 4 << 20;
+
+/// The one method of `protos.ChaincodeSupport`: a stream of messages, both ways.
+pub(crate) const REGISTER: &str = "/protos.ChaincodeSupport/Register";
+
+/// What gRPC calls its content; what comes behind it says how messages are written.
+pub(crate) const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// A status in one line, with the cause that the transport met.
 pub(crate) fn describe(status: &Status) -> String {

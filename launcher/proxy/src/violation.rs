@@ -18,6 +18,8 @@ pub(crate) enum Violation {
     IllegalType(String),
     #[error("it sent a message for transaction {0:?}, which it was not given")]
     ForeignTransaction(String),
+    #[error("{0}")]
+    Garbled(String),
     #[error("it does not read what is sent to it")]
     NotReading,
     #[error("it is one replica too many, the limit is {0}")]

@@ -140,12 +140,11 @@ async fn what_the_peer_can_decode_is_no_breach() {
 #[tokio::test]
 async fn half_a_frame_and_then_the_end() {
     let whole = message::grpc(message::of(Type::Completed, "bad's", b"content").bytes());
-    let (cut, between) = ("Unexpected EOF", "it closed its stream");
-    for (length, reason) in [(3, cut), (5, between), (whole.len() - 1, cut)] {
+    for length in [3, 5, whole.len() - 1] {
         let mut incident = Incident::new(Limits::default()).await;
         incident.bad.say_raw(whole.slice(..length)).await;
         incident.bad.close();
-        incident.contained("half a frame", reason).await;
+        incident.contained("half a frame", "Unexpected EOF").await;
     }
 }
 
@@ -165,6 +164,18 @@ async fn messages_over_the_limit() {
     breach("too long", message::grpc(long.bytes()), "too large").await;
     let announced = [&[0][..], &u32::MAX.to_be_bytes(), b"and a little"].concat();
     breach("announced 4 GiB", announced.into(), "too large").await;
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_a_breach_and_not_a_death() {
+    let mut incident = Incident::new(Limits::default()).await;
+    incident.bad.say_raw(message::grpc(b"GET / HTTP/1.1")).await;
+    let stage = &mut incident.scene.stage;
+    let cut_off = |event| matches!(event, Event::ReplicaCutOff { replica: 0, .. }).then_some(());
+    stage.event("the breach", cut_off).await;
+    let status = incident.bad.end().await.unwrap_err();
+    assert!(status.message().contains("not a chaincode message"), "{status}");
+    incident.scene.peer.error("bad's").await;
 }
 
 #[tokio::test]

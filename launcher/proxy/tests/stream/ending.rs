@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use selvedge_proxy::{Limits, Type};
 
+use crate::fake::message;
 use crate::fake::scene::{Scene, Stage};
 
 const AMPLE: Duration = Duration::from_mins(1);
@@ -45,6 +46,31 @@ async fn what_does_not_finish_is_answered_at_the_limit() {
     scene.peer.end().await.unwrap();
     assert_eq!(scene.stage.ended().await, ("it was asked to stop".into(), true));
     assert!(replica.end().await.is_err());
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_holds_up_no_drain() {
+    let (mut scene, mut replica) = Scene::new(Limits::default()).await;
+    scene.peer.begin("tx").await;
+    replica.expect(Type::Transaction, "tx").await;
+    let request = message::of(Type::PutState, "tx", &[7; 1 << 10]);
+    // More than all buffers on the way can take.
+    let flood = async {
+        loop {
+            replica.say(&request).await;
+            // Once the proxy is gone nothing else here waits.
+            tokio::task::yield_now().await;
+        }
+    };
+    let ending = async {
+        scene.stage.proxy.drain(Duration::from_millis(500)).await;
+        scene.stage.ended().await
+    };
+    let ended = tokio::select! {
+        () = flood => unreachable!("it has no end"),
+        ended = ending => ended,
+    };
+    assert_eq!(ended, ("it was asked to stop".into(), true));
 }
 
 #[tokio::test]

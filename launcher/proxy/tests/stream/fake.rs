@@ -1,6 +1,7 @@
 //! What the proxy is put between: a peer, replicas, and what certifies both.
 
 pub(crate) mod authority;
+pub(crate) mod codec;
 pub(crate) mod message;
 pub(crate) mod peer;
 pub(crate) mod replica;

@@ -149,7 +149,8 @@ fn half_a_message_costs_the_replica_and_not_the_link() {
     half.breaks(&["Half", "cut"], ended);
     let mut whole = Offender::deploy(&turn, "halfframe", "whole");
     whole.breaks(&["Huge"], ended);
-    whole.breaks(&["Garbage"], &format!("{ended}not a chaincode message"));
+    let garbage = format!("{ended}it broke the protocol: not a chaincode message");
+    whole.breaks(&["Garbage"], &garbage);
 }
 
 #[test]

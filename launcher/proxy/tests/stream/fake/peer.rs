@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use prost::Message;
 use selvedge_proto::fabric::{ChaincodeId, ChaincodeMessage};
-use selvedge_proxy::{Frame, FrameCodec, Type};
+use selvedge_proxy::{Frame, Type};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -20,6 +20,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tower::Service;
 
 use super::authority::Authority;
+use super::codec::FrameCodec;
 use super::message::{self, CHANNEL};
 use super::{PACKAGE, soon};
 

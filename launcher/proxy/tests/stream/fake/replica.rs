@@ -5,13 +5,14 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use bytes::Bytes;
 use http_body_util::channel::{Channel as ChannelBody, Sender};
 use hyper_util::rt::TokioIo;
-use selvedge_proxy::{Frame, FrameCodec, Type};
+use selvedge_proxy::{Frame, Type};
 use tonic::body::Body;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Status, Streaming};
 use tower::{Service, ServiceExt};
 
 use super::authority::Identity;
+use super::codec::FrameCodec;
 use super::message::{self, CHANNEL};
 use super::{PACKAGE, soon};
 

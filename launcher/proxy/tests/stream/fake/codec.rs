@@ -4,11 +4,11 @@ use bytes::{Buf, BufMut};
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-use crate::frame::Frame;
+use selvedge_proxy::Frame;
 
 /// Reads and writes [`Frame`]s without decoding what is in them.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct FrameCodec;
+pub(crate) struct FrameCodec;
 
 impl Codec for FrameCodec {
     type Encode = Frame;

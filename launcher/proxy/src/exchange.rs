@@ -1,0 +1,250 @@
+//! The task that is a proxy: the switch with all that it is connected to.
+//!
+//! It polls the peer's connection and the replicas' connections itself, so that a
+//! message is read, routed and written in one turn of the runtime.
+
+use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use crate::alarm::Alarm;
+use crate::event::Event;
+use crate::pace::{Pace, Pause};
+use crate::peer_endpoint::PeerEndpoint;
+use crate::peer_link::PeerLink;
+use crate::replicas::Replicas;
+use crate::switch::Switch;
+use crate::transport;
+use crate::wakes::{Source, Wakes};
+
+/// How often everything is polled before other tasks, and the kernel, have their turn.
+const ROUNDS: usize = 32;
+
+/// How long the peer may take to close a stream that the proxy has closed.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// What the proxy's owner wants of it.
+pub(crate) enum Command {
+    /// Why no replica will come soon.
+    Trouble(String),
+    /// Come to an end within this time.
+    Drain(Duration),
+}
+
+/// The proxy's life.
+pub(crate) struct Exchange {
+    switch: Switch,
+    replicas: Replicas,
+    wakes: Wakes,
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::UnboundedSender<Event>,
+    /// Commands and the alarm.
+    desk: Source,
+    alarm: Alarm,
+    drain_until: Option<Instant>,
+    pace: Pace,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        switch: Switch,
+        replicas: Replicas,
+        wakes: Wakes,
+        commands: mpsc::Receiver<Command>,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Self {
+        let desk = wakes.source();
+        let (alarm, drain_until, pace) = (Alarm::default(), None, Pace::new(Instant::now()));
+        Self { switch, replicas, wakes, commands, events, desk, alarm, drain_until, pace }
+    }
+
+    /// Ends when the link to the peer does, or when drained.
+    pub(crate) async fn run(&mut self, peer: &PeerEndpoint, package_id: &str) {
+        let mut was_ready = false;
+        let reason = match Box::pin(self.until_linked(peer, package_id)).await {
+            Ok(mut link) => {
+                was_ready = true;
+                let reason = self.serve(&mut link).await;
+                let closing = poll_fn(|cx| link.poll_close(cx, &mut self.switch));
+                let _ = timeout(CLOSING, closing).await;
+                reason
+            }
+            Err(reason) => reason,
+        };
+        self.publish();
+        let _ = self.events.send(Event::Ended { reason, was_ready });
+    }
+
+    /// Connects to the peer, waits for the first replica, and registers then.
+    async fn until_linked(
+        &mut self,
+        peer: &PeerEndpoint,
+        package_id: &str,
+    ) -> Result<PeerLink, String> {
+        // Overlaps with the chaincode's own start.
+        let connecting = Box::pin(peer.connect());
+        let connected = self.meanwhile(connecting).await?;
+        let mut connection = connected.map_err(|error| transport::chain(&error))?;
+        let first_replica = poll_fn(|cx| {
+            if let Some(reason) = connection.http.poll(cx) {
+                return Poll::Ready(Err(transport::chain(&peer.lost(reason.to_owned()))));
+            }
+            self.poll_unlinked(cx)?;
+            if self.switch.start_registration() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        });
+        first_replica.await?;
+        let registering = Box::pin(peer.register(connection, package_id));
+        let registered = self.meanwhile(registering).await?;
+        let (link, ready) = registered.map_err(|error| transport::chain(&error))?;
+        self.switch.peer_is_ready(ready);
+        Ok(link)
+    }
+
+    /// Serves the replicas while something else is done; an error when it is to stop.
+    async fn meanwhile<T>(&mut self, doing: impl Future<Output = T>) -> Result<T, String> {
+        let mut doing = pin!(doing);
+        poll_fn(|cx| {
+            self.poll_unlinked(cx)?;
+            doing.as_mut().poll(cx).map(Ok)
+        })
+        .await
+    }
+
+    /// What goes on before there is a link; an error when it is to stop.
+    fn poll_unlinked(&mut self, cx: &mut Context<'_>) -> Result<(), String> {
+        let round = |exchange: &mut Self| {
+            if exchange.desk.take() && exchange.is_to_stop() {
+                return Some(STOPPED.to_owned());
+            }
+            exchange.replicas.poll(&mut exchange.switch);
+            exchange.publish();
+            None
+        };
+        match self.in_rounds(cx, round) {
+            Poll::Ready(reason) => Err(reason),
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// Whether the owner has no use for a link any more.
+    fn is_to_stop(&mut self) -> bool {
+        let cx = &mut Context::from_waker(self.desk.waker());
+        loop {
+            match self.commands.poll_recv(cx) {
+                // Trouble concerns the launch, which its owner follows itself.
+                Poll::Ready(Some(Command::Trouble(_))) => {}
+                Poll::Ready(_) => return true,
+                Poll::Pending => return false,
+            }
+        }
+    }
+
+    /// Passes messages in both directions; the reason why it ended.
+    async fn serve(&mut self, link: &mut PeerLink) -> String {
+        let source = self.wakes.source();
+        loop {
+            match poll_fn(|cx| self.poll_link(link, &source, cx)).await {
+                ControlFlow::Continue(pause) => pause.take().await,
+                ControlFlow::Break(reason) => return reason,
+            }
+        }
+    }
+
+    /// Passes what there is; ready with the pause to make before more is looked for, unless that
+    /// is to wait until woken.
+    fn poll_link(
+        &mut self,
+        link: &mut PeerLink,
+        source: &Source,
+        cx: &mut Context<'_>,
+    ) -> Poll<ControlFlow<String, Pause>> {
+        if let Poll::Ready(reason) = self.in_rounds(cx, |exchange| exchange.round(link, source)) {
+            return Poll::Ready(ControlFlow::Break(reason));
+        }
+        let (passed, in_flight) = (self.switch.passed(), self.switch.in_flight());
+        let pause = self.pace.turn(Instant::now(), passed, in_flight);
+        pause.map_or(Poll::Pending, |pause| Poll::Ready(ControlFlow::Continue(pause)))
+    }
+
+    /// Polls until nothing is left to do, or others must have their turn.
+    fn in_rounds<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut round: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Poll<T> {
+        self.wakes.register(cx.waker());
+        for _ in 0..ROUNDS {
+            self.wakes.begin();
+            if let Some(end) = round(self) {
+                return Poll::Ready(end);
+            }
+            if self.wakes.rest() {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Polls once what was woken; the reason why it ended, if it has.
+    fn round(&mut self, link: &mut PeerLink, source: &Source) -> Option<String> {
+        if self.desk.take()
+            && let Some(reason) = self.attend_desk(link)
+        {
+            return Some(reason);
+        }
+        let is_due = self.switch.has_for_peer() && !link.is_held_up();
+        if source.take() || is_due {
+            let end = link.poll(source, &mut self.switch);
+            if end.is_some() {
+                return end;
+            }
+        }
+        self.replicas.poll(&mut self.switch);
+        if self.switch.has_for_peer() && !link.is_held_up() {
+            source.waker().wake_by_ref();
+        }
+        self.publish();
+        if self.drain_until.is_some() && self.switch.in_flight() == 0 {
+            return Some(STOPPED.to_owned());
+        }
+        let deadlines = [self.switch.next_expiry(), self.drain_until, Some(link.deadline())];
+        self.alarm.set(deadlines.into_iter().flatten().min(), self.desk.waker());
+        None
+    }
+
+    /// Does what the owner wants, and what is due.
+    fn attend_desk(&mut self, link: &mut PeerLink) -> Option<String> {
+        let cx = &mut Context::from_waker(self.desk.waker());
+        while let Poll::Ready(command) = self.commands.poll_recv(cx) {
+            match command {
+                Some(Command::Trouble(reason)) => self.switch.set_trouble(reason),
+                Some(Command::Drain(limit)) => {
+                    self.switch.drain();
+                    self.drain_until = Some(Instant::now() + limit);
+                }
+                None => return Some("it was abandoned".to_owned()),
+            }
+        }
+        let now = self.alarm.rung(self.desk.waker())?;
+        self.switch.expire(now);
+        if self.drain_until.is_some_and(|until| until <= now) {
+            self.switch.answer_all("the chaincode is being stopped");
+        }
+        link.tick(now)
+    }
+
+    fn publish(&mut self) {
+        while let Some(event) = self.switch.take_event() {
+            let _ = self.events.send(event);
+        }
+    }
+}
+
+/// A proxy that ended since its owner wanted it to.
+const STOPPED: &str = "it was asked to stop";

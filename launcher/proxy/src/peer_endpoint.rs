@@ -1,0 +1,199 @@
+//! How the proxy gets its stream to the peer: connection and registration.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use h2::client::{self, SendRequest};
+use http::header::{CONTENT_TYPE, TE};
+use http::{HeaderValue, Request, StatusCode, Uri};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_util::either::Either;
+
+use crate::credentials::{CredentialsError, PeerAddress, PeerCredentials};
+use crate::frame::{Frame, Type};
+use crate::limits::Limits;
+use crate::peer_link::{PeerHttp, PeerLink};
+use crate::pongs::LatePongs;
+use crate::stream::{self, End, Inbound, Outbound, Outgoing};
+use crate::transport::{self, GRPC, REGISTER, WINDOW};
+
+/// Why there is no link to the peer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PeerLinkError {
+    #[error("the peer's address {address} is no address of a server")]
+    Address { address: String, source: http::Error },
+    #[error("the credentials that the peer gave cannot be used")]
+    Credentials(#[from] CredentialsError),
+    #[error("cannot connect to the peer at {address}")]
+    Connect { address: String, source: io::Error },
+    #[error("cannot connect to the peer at {address}: nothing came of it for {seconds} s")]
+    ConnectUnanswered { address: String, seconds: f32 },
+    #[error("the peer at {address} closed the connection before the registration: {reason}")]
+    Lost { address: String, reason: String },
+    #[error("the peer at {address} ended the registration: {reason}")]
+    Refused { address: String, reason: String },
+    #[error(
+        "the peer at {address} did not accept the registration within {seconds} s (it accepts one only while it launches the chaincode)"
+    )]
+    Unanswered { address: String, seconds: f32 },
+}
+
+/// A peer to which a chaincode can be linked.
+pub(crate) struct PeerEndpoint {
+    address: PeerAddress,
+    /// Where the chaincode registers.
+    register: Uri,
+    tls: Option<Tls>,
+    limits: Limits,
+}
+
+/// TLS, and whom the peer's certificate must be for.
+struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+/// What HTTP/2 with the peer runs on.
+pub(crate) type PeerIo = LatePongs<Either<TcpStream, TlsStream<TcpStream>>>;
+
+/// A connection on which nothing was asked yet.
+pub(crate) struct PeerConnection {
+    pub(crate) http: PeerHttp,
+    requests: SendRequest<Outgoing>,
+}
+
+impl PeerEndpoint {
+    pub(crate) fn new(
+        address: PeerAddress,
+        credentials: Option<&PeerCredentials>,
+        limits: Limits,
+    ) -> Result<Self, PeerLinkError> {
+        let register = Uri::builder()
+            .scheme(if credentials.is_some() { "https" } else { "http" })
+            .authority(address.to_string())
+            .path_and_query(REGISTER)
+            .build()
+            .map_err(|source| PeerLinkError::Address { address: address.to_string(), source })?;
+        let tls =
+            credentials.map(|credentials| Tls::new(credentials, address.host())).transpose()?;
+        Ok(Self { address, register, tls, limits })
+    }
+
+    /// Connects, so that the registration later is one round trip.
+    pub(crate) async fn connect(&self) -> Result<PeerConnection, PeerLinkError> {
+        let address = || self.address.to_string();
+        match timeout(self.limits.registration, self.dial()).await {
+            Ok(connected) => {
+                connected.map_err(|source| PeerLinkError::Connect { address: address(), source })
+            }
+            Err(_) => Err(PeerLinkError::ConnectUnanswered {
+                address: address(),
+                seconds: self.limits.registration.as_secs_f32(),
+            }),
+        }
+    }
+
+    async fn dial(&self) -> io::Result<PeerConnection> {
+        let tcp = TcpStream::connect((self.address.host(), self.address.port())).await?;
+        tcp.set_nodelay(true)?;
+        let stream = match &self.tls {
+            None => Either::Left(tcp),
+            Some(Tls { connector, name }) => {
+                Either::Right(connector.connect(name.clone(), tcp).await?)
+            }
+        };
+        let (requests, connection) = client::Builder::new()
+            .initial_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW)
+            .enable_push(false)
+            .handshake(LatePongs::new(stream))
+            .await
+            .map_err(io::Error::other)?;
+        Ok(PeerConnection { http: PeerHttp::new(connection), requests })
+    }
+
+    /// What the loss of a connection means on which nothing was asked yet.
+    pub(crate) fn lost(&self, reason: String) -> PeerLinkError {
+        PeerLinkError::Lost { address: self.address.to_string(), reason }
+    }
+
+    /// Registers the chaincode and waits for the peer's READY.
+    pub(crate) async fn register(
+        &self,
+        connection: PeerConnection,
+        package_id: &str,
+    ) -> Result<(PeerLink, Frame), PeerLinkError> {
+        match timeout(self.limits.registration, self.handshake(connection, package_id)).await {
+            Ok(Ok(link)) => Ok(link),
+            Ok(Err(reason)) => {
+                Err(PeerLinkError::Refused { address: self.address.to_string(), reason })
+            }
+            Err(_) => Err(PeerLinkError::Unanswered {
+                address: self.address.to_string(),
+                seconds: self.limits.registration.as_secs_f32(),
+            }),
+        }
+    }
+
+    async fn handshake(
+        &self,
+        PeerConnection { mut http, mut requests }: PeerConnection,
+        package_id: &str,
+    ) -> Result<(PeerLink, Frame), String> {
+        let describe = |error: h2::Error| transport::chain(&error);
+        poll_fn(|cx| requests.poll_ready(cx)).await.map_err(describe)?;
+        let mut request =
+            Request::post(self.register.clone()).body(()).map_err(|error| error.to_string())?;
+        request.headers_mut().insert(CONTENT_TYPE, GRPC);
+        request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
+        let (mut response, outbound) = requests.send_request(request, false).map_err(describe)?;
+        let mut outbound = Outbound::new(outbound);
+        outbound.send(&Frame::register(package_id));
+        outbound.flush();
+        let response = poll_fn(|cx| {
+            http.poll(cx);
+            Pin::new(&mut response).poll(cx)
+        });
+        let (head, body) = response.await.map_err(describe)?.into_parts();
+        if head.status != StatusCode::OK {
+            return Err(format!("it answered with HTTP status {}", head.status));
+        }
+        if let End::Broken(reason) = stream::end(head.headers) {
+            return Err(reason);
+        }
+        let mut inbound = Inbound::new(body, self.limits.message);
+        expect(&mut http, &mut inbound, Type::Registered).await?;
+        let ready = expect(&mut http, &mut inbound, Type::Ready).await?;
+        Ok((PeerLink::new(http, inbound, outbound), ready))
+    }
+}
+
+impl Tls {
+    fn new(credentials: &PeerCredentials, host: &str) -> Result<Self, CredentialsError> {
+        let connector = TlsConnector::from(Arc::new(credentials.client_config()?));
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|source| CredentialsError::Host(host.into(), source))?;
+        Ok(Self { connector, name })
+    }
+}
+
+async fn expect(http: &mut PeerHttp, inbound: &mut Inbound, kind: Type) -> Result<Frame, String> {
+    let frame = poll_fn(|cx| {
+        http.poll(cx);
+        inbound.poll_frame()
+    });
+    let frame = match frame.await {
+        Ok(frame) if frame.kind() == Some(kind) => return Ok(frame),
+        Ok(frame) => frame,
+        Err(End::Closed) => return Err("the stream was closed".to_owned()),
+        Err(End::Broken(reason) | End::Breach(reason)) => return Err(reason),
+    };
+    let got = frame.kind().map_or("an unknown type", |kind| kind.as_str_name());
+    Err(format!("expected {}, got {got}", kind.as_str_name()))
+}

@@ -1,0 +1,204 @@
+//! One connection of a replica: HTTP/2, and the streams that it opens.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use h2::server::SendResponse;
+use h2::{RecvStream, server};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use tokio::time::Instant;
+use tonic::Status;
+use tracing::{Span, debug};
+
+use crate::credentials::names_package;
+use crate::keepalive::Keepalive;
+use crate::limits::Limits;
+use crate::replica_listener::{Remote, ReplicaIo};
+use crate::replica_stream::{ReplicaStream, Turn};
+use crate::stream::{Inbound, Outbound, Outgoing};
+use crate::switch::{ReplicaId, Switch};
+use crate::transport::{self, GRPC, REGISTER};
+use crate::wakes::Source;
+
+/// A replica that does not answer a ping for this long is taken for dead: its
+/// node may be gone without a word.
+const PING: Duration = Duration::from_secs(10);
+
+/// HTTP/2 with a replica.
+pub(crate) type ReplicaHttp = server::Connection<ReplicaIo, Outgoing>;
+
+/// What the connections share.
+pub(crate) struct Host {
+    pub(crate) package_id: String,
+    pub(crate) limits: Limits,
+    /// What log lines are told in. Not the whole task's: to enter it takes as long as to route
+    /// a message.
+    pub(crate) span: Span,
+    /// The number of the next replica.
+    pub(crate) next: ReplicaId,
+}
+
+/// A replica's connection.
+pub(crate) struct ReplicaConnection {
+    http: ReplicaHttp,
+    remote: Remote,
+    keepalive: Keepalive,
+    streams: Vec<ReplicaStream>,
+    source: Source,
+    /// Why HTTP/2 has ended, until what came before was read.
+    lost: Option<String>,
+    is_over: bool,
+}
+
+impl ReplicaConnection {
+    pub(crate) fn new(mut http: ReplicaHttp, remote: Remote, source: Source) -> Self {
+        let pings = http.ping_pong().expect("nobody else has taken the pings");
+        let keepalive = Keepalive::new(pings, PING, PING);
+        Self { http, remote, keepalive, streams: Vec::new(), source, lost: None, is_over: false }
+    }
+
+    /// What wakes it.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Whether it can be dropped.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Reads and writes all that can be without waiting.
+    pub(crate) fn poll(&mut self, host: &mut Host, switch: &mut Switch) -> Turn {
+        let waker = self.source.waker().clone();
+        let cx = &mut Context::from_waker(&waker);
+        for stream in &mut self.streams {
+            stream.write(cx);
+        }
+        // To write is to wake the connection, whose turn it is anyway.
+        self.source.take();
+        if self.lost.is_none() {
+            self.lost = self.poll_http(cx, host);
+            self.keepalive.polled();
+        }
+        let mut turn = Turn::Empty;
+        for stream in &mut self.streams {
+            let its_turn = stream.read(switch);
+            if its_turn != Turn::Empty {
+                turn = its_turn;
+            }
+            if stream.take_heard() {
+                self.keepalive.heard();
+            }
+            if stream.is_held_up() {
+                stream.write(cx);
+            }
+        }
+        self.streams.retain(|stream| !stream.is_finished());
+        // Not before all that has come was read.
+        if turn == Turn::Empty
+            && let Some(reason) = self.lost.take()
+        {
+            self.lose(&reason, switch);
+        }
+        turn
+    }
+
+    /// Drives HTTP/2 and takes new streams; why the connection has ended, if it has.
+    fn poll_http(&mut self, cx: &mut Context<'_>, host: &mut Host) -> Option<String> {
+        loop {
+            match self.http.poll_accept(cx) {
+                Poll::Ready(Some(Ok((request, respond)))) => self.accept(request, respond, host),
+                Poll::Ready(Some(Err(error))) => return Some(transport::chain(&error)),
+                Poll::Ready(None) => return Some("its connection was closed".to_owned()),
+                Poll::Pending => return None,
+            }
+        }
+    }
+
+    fn accept(
+        &mut self,
+        request: Request<RecvStream>,
+        mut respond: SendResponse<Outgoing>,
+        host: &mut Host,
+    ) {
+        if let Err(refusal) = self.admit(&request, &host.package_id) {
+            // A stream that is gone already needs no answer.
+            let _ = respond.send_response(refusal, true);
+            return;
+        }
+        let mut response = Response::new(());
+        response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+        let Ok(outbound) = respond.send_response(response, false) else { return };
+        let replica = host.next;
+        host.next += 1;
+        host.span.in_scope(|| {
+            debug!(replica, address = ?self.remote.address, "replica connected");
+        });
+        let inbound = Inbound::new(request.into_body(), host.limits.message);
+        let outbound = Outbound::new(outbound);
+        self.streams.push(ReplicaStream::new(replica, inbound, outbound, &host.limits));
+        // Its queue is not looked at yet.
+        self.source.waker().wake_by_ref();
+    }
+
+    /// Whether the call is one that a replica of the package may make; if not, the answer.
+    fn admit(&self, request: &Request<RecvStream>, package_id: &str) -> Result<(), Response<()>> {
+        if request.method() != Method::POST {
+            return Err(plain(StatusCode::METHOD_NOT_ALLOWED));
+        }
+        if !is_grpc(request.headers().get(header::CONTENT_TYPE)) {
+            return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        if request.uri().path() != REGISTER {
+            return Err(Status::unimplemented("only chaincode registers here").into_http());
+        }
+        let encoding = request.headers().get("grpc-encoding");
+        if encoding.is_some_and(|encoding| encoding != "identity") {
+            return Err(Status::unimplemented("compressed messages are not taken").into_http());
+        }
+        let leaf = self.remote.certificate.as_deref();
+        if !leaf.is_some_and(|leaf| names_package(leaf, package_id)) {
+            let reason = "the certificate is not for this chaincode";
+            return Err(Status::unauthenticated(reason).into_http());
+        }
+        Ok(())
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub(crate) fn deadline(&self) -> Instant {
+        let first_messages = self.streams.iter().filter_map(ReplicaStream::deadline);
+        first_messages.chain([self.keepalive.next()]).min().expect("there is one at least")
+    }
+
+    /// Gives up on what is overdue.
+    pub(crate) fn tick(&mut self, now: Instant, host: &Host, switch: &mut Switch) {
+        for stream in &mut self.streams {
+            stream.tick(now, switch, host.limits.first_message);
+        }
+        if let Some(silence) = self.keepalive.tick(now) {
+            let reason = format!("it did not answer a ping for {} s", silence.as_secs());
+            self.lose(&reason, switch);
+        }
+        // A ping or a last word may be there to be written.
+        self.source.waker().wake_by_ref();
+    }
+
+    fn lose(&mut self, reason: &str, switch: &mut Switch) {
+        for stream in &mut self.streams {
+            stream.is_lost(reason, switch);
+        }
+        self.is_over = true;
+    }
+}
+
+fn plain(status: StatusCode) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    response
+}
+
+/// `application/grpc`, with or without what the messages are written in.
+fn is_grpc(content_type: Option<&HeaderValue>) -> bool {
+    let rest = content_type.and_then(|value| value.as_bytes().strip_prefix(GRPC.as_bytes()));
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}

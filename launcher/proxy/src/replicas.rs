@@ -1,0 +1,100 @@
+//! All replicas of one chaincode: their connections, each polled when it has something.
+
+use std::net::TcpListener;
+use std::task::{Context, Poll};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tracing::Instrument;
+
+use crate::alarm::Alarm;
+use crate::replica_connection::{Host, ReplicaConnection, ReplicaHttp};
+use crate::replica_listener::{self, Remote};
+use crate::replica_stream::Turn;
+use crate::switch::Switch;
+use crate::wakes::{Source, Wakes};
+
+/// The replicas, as one task polls them.
+pub(crate) struct Replicas {
+    host: Host,
+    accepted: mpsc::Receiver<(ReplicaHttp, Remote)>,
+    connections: Vec<ReplicaConnection>,
+    wakes: Wakes,
+    /// New connections and the alarm.
+    door: Source,
+    alarm: Alarm,
+    /// Some are not read, since the peer does not keep up.
+    held_up: bool,
+    /// Takes connections until it is dropped.
+    _listener: JoinSet<()>,
+}
+
+impl Replicas {
+    /// Listens for replicas from now on; in a runtime.
+    pub(crate) fn listen(
+        listener: TcpListener,
+        tls: TlsAcceptor,
+        wakes: Wakes,
+        host: Host,
+    ) -> std::io::Result<Self> {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let (accepting, accepted) = mpsc::channel(1);
+        let mut task = JoinSet::new();
+        let accept = replica_listener::accept(listener, tls, accepting);
+        task.spawn(accept.instrument(host.span.clone()));
+        Ok(Self {
+            host,
+            accepted,
+            connections: Vec::new(),
+            door: wakes.source(),
+            wakes,
+            alarm: Alarm::default(),
+            held_up: false,
+            _listener: task,
+        })
+    }
+
+    /// Lets every replica that was woken speak and listen.
+    pub(crate) fn poll(&mut self, switch: &mut Switch) {
+        if self.door.take() {
+            self.open_door(switch);
+        }
+        if self.held_up && !switch.is_peer_behind() {
+            self.held_up = false;
+            for connection in &self.connections {
+                connection.source().waker().wake_by_ref();
+            }
+        }
+        let mut polled = false;
+        for connection in &mut self.connections {
+            if connection.source().take() {
+                polled = true;
+                match connection.poll(&mut self.host, switch) {
+                    Turn::Empty => {}
+                    Turn::Used => connection.source().waker().wake_by_ref(),
+                    Turn::HeldUp => self.held_up = true,
+                }
+            }
+        }
+        if polled {
+            self.connections.retain(|connection| !connection.is_over());
+            let deadline = self.connections.iter().map(ReplicaConnection::deadline).min();
+            self.alarm.set(deadline, self.door.waker());
+        }
+    }
+
+    fn open_door(&mut self, switch: &mut Switch) {
+        let waker = self.door.waker().clone();
+        if let Some(now) = self.alarm.rung(&waker) {
+            for connection in &mut self.connections {
+                connection.tick(now, &self.host, switch);
+            }
+        }
+        let cx = &mut Context::from_waker(&waker);
+        while let Poll::Ready(Some((http, remote))) = self.accepted.poll_recv(cx) {
+            let source = self.wakes.source();
+            self.connections.push(ReplicaConnection::new(http, remote, source));
+        }
+    }
+}

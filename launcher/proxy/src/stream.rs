@@ -1,0 +1,188 @@
+//! The two directions of one gRPC stream, straight on HTTP/2.
+//!
+//! Who polls the connection polls its streams right after: only then they can
+//! have something new. So nothing here is woken, and every poll is done with a
+//! waker that does nothing.
+
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::buf::Chain;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use h2::{RecvStream, SendStream};
+use http::HeaderMap;
+use tonic::Status;
+
+use crate::deframer::{Deframer, FramingError, PREFIX};
+use crate::frame::Frame;
+use crate::transport;
+
+/// How much of the connection's window a stream keeps for itself, in bytes: many small
+/// messages, but no more than a quarter of the smallest window that is usual (64 KiB - 1), so
+/// that each of four streams has its share.
+const RESERVE: usize = 16_000;
+
+/// Up to how many bytes a message is copied to those before it, so that they make one DATA frame:
+/// a Go receiver takes some microseconds for each frame.
+const SMALL: usize = 2 << 10;
+
+/// How much is put together at most, in bytes: what fits in a DATA frame of usual size
+/// (RFC 9113, section 6.5.2, `SETTINGS_MAX_FRAME_SIZE`).
+const TOGETHER: usize = 16 << 10;
+
+/// What is handed to HTTP/2: small messages with their prefixes and the prefix of a large one,
+/// then the large one's bytes as they came.
+pub(crate) type Outgoing = Chain<Bytes, Bytes>;
+
+/// Why no more messages come.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The other side has closed its direction in good order.
+    Closed,
+    /// It broke, or the other side gave up on it.
+    Broken(String),
+    /// What came is no message.
+    Breach(String),
+}
+
+/// What comes from the other side.
+pub(crate) struct Inbound {
+    body: RecvStream,
+    deframer: Deframer,
+    /// Something came since [`Self::take_heard`].
+    heard: bool,
+}
+
+impl Inbound {
+    /// Reads messages of up to `limit` bytes.
+    pub(crate) fn new(body: RecvStream, limit: usize) -> Self {
+        Self { body, deframer: Deframer::new(limit), heard: false }
+    }
+
+    /// Whether anything came since the last call.
+    pub(crate) fn take_heard(&mut self) -> bool {
+        std::mem::take(&mut self.heard)
+    }
+
+    /// The next message. Ready as long as there is one; not to be called after an end.
+    pub(crate) fn poll_frame(&mut self) -> Poll<Result<Frame, End>> {
+        let cx = &mut Context::from_waker(Waker::noop());
+        loop {
+            if let Some(message) = self.deframer.next().map_err(breach)? {
+                let no_message = |error| End::Breach(format!("not a chaincode message: {error}"));
+                return Poll::Ready(Frame::parse(message).map_err(no_message));
+            }
+            match ready!(self.body.poll_data(cx)) {
+                Some(Ok(chunk)) => {
+                    self.heard = true;
+                    // Fails only for more than was taken.
+                    let _ = self.body.flow_control().release_capacity(chunk.len());
+                    self.deframer.push(chunk);
+                }
+                Some(Err(error)) => return Poll::Ready(Err(broken(&error))),
+                None if self.deframer.is_amidst() => {
+                    let reason = "Unexpected EOF amidst a message".to_owned();
+                    return Poll::Ready(Err(End::Broken(reason)));
+                }
+                None => {
+                    let end = match ready!(self.body.poll_trailers(cx)) {
+                        Ok(trailers) => trailers.map_or(End::Closed, end),
+                        Err(error) => broken(&error),
+                    };
+                    return Poll::Ready(Err(end));
+                }
+            }
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
+fn breach(error: FramingError) -> End {
+    End::Breach(error.to_string())
+}
+
+fn broken(error: &h2::Error) -> End {
+    End::Broken(transport::chain(error))
+}
+
+/// What headers or trailers say of the call.
+pub(crate) fn end(mut headers: HeaderMap) -> End {
+    // tonic panics on details that are no base64; nobody reads them here.
+    headers.remove("grpc-status-details-bin");
+    match Status::from_header_map(&headers) {
+        Some(status) if status.code() != tonic::Code::Ok => {
+            End::Broken(transport::describe(&status))
+        }
+        _ => End::Closed,
+    }
+}
+
+/// What goes to the other side.
+pub(crate) struct Outbound {
+    stream: SendStream<Outgoing>,
+    /// What is not handed over yet.
+    together: BytesMut,
+}
+
+impl Outbound {
+    pub(crate) fn new(stream: SendStream<Outgoing>) -> Self {
+        Self { stream, together: BytesMut::new() }
+    }
+
+    /// Whether the other side reads as much as it is sent: all that was handed over fits in
+    /// its windows, and the next message may follow, of whatever length.
+    pub(crate) fn has_room(&mut self) -> bool {
+        if self.stream.capacity() == 0 {
+            self.stream.reserve_capacity(RESERVE);
+        }
+        self.stream.capacity() > 0
+    }
+
+    /// Takes a message, which is on its way after [`Self::flush`].
+    pub(crate) fn send(&mut self, frame: &Frame) {
+        let bytes = frame.bytes();
+        if self.together.len() + PREFIX + bytes.len().min(SMALL) > TOGETHER {
+            self.flush();
+        }
+        self.together.put_u8(0);
+        // No message is over the limit, which is a u32 in the prefix.
+        self.together.put_u32(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        if bytes.len() <= SMALL {
+            self.together.put_slice(bytes);
+        } else {
+            self.hand_over(bytes.clone());
+        }
+    }
+
+    /// Hands all messages over; they are written when the connection is polled.
+    pub(crate) fn flush(&mut self) {
+        if !self.together.is_empty() {
+            self.hand_over(Bytes::new());
+        }
+    }
+
+    fn hand_over(&mut self, large: Bytes) {
+        let together = self.together.split().freeze();
+        // A stream that is closed says so to who reads it.
+        let _ = self.stream.send_data(together.chain(large), false);
+    }
+
+    /// Ends a client's direction.
+    pub(crate) fn close(&mut self) {
+        self.flush();
+        let _ = self.stream.send_data(Bytes::new().chain(Bytes::new()), true);
+    }
+
+    /// Ends a server's direction, and with it the call.
+    pub(crate) fn finish(&mut self, status: &Status) {
+        self.flush();
+        let mut trailers = HeaderMap::new();
+        // Percent-encoded: every text is a header's value.
+        let _ = status.add_header(&mut trailers);
+        let _ = self.stream.send_trailers(trailers);
+    }
+
+    /// Whether the other side takes nothing more.
+    pub(crate) fn is_reset(&mut self) -> bool {
+        self.stream.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+}
