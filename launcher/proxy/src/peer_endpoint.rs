@@ -146,7 +146,7 @@ impl PeerEndpoint {
         PeerConnection { mut http, mut requests }: PeerConnection,
         package_id: &str,
     ) -> Result<(PeerLink, Frame), String> {
-        let describe = |error: h2::Error| transport::chain(&error);
+        let describe = |error: h2::Error| transport::broken(&error);
         poll_fn(|cx| requests.poll_ready(cx)).await.map_err(describe)?;
         let mut request =
             Request::post(self.register.clone()).body(()).map_err(|error| error.to_string())?;

@@ -42,7 +42,7 @@ impl PeerHttp {
             && let Poll::Ready(end) = Pin::new(&mut self.connection).poll(cx)
         {
             let closed = "it was closed".to_owned();
-            self.lost = Some(end.map_or_else(|error| transport::chain(&error), |()| closed));
+            self.lost = Some(end.map_or_else(|error| transport::broken(&error), |()| closed));
         }
         self.lost.as_deref()
     }

@@ -108,7 +108,7 @@ impl ReplicaConnection {
         loop {
             match self.http.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => self.accept(request, respond, host),
-                Poll::Ready(Some(Err(error))) => return Some(transport::chain(&error)),
+                Poll::Ready(Some(Err(error))) => return Some(transport::broken(&error)),
                 Poll::Ready(None) => return Some("its connection was closed".to_owned()),
                 Poll::Pending => return None,
             }

@@ -101,7 +101,7 @@ fn breach(error: FramingError) -> End {
 }
 
 fn broken(error: &h2::Error) -> End {
-    End::Broken(transport::chain(error))
+    End::Broken(transport::broken(error))
 }
 
 /// What headers or trailers say of the call.

@@ -1,6 +1,7 @@
 //! What both sides of the proxy share of HTTP/2.
 
 use std::error::Error;
+use std::io::{self, ErrorKind};
 
 use http::HeaderValue;
 use tonic::Status;
@@ -19,6 +20,17 @@ pub(crate) const GRPC: HeaderValue = HeaderValue::from_static("application/grpc"
 pub(crate) fn describe(status: &Status) -> String {
     let text = with_causes(status.message().to_owned(), status.source());
     if text.is_empty() { status.code().description().to_owned() } else { text }
+}
+
+/// Why HTTP/2 has ended, in one line.
+pub(crate) fn broken(error: &h2::Error) -> String {
+    match error.get_io().map(io::Error::kind) {
+        // Who dies says no goodbye, which TLS would have much to say about.
+        Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+            "the connection broke off".to_owned()
+        }
+        _ => chain(error),
+    }
 }
 
 /// An error with its causes, in one line.

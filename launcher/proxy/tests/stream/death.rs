@@ -52,6 +52,16 @@ async fn the_reason_reaches_the_peer() {
 }
 
 #[tokio::test]
+async fn a_death_without_a_goodbye_is_told_in_plain_words() {
+    let (mut scene, mut replica) = Scene::new(Limits::default()).await;
+    scene.peer.begin("tx").await;
+    replica.expect(Type::Transaction, "tx").await;
+    replica.kill();
+    let text = scene.peer.error("tx").await;
+    assert!(text.ends_with("it ran this transaction: the connection broke off"), "{text}");
+}
+
+#[tokio::test]
 async fn new_transactions_wait_for_the_next_replica() {
     let (mut scene, first) = Scene::new(Limits::default()).await;
     first.kill();
