@@ -21,8 +21,9 @@ end() {
     kill -TERM "$server" 2>/dev/null
     # Told again (the janitor may, and the end of stdin): the time that it has is the same.
     [ -z "${timer:-}" ] || return 0
-    # A group of its own, so that nothing of it is left to sleep, and to kill who has the pid then.
-    setsid sh -c 'sleep "$0"; kill -KILL "$1"' "$grace" "$server" 2>/dev/null 3<&- &
+    # Told to end, it leaves nothing that sleeps, and then kills who has the pid by that time.
+    sh -c 'trap "kill \$!; wait; exit" TERM; sleep "$0" & wait "$!"; kill -KILL "$1"' \
+        "$grace" "$server" 2>/dev/null 3<&- &
     timer=$!
 }
 trap end TERM
@@ -44,6 +45,6 @@ done
 trap '' TERM USR1
 kill -KILL -"$server" 2>/dev/null
 kill "$watcher" ${timer:-} 2>/dev/null
-[ -z "${timer:-}" ] || kill -KILL -"$timer" 2>/dev/null
+[ -z "${timer:-}" ] || wait "$timer"
 rm -f "$pids/$$"
 exit "$status"
