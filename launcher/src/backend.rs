@@ -7,7 +7,7 @@ pub(crate) mod local;
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use selvedge_proto::launcher::ImageReference;
@@ -41,11 +41,19 @@ pub(crate) trait Backend: Send + Sync {
     async fn close(&self) {}
 }
 
+/// How a replica ended that was replaced.
+pub(crate) const DISCONNECTED: &str =
+    "it had lost its connection to the proxy and did not end, and was ended";
+
 /// The running replicas of one chaincode. Dropping them ends them without grace.
 #[async_trait]
 pub(crate) trait Replicas: Send {
     /// The next thing that happened; `None` when nothing more will.
     async fn next_event(&mut self) -> Option<ReplicaEvent>;
+
+    /// Replaces those that were started before a time and still run: they have lost their
+    /// connection to the proxy and do not end.
+    fn replace_disconnected(&self, since: SystemTime);
 
     /// Ends them, and returns when nothing is left.
     async fn stop(self: Box<Self>);

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use crate::backend::{Backend, ReplicaEvent, ReplicaExit, Replicas, StartError, Workload};
 use crate::certificates::{CertificateError, LinkCertificates};
+use crate::desertion::Desertion;
 use crate::run_log::RunLog;
 use crate::source::Language;
 
@@ -79,7 +80,9 @@ impl ChaincodeRun {
     ) -> Result<String, RunError> {
         let (proxy, workload) = self.prepare(backend)?;
         let replicas = backend.start(workload).await?;
-        let mut link = Link { proxy, replicas, log, ready: false, over: false, delayed: None };
+        let desertion = Desertion::new(self.start_limit);
+        let mut link =
+            Link { proxy, replicas, log, ready: false, over: false, delayed: None, desertion };
         let outcome = link.supervise(stop, self.start_limit).await;
         link.end().await;
         outcome
@@ -119,6 +122,8 @@ struct Link<'a> {
     over: bool,
     /// Why no replica can be started just now.
     delayed: Option<String>,
+    /// Whether any replica is connected.
+    desertion: Desertion,
 }
 
 impl Link<'_> {
@@ -136,6 +141,7 @@ impl Link<'_> {
                     }
                 }
                 Some(event) = self.replicas.next_event() => self.on_replica(event).await?,
+                since = self.desertion.lasts_too_long() => self.replicas.replace_disconnected(since),
                 () = stop.cancelled() => return Ok("it was asked to stop".into()),
                 () = &mut too_late, if !self.ready => {
                     let seconds = start_limit.as_secs_f32();
@@ -156,11 +162,16 @@ impl Link<'_> {
                 self.ready = true;
                 self.log.ready();
             }
-            Some(Event::ReplicaReady { replica }) => info!(replica, "replica is ready"),
+            Some(Event::ReplicaReady { replica }) => {
+                info!(replica, "replica is ready");
+                self.desertion.joined(replica);
+            }
             Some(Event::ReplicaGone { replica, reason, answered }) => {
+                self.desertion.left(replica);
                 warn!(replica, reason, answered, "replica is gone");
             }
             Some(Event::ReplicaCutOff { replica, reason }) => {
+                self.desertion.left(replica);
                 warn!(replica, reason, "replica was cut off");
                 if !self.ready {
                     return Some(Err(RunError::CutOff(reason)));

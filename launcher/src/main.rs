@@ -9,6 +9,7 @@ mod build_job;
 mod certificates;
 mod chaincode;
 mod data;
+mod desertion;
 mod error_chain;
 mod launch;
 mod registry;

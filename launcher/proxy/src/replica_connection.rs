@@ -20,9 +20,13 @@ use crate::switch::{ReplicaId, Switch};
 use crate::transport::{self, GRPC, REGISTER};
 use crate::wakes::Source;
 
-/// A replica that does not answer a ping for this long is taken for dead: its
-/// node may be gone without a word.
-const PING: Duration = Duration::from_secs(10);
+/// A replica that nothing was heard of for this long is sent a ping.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// A replica that does not answer a ping for this long is taken for dead: it hangs, or its node
+/// is gone without a word. Its transactions are answered before the peer gives them up
+/// (`chaincode.executetimeout`, 30 s).
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// HTTP/2 with a replica.
 pub(crate) type ReplicaHttp = server::Connection<ReplicaIo, Outgoing>;
@@ -53,7 +57,7 @@ pub(crate) struct ReplicaConnection {
 impl ReplicaConnection {
     pub(crate) fn new(mut http: ReplicaHttp, remote: Remote, source: Source) -> Self {
         let pings = http.ping_pong().expect("nobody else has taken the pings");
-        let keepalive = Keepalive::new(pings, PING, PING);
+        let keepalive = Keepalive::new(pings, IDLE, PATIENCE);
         Self { http, remote, keepalive, streams: Vec::new(), source, lost: None, is_over: false }
     }
 

@@ -77,8 +77,21 @@ impl Process {
     ///
     /// When it is gone already.
     pub fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// SIGSTOP: from then on it hangs.
+    ///
+    /// # Panics
+    ///
+    /// When it is gone already.
+    pub fn stop(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.pid).expect("a process ID");
-        kill_process(pid, Signal::KILL).expect("the process is there");
+        kill_process(pid, signal).expect("the process is there");
     }
 
     /// Its resident memory, in KiB.

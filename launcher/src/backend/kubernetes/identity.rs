@@ -25,6 +25,9 @@ pub(crate) const PACKAGE_ID: &str = "selvedge.dev/package-id";
 /// The SHA-256 of the replicas' certificate: tells one run's pods from another's.
 pub(crate) const CREDENTIALS: &str = "selvedge.dev/credentials";
 
+/// The annotation that tells a run's later pods from its first ones.
+pub(crate) const GENERATION: &str = "selvedge.dev/generation";
+
 /// When a chaincode was scaled to zero, RFC 3339; an annotation.
 pub(crate) const STOPPED_AT: &str = "selvedge.dev/stopped-at";
 

@@ -38,6 +38,8 @@ pub(crate) struct Blueprint<'a> {
     pub(crate) plan: &'a LaunchPlan,
     /// The SHA-256 of the replicas' certificate.
     pub(crate) credentials: &'a str,
+    /// Which of the run's pods: a new number makes the Deployment replace them.
+    pub(crate) generation: u32,
     /// Where the proxy really listens.
     pub(crate) proxy: SocketAddr,
     /// The peer's pod.

@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::LogParams;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -27,7 +27,7 @@ use super::observed::{Observed, find};
 use super::pod_log;
 use super::sweep::scale_to_zero;
 use super::trouble::{self, Ended, Scene, TroubleKind};
-use crate::backend::{ReplicaEvent, Replicas};
+use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas};
 use crate::error_chain::one_line;
 use crate::launch::LaunchPlan;
 
@@ -42,6 +42,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// What the end may take: with the drain it stays below the peer's 5 s.
 const END: Duration = Duration::from_millis(1500);
+
+/// Times in the Kubernetes API are whole seconds.
+const RESOLUTION: Duration = Duration::from_secs(1);
 
 /// What reading the last lines may take.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -65,6 +68,8 @@ pub(crate) struct Order {
 /// The replicas of one run.
 pub(crate) struct ClusterReplicas {
     events: mpsc::Receiver<ReplicaEvent>,
+    /// Since when what runs is of no use.
+    disconnected: watch::Sender<Option<SystemTime>>,
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
 }
@@ -73,9 +78,10 @@ impl ClusterReplicas {
     /// Starts to apply the chaincode's objects; what comes of it, events tell.
     pub(crate) fn start(order: Order) -> Self {
         let (sink, events) = mpsc::channel(256);
+        let (disconnected, since) = watch::channel(None);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(supervise(order, sink, stop.clone()).in_current_span());
-        Self { events, stop, task: Some(task) }
+        let task = tokio::spawn(supervise(order, sink, since, stop.clone()).in_current_span());
+        Self { events, disconnected, stop, task: Some(task) }
     }
 }
 
@@ -83,6 +89,10 @@ impl ClusterReplicas {
 impl Replicas for ClusterReplicas {
     async fn next_event(&mut self) -> Option<ReplicaEvent> {
         self.events.recv().await
+    }
+
+    fn replace_disconnected(&self, since: SystemTime) {
+        self.disconnected.send_replace(Some(since));
     }
 
     async fn stop(mut self: Box<Self>) {
@@ -103,11 +113,18 @@ impl Drop for ClusterReplicas {
     }
 }
 
-async fn supervise(order: Order, events: mpsc::Sender<ReplicaEvent>, stop: CancellationToken) {
+async fn supervise(
+    order: Order,
+    events: mpsc::Sender<ReplicaEvent>,
+    disconnected: watch::Receiver<Option<SystemTime>>,
+    stop: CancellationToken,
+) {
     let mut run = Run {
         order,
         events,
         objects: Objects::default(),
+        disconnected,
+        generation: 1,
         logs: HashMap::new(),
         ended: HashMap::new(),
         trouble: None,
@@ -125,6 +142,10 @@ struct Run {
     order: Order,
     events: mpsc::Sender<ReplicaEvent>,
     objects: Objects,
+    /// Since when what runs is of no use.
+    disconnected: watch::Receiver<Option<SystemTime>>,
+    /// Which of this run's pods are wanted: a new number makes the Deployment replace them.
+    generation: u32,
     /// The pods whose logs are followed, by UID.
     logs: HashMap<String, FollowedLog>,
     /// The last end that was told of each pod, by UID.
@@ -155,7 +176,10 @@ impl Run {
             self.look().await;
             let unseen = self.order.observed.failure().filter(|_| self.logs.is_empty());
             self.set_delay(unseen).await;
-            changes.next().await;
+            tokio::select! {
+                () = changes.next() => {}
+                Ok(()) = self.disconnected.changed() => self.replace_disconnected().await,
+            }
         }
     }
 
@@ -201,6 +225,7 @@ impl Run {
             image: &order.image,
             plan: &order.plan,
             credentials: &order.credentials,
+            generation: self.generation,
             proxy: order.proxy,
             peer: &order.ground.pod,
             shape: &order.shape,
@@ -268,6 +293,24 @@ impl Run {
             self.tell(ReplicaEvent::Trouble(found.reason)).await;
         }
         self.trouble = kind;
+    }
+
+    /// Has the Deployment replace the pods, if there is one that lost its connection and runs on.
+    async fn replace_disconnected(&mut self) {
+        let Some(since) = *self.disconnected.borrow_and_update() else { return };
+        let name = &self.order.identity.name;
+        let hangs = |pod: &Pod| {
+            pod.labels().get(INSTANCE) == Some(name)
+                && self.is_own(pod.annotations().get(CREDENTIALS))
+                && trouble::runs_since(pod).is_some_and(|begun| begun + RESOLUTION < since)
+        };
+        if !self.order.lease.is_held() || self.order.observed.pods.find(hangs).is_none() {
+            return;
+        }
+        self.generation += 1;
+        self.apply().await;
+        let exit = ReplicaExit { status: DISCONNECTED.to_owned(), last_lines: Vec::new() };
+        self.tell(ReplicaEvent::Exited(exit)).await;
     }
 
     fn is_own(&self, credentials: Option<&String>) -> bool {

@@ -1,6 +1,8 @@
 //! Why a chaincode has no running pod, in the words of who knows: the scheduler,
 //! the kubelet, the quota. Pure functions of what the API shows.
 
+use std::time::SystemTime;
+
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{
     ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Event, Pod,
@@ -122,6 +124,12 @@ pub(crate) fn has_started(pod: &Pod) -> bool {
                 .as_ref()
                 .is_some_and(|state| state.running.is_some() || state.terminated.is_some())
     })
+}
+
+/// Since when the pod's container runs, if it does.
+pub(crate) fn runs_since(pod: &Pod) -> Option<SystemTime> {
+    let started = container(pod)?.state.as_ref()?.running.as_ref()?.started_at.as_ref()?;
+    Some(started.0.into())
 }
 
 /// How often the pod's container was started anew.

@@ -1,17 +1,17 @@
 //! Keeps a replica's process running: what Kubernetes does with a pod's container.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use tokio::process::Command;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
 use super::process::{Process, ProcessEnd};
-use crate::backend::{ReplicaEvent, ReplicaExit, Replicas, StartError};
+use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas, StartError};
 
 /// The delay before the second restart in a row; it doubles from there. The first is at once.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
@@ -31,6 +31,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A supervised replica.
 pub(crate) struct Supervised {
     events: mpsc::Receiver<ReplicaEvent>,
+    /// Since when what runs is of no use.
+    disconnected: watch::Sender<Option<SystemTime>>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -50,9 +52,10 @@ impl Supervised {
     pub(crate) fn start(start: Start) -> Result<Self, StartError> {
         let process = spawn(&start)?;
         let (sink, events) = mpsc::channel(256);
+        let (disconnected, since) = watch::channel(None);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(supervise(start, process, sink, stop.clone()));
-        Ok(Self { events, stop, task })
+        let task = tokio::spawn(supervise(start, process, sink, since, stop.clone()));
+        Ok(Self { events, disconnected, stop, task })
     }
 }
 
@@ -66,6 +69,10 @@ impl Drop for Supervised {
 impl Replicas for Supervised {
     async fn next_event(&mut self) -> Option<ReplicaEvent> {
         self.events.recv().await
+    }
+
+    fn replace_disconnected(&self, since: SystemTime) {
+        self.disconnected.send_replace(Some(since));
     }
 
     async fn stop(mut self: Box<Self>) {
@@ -82,20 +89,21 @@ async fn supervise(
     start: Start,
     mut process: Process,
     events: mpsc::Sender<ReplicaEvent>,
+    mut disconnected: watch::Receiver<Option<SystemTime>>,
     stop: CancellationToken,
 ) {
     let mut ends = 0;
     loop {
-        let begun = Instant::now();
-        let end = tokio::select! {
-            end = follow(&mut process, &events) => end,
+        let (begun, begun_at) = (Instant::now(), SystemTime::now());
+        let exit = tokio::select! {
+            end = follow(&mut process, &events) => exit(end),
+            () = is_outdated(begun_at, &mut disconnected) => {
+                end_gently(process).await;
+                ReplicaExit { status: DISCONNECTED.to_owned(), last_lines: Vec::new() }
+            }
             () = stop.cancelled() => return end_gently(process).await,
         };
         ends = if begun.elapsed() >= RECOVERED { 1 } else { ends + 1 };
-        let exit = match end {
-            Ok(end) => ReplicaExit { status: end.status.to_string(), last_lines: end.last_lines },
-            Err(error) => ReplicaExit { status: error.to_string(), last_lines: Vec::new() },
-        };
         let trouble = (ends >= HOPELESS)
             .then(|| ReplicaEvent::Trouble(format!("it ended {ends} times in a row: {exit}")));
         let _ = events.send(ReplicaEvent::Exited(exit)).await;
@@ -128,6 +136,22 @@ async fn follow(
         let _ = events.send(ReplicaEvent::Line(line)).await;
     }
     process.end().await
+}
+
+fn exit(end: std::io::Result<ProcessEnd>) -> ReplicaExit {
+    match end {
+        Ok(end) => ReplicaExit { status: end.status.to_string(), last_lines: end.last_lines },
+        Err(error) => ReplicaExit { status: error.to_string(), last_lines: Vec::new() },
+    }
+}
+
+/// Ready when a process that began then is to be replaced.
+async fn is_outdated(begun: SystemTime, disconnected: &mut watch::Receiver<Option<SystemTime>>) {
+    let is_older = |since: &Option<SystemTime>| since.is_some_and(|since| begun < since);
+    if disconnected.wait_for(is_older).await.is_err() {
+        // Nobody is left to say so.
+        std::future::pending::<()>().await;
+    }
 }
 
 fn spawn(start: &Start) -> Result<Process, StartError> {

@@ -108,6 +108,20 @@ fn panic_in_a_transaction_is_told_and_the_chaincode_comes_back() {
     dies_by_itself("panicking", "Panic", "exit status: 2", "panic: ledger: panic on demand");
 }
 
+#[test]
+fn a_process_that_hangs_is_replaced() {
+    let turn = STAGE.enter();
+    let mut victim = Victim::deploy(&turn, "hanging");
+    let process = victim.process();
+    process.stop();
+    let error = victim.gateway.call(Op::Evaluate, &["Pid"]).unwrap_err();
+    assert!(error.contains("it did not answer a ping for 10 s"), "{error}");
+    let replaced = "it had lost its connection to the proxy and did not end, and was ended";
+    turn.peer().log().wait_for_line(turn.peer_mark, replaced, SOON).unwrap();
+    assert_ne!(victim.process(), process);
+    assert_kept(&turn, &victim.package_id);
+}
+
 fn dies_by_itself(name: &str, function: &str, status: &str, last_words: &str) {
     let turn = STAGE.enter();
     let mut victim = Victim::deploy(&turn, name);

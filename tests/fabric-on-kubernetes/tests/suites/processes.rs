@@ -49,6 +49,13 @@ pub(crate) fn launcher_of(peer: &PeerPod) -> Pid {
     })
 }
 
+/// The chaincode in a pod.
+pub(crate) fn chaincode_in(pod: &str) -> Pid {
+    find("the chaincode", |process| {
+        process.words().next() == Some("/usr/local/bin/chaincode") && process.has("HOSTNAME", pod)
+    })
+}
+
 /// The first process of a build's container.
 pub(crate) fn build_in(pod: &str) -> Pid {
     find("the build", |process| {

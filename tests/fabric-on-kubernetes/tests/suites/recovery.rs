@@ -8,8 +8,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::EvictParams;
 use rustix::process::{Signal, kill_process};
 
-use crate::processes::launcher_of;
-use crate::shared::{LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
+use crate::processes::{chaincode_in, launcher_of};
+use crate::shared::{BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
 
 /// What the launcher logs when the peer takes a chaincode as ready: once for each stream.
 const READY: &str = "the peer takes the chaincode as ready";
@@ -64,6 +64,25 @@ fn a_pod_that_is_deleted_or_evicted_is_replaced_and_the_peer_keeps_the_stream() 
         .await
         .unwrap();
         await_answer(&mut gateway, "kept").await;
+        let log = peer.log("launcher").await.unwrap();
+        assert_eq!(log.matches(READY).count(), 1, "{log}");
+    });
+}
+
+#[test]
+fn a_chaincode_that_hangs_is_replaced_and_the_peer_keeps_the_stream() {
+    on_fabric(&one("hanging"), async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let (package_id, mut gateway) = deployed(fabric, peer);
+        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        let (pod, _) = chaincode.await_running().await.unwrap();
+        kill_process(chaincode_in(&pod), Signal::STOP).unwrap();
+
+        await_answer(&mut gateway, "kept").await;
+        let (other, _) = chaincode.await_running().await.unwrap();
+        assert_ne!(pod, other);
+        let replaced = "it had lost its connection to the proxy and did not end, and was ended";
+        peer.await_line("peer", &[BUILDER, replaced], LIMIT).await.unwrap();
         let log = peer.log("launcher").await.unwrap();
         assert_eq!(log.matches(READY).count(), 1, "{log}");
     });

@@ -16,7 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use selvedge_buildpack::image::{CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 
-use super::super::identity::CREDENTIALS;
+use super::super::identity::{CREDENTIALS, GENERATION};
 use super::super::restricted;
 use super::super::settings::{Affinity, Resources};
 use super::{Blueprint, CONTAINER, GATE, PROXY_PORT};
@@ -61,6 +61,7 @@ impl Blueprint<'_> {
     fn template(&self, service: &Service) -> PodTemplateSpec {
         let mut annotations = self.identity.annotations();
         annotations.insert(CREDENTIALS.into(), self.credentials.into());
+        annotations.insert(GENERATION.into(), self.generation.to_string());
         PodTemplateSpec {
             metadata: Some(ObjectMeta {
                 labels: Some(self.identity.labels()),

@@ -68,6 +68,7 @@ impl Scene {
             image: "registry.example/org1/chaincode@sha256:0123",
             plan: &self.plan,
             credentials: "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+            generation: 1,
             proxy: SocketAddr::new(self.peer.ip, 40123),
             peer: &self.peer,
             shape: &self.shape,

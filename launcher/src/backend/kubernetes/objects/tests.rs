@@ -26,6 +26,7 @@ async fn apply(api: &Api) -> Result<Objects, ApiFailure> {
         image: "registry/chaincode@sha256:01",
         plan: &plan,
         credentials: "c0ffee",
+        generation: 1,
         proxy: SocketAddr::new(ground.pod.ip, 40123),
         peer: &ground.pod,
         shape: &shape,
