@@ -24,6 +24,8 @@ pub(crate) struct Replicas {
     /// New connections and the alarm.
     door: Source,
     alarm: Alarm,
+    /// Which connection is polled first, counted on with each turn.
+    first: usize,
     /// Some are not read, since the peer does not keep up.
     held_up: bool,
     /// Takes connections until it is dropped.
@@ -50,9 +52,16 @@ impl Replicas {
             door: wakes.source(),
             wakes,
             alarm: Alarm::default(),
+            first: 0,
             held_up: false,
             _listener: task,
         })
+    }
+
+    /// To be called when the runtime begins a turn: it lets a task read and write so often in one,
+    /// which a single connection may use up. So another one comes first each time.
+    pub(crate) fn begin_turn(&mut self) {
+        self.first = if self.first + 1 < self.connections.len() { self.first + 1 } else { 0 };
     }
 
     /// Lets every replica that was woken speak and listen.
@@ -67,7 +76,8 @@ impl Replicas {
             }
         }
         let mut polled = false;
-        for connection in &mut self.connections {
+        let (last, first) = self.connections.split_at_mut(self.first);
+        for connection in first.iter_mut().chain(last) {
             if connection.source().take() {
                 polled = true;
                 match connection.poll(&mut self.host, switch) {
@@ -79,6 +89,7 @@ impl Replicas {
         }
         if polled {
             self.connections.retain(|connection| !connection.is_over());
+            self.first = self.first.min(self.connections.len());
             let deadline = self.connections.iter().map(ReplicaConnection::deadline).min();
             self.alarm.set(deadline, self.door.waker());
         }

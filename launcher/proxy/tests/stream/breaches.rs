@@ -9,7 +9,7 @@ use selvedge_proxy::{Event, Frame, Limits, Type};
 
 use crate::fake::message::{self, UNKNOWN_FIELD};
 use crate::fake::replica::Replica;
-use crate::fake::scene::Scene;
+use crate::fake::scene::{Scene, Stage};
 use crate::fake::{PACKAGE, soon};
 
 /// Two replicas with a transaction each, of which the first goes bad.
@@ -277,4 +277,14 @@ async fn requests_without_waiting_for_answers_hold_up_nobody() {
         scene.finish(good, "good's").await;
     };
     soon("the flood's end", async { tokio::join!(flood, reading) }).await;
+}
+
+#[tokio::test]
+async fn noise_on_some_connections_holds_up_no_other() {
+    let stage = Stage::new(Limits::default()).await;
+    let _floods: Vec<_> = (0..3).map(|_| stage.connection().flood()).collect();
+    let (mut scene, mut good) = Scene::linked(stage).await;
+    for number in 0..3 {
+        scene.serve(&mut good, &format!("tx{number}")).await;
+    }
 }

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use selvedge_proxy::{Event, Limits, Proxy, ProxySettings, Type};
 
 use super::authority::{Authority, Identity};
+use super::flood::Connection;
 use super::message;
 use super::peer::{Peer, PeerStream};
 use super::replica::Replica;
@@ -51,6 +52,11 @@ impl Stage {
     pub(crate) fn of(peer: Peer, authority: Authority, settings: ProxySettings) -> Self {
         let identity = authority.replica(PACKAGE);
         Self { peer, proxy: Proxy::start(settings).unwrap(), authority, identity }
+    }
+
+    /// A replica's connection without a stream.
+    pub(crate) fn connection(&self) -> Connection {
+        Connection::open(self.proxy.address(), &self.authority.root, &self.identity)
     }
 
     /// A replica that has connected and said nothing.
