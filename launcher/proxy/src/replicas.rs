@@ -15,6 +15,10 @@ use crate::replica_stream::Turn;
 use crate::switch::Switch;
 use crate::wakes::{Source, Wakes};
 
+/// How many connections there may be beyond the replicas: new ones while old ones end. The next
+/// ones wait; a connection is a file handle, of which a replica must not take those of others.
+const SPARE: usize = 64;
+
 /// The replicas, as one task polls them.
 pub(crate) struct Replicas {
     host: Host,
@@ -88,7 +92,12 @@ impl Replicas {
             }
         }
         if polled {
+            let before = self.connections.len();
             self.connections.retain(|connection| !connection.is_over());
+            if self.connections.len() < before {
+                // Another one may be waiting for the place.
+                self.door.waker().wake_by_ref();
+            }
             self.first = self.first.min(self.connections.len());
             let deadline = self.connections.iter().map(ReplicaConnection::deadline).min();
             self.alarm.set(deadline, self.door.waker());
@@ -103,7 +112,9 @@ impl Replicas {
             }
         }
         let cx = &mut Context::from_waker(&waker);
-        while let Poll::Ready(Some((http, remote))) = self.accepted.poll_recv(cx) {
+        while self.connections.len() < self.host.limits.replicas.saturating_add(SPARE)
+            && let Poll::Ready(Some((http, remote))) = self.accepted.poll_recv(cx)
+        {
             let source = self.wakes.source();
             self.connections.push(ReplicaConnection::new(http, remote, source));
         }

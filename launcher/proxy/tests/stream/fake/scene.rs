@@ -56,7 +56,14 @@ impl Stage {
 
     /// A replica's connection without a stream.
     pub(crate) fn connection(&self) -> Connection {
-        Connection::open(self.proxy.address(), &self.authority.root, &self.identity)
+        self.connecting()()
+    }
+
+    /// What gives a replica's connection without a stream, on whatever thread.
+    pub(crate) fn connecting(&self) -> impl FnOnce() -> Connection + use<> {
+        let (address, root) = (self.proxy.address(), self.authority.root.clone());
+        let identity = self.identity.clone();
+        move || Connection::open(address, &root, &identity)
     }
 
     /// A replica that has connected and said nothing.
