@@ -6,6 +6,7 @@ use bytes::Bytes;
 use prost::Message;
 use selvedge_proto::fabric::{ChaincodeMessage, SignedProposal};
 use selvedge_proxy::{Event, Frame, Limits, Type};
+use tonic::Status;
 
 use crate::fake::message::{self, UNKNOWN_FIELD};
 use crate::fake::replica::Replica;
@@ -277,6 +278,14 @@ async fn requests_without_waiting_for_answers_hold_up_nobody() {
         scene.finish(good, "good's").await;
     };
     soon("the flood's end", async { tokio::join!(flood, reading) }).await;
+}
+
+#[tokio::test]
+async fn a_long_reason_for_its_end() {
+    let mut incident = Incident::new(Limits::default()).await;
+    incident.bad.close_with(&Status::unknown("x".repeat(10_000))).await;
+    // The peer would be told this once per transaction in flight.
+    incident.contained("long reason", "xxx…").await;
 }
 
 #[tokio::test]
