@@ -109,8 +109,12 @@ impl Exchange {
     async fn meanwhile<T>(&mut self, doing: impl Future<Output = T>) -> Result<T, String> {
         let mut doing = pin!(doing);
         poll_fn(|cx| {
+            // First, as a replica may use up what the runtime lets the task read in one turn.
+            if let Poll::Ready(done) = doing.as_mut().poll(cx) {
+                return Poll::Ready(Ok(done));
+            }
             self.poll_unlinked(cx)?;
-            doing.as_mut().poll(cx).map(Ok)
+            Poll::Pending
         })
         .await
     }
@@ -178,6 +182,7 @@ impl Exchange {
         mut round: impl FnMut(&mut Self) -> Option<T>,
     ) -> Poll<T> {
         self.wakes.register(cx.waker());
+        self.replicas.begin_turn();
         for _ in 0..ROUNDS {
             self.wakes.begin();
             if let Some(end) = round(self) {
@@ -187,7 +192,9 @@ impl Exchange {
                 return Poll::Pending;
             }
         }
-        cx.waker().wake_by_ref();
+        // Wakes it at once, but not before the runtime has asked the kernel for news: it polls a
+        // task that wakes itself some sixty times in between.
+        let _ = pin!(tokio::task::yield_now()).poll(cx);
         Poll::Pending
     }
 

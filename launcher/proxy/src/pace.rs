@@ -93,12 +93,17 @@ impl Pace {
     pub(crate) fn turn(&mut self, now: Instant, passed: u64, in_flight: usize) -> Option<Pause> {
         self.measure(now, passed, in_flight);
         let answer = self.answer?;
+        let silence = now - self.heard;
         if in_flight == 0 {
             return None;
         }
         if in_flight <= FEW {
-            let is_near = answer <= AWAKE && now - self.heard <= AWAKE;
+            let is_near = answer <= AWAKE && silence <= AWAKE;
             return (is_near && !self.gave_way).then_some(Pause::GiveWay);
+        }
+        // They are stuck, maybe for as long as the replica lives: the peer gives up without a word.
+        if silence > answer {
+            return None;
         }
         let step = (answer / PART).min(*STEP.end());
         let brings =
@@ -195,6 +200,14 @@ mod tests {
         let mut traffic = Traffic::of(1, micros(100));
         traffic.in_flight = 0;
         assert_eq!(traffic.after(micros(1), 1), None);
+    }
+
+    #[test]
+    fn sleeps_when_a_crowd_falls_silent() {
+        let mut traffic = Traffic::of(64, micros(1200));
+        assert_eq!(traffic.after(micros(1200), 0), Some(Pause::Nap(micros(600))));
+        assert_eq!(traffic.after(micros(1), 0), None, "all of them are stuck");
+        assert_eq!(traffic.after(micros(5000), 1), Some(Pause::Nap(micros(600))));
     }
 
     #[test]

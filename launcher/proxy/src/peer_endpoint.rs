@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use h2::client::{self, SendRequest};
 use http::header::{CONTENT_TYPE, TE};
@@ -157,10 +158,13 @@ impl PeerEndpoint {
         outbound.send(&Frame::register(package_id));
         outbound.flush();
         let response = poll_fn(|cx| {
-            http.poll(cx);
-            Pin::new(&mut response).poll(cx)
+            let lost = http.poll(cx).map(str::to_owned);
+            match (Pin::new(&mut response).poll(cx), lost) {
+                (Poll::Pending, Some(reason)) => Poll::Ready(Err(reason)),
+                (response, _) => response.map_err(describe),
+            }
         });
-        let (head, body) = response.await.map_err(describe)?.into_parts();
+        let (head, body) = response.await?.into_parts();
         if head.status != StatusCode::OK {
             return Err(format!("it answered with HTTP status {}", head.status));
         }
@@ -186,7 +190,7 @@ impl Tls {
 async fn expect(http: &mut PeerHttp, inbound: &mut Inbound, kind: Type) -> Result<Frame, String> {
     let frame = poll_fn(|cx| {
         http.poll(cx);
-        inbound.poll_frame()
+        http.poll_frame(inbound)
     });
     let frame = match frame.await {
         Ok(frame) if frame.kind() == Some(kind) => return Ok(frame),

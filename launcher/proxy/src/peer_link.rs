@@ -46,6 +46,15 @@ impl PeerHttp {
         }
         self.lost.as_deref()
     }
+
+    /// The next message of a stream. h2 tells the streams of a read that failed, but nothing of a
+    /// write: the connection alone ends then.
+    pub(crate) fn poll_frame(&self, inbound: &mut Inbound) -> Poll<Result<Frame, End>> {
+        match (inbound.poll_frame(), &self.lost) {
+            (Poll::Pending, Some(reason)) => Poll::Ready(Err(End::Broken(reason.clone()))),
+            (read, _) => read,
+        }
+    }
 }
 
 /// The stream to the peer, registered and ready.
@@ -77,7 +86,7 @@ impl PeerLink {
             self.send(switch);
         }
         for _ in 0..TURN {
-            match self.inbound.poll_frame() {
+            match self.http.poll_frame(&mut self.inbound) {
                 Poll::Ready(Ok(frame)) => switch.peer_says(frame),
                 Poll::Ready(Err(end)) => return Some(reason(end)),
                 Poll::Pending => {
@@ -130,7 +139,7 @@ impl PeerLink {
                 self.is_closed = true;
             }
             self.http.poll(cx);
-            while let Poll::Ready(read) = self.inbound.poll_frame() {
+            while let Poll::Ready(read) = self.http.poll_frame(&mut self.inbound) {
                 if read.is_err() {
                     return Poll::Ready(());
                 }
@@ -148,5 +157,63 @@ fn reason(end: End) -> String {
         End::Broken(reason) | End::Breach(reason) => {
             format!("the stream to the peer broke: {reason}")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Response;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::frame::Type;
+    use crate::limits::Limits;
+    use crate::peer_endpoint::PeerEndpoint;
+    use crate::wakes::Wakes;
+
+    /// A message as gRPC sends it.
+    fn grpc(frame: &Frame) -> Bytes {
+        let length = u32::try_from(frame.bytes().len()).unwrap();
+        [&[0], &length.to_be_bytes()[..], frame.bytes()].concat().into()
+    }
+
+    /// A peer that takes a registration, and resets its connection when it is dropped.
+    async fn serve(listener: TcpListener) {
+        let (socket, _) = listener.accept().await.unwrap();
+        socket.set_zero_linger().unwrap();
+        let mut http = h2::server::handshake(socket).await.unwrap();
+        let (_register, mut respond) = http.accept().await.unwrap().unwrap();
+        let mut stream = respond.send_response(Response::new(()), false).unwrap();
+        for kind in [Type::Registered, Type::Ready] {
+            stream
+                .send_data(grpc(&Frame::parse(vec![8, kind as u8].into()).unwrap()), false)
+                .unwrap();
+        }
+        http.accept().await;
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_is_the_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let endpoint = PeerEndpoint::new(address, None, Limits::default()).unwrap();
+        let mut peer = Box::pin(serve(listener));
+        let linking = async {
+            let connection = endpoint.connect().await.unwrap();
+            endpoint.register(connection, "basic_1.0:ab12").await.unwrap()
+        };
+        let (mut link, _ready) = tokio::select! {
+            () = &mut peer => panic!("the peer ended"),
+            linked = linking => linked,
+        };
+        let source = Wakes::default().source();
+        let mut switch = Switch::new("basic_1.0:ab12".into(), Limits::default());
+        assert_eq!(link.poll(&source, &mut switch), None);
+        // The runtime has no turn to learn of it: what is written next meets it first.
+        drop(peer);
+        switch.peer_says(Frame::keepalive());
+        let end = (0..3).find_map(|_| link.poll(&source, &mut switch));
+        assert_eq!(end.as_deref(), Some("the stream to the peer broke: the connection broke off"));
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct ReplicaConnection {
     remote: Remote,
     keepalive: Keepalive,
     streams: Vec<ReplicaStream>,
+    /// Until when a first stream, or another one, is awaited.
+    idle_until: Option<Instant>,
     source: Source,
     /// Why HTTP/2 has ended, until what came before was read.
     lost: Option<String>,
@@ -58,7 +60,8 @@ impl ReplicaConnection {
     pub(crate) fn new(mut http: ReplicaHttp, remote: Remote, source: Source) -> Self {
         let pings = http.ping_pong().expect("nobody else has taken the pings");
         let keepalive = Keepalive::new(pings, IDLE, PATIENCE);
-        Self { http, remote, keepalive, streams: Vec::new(), source, lost: None, is_over: false }
+        let (streams, idle_until, lost, is_over) = (Vec::new(), None, None, false);
+        Self { http, remote, keepalive, streams, idle_until, source, lost, is_over }
     }
 
     /// What wakes it.
@@ -98,6 +101,11 @@ impl ReplicaConnection {
             }
         }
         self.streams.retain(|stream| !stream.is_finished());
+        if self.streams.is_empty() {
+            self.idle_until.get_or_insert_with(|| Instant::now() + host.limits.first_message);
+        } else {
+            self.idle_until = None;
+        }
         // Not before all that has come was read.
         if turn == Turn::Empty
             && let Some(reason) = self.lost.take()
@@ -171,7 +179,8 @@ impl ReplicaConnection {
     /// When [`Self::tick`] has something to do.
     pub(crate) fn deadline(&self) -> Instant {
         let first_messages = self.streams.iter().filter_map(ReplicaStream::deadline);
-        first_messages.chain([self.keepalive.next()]).min().expect("there is one at least")
+        let deadlines = first_messages.chain(self.idle_until);
+        deadlines.chain([self.keepalive.next()]).min().expect("there is one at least")
     }
 
     /// Gives up on what is overdue.
@@ -183,6 +192,8 @@ impl ReplicaConnection {
             let reason = format!("it did not answer a ping for {} s", silence.as_secs());
             self.lose(&reason, switch);
         }
+        // Nobody is there to be told.
+        self.is_over |= self.idle_until.is_some_and(|until| until <= now);
         // A ping or a last word may be there to be written.
         self.source.waker().wake_by_ref();
     }

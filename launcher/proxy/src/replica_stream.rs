@@ -11,6 +11,7 @@ use crate::frame::Frame;
 use crate::limits::Limits;
 use crate::stream::{End, Inbound, Outbound};
 use crate::switch::{ReplicaId, ReplicaLink, Switch, replica_queue};
+use crate::violation::excerpt;
 
 /// How many messages are taken from one replica before others have their turn.
 const TURN: usize = 64;
@@ -121,6 +122,8 @@ impl ReplicaStream {
 
     /// Its messages have ended.
     fn ends(&mut self, end: End, switch: &mut Switch) {
+        // A status or a GOAWAY may bring kilobytes of the replica's own.
+        let end = if let End::Broken(reason) = end { End::Broken(excerpt(reason)) } else { end };
         if matches!(self.stage, Stage::Silent { .. }) {
             let (End::Broken(reason) | End::Breach(reason)) = end else {
                 return self.never_registers(switch, CLOSED.to_owned());

@@ -15,6 +15,10 @@ use crate::replica_stream::Turn;
 use crate::switch::Switch;
 use crate::wakes::{Source, Wakes};
 
+/// How many connections there may be beyond the replicas: new ones while old ones end. The next
+/// ones wait; a connection is a file handle, of which a replica must not take those of others.
+const SPARE: usize = 64;
+
 /// The replicas, as one task polls them.
 pub(crate) struct Replicas {
     host: Host,
@@ -24,6 +28,8 @@ pub(crate) struct Replicas {
     /// New connections and the alarm.
     door: Source,
     alarm: Alarm,
+    /// Which connection is polled first, counted on with each turn.
+    first: usize,
     /// Some are not read, since the peer does not keep up.
     held_up: bool,
     /// Takes connections until it is dropped.
@@ -50,9 +56,16 @@ impl Replicas {
             door: wakes.source(),
             wakes,
             alarm: Alarm::default(),
+            first: 0,
             held_up: false,
             _listener: task,
         })
+    }
+
+    /// To be called when the runtime begins a turn: it lets a task read and write so often in one,
+    /// which a single connection may use up. So another one comes first each time.
+    pub(crate) fn begin_turn(&mut self) {
+        self.first = if self.first + 1 < self.connections.len() { self.first + 1 } else { 0 };
     }
 
     /// Lets every replica that was woken speak and listen.
@@ -67,7 +80,8 @@ impl Replicas {
             }
         }
         let mut polled = false;
-        for connection in &mut self.connections {
+        let (last, first) = self.connections.split_at_mut(self.first);
+        for connection in first.iter_mut().chain(last) {
             if connection.source().take() {
                 polled = true;
                 match connection.poll(&mut self.host, switch) {
@@ -78,7 +92,13 @@ impl Replicas {
             }
         }
         if polled {
+            let before = self.connections.len();
             self.connections.retain(|connection| !connection.is_over());
+            if self.connections.len() < before {
+                // Another one may be waiting for the place.
+                self.door.waker().wake_by_ref();
+            }
+            self.first = self.first.min(self.connections.len());
             let deadline = self.connections.iter().map(ReplicaConnection::deadline).min();
             self.alarm.set(deadline, self.door.waker());
         }
@@ -92,7 +112,9 @@ impl Replicas {
             }
         }
         let cx = &mut Context::from_waker(&waker);
-        while let Poll::Ready(Some((http, remote))) = self.accepted.poll_recv(cx) {
+        while self.connections.len() < self.host.limits.replicas.saturating_add(SPARE)
+            && let Poll::Ready(Some((http, remote))) = self.accepted.poll_recv(cx)
+        {
             let source = self.wakes.source();
             self.connections.push(ReplicaConnection::new(http, remote, source));
         }

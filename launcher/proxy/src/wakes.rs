@@ -50,7 +50,9 @@ impl Wakes {
 
     /// To be called before the sources are looked at.
     pub(crate) fn begin(&self) {
-        self.0.state.store(POLLING, Ordering::SeqCst);
+        // Not a plain store: it would not make sure that the mark of a source is seen whose
+        // wake-up it takes back.
+        self.0.state.swap(POLLING, Ordering::SeqCst);
     }
 
     /// Whether no source was woken since [`Self::begin`]: the task may rest, and is woken.

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use prost::Message;
 use selvedge_proto::fabric::{ChaincodeMessage, SignedProposal};
 use selvedge_proxy::{Event, Frame, Limits, Type};
+use tonic::Status;
 
 use crate::fake::message::{self, UNKNOWN_FIELD};
 use crate::fake::replica::Replica;
-use crate::fake::scene::Scene;
+use crate::fake::scene::{Scene, Stage};
 use crate::fake::{PACKAGE, soon};
 
 /// Two replicas with a transaction each, of which the first goes bad.
@@ -277,4 +278,50 @@ async fn requests_without_waiting_for_answers_hold_up_nobody() {
         scene.finish(good, "good's").await;
     };
     soon("the flood's end", async { tokio::join!(flood, reading) }).await;
+}
+
+#[tokio::test]
+async fn a_long_reason_for_its_end() {
+    let mut incident = Incident::new(Limits::default()).await;
+    incident.bad.close_with(&Status::unknown("x".repeat(10_000))).await;
+    // The peer would be told this once per transaction in flight.
+    incident.contained("long reason", "xxx…").await;
+}
+
+#[tokio::test]
+async fn connections_without_a_stream_are_closed() {
+    let limits = Limits { first_message: Duration::from_millis(200), ..Limits::default() };
+    let (mut scene, mut good) = Scene::new(limits).await;
+    let mut idle = scene.stage.connection();
+    while let Some(head) = idle.frame() {
+        assert_ne!(head[3], 6, "it was asked by PING whether it is there");
+    }
+    scene.serve(&mut good, "tx").await;
+}
+
+#[tokio::test]
+async fn connections_are_no_more_than_may_be() {
+    const MOST: usize = 1 + 64;
+    let limits = Limits { replicas: 1, ..Limits::default() };
+    let (mut scene, mut good) = Scene::new(limits).await;
+    let mut idle: Vec<_> = (1..MOST).map(|_| scene.stage.connection()).collect();
+    let waiting = std::thread::spawn(scene.stage.connecting());
+    // Long enough for a connection to be taken up.
+    for number in 0..100 {
+        scene.serve(&mut good, &format!("tx{number}")).await;
+    }
+    assert!(!waiting.is_finished());
+    idle.pop();
+    let answered = tokio::task::spawn_blocking(move || waiting.join().unwrap());
+    soon("a place for the connection that waited", answered).await.unwrap();
+}
+
+#[tokio::test]
+async fn noise_on_some_connections_holds_up_no_other() {
+    let stage = Stage::new(Limits::default()).await;
+    let _floods: Vec<_> = (0..3).map(|_| stage.connection().flood()).collect();
+    let (mut scene, mut good) = Scene::linked(stage).await;
+    for number in 0..3 {
+        scene.serve(&mut good, &format!("tx{number}")).await;
+    }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod codec;
+pub(crate) mod flood;
 pub(crate) mod message;
 pub(crate) mod peer;
 pub(crate) mod replica;

@@ -13,6 +13,7 @@ pub(crate) struct Authority {
 }
 
 /// A certificate and its key, as PEM.
+#[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) certificate: String,
     pub(crate) key: String,

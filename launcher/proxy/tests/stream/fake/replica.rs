@@ -76,6 +76,14 @@ impl Replica {
         self.outbound = None;
     }
 
+    /// Closes its side of the stream with a status, which a client has no business to do.
+    pub(crate) async fn close_with(&mut self, status: &Status) {
+        let mut trailers = http::HeaderMap::new();
+        status.add_header(&mut trailers).unwrap();
+        let mut outbound = self.outbound.take().expect("its side is open");
+        outbound.send_trailers(trailers).await.unwrap();
+    }
+
     /// Its process is killed: the connection is gone without a word.
     pub(crate) fn kill(self) {
         self.socket.shutdown(Shutdown::Both).unwrap();

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use selvedge_proxy::{Event, Limits, Proxy, ProxySettings, Type};
 
 use super::authority::{Authority, Identity};
+use super::flood::Connection;
 use super::message;
 use super::peer::{Peer, PeerStream};
 use super::replica::Replica;
@@ -51,6 +52,18 @@ impl Stage {
     pub(crate) fn of(peer: Peer, authority: Authority, settings: ProxySettings) -> Self {
         let identity = authority.replica(PACKAGE);
         Self { peer, proxy: Proxy::start(settings).unwrap(), authority, identity }
+    }
+
+    /// A replica's connection without a stream.
+    pub(crate) fn connection(&self) -> Connection {
+        self.connecting()()
+    }
+
+    /// What gives a replica's connection without a stream, on whatever thread.
+    pub(crate) fn connecting(&self) -> impl FnOnce() -> Connection + use<> {
+        let (address, root) = (self.proxy.address(), self.authority.root.clone());
+        let identity = self.identity.clone();
+        move || Connection::open(address, &root, &identity)
     }
 
     /// A replica that has connected and said nothing.
