@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use crate::backend::{Backend, ReplicaEvent, ReplicaExit, Replicas, StartError, Workload};
 use crate::certificates::{CertificateError, LinkCertificates};
 use crate::desertion::Desertion;
+use crate::error_chain::one_line;
 use crate::run_log::RunLog;
 use crate::source::Language;
 
@@ -84,7 +85,9 @@ impl ChaincodeRun {
         let mut link =
             Link { proxy, replicas, log, ready: false, over: false, delayed: None, desertion };
         let outcome = link.supervise(stop, self.start_limit).await;
-        link.end().await;
+        // The peer tells its client of a failed launch no more than that it failed.
+        let refusal = outcome.as_ref().err().filter(|_| !link.ready).map(|error| one_line(error));
+        link.end(refusal).await;
         outcome
     }
 
@@ -228,10 +231,14 @@ impl Link<'_> {
         Ok(())
     }
 
-    /// Lets transactions in flight finish, then ends the replicas.
-    async fn end(mut self) {
+    /// Lets transactions in flight finish, or answers those that wait for a launch with why it
+    /// failed; then ends the replicas.
+    async fn end(mut self, refusal: Option<String>) {
         if !self.over {
-            self.proxy.drain(DRAIN).await;
+            match refusal {
+                Some(reason) => self.proxy.refuse(reason).await,
+                None => self.proxy.drain(DRAIN).await,
+            }
             let ended = async {
                 while let Some(event) = self.proxy.next_event().await {
                     if matches!(event, Event::Ended { .. }) {

@@ -28,10 +28,15 @@ const ROUNDS: usize = 32;
 /// How long the peer may take to close a stream that the proxy has closed.
 const CLOSING: Duration = Duration::from_secs(1);
 
+/// How long the peer gets to pass on the transactions that a launch was for.
+const REFUSAL: Duration = Duration::from_millis(300);
+
 /// What the proxy's owner wants of it.
 pub(crate) enum Command {
     /// Why no replica will come soon.
     Trouble(String),
+    /// Why there will be no replica: tell those who call, and come to an end.
+    Refuse(String),
     /// Come to an end within this time.
     Drain(Duration),
 }
@@ -47,6 +52,9 @@ pub(crate) struct Exchange {
     desk: Source,
     alarm: Alarm,
     drain_until: Option<Instant>,
+    /// Only there to say why there is no replica.
+    refuses: bool,
+    refuse_until: Option<Instant>,
     pace: Pace,
 }
 
@@ -59,8 +67,19 @@ impl Exchange {
         events: mpsc::UnboundedSender<Event>,
     ) -> Self {
         let desk = wakes.source();
-        let (alarm, drain_until, pace) = (Alarm::default(), None, Pace::new(Instant::now()));
-        Self { switch, replicas, wakes, commands, events, desk, alarm, drain_until, pace }
+        Self {
+            switch,
+            replicas,
+            wakes,
+            commands,
+            events,
+            desk,
+            alarm: Alarm::default(),
+            drain_until: None,
+            refuses: false,
+            refuse_until: None,
+            pace: Pace::new(Instant::now()),
+        }
     }
 
     /// Ends when the link to the peer does, or when drained.
@@ -137,12 +156,14 @@ impl Exchange {
 
     /// Whether the owner has no use for a link any more.
     fn is_to_stop(&mut self) -> bool {
-        let cx = &mut Context::from_waker(self.desk.waker());
+        let waker = self.desk.waker().clone();
+        let cx = &mut Context::from_waker(&waker);
         loop {
             match self.commands.poll_recv(cx) {
                 // Trouble concerns the launch, which its owner follows itself.
                 Poll::Ready(Some(Command::Trouble(_))) => {}
-                Poll::Ready(_) => return true,
+                Poll::Ready(Some(Command::Refuse(reason))) => self.refuse(reason),
+                Poll::Ready(Some(Command::Drain(_)) | None) => return true,
                 Poll::Pending => return false,
             }
         }
@@ -151,6 +172,7 @@ impl Exchange {
     /// Passes messages in both directions; the reason why it ended.
     async fn serve(&mut self, link: &mut PeerLink) -> String {
         let source = self.wakes.source();
+        self.refuse_until = self.refuses.then(|| Instant::now() + REFUSAL);
         loop {
             match poll_fn(|cx| self.poll_link(link, &source, cx)).await {
                 ControlFlow::Continue(pause) => pause.take().await,
@@ -220,30 +242,45 @@ impl Exchange {
         if self.drain_until.is_some() && self.switch.in_flight() == 0 {
             return Some(STOPPED.to_owned());
         }
-        let deadlines = [self.switch.next_expiry(), self.drain_until, Some(link.deadline())];
-        self.alarm.set(deadlines.into_iter().flatten().min(), self.desk.waker());
+        let own = [self.switch.next_expiry(), self.drain_until, self.refuse_until];
+        let deadlines = own.into_iter().chain([Some(link.deadline())]);
+        self.alarm.set(deadlines.flatten().min(), self.desk.waker());
         None
     }
 
     /// Does what the owner wants, and what is due.
     fn attend_desk(&mut self, link: &mut PeerLink) -> Option<String> {
-        let cx = &mut Context::from_waker(self.desk.waker());
+        let waker = self.desk.waker().clone();
+        let cx = &mut Context::from_waker(&waker);
         while let Poll::Ready(command) = self.commands.poll_recv(cx) {
             match command {
                 Some(Command::Trouble(reason)) => self.switch.set_trouble(reason),
+                Some(Command::Refuse(reason)) => {
+                    self.refuse(reason);
+                    self.refuse_until = Some(Instant::now() + REFUSAL);
+                }
                 Some(Command::Drain(limit)) => {
-                    self.switch.drain();
+                    self.switch.close("the chaincode is being stopped");
                     self.drain_until = Some(Instant::now() + limit);
                 }
                 None => return Some("it was abandoned".to_owned()),
             }
         }
-        let now = self.alarm.rung(self.desk.waker())?;
+        let now = self.alarm.rung(&waker)?;
         self.switch.expire(now);
+        if self.refuse_until.is_some_and(|until| until <= now) {
+            return Some(STOPPED.to_owned());
+        }
         if self.drain_until.is_some_and(|until| until <= now) {
             self.switch.answer_all("the chaincode is being stopped");
         }
         link.tick(now)
+    }
+
+    /// From now on it is only there to answer with the reason.
+    fn refuse(&mut self, reason: String) {
+        self.refuses = true;
+        self.switch.close(reason);
     }
 
     fn publish(&mut self) {

@@ -130,6 +130,13 @@ impl Proxy {
         let _ = self.commands.send(Command::Trouble(reason)).await;
     }
 
+    /// Says that there will be no replica, and why. A peer passes on nothing of a launch that
+    /// fails: so the proxy registers, if it has not yet, answers what is sent at once with the
+    /// reason, and ends the link. [`Event::Ended`] follows.
+    pub async fn refuse(&self, reason: String) {
+        let _ = self.commands.send(Command::Refuse(reason)).await;
+    }
+
     /// Takes no new transaction, gives those in flight up to `limit` to finish,
     /// answers what is left with an error, and ends the link to the peer.
     /// [`Event::Ended`] follows.

@@ -74,7 +74,8 @@ pub(crate) struct Switch {
     waiting: VecDeque<Waiting>,
     /// Why no replica will come soon, if that is known.
     trouble: Option<String>,
-    draining: bool,
+    /// Why no new transaction is taken.
+    closed: Option<String>,
     for_peer: Backlog,
     events: VecDeque<Event>,
 }
@@ -91,7 +92,7 @@ impl Switch {
             passed: 0,
             waiting: VecDeque::new(),
             trouble: None,
-            draining: false,
+            closed: None,
             for_peer: Backlog::default(),
             events: VecDeque::new(),
         }
@@ -118,10 +119,11 @@ impl Switch {
     }
 
     /// Whether the peer is to be asked for registration now. True once: when the
-    /// first replica is there. Not sooner, since what the peer learns of a failed
-    /// launch it must learn before READY (`core/chaincode/runtime_launcher.go`).
+    /// first replica is there, or when none will be and callers are to be told. Not
+    /// sooner: the peer sends transactions at once, and takes the launch for over.
     pub(crate) fn start_registration(&mut self) -> bool {
-        let start = matches!(self.peer, Peer::Silent) && !self.replicas.is_empty();
+        let is_due = !self.replicas.is_empty() || self.closed.is_some();
+        let start = matches!(self.peer, Peer::Silent) && is_due;
         if start {
             self.peer = Peer::Registering;
         }
@@ -247,8 +249,9 @@ impl Switch {
     }
 
     fn begin(&mut self, frame: Frame) {
-        if self.draining {
-            return self.refuse(&frame, "the chaincode is being stopped");
+        if let Some(reason) = &self.closed {
+            let reason = reason.clone();
+            return self.refuse(&frame, &reason);
         }
         let key = frame.transaction();
         // The peer gave up on this transaction and was asked again: its first
@@ -333,9 +336,9 @@ impl Switch {
         self.give_waiting();
     }
 
-    /// From now on a new transaction is refused.
-    pub(crate) fn drain(&mut self) {
-        self.draining = true;
+    /// From now on a new transaction is refused with a reason.
+    pub(crate) fn close(&mut self, reason: impl Into<String>) {
+        self.closed = Some(reason.into());
         self.give_waiting();
     }
 

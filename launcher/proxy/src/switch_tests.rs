@@ -444,14 +444,14 @@ fn signs_of_life_are_answered_to_the_peer_and_kept_from_it() {
 fn draining_refuses_the_new_and_waits_for_the_old() {
     let mut bench = Bench::ready(Limits::default());
     bench.begin("waits for a replica");
-    bench.switch.drain();
+    bench.switch.close("the chaincode is being stopped");
     assert_eq!(bench.failed(), ["waits for a replica"]);
 
     let mut bench = Bench::ready(Limits::default());
     let only = bench.greeted();
     bench.begin("a");
     bench.begin("b");
-    bench.switch.drain();
+    bench.switch.close("the chaincode is being stopped");
     bench.begin("c");
     assert_eq!(bench.failed(), ["c"]);
     bench.switch.replica_says(only.id, frame(Type::Completed, "ch", "a"));

@@ -37,6 +37,32 @@ async fn what_is_in_flight_finishes_and_what_is_new_is_refused() {
 }
 
 #[tokio::test]
+async fn who_called_is_told_why_there_is_no_replica() {
+    let mut stage = Stage::new(Limits::default()).await;
+    stage.proxy.refuse("exit status: 3".into()).await;
+    let mut peer = stage.peer.stream().await;
+    peer.accept().await;
+    peer.begin("one").await;
+    peer.begin("another").await;
+    assert_eq!(peer.error("one").await, "exit status: 3");
+    assert_eq!(peer.error("another").await, "exit status: 3");
+    peer.end().await.unwrap();
+    assert_eq!(stage.ended().await, ("it was asked to stop".into(), true));
+}
+
+#[tokio::test]
+async fn a_replica_that_was_refused_gets_nothing() {
+    let mut stage = Stage::new(Limits::default()).await;
+    let mut replica = stage.registering_replica().await;
+    let mut peer = stage.peer.stream().await;
+    stage.proxy.refuse("it took too long".into()).await;
+    peer.accept().await;
+    peer.begin("tx").await;
+    assert_eq!(peer.error("tx").await, "it took too long");
+    assert!(replica.end().await.is_err());
+}
+
+#[tokio::test]
 async fn what_does_not_finish_is_answered_at_the_limit() {
     let (mut scene, mut replica) = Scene::new(Limits::default()).await;
     scene.peer.begin("slow").await;

@@ -7,7 +7,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use rustix::process::{Signal, kill_process};
 
 use crate::processes::launcher_of;
-use crate::shared::{BUILDER, LAUNCH_FAILED, LIMIT, deploy_ledger, gateway, on_fabric};
+use crate::shared::{BUILDER, LIMIT, deploy_ledger, gateway, on_fabric};
 
 /// Both peers' launchers are told that they work for this one.
 const PEER: &str = "peer0";
@@ -48,8 +48,8 @@ fn of_two_launchers_for_one_peer_one_works_until_it_is_gone() {
         let waits = ["waiting for the lease", &holder];
         second.await_line("launcher", &waits, LIMIT).await.unwrap();
         let error = call(&mut gateway(fabric, second, "ledger")).unwrap_err();
-        assert!(error.contains(LAUNCH_FAILED), "{error}");
         let refusal = format!("this launcher may not act for the peer {PEER}");
+        assert!(error.contains(&refusal) && error.contains(&holder), "{error}");
         second.await_line("peer", &[BUILDER, &refusal, &holder], LIMIT).await.unwrap();
         assert_eq!(chaincode.await_running().await.unwrap().0, pod);
         call(&mut gateway(fabric, first, "ledger")).unwrap();

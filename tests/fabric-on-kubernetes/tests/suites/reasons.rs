@@ -15,8 +15,8 @@ use serde_json::json;
 use testbed::Definition;
 
 use crate::shared::{
-    BUILDER, LAUNCH_FAILED, LIMIT, MSP_ID, PROMPT, build_ledger, deploy_ledger, gateway, on_fabric,
-    on_fabric_of, one, package,
+    BUILDER, LIMIT, MSP_ID, PROMPT, build_ledger, deploy_ledger, gateway, on_fabric, on_fabric_of,
+    one, package,
 };
 
 /// Waits until the cluster shows a chaincode's pod for which `known` holds.
@@ -73,10 +73,10 @@ impl Call {
         }))
     }
 
-    /// It failed as soon as the peer's log had the reason.
+    /// It failed with the reason, as soon as the peer's log had the reason.
     async fn assert_failed_at_once(self, peer: &PeerPod, parts: &[&str]) {
         let (error, failed) = self.0.join().unwrap();
-        assert!(error.contains(LAUNCH_FAILED), "{error}");
+        assert!(parts.iter().all(|part| error.contains(part)), "{error}");
         let log = peer.log("peer").await.unwrap();
         let told = log.lines().filter(|line| parts.iter().all(|part| line.contains(part)));
         let times = told.filter_map(|line| line.split(' ').next()?.parse::<Timestamp>().ok());

@@ -22,9 +22,6 @@ pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 /// Who says in the peer's log what the builders say.
 pub(crate) const BUILDER: &str = "[chaincode.externalbuilder.selvedge]";
 
-/// What the peer tells a client whose chaincode did not become ready.
-pub(crate) const LAUNCH_FAILED: &str = "could not launch chaincode";
-
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 static GROUND: LazyLock<Ground> = LazyLock::new(|| {
