@@ -258,8 +258,25 @@ async fn a_replica_that_never_reads() {
     assert_eq!(reason, "it does not read what is sent to it");
     let text = incident.scene.peer.error("bad's").await;
     assert!(text.contains(&reason), "{text}");
+    // Nor is anything kept for it that it may read one day.
+    incident.bad.dropped().await;
     incident.scene.finish(&mut incident.good, "good's").await;
     incident.scene.serve(&mut incident.good, "next").await;
+}
+
+#[tokio::test]
+async fn a_breach_amidst_a_message_that_is_not_read() {
+    let mut incident = Incident::new(Limits::default()).await;
+    let long = message::of(Type::Response, "bad's", &vec![7; 32 << 20]);
+    incident.scene.peer.say(long).await;
+    incident.scene.finish(&mut incident.good, "good's").await;
+    incident.bad.say_raw(of_bad(1)).await;
+    incident.scene.stage.lost(0).await;
+    incident.scene.peer.error("bad's").await;
+    incident.bad.kill();
+    // To take a new connection is to have heard of the end of that one.
+    let mut next = incident.scene.replica().await;
+    incident.scene.serve(&mut next, "next").await;
 }
 
 #[tokio::test]
