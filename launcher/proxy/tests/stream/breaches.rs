@@ -319,12 +319,13 @@ async fn connections_without_a_stream_are_closed() {
 #[tokio::test]
 async fn connections_are_no_more_than_may_be() {
     const MOST: usize = 1 + 64;
-    let limits = Limits { replicas: 1, ..Limits::default() };
+    let first_message = Duration::from_mins(1);
+    let limits = Limits { replicas: 1, first_message, ..Limits::default() };
     let (mut scene, mut good) = Scene::new(limits).await;
     let mut idle: Vec<_> = (1..MOST).map(|_| scene.stage.connection()).collect();
     let waiting = std::thread::spawn(scene.stage.connecting());
     // Long enough for a connection to be taken up.
-    for number in 0..100 {
+    for number in 0..20 {
         scene.serve(&mut good, &format!("tx{number}")).await;
     }
     assert!(!waiting.is_finished());
