@@ -91,6 +91,7 @@ impl ReplicaStream {
             && cut.try_recv() != Err(oneshot::error::TryRecvError::Empty)
         {
             self.stop_reading();
+            self.skip_to_the_end();
         }
         for _ in 0..TURN {
             let Some(inbound) = &mut self.inbound else { return Turn::Empty };
@@ -151,6 +152,15 @@ impl ReplicaStream {
         self.stop_reading();
     }
 
+    /// Leaves nothing of the queue but the last word: who is cut off may be one that never reads.
+    fn skip_to_the_end(&mut self) {
+        let mut end = ended_well();
+        while let Ok(next) = self.queue.try_recv() {
+            end = next.err().unwrap_or(end);
+        }
+        self.next = Some(Err(end));
+    }
+
     fn stop_reading(&mut self) {
         self.stage = Stage::Over;
         self.inbound = None;
@@ -167,12 +177,12 @@ impl ReplicaStream {
             if self.next.is_none() {
                 let Poll::Ready(next) = self.queue.poll_recv(cx) else { return };
                 // The switch has let go of it, and all that it said was sent.
-                self.next = Some(next.unwrap_or_else(|| Err(Status::new(tonic::Code::Ok, ""))));
+                self.next = Some(next.unwrap_or_else(|| Err(ended_well())));
             }
             match self.next.take() {
                 Some(Ok(frame)) if self.outbound.has_room() => self.outbound.send(&frame),
                 Some(Err(status)) => {
-                    self.outbound.finish(&status);
+                    self.outbound.end(&status);
                     self.stop_reading();
                     self.is_finished = true;
                 }
@@ -195,6 +205,11 @@ impl ReplicaStream {
     pub(crate) fn is_finished(&self) -> bool {
         self.is_finished
     }
+}
+
+/// The last that a replica is told when there is nothing to say.
+fn ended_well() -> Status {
+    Status::new(tonic::Code::Ok, "")
 }
 
 /// A replica that ends its stream, as one does that exits well.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::buf::Chain;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use h2::{RecvStream, SendStream};
+use h2::{Reason, RecvStream, SendStream};
 use http::HeaderMap;
 use tonic::Status;
 
@@ -172,9 +172,13 @@ impl Outbound {
         let _ = self.stream.send_data(Bytes::new().chain(Bytes::new()), true);
     }
 
-    /// Ends a server's direction, and with it the call.
-    pub(crate) fn finish(&mut self, status: &Status) {
+    /// Ends a server's direction, and with it the call. Who does not read what was sent before is
+    /// not told why: h2 would keep all of it for as long as the connection lives.
+    pub(crate) fn end(&mut self, status: &Status) {
         self.flush();
+        if !self.has_room() {
+            return self.stream.send_reset(Reason::CANCEL);
+        }
         let mut trailers = HeaderMap::new();
         // Percent-encoded: every text is a header's value.
         let _ = status.add_header(&mut trailers);

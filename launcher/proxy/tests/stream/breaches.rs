@@ -258,8 +258,25 @@ async fn a_replica_that_never_reads() {
     assert_eq!(reason, "it does not read what is sent to it");
     let text = incident.scene.peer.error("bad's").await;
     assert!(text.contains(&reason), "{text}");
+    // Nor is anything kept for it that it may read one day.
+    incident.bad.dropped().await;
     incident.scene.finish(&mut incident.good, "good's").await;
     incident.scene.serve(&mut incident.good, "next").await;
+}
+
+#[tokio::test]
+async fn a_breach_amidst_a_message_that_is_not_read() {
+    let mut incident = Incident::new(Limits::default()).await;
+    let long = message::of(Type::Response, "bad's", &vec![7; 32 << 20]);
+    incident.scene.peer.say(long).await;
+    incident.scene.finish(&mut incident.good, "good's").await;
+    incident.bad.say_raw(of_bad(1)).await;
+    incident.scene.stage.lost(0).await;
+    incident.scene.peer.error("bad's").await;
+    incident.bad.kill();
+    // To take a new connection is to have heard of the end of that one.
+    let mut next = incident.scene.replica().await;
+    incident.scene.serve(&mut next, "next").await;
 }
 
 #[tokio::test]
@@ -302,12 +319,13 @@ async fn connections_without_a_stream_are_closed() {
 #[tokio::test]
 async fn connections_are_no_more_than_may_be() {
     const MOST: usize = 1 + 64;
-    let limits = Limits { replicas: 1, ..Limits::default() };
+    let first_message = Duration::from_mins(1);
+    let limits = Limits { replicas: 1, first_message, ..Limits::default() };
     let (mut scene, mut good) = Scene::new(limits).await;
     let mut idle: Vec<_> = (1..MOST).map(|_| scene.stage.connection()).collect();
     let waiting = std::thread::spawn(scene.stage.connecting());
     // Long enough for a connection to be taken up.
-    for number in 0..100 {
+    for number in 0..20 {
         scene.serve(&mut good, &format!("tx{number}")).await;
     }
     assert!(!waiting.is_finished());

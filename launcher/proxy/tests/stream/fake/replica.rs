@@ -76,6 +76,14 @@ impl Replica {
         self.outbound = None;
     }
 
+    /// Waits, without reading, until nothing that it says is taken any more.
+    pub(crate) async fn dropped(&mut self) {
+        let outbound = self.outbound.as_mut().expect("its side is open");
+        let request = message::grpc(message::of(Type::GetState, "tx", &[0; 1 << 10]).bytes());
+        let dropped = async { while outbound.send_data(request.clone()).await.is_ok() {} };
+        soon("the end of what it can say", dropped).await;
+    }
+
     /// Closes its side of the stream with a status, which a client has no business to do.
     pub(crate) async fn close_with(&mut self, status: &Status) {
         let mut trailers = http::HeaderMap::new();
