@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: the benchmarks, with all that they need built before.
 
 use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::Result;
 use clap::Args;
@@ -19,12 +21,22 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
-        run(&mut cargo(&["build", "--quiet", "--package", "bench"]))?;
         let wants_help = |argument: &OsString| argument == "--help" || argument == "-h";
-        let mut bench = cargo(&["run", "--quiet", "--package", "bench", "--"]);
-        if !self.arguments.is_empty() && !self.arguments.iter().any(wants_help) {
-            bench.env("SELVEDGE_DIST", dist::build()?);
-        }
+        let needs_nothing = self.arguments.is_empty() || self.arguments.iter().any(wants_help);
+        let mut bench = if needs_nothing { program() } else { bench(&dist::build()?)? };
         run(bench.args(&self.arguments))
     }
+}
+
+/// The benchmarks of the binaries in `dist`.
+pub(crate) fn bench(dist: &Path) -> Result<Command> {
+    // All of its programs: one is a builder that the peer calls.
+    run(&mut cargo(&["build", "--quiet", "--package", "bench"]))?;
+    let mut bench = program();
+    bench.env("SELVEDGE_DIST", dist);
+    Ok(bench)
+}
+
+fn program() -> Command {
+    cargo(&["run", "--quiet", "--package", "bench", "--"])
 }

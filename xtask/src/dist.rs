@@ -12,6 +12,7 @@ use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use testbed::dist::workspace_dir;
 
 use crate::cargo::{cargo, output, run};
+use crate::profile;
 use crate::steps::Steps;
 
 /// Builds the release binaries into dist/bin and checks that they are static and small.
@@ -64,29 +65,60 @@ pub(crate) fn dist() -> Result<()> {
 
 /// Builds everything, checks it, and returns the directory whose `bin/` holds it.
 pub(crate) fn build() -> Result<PathBuf> {
-    let host = host()?;
-    // A directory of its own: other flags in the usual one would rebuild everything each time.
-    let target = workspace_dir().join("target/dist");
-    let mut command = cargo(&["build", "--release", "--locked", "--target", &host]);
-    command.arg("--target-dir").arg(&target);
+    let built = compile(&target(), &flags()?)?;
+    for binary in &BINARIES {
+        check(&built.join(binary.built), binary)?;
+    }
+    let dist = workspace_dir().join("dist");
+    place_all(&built, &dist)?;
+    Ok(dist)
+}
+
+/// An error when the release launcher was not made for its traffic.
+pub(crate) fn check_profile() -> Result<()> {
+    if !profile::is_for(&host()?) {
+        return Ok(());
+    }
+    let mut command = compiler(&target(), &flags()?)?;
+    profile::check_fit(&output(command.arg("--message-format=json-render-diagnostics"))?)
+}
+
+/// Builds everything in `target` with these flags for the compiler; returns where it is.
+pub(crate) fn compile(target: &Path, flags: &str) -> Result<PathBuf> {
+    run(&mut compiler(target, flags)?)?;
+    Ok(target.join(host()?).join("release"))
+}
+
+fn compiler(target: &Path, flags: &str) -> Result<Command> {
+    let mut command = cargo(&["build", "--release", "--locked", "--target", &host()?]);
+    command.arg("--target-dir").arg(target);
     for package in PACKAGES {
         command.args(["--package", package]);
     }
     // `--target` keeps the flags from build scripts and proc macros, which cannot be static.
-    command.env("RUSTFLAGS", "-C target-feature=+crt-static");
-    run(&mut command)?;
-    let dist = workspace_dir().join("dist");
-    fs::create_dir_all(dist.join("bin")).context("cannot create dist/bin")?;
-    for binary in &BINARIES {
-        let built = target.join(&host).join("release").join(binary.built);
-        check(&built, binary)?;
-        place(&built, &dist.join("bin").join(binary.name))?;
-    }
-    Ok(dist)
+    command.env("RUSTFLAGS", format!("-C target-feature=+crt-static {flags}"));
+    Ok(command)
+}
+
+/// What the compiler is told for the binaries that are used.
+fn flags() -> Result<String> {
+    Ok(if profile::is_for(&host()?) { profile::flags() } else { String::new() })
+}
+
+/// A directory of its own: other flags in the usual one would rebuild everything each time.
+fn target() -> PathBuf {
+    workspace_dir().join("target/dist")
+}
+
+/// Copies what was built to `dist/bin`, under the names that a peer calls.
+pub(crate) fn place_all(built: &Path, dist: &Path) -> Result<()> {
+    let bin = dist.join("bin");
+    fs::create_dir_all(&bin).with_context(|| format!("cannot create {}", bin.display()))?;
+    BINARIES.iter().try_for_each(|binary| place(&built.join(binary.built), &bin.join(binary.name)))
 }
 
 /// The triple that this toolchain builds for by itself.
-fn host() -> Result<String> {
+pub(crate) fn host() -> Result<String> {
     let about = output(Command::new("rustc").arg("-vV").current_dir(workspace_dir()))?;
     about
         .lines()

@@ -5,6 +5,7 @@ mod cargo;
 mod cluster;
 mod demo;
 mod dist;
+mod profile;
 mod steps;
 mod test;
 
@@ -31,6 +32,7 @@ enum Command {
     Dist(dist::Dist),
     Cluster(cluster::Cluster),
     Bench(bench::Bench),
+    Profile(profile::Profile),
 }
 
 /// Within this time a signal is known to be one.
@@ -71,6 +73,7 @@ fn run(cli: &Cli, matches: &clap::ArgMatches) -> anyhow::Result<()> {
         Command::Dist(_) => dist::dist(),
         Command::Cluster(cluster) => cluster.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Profile(_) => profile::record(),
     }
 }
 

@@ -53,6 +53,7 @@ fn take_steps(steps: &mut Steps) -> Result<()> {
         run(&mut tests)
     })?;
     let dist = steps.take_aloud("release binaries", dist::build)?;
+    steps.take_aloud("the launcher's profile", dist::check_profile)?;
     steps
         .take_aloud("end to end", || run(test_packages(&END_TO_END).env("SELVEDGE_DIST", &dist)))?;
     // Last: from nothing, it builds Kubernetes.

@@ -68,6 +68,9 @@ fn become_chaincode(directory: &Path) -> Result<()> {
         fs::write(&path, content)?;
         command.env(variable, path);
     }
+    // As behind the proxy, and as in a container: the kernel divides the processors between
+    // sessions first (sched(7), autogrouping), and to share one with the peer is an advantage.
+    rustix::process::setsid().context("cannot begin a session")?;
     let failure = command
         .env("CORE_CHAINCODE_ID_NAME", config.chaincode_id)
         .env("CORE_PEER_TLS_ENABLED", "true")

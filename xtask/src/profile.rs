@@ -1,0 +1,173 @@
+//! `cargo xtask profile`: records which ways messages take through the launcher, for the
+//! compiler of the release binaries (profile-guided optimization).
+//!
+//! Most of what a message costs in the proxy is code of libraries, and most of that is for cases
+//! that never come up there. With the profile the compiler knows which: at 64 clients the
+//! launcher then needs a quarter less of a processor for each call. The profile is part of the
+//! repository, so that everyone builds the same binaries, and in one go.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use object::read::archive::ArchiveFile;
+use serde_json::Value;
+use testbed::dist::workspace_dir;
+
+use crate::bench;
+use crate::cargo::{output, run};
+use crate::dist;
+use crate::steps::Steps;
+
+/// Records the traffic that the release launcher is compiled for.
+#[derive(Debug, Args)]
+#[command(after_help = "To be done after a new compiler, a new version of a library that the \
+                        proxy uses, or larger changes of the proxy. Takes some minutes, and needs \
+                        `rustup component add llvm-tools`.")]
+pub(crate) struct Profile {}
+
+/// The host of the compiler that recorded it. Binaries for others are made without.
+const RECORDED_ON: &str = "x86_64-unknown-linux-gnu";
+
+/// The crates that a message passes through. Of the others no profile is kept: how a launcher
+/// starts, or makes an image, says little of what to do in a hurry.
+const CRATES: &str =
+    "--function=selvedge_proxy|h2|rustls|ring|tokio|bytes|http|futures|atomic_waker|fnv|slab";
+
+/// The load: every kind of it, briefly. How often, and not how long, is what counts.
+const LOAD: [&str; 5] = ["proxy", "--rounds", "1", "--seconds", "1"];
+
+/// Whether the profile can be used for binaries that run on this host.
+pub(crate) fn is_for(host: &str) -> bool {
+    host == RECORDED_ON
+}
+
+/// What tells the compiler to use the profile. It says nothing of a function that has changed
+/// since, which it compiles as if there were none.
+pub(crate) fn flags() -> String {
+    format!("-C profile-use={} -C llvm-args=-no-pgo-warn-mismatch", path().display())
+}
+
+fn path() -> PathBuf {
+    workspace_dir().join("launcher/proxy/traffic.profdata")
+}
+
+/// An error when the profile is for other functions than those of the build that cargo reports
+/// in `messages`.
+///
+/// A function's name contains a hash of the compiler's version and of those of all libraries that
+/// its crate uses. When these change, the compiler finds nothing in the profile, and is silent.
+pub(crate) fn check_fit(messages: &str) -> Result<()> {
+    let path = path();
+    let profile = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    ensure!(
+        has_one_of(&profile, &names_in(&library(messages)?)?),
+        "{} was recorded with another compiler or other versions of the libraries, and helps \
+         nothing now: record it anew with `cargo xtask profile`",
+        path.display()
+    );
+    Ok(())
+}
+
+/// The proxy's library.
+fn library(messages: &str) -> Result<PathBuf> {
+    let files = messages.lines().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let is_it = message["target"]["name"] == "selvedge_proxy";
+        message["filenames"].as_array().filter(|_| is_it).cloned()
+    });
+    let files = files.context("cargo says nothing of the proxy's library")?;
+    let mut paths = files.iter().filter_map(Value::as_str).map(PathBuf::from);
+    let library = paths.find(|path| path.extension().is_some_and(|it| it == "rlib"));
+    library.context("the proxy's library is no archive")
+}
+
+/// The functions of the proxy that its library offers to others.
+fn names_in(library: &Path) -> Result<Vec<Vec<u8>>> {
+    let bytes = fs::read(library).with_context(|| format!("cannot read {}", library.display()))?;
+    let symbols = ArchiveFile::parse(&*bytes)?.symbols()?.context("a library without symbols")?;
+    let names = symbols.map(|symbol| Ok(symbol?.name().to_owned()));
+    let mut names: Vec<Vec<u8>> = names.collect::<Result<_>>()?;
+    names.retain(|name| name.starts_with(b"_ZN14selvedge_proxy"));
+    Ok(names)
+}
+
+fn has_one_of(profile: &[u8], names: &[Vec<u8>]) -> bool {
+    names.iter().any(|name| profile.windows(name.len()).any(|bytes| bytes == name))
+}
+
+pub(crate) fn record() -> Result<()> {
+    let merge = llvm_profdata()?;
+    let place = workspace_dir().join("target/profile");
+    let counts = place.join("counts");
+    // What an earlier version has counted is of other functions.
+    if counts.exists() {
+        fs::remove_dir_all(&counts)
+            .with_context(|| format!("cannot empty {}", counts.display()))?;
+    }
+    let mut steps = Steps::begin();
+    let dist = place.join("dist");
+    steps.take_aloud("build a Selvedge that counts", || {
+        let flags = format!("-C profile-generate={}", counts.display());
+        dist::place_all(&dist::compile(&place.join("build"), &flags)?, &dist)
+    })?;
+    // What it measures is of no use: to count takes time.
+    steps
+        .take_aloud("let it work", || run(bench::bench(&dist)?.args(LOAD).stdout(Stdio::null())))?;
+    steps.take_aloud("write the profile", || {
+        let mut merge = Command::new(&merge);
+        run(merge.args(["merge", "--sparse", CRATES, "-o"]).arg(path()).arg(&counts))
+    })?;
+    println!("{}", path().display());
+    Ok(())
+}
+
+/// The compiler's own tool for its profiles.
+fn llvm_profdata() -> Result<PathBuf> {
+    let sysroot =
+        output(Command::new("rustc").args(["--print", "sysroot"]).current_dir(workspace_dir()))?;
+    let host = dist::host()?;
+    let tool = Path::new(sysroot.trim()).join(format!("lib/rustlib/{host}/bin/llvm-profdata"));
+    if !tool.exists() {
+        bail!("{} is missing: `rustup component add llvm-tools` brings it", tool.display());
+    }
+    Ok(tool)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A library of that name with one function, as cargo would report it.
+    fn library_with(function: &str, directory: &Path) -> String {
+        let source = directory.join("lib.rs");
+        fs::write(&source, format!("#[inline(never)]\npub fn {function}() {{}}")).unwrap();
+        let library = directory.join("libselvedge_proxy-1.rlib");
+        let mut rustc = Command::new("rustc");
+        rustc.args(["--crate-type=rlib", "--crate-name=selvedge_proxy", "-o"]);
+        output(rustc.arg(&library).arg(&source)).unwrap();
+        let target = serde_json::json!({ "name": "selvedge_proxy" });
+        serde_json::json!({ "target": target, "filenames": [library] }).to_string()
+    }
+
+    #[test]
+    fn a_profile_fits_when_it_names_a_function_of_the_library() {
+        let directory = tempfile::tempdir().unwrap();
+        let messages = library_with("pass", directory.path());
+        let names = names_in(&library(&messages).unwrap()).unwrap();
+        assert_eq!(names.len(), 1);
+        let profile = [b"counts", &names[0][..], b"counts"].concat();
+        assert!(has_one_of(&profile, &names));
+        assert!(!has_one_of(&profile[..profile.len() - 7], &names));
+    }
+
+    #[test]
+    fn a_build_that_the_profile_is_not_of_is_an_error_that_says_what_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = check_fit(&library_with("pass", directory.path())).unwrap_err().to_string();
+        assert!(error.contains("traffic.profdata was recorded with another compiler"), "{error}");
+        assert!(error.ends_with("`cargo xtask profile`"), "{error}");
+    }
+}
