@@ -79,8 +79,14 @@ impl ChaincodeRun {
         stop: &CancellationToken,
         log: &RunLog,
     ) -> Result<String, RunError> {
-        let (proxy, workload) = self.prepare(backend)?;
-        let replicas = backend.start(workload).await?;
+        let (mut proxy, workload) = self.prepare(backend)?;
+        let replicas = match backend.start(workload).await {
+            Ok(replicas) => replicas,
+            Err(error) => {
+                end_proxy(&mut proxy, Some(one_line(&error))).await;
+                return Err(error.into());
+            }
+        };
         let desertion = Desertion::new(self.start_limit);
         let mut link =
             Link { proxy, replicas, log, ready: false, over: false, delayed: None, desertion };
@@ -231,25 +237,28 @@ impl Link<'_> {
         Ok(())
     }
 
-    /// Lets transactions in flight finish, or answers those that wait for a launch with why it
-    /// failed; then ends the replicas.
     async fn end(mut self, refusal: Option<String>) {
         if !self.over {
-            match refusal {
-                Some(reason) => self.proxy.refuse(reason).await,
-                None => self.proxy.drain(DRAIN).await,
-            }
-            let ended = async {
-                while let Some(event) = self.proxy.next_event().await {
-                    if matches!(event, Event::Ended { .. }) {
-                        break;
-                    }
-                }
-            };
-            // The proxy answers within its drain and a second for the peer's own end.
-            let _ = timeout(DRAIN + Duration::from_secs(1), ended).await;
+            end_proxy(&mut self.proxy, refusal).await;
         }
         drop(self.proxy);
         self.replicas.stop().await;
     }
+}
+
+/// Lets transactions in flight finish, or answers those that wait for a launch with why it failed.
+async fn end_proxy(proxy: &mut Proxy, refusal: Option<String>) {
+    match refusal {
+        Some(reason) => proxy.refuse(reason).await,
+        None => proxy.drain(DRAIN).await,
+    }
+    let ended = async {
+        while let Some(event) = proxy.next_event().await {
+            if matches!(event, Event::Ended { .. }) {
+                break;
+            }
+        }
+    };
+    // The proxy answers within its drain and a second for the peer's own end.
+    let _ = timeout(DRAIN + Duration::from_secs(1), ended).await;
 }

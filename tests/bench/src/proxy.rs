@@ -17,7 +17,7 @@ use crate::usage::Used;
                         take turns; each ratio is of two loads that follow one another.")]
 pub(crate) struct Options {
     /// How often each load is run
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// How long a load takes, about: both of a pair make as many calls
     #[arg(long, value_name = "S", default_value_t = 2.0)]

@@ -61,6 +61,23 @@ fn one_that_exits_at_once_fails_its_launch_with_its_last_lines() {
 }
 
 #[test]
+fn one_that_cannot_be_started_is_refused_with_the_reason_and_starts_later() {
+    let turn = STAGE.enter();
+    turn.deploy(&chaincode_dir("broken").join("stubborn"), &Definition::new("unwritten"));
+    let files = turn.launcher.dir().join("data/tmp");
+    let away = files.with_extension("away");
+    fs::rename(&files, &away).unwrap();
+    fs::write(&files, "no directory").unwrap();
+    let (error, _) = failed_launch(&turn, "unwritten");
+    let reason = ["cannot write the chaincode's files", "Not a directory"];
+    assert_told(&error, &reason);
+    await_told(&turn, &reason);
+    fs::remove_file(&files).unwrap();
+    fs::rename(&away, &files).unwrap();
+    assert_eq!(turn.gateway("unwritten").call(Op::Evaluate, &["Ping"]).unwrap(), "pong");
+}
+
+#[test]
 fn one_that_never_registers_is_ended_when_its_time_is_over() {
     let turn = STAGE.enter();
     let package_id = turn.deploy(&source("silent"), &Definition::new("silent"));
