@@ -84,25 +84,28 @@ pub(crate) fn check_profile() -> Result<()> {
 }
 
 /// Builds everything in `target` with these flags for the compiler; returns where it is.
-pub(crate) fn compile(target: &Path, flags: &str) -> Result<PathBuf> {
+pub(crate) fn compile(target: &Path, flags: &[String]) -> Result<PathBuf> {
     run(&mut compiler(target, flags)?)?;
     Ok(target.join(host()?).join("release"))
 }
 
-fn compiler(target: &Path, flags: &str) -> Result<Command> {
+fn compiler(target: &Path, flags: &[String]) -> Result<Command> {
     let mut command = cargo(&["build", "--release", "--locked", "--target", &host()?]);
     command.arg("--target-dir").arg(target);
     for package in PACKAGES {
         command.args(["--package", package]);
     }
+    let mut all = vec!["-Ctarget-feature=+crt-static".to_owned()];
+    all.extend_from_slice(flags);
     // `--target` keeps the flags from build scripts and proc macros, which cannot be static.
-    command.env("RUSTFLAGS", format!("-C target-feature=+crt-static {flags}"));
+    // Encoded, as a path may contain spaces.
+    command.env("CARGO_ENCODED_RUSTFLAGS", all.join("\u{1f}"));
     Ok(command)
 }
 
 /// What the compiler is told for the binaries that are used.
-fn flags() -> Result<String> {
-    Ok(if profile::is_for(&host()?) { profile::flags() } else { String::new() })
+fn flags() -> Result<Vec<String>> {
+    Ok(if profile::is_for(&host()?) { profile::flags().into() } else { Vec::new() })
 }
 
 /// A directory of its own: other flags in the usual one would rebuild everything each time.

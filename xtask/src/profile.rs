@@ -4,7 +4,7 @@
 //! Most of what a message costs in the proxy is code of libraries, and most of that is for cases
 //! that never come up there. With the profile the compiler knows which: at 64 clients the
 //! launcher then needs a quarter less of a processor for each call. The profile is part of the
-//! repository, so that everyone builds the same binaries, and in one go.
+//! repository, so that to make the binaries takes one build and no load.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,8 +46,8 @@ pub(crate) fn is_for(host: &str) -> bool {
 
 /// What tells the compiler to use the profile. It says nothing of a function that has changed
 /// since, which it compiles as if there were none.
-pub(crate) fn flags() -> String {
-    format!("-C profile-use={} -C llvm-args=-no-pgo-warn-mismatch", path().display())
+pub(crate) fn flags() -> [String; 2] {
+    [format!("-Cprofile-use={}", path().display()), "-Cllvm-args=-no-pgo-warn-mismatch".to_owned()]
 }
 
 fn path() -> PathBuf {
@@ -110,7 +110,7 @@ pub(crate) fn record() -> Result<()> {
     let mut steps = Steps::begin();
     let dist = place.join("dist");
     steps.take_aloud("build a Selvedge that counts", || {
-        let flags = format!("-C profile-generate={}", counts.display());
+        let flags = [format!("-Cprofile-generate={}", counts.display())];
         dist::place_all(&dist::compile(&place.join("build"), &flags)?, &dist)
     })?;
     // What it measures is of no use: to count takes time.
