@@ -13,6 +13,7 @@ mod desertion;
 mod error_chain;
 mod launch;
 mod registry;
+mod removal;
 mod run_log;
 mod running;
 mod settings;

@@ -6,12 +6,11 @@ use std::pin::Pin;
 use bytes::Bytes;
 use selvedge_buildpack::source::{Source, SourceError};
 use selvedge_proto::launcher::ChaincodeSource;
-use tempfile::TempDir;
 use tokio_stream::Stream;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use tonic::Status;
 
-use crate::data::DataDirectory;
+use crate::data::{DataDirectory, TemporaryDirectory};
 
 /// The chunks of a source's tar.
 pub(crate) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
@@ -42,7 +41,7 @@ pub(crate) struct StagedSource {
     pub(crate) path: String,
     /// The files.
     pub(crate) source: Source,
-    _directory: TempDir,
+    _directory: TemporaryDirectory,
 }
 
 impl Language {

@@ -44,7 +44,7 @@ pub(crate) struct Start {
     /// Makes the command.
     pub(crate) command: Box<dyn Fn() -> Command + Send + Sync>,
     /// What must live as long as the replica.
-    pub(crate) _files: tempfile::TempDir,
+    pub(crate) _files: crate::data::TemporaryDirectory,
 }
 
 impl Supervised {

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{BuildKey, Origin};
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tracing::info;
@@ -21,6 +20,7 @@ use super::toolchain::Toolchain;
 use super::verdict::JobFailure;
 use super::{Builds, ClusterBuildError};
 use crate::build_job::Outcome;
+use crate::data::TemporaryDirectory;
 use crate::error_chain::one_line;
 use crate::registry::Registry;
 use crate::source::StagedSource;
@@ -138,7 +138,7 @@ impl Builds {
     async fn take(
         &self,
         ticket: &mut Ticket,
-        files: &TempDir,
+        files: &TemporaryDirectory,
         wanted: &Wanted<'_>,
     ) -> Result<Sha256, ClusterBuildError> {
         let upload = ticket.upload().await;
@@ -164,7 +164,7 @@ impl Builds {
     async fn offer(
         &self,
         wanted: &Wanted<'_>,
-        files: &TempDir,
+        files: &TemporaryDirectory,
     ) -> Result<Ticket, ClusterBuildError> {
         let tar = files.path().join("source.tar");
         let (source, target) = (wanted.source.source.clone(), tar.clone());
