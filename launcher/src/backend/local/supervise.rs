@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use super::process::{Process, ProcessEnd};
 use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas, StartError};
@@ -155,7 +155,7 @@ async fn is_outdated(begun: SystemTime, disconnected: &mut watch::Receiver<Optio
 }
 
 fn spawn(start: &Start) -> Result<Process, StartError> {
-    Process::spawn(&mut (start.command)())
+    Process::spawn((start.command)())
         .map_err(|source| StartError::Process { program: start.program.clone(), source })
 }
 
@@ -174,7 +174,11 @@ async fn end_gently(mut process: Process) {
     if timeout(GRACE, process.end()).await.is_err() {
         debug!("the chaincode did not end on SIGTERM");
         process.kill();
-        let _ = timeout(GRACE, process.end()).await;
+        if timeout(GRACE, process.end()).await.is_err() {
+            warn!("the chaincode's guard did not end it, and is killed");
+            process.abandon();
+            let _ = timeout(GRACE, process.end()).await;
+        }
     }
 }
 
