@@ -6,6 +6,7 @@ mod cluster;
 mod demo;
 mod dist;
 mod profile;
+mod screen;
 mod steps;
 mod test;
 
