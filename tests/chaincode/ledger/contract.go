@@ -26,6 +26,7 @@ var functions = map[string]function{
 	"Delete": {"key", 1, 1, del},
 	"Range":  {"start end", 2, 2, rangeOf},
 	"Add":    {"key n", 2, 2, add},
+	"Copy":   {"from to", 2, 2, copyTo},
 
 	"PutMany": {"key value [key value]...", 2, -1, putMany},
 	"GetMany": {"key...", 1, -1, getMany},
@@ -43,8 +44,9 @@ var functions = map[string]function{
 	"Crash":   {"", 0, 0, crash},
 	"Panic":   {"", 0, 0, panics},
 
-	"Event":     {"name payload", 2, 2, event},
-	"CallOther": {"chaincode channel function [argument]...", 3, -1, callOther},
+	"Event":       {"name payload", 2, 2, event},
+	"CallOther":   {"chaincode channel function [argument]...", 3, -1, callOther},
+	"CallInstead": {"chaincode call call", 3, 3, callInstead},
 
 	"Log":   {"line", 1, 1, logLine},
 	"Flood": {"lines width", 2, 2, flood},

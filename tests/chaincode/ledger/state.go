@@ -75,6 +75,15 @@ func add(stub stub, args []string) ([]byte, error) {
 	return sum, stub.PutState(args[0], sum)
 }
 
+// copyTo writes what it reads at one key to another.
+func copyTo(stub stub, args []string) ([]byte, error) {
+	value, err := get(stub, args)
+	if err != nil {
+		return nil, err
+	}
+	return nil, stub.PutState(args[1], value)
+}
+
 // putMany writes pairs in one batch where the peer takes batches (v3.1), and
 // one by one where it does not; the shim knows from READY.
 func putMany(stub stub, args []string) ([]byte, error) {

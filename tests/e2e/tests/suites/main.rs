@@ -9,6 +9,8 @@ mod death;
 mod ledger;
 mod link;
 mod misbehaviour;
+mod outstanding;
 mod recovery;
+mod releases;
 mod reproducible;
 mod volume;
