@@ -43,6 +43,8 @@ var functions = map[string]function{
 	"SlowPut": {"milliseconds key value", 3, 3, slowPut},
 	"Crash":   {"", 0, 0, crash},
 	"Panic":   {"", 0, 0, panics},
+	"Leave":   {"key", 1, 1, leave},
+	"Recall":  {"", 0, 0, recall},
 
 	"Event":       {"name payload", 2, 2, event},
 	"CallOther":   {"chaincode channel function [argument]...", 3, -1, callOther},

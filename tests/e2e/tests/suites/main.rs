@@ -6,6 +6,7 @@ mod builds;
 mod core;
 mod credentials;
 mod death;
+mod late;
 mod ledger;
 mod link;
 mod misbehaviour;
