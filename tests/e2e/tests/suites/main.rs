@@ -2,6 +2,7 @@
 //!
 //! A suite raises one stage and its tests take turns on it; suites run side by side.
 
+mod appetite;
 mod builds;
 mod core;
 mod credentials;
