@@ -28,8 +28,10 @@ var functions = map[string]function{
 	"Add":    {"key n", 2, 2, add},
 	"Copy":   {"from to", 2, 2, copyTo},
 
-	"PutMany": {"key value [key value]...", 2, -1, putMany},
-	"GetMany": {"key...", 1, -1, getMany},
+	"PutMany":    {"key value [key value]...", 2, -1, putMany},
+	"GetMany":    {"key...", 1, -1, getMany},
+	"DeleteMany": {"key...", 1, -1, deleteMany},
+	"Digest":     {"start end nonce", 3, 3, digestOf},
 
 	"PutPrivate":    {"collection key [value]", 2, 3, putPrivate},
 	"GetPrivate":    {"collection key", 2, 2, getPrivate},

@@ -1,15 +1,17 @@
 //! A chaincode's process dies while the peer is about to answer a request of it: what the answer
 //! finds when it comes is another process, in the same transaction.
 
-use e2e::{Op, Process, Turn};
+use e2e::{Op, Pending, Process, RangeReader, Turn};
+use testbed::process::wait_until;
 
 use crate::ledger;
-use crate::link::{assert_kept, await_asleep};
+use crate::link::{SOON, assert_kept, await_asleep};
 use crate::releases::on_each_release;
 
 on_each_release!(
     an_answer_to_the_dead_reaches_nobody,
     a_transaction_begins_again_when_the_answer_has_come,
+    a_peer_outlives_deaths_amid_range_queries,
 );
 
 /// What came of a transaction that lost a process on its way.
@@ -60,4 +62,50 @@ fn a_transaction_begins_again_when_the_answer_has_come(turn: &Turn<'_>) {
     let told = told.unwrap();
     assert!(told.contains("the chaincode's replica ended while it ran this"), "{told}");
     assert_eq!(copy.as_deref(), Ok(VALUE), "committed: {told:?}");
+}
+
+fn a_peer_outlives_deaths_amid_range_queries(turn: &Turn<'_>) {
+    let package_id = ledger::deploy(turn, "reading");
+    let peer = turn.peer().pid();
+    let mut reader = RangeReader::prepare(turn.peer(), turn.gateway("reading"));
+    die_amid_queries(turn, &reader);
+
+    const CLIENTS: u64 = 16;
+    const COUNT: u64 = 100;
+    let toll = reader.read_under_fire(CLIENTS, COUNT, 1);
+    assert!(toll.is_clean() && toll.died > 0, "{toll:?}");
+    assert_eq!((toll.calls, toll.kills), (COUNT, 1), "{toll:?}");
+    assert_eq!(turn.peer().pid(), peer);
+    assert!(!turn.peer_lines().contains("panic"), "{}", turn.peer().log().tail());
+    assert_kept(turn, &package_id);
+}
+
+/// The process dies while the peer answers many queries of it, each of which takes long.
+fn die_amid_queries(turn: &Turn<'_>, reader: &RangeReader<'_>) {
+    const CALLS: usize = 32;
+    let mut gateway = turn.gateway("reading");
+    let process = Process::with_pid(&gateway.call(Op::Evaluate, &["Pid"]).unwrap());
+    let mark = turn.peer().log().mark();
+    let call = |number: usize| reader.gap(&number.to_string());
+    let calls: Vec<Pending> = (0..CALLS)
+        .map(|number| {
+            let (arguments, _) = call(number);
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            gateway.start_call(Op::Evaluate, &arguments)
+        })
+        .collect();
+    let asked = || {
+        let lines = turn.peer().log().since(mark);
+        lines.matches("handling GET_STATE_BY_RANGE from chaincode").count() == CALLS
+    };
+    assert!(wait_until(SOON, asked), "{}", turn.peer().log().tail());
+    process.kill();
+    for (number, pending) in calls.into_iter().enumerate() {
+        match pending.result() {
+            Ok(answer) => assert_eq!(answer, call(number).1),
+            Err(error) => {
+                assert!(error.contains("the chaincode's replica ended while it ran"), "{error}");
+            }
+        }
+    }
 }

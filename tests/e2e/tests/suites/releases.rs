@@ -2,7 +2,7 @@
 //! as `ledger` and as `other`.
 
 use e2e::{SharedStage, Stage, StageSpec};
-use testbed::Release;
+use testbed::{NetworkSpec, Release};
 
 use crate::{ledger, link};
 
@@ -30,9 +30,15 @@ macro_rules! on_each_release {
 pub(crate) use on_each_release;
 
 fn raise(release: Release) -> Stage {
-    let spec = StageSpec { network: link::watched, ..StageSpec::new(release) };
-    let stage = Stage::raise(&spec);
+    let stage = Stage::raise(&StageSpec { network, ..StageSpec::new(release) });
     ledger::deploy(&stage, "ledger");
     ledger::deploy(&stage, "other");
     stage
+}
+
+fn network(network: &mut NetworkSpec) {
+    link::watched(network);
+    for peer in &mut network.peers {
+        peer.work_side_by_side();
+    }
 }
