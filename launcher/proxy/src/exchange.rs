@@ -89,6 +89,8 @@ impl Exchange {
             Ok(mut link) => {
                 was_ready = true;
                 let reason = self.serve(&mut link).await;
+                // However it ended: nobody is left waiting for its execute timeout.
+                self.switch.answer_all(GOING);
                 let closing = poll_fn(|cx| link.poll_close(cx, &mut self.switch));
                 let _ = timeout(CLOSING, closing).await;
                 reason
@@ -260,7 +262,7 @@ impl Exchange {
                     self.refuse_until = Some(Instant::now() + REFUSAL);
                 }
                 Some(Command::Drain(limit)) => {
-                    self.switch.close("the chaincode is being stopped");
+                    self.switch.close(GOING);
                     self.drain_until = Some(Instant::now() + limit);
                 }
                 None => return Some("it was abandoned".to_owned()),
@@ -272,7 +274,7 @@ impl Exchange {
             return Some(STOPPED.to_owned());
         }
         if self.drain_until.is_some_and(|until| until <= now) {
-            self.switch.answer_all("the chaincode is being stopped");
+            return Some(STOPPED.to_owned());
         }
         link.tick(now)
     }
@@ -289,6 +291,9 @@ impl Exchange {
         }
     }
 }
+
+/// What is told to those whose transactions its end meets.
+const GOING: &str = "the chaincode is being stopped";
 
 /// A proxy that ended since its owner wanted it to.
 const STOPPED: &str = "it was asked to stop";

@@ -10,27 +10,34 @@
 
 mod alarm;
 mod backlog;
+mod breaches;
 mod credentials;
 mod deframer;
 mod event;
+mod excerpt;
 mod exchange;
 mod frame;
 mod keepalive;
 mod limits;
+mod memory;
 mod pace;
 mod peer_endpoint;
 mod peer_link;
 mod pongs;
 mod protocol;
 mod proxy;
+mod replica;
 mod replica_connection;
 mod replica_listener;
 mod replica_stream;
 mod replicas;
 mod stream;
 mod switch;
+mod transaction;
+mod transactions;
 mod transport;
 mod violation;
+mod waiting;
 mod wakes;
 
 pub use credentials::{

@@ -16,6 +16,7 @@ use crate::credentials::{PeerAddress, PeerCredentials, ReplicaAuthority};
 use crate::event::Event;
 use crate::exchange::{Command, Exchange};
 use crate::limits::Limits;
+use crate::memory::Memory;
 use crate::peer_endpoint::PeerEndpoint;
 use crate::replica_connection::Host;
 use crate::replicas::Replicas;
@@ -167,7 +168,8 @@ async fn run(
     let ProxySettings { package_id, listener, limits, .. } = settings;
     let switch = Switch::new(package_id.clone(), limits.clone());
     let wakes = Wakes::default();
-    let host = Host { package_id: package_id.clone(), limits, span, next: 0 };
+    let memory = Memory::new(limits.unfinished);
+    let host = Host { package_id: package_id.clone(), limits, memory, span, next: 0 };
     let listening = Replicas::listen(listener, tls, wakes.clone(), host);
     let replicas = match listening {
         Ok(replicas) => replicas,

@@ -15,7 +15,7 @@ use tracing::{debug, warn};
 
 use crate::pongs::LatePongs;
 use crate::replica_connection::ReplicaHttp;
-use crate::transport::WINDOW;
+use crate::transport::NARROW_WINDOW;
 
 /// How long TLS and HTTP/2 may take to be agreed on.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -79,8 +79,8 @@ async fn secure(stream: TcpStream, tls: TlsAcceptor) -> io::Result<(ReplicaHttp,
     let stream = tls.accept(stream).await?;
     let remote = remote(&stream);
     let http = h2::server::Builder::new()
-        .initial_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
+        .initial_window_size(NARROW_WINDOW)
+        .initial_connection_window_size(NARROW_WINDOW)
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEADERS)
         .handshake(LatePongs::new(stream))

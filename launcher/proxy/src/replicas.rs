@@ -32,6 +32,8 @@ pub(crate) struct Replicas {
     first: usize,
     /// Some are not read, since the peer does not keep up.
     held_up: bool,
+    /// Some are not read, since there is no memory for a message: the least that one waits for.
+    starved: Option<usize>,
     /// Takes connections until it is dropped.
     _listener: JoinSet<()>,
 }
@@ -58,6 +60,7 @@ impl Replicas {
             alarm: Alarm::default(),
             first: 0,
             held_up: false,
+            starved: None,
             _listener: task,
         })
     }
@@ -73,8 +76,9 @@ impl Replicas {
         if self.door.take() {
             self.open_door(switch);
         }
-        if self.held_up && !switch.is_peer_behind() {
-            self.held_up = false;
+        let is_free = self.starved.is_some_and(|bytes| bytes <= self.host.memory.free());
+        if is_free || (self.held_up && !switch.is_peer_behind()) {
+            (self.held_up, self.starved) = (false, None);
             for connection in &self.connections {
                 connection.source().waker().wake_by_ref();
             }
@@ -88,6 +92,9 @@ impl Replicas {
                     Turn::Empty => {}
                     Turn::Used => connection.source().waker().wake_by_ref(),
                     Turn::HeldUp => self.held_up = true,
+                    Turn::Starved(bytes) => {
+                        self.starved = Some(self.starved.map_or(bytes, |least| least.min(bytes)));
+                    }
                 }
             }
         }
@@ -99,7 +106,9 @@ impl Replicas {
                 self.door.waker().wake_by_ref();
             }
             self.first = self.first.min(self.connections.len());
-            let deadline = self.connections.iter().map(ReplicaConnection::deadline).min();
+            let limits = &self.host.limits;
+            let deadlines = self.connections.iter().map(|connection| connection.deadline(limits));
+            let deadline = deadlines.min();
             self.alarm.set(deadline, self.door.waker());
         }
     }
