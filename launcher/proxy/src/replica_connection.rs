@@ -3,8 +3,8 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use h2::RecvStream;
 use h2::server::SendResponse;
-use h2::{RecvStream, server};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 use tonic::Status;
@@ -13,7 +13,7 @@ use tracing::{Span, debug};
 use crate::credentials::names_package;
 use crate::keepalive::Keepalive;
 use crate::limits::Limits;
-use crate::replica_listener::{Remote, ReplicaIo};
+use crate::replica_listener::{Remote, ReplicaHttp};
 use crate::replica_stream::{ReplicaStream, Turn};
 use crate::stream::{Inbound, Outbound, Outgoing};
 use crate::switch::{ReplicaId, Switch};
@@ -27,9 +27,6 @@ const IDLE: Duration = Duration::from_secs(5);
 /// is gone without a word. Its transactions are answered before the peer gives them up
 /// (`chaincode.executetimeout`, 30 s).
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// HTTP/2 with a replica.
-pub(crate) type ReplicaHttp = server::Connection<ReplicaIo, Outgoing>;
 
 /// What the connections share.
 pub(crate) struct Host {

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use h2::server;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -14,7 +15,7 @@ use tokio_rustls::server::TlsStream;
 use tracing::{debug, warn};
 
 use crate::pongs::LatePongs;
-use crate::replica_connection::ReplicaHttp;
+use crate::stream::Outgoing;
 use crate::transport::WINDOW;
 
 /// How long TLS and HTTP/2 may take to be agreed on.
@@ -32,8 +33,8 @@ const STREAMS: u32 = 4;
 /// The headers of one request, in bytes.
 const HEADERS: u32 = 16 << 10;
 
-/// What HTTP/2 with a replica runs on.
-pub(crate) type ReplicaIo = LatePongs<TlsStream<TcpStream>>;
+/// HTTP/2 with a replica.
+pub(crate) type ReplicaHttp = server::Connection<LatePongs<TlsStream<TcpStream>>, Outgoing>;
 
 /// Whose connection it is.
 #[derive(Clone, Debug)]
@@ -78,7 +79,7 @@ async fn secure(stream: TcpStream, tls: TlsAcceptor) -> io::Result<(ReplicaHttp,
     stream.set_nodelay(true)?;
     let stream = tls.accept(stream).await?;
     let remote = remote(&stream);
-    let http = h2::server::Builder::new()
+    let http = server::Builder::new()
         .initial_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_concurrent_streams(STREAMS)

@@ -9,8 +9,8 @@ use tokio_rustls::TlsAcceptor;
 use tracing::Instrument;
 
 use crate::alarm::Alarm;
-use crate::replica_connection::{Host, ReplicaConnection, ReplicaHttp};
-use crate::replica_listener::{self, Remote};
+use crate::replica_connection::{Host, ReplicaConnection};
+use crate::replica_listener::{self, Remote, ReplicaHttp};
 use crate::replica_stream::Turn;
 use crate::switch::Switch;
 use crate::wakes::{Source, Wakes};
