@@ -1,5 +1,6 @@
 //! One connection of a replica: HTTP/2, and the streams that it opens.
 
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,10 +11,9 @@ use tokio::time::Instant;
 use tonic::Status;
 use tracing::{Span, debug};
 
-use crate::credentials::names_package;
 use crate::keepalive::Keepalive;
 use crate::limits::Limits;
-use crate::replica_listener::{Remote, ReplicaHttp};
+use crate::replica_listener::ReplicaHttp;
 use crate::replica_stream::{ReplicaStream, Turn};
 use crate::stream::{Inbound, Outbound, Outgoing};
 use crate::switch::{ReplicaId, Switch};
@@ -42,7 +42,7 @@ pub(crate) struct Host {
 /// A replica's connection.
 pub(crate) struct ReplicaConnection {
     http: ReplicaHttp,
-    remote: Remote,
+    address: Option<SocketAddr>,
     keepalive: Keepalive,
     streams: Vec<ReplicaStream>,
     /// Until when a first stream, or another one, is awaited.
@@ -54,11 +54,11 @@ pub(crate) struct ReplicaConnection {
 }
 
 impl ReplicaConnection {
-    pub(crate) fn new(mut http: ReplicaHttp, remote: Remote, source: Source) -> Self {
+    pub(crate) fn new(mut http: ReplicaHttp, address: Option<SocketAddr>, source: Source) -> Self {
         let pings = http.ping_pong().expect("nobody else has taken the pings");
         let keepalive = Keepalive::new(pings, IDLE, PATIENCE);
         let (streams, idle_until, lost, is_over) = (Vec::new(), None, None, false);
-        Self { http, remote, keepalive, streams, idle_until, source, lost, is_over }
+        Self { http, address, keepalive, streams, idle_until, source, lost, is_over }
     }
 
     /// What wakes it.
@@ -130,7 +130,7 @@ impl ReplicaConnection {
         mut respond: SendResponse<Outgoing>,
         host: &mut Host,
     ) {
-        if let Err(refusal) = self.admit(&request, &host.package_id) {
+        if let Err(refusal) = admit(&request) {
             // A stream that is gone already needs no answer.
             let _ = respond.send_response(refusal, true);
             return;
@@ -141,36 +141,13 @@ impl ReplicaConnection {
         let replica = host.next;
         host.next += 1;
         host.span.in_scope(|| {
-            debug!(replica, address = ?self.remote.address, "replica connected");
+            debug!(replica, address = ?self.address, "replica connected");
         });
         let inbound = Inbound::new(request.into_body(), host.limits.message);
         let outbound = Outbound::new(outbound);
         self.streams.push(ReplicaStream::new(replica, inbound, outbound, &host.limits));
         // Its queue is not looked at yet.
         self.source.waker().wake_by_ref();
-    }
-
-    /// Whether the call is one that a replica of the package may make; if not, the answer.
-    fn admit(&self, request: &Request<RecvStream>, package_id: &str) -> Result<(), Response<()>> {
-        if request.method() != Method::POST {
-            return Err(plain(StatusCode::METHOD_NOT_ALLOWED));
-        }
-        if !is_grpc(request.headers().get(header::CONTENT_TYPE)) {
-            return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-        }
-        if request.uri().path() != REGISTER {
-            return Err(Status::unimplemented("only chaincode registers here").into_http());
-        }
-        let encoding = request.headers().get("grpc-encoding");
-        if encoding.is_some_and(|encoding| encoding != "identity") {
-            return Err(Status::unimplemented("compressed messages are not taken").into_http());
-        }
-        let leaf = self.remote.certificate.as_deref();
-        if !leaf.is_some_and(|leaf| names_package(leaf, package_id)) {
-            let reason = "the certificate is not for this chaincode";
-            return Err(Status::unauthenticated(reason).into_http());
-        }
-        Ok(())
     }
 
     /// When [`Self::tick`] has something to do.
@@ -201,6 +178,24 @@ impl ReplicaConnection {
         }
         self.is_over = true;
     }
+}
+
+/// Whether the call is one that a chaincode makes; if not, the answer.
+fn admit(request: &Request<RecvStream>) -> Result<(), Response<()>> {
+    if request.method() != Method::POST {
+        return Err(plain(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    if !is_grpc(request.headers().get(header::CONTENT_TYPE)) {
+        return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    if request.uri().path() != REGISTER {
+        return Err(Status::unimplemented("only chaincode registers here").into_http());
+    }
+    let encoding = request.headers().get("grpc-encoding");
+    if encoding.is_some_and(|encoding| encoding != "identity") {
+        return Err(Status::unimplemented("compressed messages are not taken").into_http());
+    }
+    Ok(())
 }
 
 fn plain(status: StatusCode) -> Response<()> {

@@ -1,5 +1,7 @@
 //! Replicas that break the protocol: each is cut off, and nobody else notices.
 
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -332,6 +334,19 @@ async fn connections_are_no_more_than_may_be() {
     idle.pop();
     let answered = tokio::task::spawn_blocking(move || waiting.join().unwrap());
     soon("a place for the connection that waited", answered).await.unwrap();
+}
+
+#[tokio::test]
+async fn strangers_that_connect_and_say_nothing_keep_nobody_out() {
+    let stage = Stage::new(Limits::default()).await;
+    let address = stage.proxy.address();
+    // More than may be at their handshake; the latest of them have what is left of their time.
+    let mut silent: Vec<_> = (0..128).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let (mut scene, mut good) = Scene::linked(stage).await;
+    let latest = silent.pop().unwrap();
+    latest.set_nonblocking(true).unwrap();
+    assert_eq!((&latest).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    scene.serve(&mut good, "tx").await;
 }
 
 #[tokio::test]
