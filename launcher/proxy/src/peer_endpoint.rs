@@ -12,7 +12,6 @@ use http::{HeaderValue, Request, StatusCode, Uri};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_util::either::Either;
 
@@ -59,9 +58,6 @@ struct Tls {
     connector: TlsConnector,
     name: ServerName<'static>,
 }
-
-/// What HTTP/2 with the peer runs on.
-pub(crate) type PeerIo = LatePongs<Either<TcpStream, TlsStream<TcpStream>>>;
 
 /// A connection on which nothing was asked yet.
 pub(crate) struct PeerConnection {

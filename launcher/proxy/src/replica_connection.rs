@@ -1,22 +1,21 @@
 //! One connection of a replica: HTTP/2, and the streams that it opens.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use h2::RecvStream;
 use h2::server::SendResponse;
-use h2::{RecvStream, server};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 use tonic::Status;
 use tracing::{Span, debug};
 
-use crate::credentials::names_package;
 use crate::keepalive::Keepalive;
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::replica::{ReplicaId, ReplicaLink};
-use crate::replica_listener::{Remote, ReplicaIo};
+use crate::replica_listener::ReplicaHttp;
 use crate::replica_stream::{ReplicaStream, Turn};
 use crate::stream::{Inbound, Outbound, Outgoing};
 use crate::switch::Switch;
@@ -30,9 +29,6 @@ const IDLE: Duration = Duration::from_secs(5);
 /// is gone without a word. Its transactions are answered before the peer gives them up
 /// (`chaincode.executetimeout`, 30 s).
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// HTTP/2 with a replica.
-pub(crate) type ReplicaHttp = server::Connection<ReplicaIo, Outgoing>;
 
 /// What the connections share.
 pub(crate) struct Host {
@@ -50,7 +46,7 @@ pub(crate) struct Host {
 /// A replica's connection.
 pub(crate) struct ReplicaConnection {
     http: ReplicaHttp,
-    remote: Remote,
+    address: Option<SocketAddr>,
     keepalive: Keepalive,
     streams: Vec<ReplicaStream>,
     /// Until when a first stream, or another one, is awaited.
@@ -64,12 +60,12 @@ pub(crate) struct ReplicaConnection {
 }
 
 impl ReplicaConnection {
-    pub(crate) fn new(mut http: ReplicaHttp, remote: Remote, source: Source) -> Self {
+    pub(crate) fn new(mut http: ReplicaHttp, address: Option<SocketAddr>, source: Source) -> Self {
         let pings = http.ping_pong().expect("nobody else has taken the pings");
         let keepalive = Keepalive::new(pings, IDLE, PATIENCE);
         Self {
             http,
-            remote,
+            address,
             keepalive,
             streams: Vec::new(),
             idle_until: None,
@@ -149,7 +145,7 @@ impl ReplicaConnection {
         mut respond: SendResponse<Outgoing>,
         host: &mut Host,
     ) {
-        if let Err(refusal) = self.admit(&request, &host.package_id) {
+        if let Err(refusal) = admit(&request) {
             // A stream that is gone already needs no answer.
             let _ = respond.send_response(refusal, true);
             return;
@@ -160,7 +156,7 @@ impl ReplicaConnection {
         let replica = host.next;
         host.next += 1;
         host.span.in_scope(|| {
-            debug!(replica, address = ?self.remote.address, "replica connected");
+            debug!(replica, address = ?self.address, "replica connected");
         });
         let limits = &host.limits;
         let inbound = Inbound::within(request.into_body(), limits.message, host.memory.clone());
@@ -173,7 +169,7 @@ impl ReplicaConnection {
 
     /// Where it comes from; one place for all of whom that is not known.
     fn origin(&self) -> IpAddr {
-        self.remote.address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip())
+        self.address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip())
     }
 
     /// Lets a replica that has registered send more at once than one of whom nothing is known.
@@ -183,29 +179,6 @@ impl ReplicaConnection {
             // Fails only while an earlier change is not acknowledged: there is none.
             self.is_wide = self.http.set_initial_window_size(WIDE_WINDOW).is_ok();
         }
-    }
-
-    /// Whether the call is one that a replica of the package may make; if not, the answer.
-    fn admit(&self, request: &Request<RecvStream>, package_id: &str) -> Result<(), Response<()>> {
-        if request.method() != Method::POST {
-            return Err(plain(StatusCode::METHOD_NOT_ALLOWED));
-        }
-        if !is_grpc(request.headers().get(header::CONTENT_TYPE)) {
-            return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-        }
-        if request.uri().path() != REGISTER {
-            return Err(Status::unimplemented("only chaincode registers here").into_http());
-        }
-        let encoding = request.headers().get("grpc-encoding");
-        if encoding.is_some_and(|encoding| encoding != "identity") {
-            return Err(Status::unimplemented("compressed messages are not taken").into_http());
-        }
-        let leaf = self.remote.certificate.as_deref();
-        if !leaf.is_some_and(|leaf| names_package(leaf, package_id)) {
-            let reason = "the certificate is not for this chaincode";
-            return Err(Status::unauthenticated(reason).into_http());
-        }
-        Ok(())
     }
 
     /// When [`Self::tick`] has something to do.
@@ -236,6 +209,24 @@ impl ReplicaConnection {
         }
         self.is_over = true;
     }
+}
+
+/// Whether the call is one that a chaincode makes; if not, the answer.
+fn admit(request: &Request<RecvStream>) -> Result<(), Response<()>> {
+    if request.method() != Method::POST {
+        return Err(plain(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    if !is_grpc(request.headers().get(header::CONTENT_TYPE)) {
+        return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    if request.uri().path() != REGISTER {
+        return Err(Status::unimplemented("only chaincode registers here").into_http());
+    }
+    let encoding = request.headers().get("grpc-encoding");
+    if encoding.is_some_and(|encoding| encoding != "identity") {
+        return Err(Status::unimplemented("compressed messages are not taken").into_http());
+    }
+    Ok(())
 }
 
 fn plain(status: StatusCode) -> Response<()> {

@@ -9,8 +9,8 @@ use tokio_rustls::TlsAcceptor;
 use tracing::Instrument;
 
 use crate::alarm::Alarm;
-use crate::replica_connection::{Host, ReplicaConnection, ReplicaHttp};
-use crate::replica_listener::{self, Remote};
+use crate::replica_connection::{Host, ReplicaConnection};
+use crate::replica_listener::{self, Accepted, Door};
 use crate::replica_stream::Turn;
 use crate::switch::Switch;
 use crate::wakes::{Source, Wakes};
@@ -22,7 +22,7 @@ const SPARE: usize = 64;
 /// The replicas, as one task polls them.
 pub(crate) struct Replicas {
     host: Host,
-    accepted: mpsc::Receiver<(ReplicaHttp, Remote)>,
+    accepted: mpsc::Receiver<Accepted>,
     connections: Vec<ReplicaConnection>,
     wakes: Wakes,
     /// New connections and the alarm.
@@ -49,7 +49,8 @@ impl Replicas {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let (accepting, accepted) = mpsc::channel(1);
         let mut task = JoinSet::new();
-        let accept = replica_listener::accept(listener, tls, accepting);
+        let door = Door { tls, package_id: host.package_id.clone() };
+        let accept = replica_listener::accept(listener, door, accepting);
         task.spawn(accept.instrument(host.span.clone()));
         Ok(Self {
             host,
@@ -122,10 +123,10 @@ impl Replicas {
         }
         let cx = &mut Context::from_waker(&waker);
         while self.connections.len() < self.host.limits.replicas.saturating_add(SPARE)
-            && let Poll::Ready(Some((http, remote))) = self.accepted.poll_recv(cx)
+            && let Poll::Ready(Some((http, address))) = self.accepted.poll_recv(cx)
         {
             let source = self.wakes.source();
-            self.connections.push(ReplicaConnection::new(http, remote, source));
+            self.connections.push(ReplicaConnection::new(http, address, source));
         }
     }
 }

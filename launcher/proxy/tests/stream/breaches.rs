@@ -1,5 +1,7 @@
 //! Replicas that break the protocol: each is cut off, and nobody else notices.
 
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -276,8 +278,9 @@ async fn a_replica_that_never_reads() {
         assert!(begun < 200, "what waits for it has no bound");
     };
     assert_eq!(reason, "it does not read what is sent to it");
-    let text = scene.peer.error("tx0").await;
-    assert!(text.contains(&reason), "{text}");
+    let told = message::payload(&scene.peer.next().await);
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.contains(&reason), "{told}");
     // Nor is anything kept for it that it may read one day.
     bad.dropped().await;
 }
@@ -285,14 +288,18 @@ async fn a_replica_that_never_reads() {
 #[tokio::test]
 async fn a_replica_that_stops_reading_is_cut_off_after_a_while() {
     let limits = Limits { standstill: Duration::from_millis(300), ..Limits::default() };
-    let mut incident = Incident::new(limits).await;
-    for _ in 0..2 {
-        incident.bad.tell(Type::GetState, "bad's").await;
-        let peer = &mut incident.scene.peer;
-        peer.expect(Type::GetState, "bad's").await;
-        peer.say(message::of(Type::Response, "bad's", &vec![7; 4 << 20])).await;
+    let (mut scene, bad) = Scene::new(limits).await;
+    for txid in ["one", "another"] {
+        let begin = message::of(Type::Transaction, txid, &vec![7; 4 << 20]);
+        scene.peer.begin_with(begin).await;
     }
-    incident.contained("it reads nothing", "it does not read what is sent to it").await;
+    assert_eq!(scene.stage.lost(0).await, "it does not read what is sent to it");
+    drop(bad);
+    let mut next = scene.replica().await;
+    for _ in 0..2 {
+        assert_eq!(scene.peer.next().await.kind(), Some(Type::Error));
+    }
+    scene.serve(&mut next, "next").await;
 }
 
 #[tokio::test]
@@ -407,6 +414,19 @@ async fn connections_are_no_more_than_may_be() {
     idle.pop();
     let answered = tokio::task::spawn_blocking(move || waiting.join().unwrap());
     soon("a place for the connection that waited", answered).await.unwrap();
+}
+
+#[tokio::test]
+async fn strangers_that_connect_and_say_nothing_keep_nobody_out() {
+    let stage = Stage::new(Limits::default()).await;
+    let address = stage.proxy.address();
+    // More than may be at their handshake; the latest of them have what is left of their time.
+    let mut silent: Vec<_> = (0..128).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let (mut scene, mut good) = Scene::linked(stage).await;
+    let latest = silent.pop().unwrap();
+    latest.set_nonblocking(true).unwrap();
+    assert_eq!((&latest).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    scene.serve(&mut good, "tx").await;
 }
 
 #[tokio::test]
