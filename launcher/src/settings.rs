@@ -11,7 +11,7 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueE
 use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf};
 
-use crate::backend::kubernetes::KubernetesSettings;
+use crate::kubernetes::KubernetesSettings;
 
 /// Builds the chaincode that a Hyperledger Fabric peer installs, runs it, and
 /// keeps it linked to the peer.

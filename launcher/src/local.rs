@@ -25,7 +25,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
-use super::{Backend, BuildError, Replicas, StartError, Workload};
+use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
 use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
 use crate::source::{Language, StagedSource};

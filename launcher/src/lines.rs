@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 const LINE_LIMIT: usize = 16 << 10;
 
 /// Reads lines, without their end; one over the limit is cut into several.
-pub(super) async fn read_lines(output: impl AsyncRead + Unpin, sink: mpsc::Sender<String>) {
+pub(crate) async fn read_lines(output: impl AsyncRead + Unpin, sink: mpsc::Sender<String>) {
     let mut output = BufReader::with_capacity(LINE_LIMIT, output);
     let mut line = Vec::new();
     // A broken pipe is the end, too.

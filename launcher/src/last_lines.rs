@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// How many lines are told.
-pub(super) const LAST_LINES: usize = 10;
+pub(crate) const LAST_LINES: usize = 10;
 
 /// How Go's account of a crash begins, and the exit status that goes with it
 /// (`runtime/panic.go`). It is longer than [`LAST_LINES`], and its beginning tells most.
@@ -12,7 +12,7 @@ const CRASHED: i32 = 2;
 
 /// The last lines of a process, and the first ones of its crash.
 #[derive(Debug, Default)]
-pub(super) struct LastLines {
+pub(crate) struct LastLines {
     lines: VecDeque<String>,
     /// From the last line on that began the account of a crash; empty without one.
     crash: Vec<String>,
@@ -20,7 +20,7 @@ pub(super) struct LastLines {
 
 impl LastLines {
     /// Takes a line into account.
-    pub(super) fn remember(&mut self, line: &str) {
+    pub(crate) fn remember(&mut self, line: &str) {
         if CRASH.iter().any(|beginning| line.starts_with(beginning)) {
             self.crash = vec![line.into()];
         } else if !self.crash.is_empty() && self.crash.len() < LAST_LINES {
@@ -33,7 +33,7 @@ impl LastLines {
     }
 
     /// What tells most of an end with the exit status; oldest first.
-    pub(super) fn of_end(self, code: Option<i32>) -> Vec<String> {
+    pub(crate) fn of_end(self, code: Option<i32>) -> Vec<String> {
         if code == Some(CRASHED) && !self.crash.is_empty() { self.crash } else { self.lines.into() }
     }
 }

@@ -24,9 +24,9 @@ use super::super::identity::MANAGER;
 use super::manifest::{self, BuildOrder, COMPILE, JOB_LABEL};
 use super::settings::BuildSettings;
 use super::verdict::{JobFailure, Sight, Verdict, complaint};
-use crate::backend::lines::read_lines;
 use crate::build_job::Outcome;
 use crate::error_chain::one_line;
+use crate::lines::read_lines;
 
 /// How long the log of an ended build is still read.
 const LAST_WORDS: Duration = Duration::from_secs(3);

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::backend::last_lines::LastLines;
-use crate::backend::lines::read_lines;
+use crate::last_lines::LastLines;
+use crate::lines::read_lines;
 
 /// How long the output of an ended process is still read: a process that it left
 /// behind may hold it open.
@@ -121,7 +121,7 @@ impl Drop for Process {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::last_lines::LAST_LINES;
+    use crate::last_lines::LAST_LINES;
 
     async fn end_of(script: &str) -> Vec<String> {
         let mut command = Command::new("sh");

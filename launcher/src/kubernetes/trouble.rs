@@ -11,7 +11,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::manifest::{CONTAINER, GATE};
 use crate::backend::ReplicaExit;
-use crate::backend::last_lines::LastLines;
+use crate::last_lines::LastLines;
 
 /// Events about a pod that cannot be set up (`pkg/kubelet/events/event.go`).
 const SANDBOX: [&str; 3] = ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"];

@@ -13,7 +13,7 @@ use tokio_util::compat::FuturesAsyncReadCompatExt;
 use tracing::debug;
 
 use super::failure::{ApiFailure, CALL_LIMIT};
-use crate::backend::lines::read_lines;
+use crate::lines::read_lines;
 
 /// The delays before a log that ended is asked for again.
 const FIRST_DELAY: Duration = Duration::from_millis(250);

@@ -1,6 +1,6 @@
 //! Runs chaincode as Deployments of a Kubernetes cluster, on its peer's node.
 
-pub(crate) mod build;
+mod build;
 mod failure;
 #[cfg(test)]
 mod golden;
@@ -40,7 +40,7 @@ use self::observed::Observed;
 use self::run::{ClusterReplicas, Order};
 pub(crate) use self::settings::KubernetesSettings;
 use self::sweep::{Adopted, Sweeper};
-use super::{Backend, BuildError, Replicas, StartError, Workload};
+use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
 use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
 use crate::launch::{LaunchPlan, LaunchTarget};
