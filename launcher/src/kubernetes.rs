@@ -16,7 +16,6 @@ mod observed;
 mod pod_log;
 mod restricted;
 mod run;
-mod settings;
 mod sweep;
 mod trouble;
 
@@ -38,12 +37,12 @@ use self::lease::Lease;
 use self::manifest::{PROXY_PORT, PodShape};
 use self::observed::Observed;
 use self::run::{ClusterReplicas, Order};
-pub(crate) use self::settings::KubernetesSettings;
 use self::sweep::{Adopted, Sweeper};
 use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
 use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
 use crate::launch::{LaunchPlan, LaunchTarget};
+use crate::settings::KubernetesSettings;
 use crate::source::StagedSource;
 
 /// Why the backend cannot work.

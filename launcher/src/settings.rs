@@ -1,5 +1,8 @@
 //! What can be set, with defaults: the command line, then the environment.
 
+mod builds;
+mod kubernetes;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +14,8 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueE
 use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf};
 
-use crate::kubernetes::KubernetesSettings;
+pub(crate) use builds::{BuildSettings, Cidr};
+pub(crate) use kubernetes::{Affinity, KubernetesSettings, Resources};
 
 /// Builds the chaincode that a Hyperledger Fabric peer installs, runs it, and
 /// keeps it linked to the peer.

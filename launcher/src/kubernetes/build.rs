@@ -11,7 +11,6 @@ mod job;
 mod judge;
 mod making;
 mod manifest;
-mod settings;
 mod surroundings;
 #[cfg(test)]
 mod tests;
@@ -40,12 +39,12 @@ use crate::backend::BuildError;
 use crate::data::DataDirectory;
 use crate::error_chain::one_line;
 use crate::registry::{CredentialsError, RegistryError, Repository};
+use crate::settings::BuildSettings;
 use crate::source::{Language, StagedSource};
 
 use exchange::Exchange;
 use judge::Rejected;
 use making::{ATTEMPTS, Wanted};
-pub(crate) use settings::BuildSettings;
 use surroundings::{api_server, own_image};
 use toolchain::Toolchain;
 use turns::Turns;

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 use tracing::info;
 
 use super::failure::{ApiFailure, call};
-use super::settings::KubernetesSettings;
 use crate::error_chain::one_line;
+use crate::settings::KubernetesSettings;
 
 /// How long the API may take to show the launcher its own pod, with an address.
 const OWN_POD: Duration = Duration::from_mins(1);

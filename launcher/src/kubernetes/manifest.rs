@@ -16,8 +16,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 
 use super::ground::PeerPod;
 use super::identity::Identity;
-use super::settings::{Affinity, Resources};
 use crate::launch::LaunchPlan;
+use crate::settings::{Affinity, Resources};
 
 /// The port of the stable address, as a peer's own for chaincode.
 pub(crate) const PROXY_PORT: u16 = 7052;

@@ -22,11 +22,11 @@ use super::super::failure::{ApiFailure, call};
 use super::super::ground::Ground;
 use super::super::identity::MANAGER;
 use super::manifest::{self, BuildOrder, COMPILE, JOB_LABEL};
-use super::settings::BuildSettings;
 use super::verdict::{JobFailure, Sight, Verdict, complaint};
 use crate::build_job::Outcome;
 use crate::error_chain::one_line;
 use crate::lines::read_lines;
+use crate::settings::BuildSettings;
 
 /// How long the log of an ended build is still read.
 const LAST_WORDS: Duration = Duration::from_secs(3);

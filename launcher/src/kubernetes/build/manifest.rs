@@ -23,7 +23,7 @@ use selvedge_buildpack::platform::Platform;
 
 use super::super::identity::{MANAGED_BY, MANAGER};
 use super::super::restricted;
-use super::settings::{BuildSettings, Cidr};
+use crate::settings::{BuildSettings, Cidr};
 
 /// Which launcher began a build: its pod's UID.
 pub(super) const BEGUN_BY: &str = "selvedge.dev/begun-by";

@@ -4,8 +4,8 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Event, Pod};
 
 use super::manifest::COMPILE;
-use super::settings::BuildSettings;
 use crate::build_job::Outcome;
+use crate::settings::BuildSettings;
 
 /// Why a Job brought no image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,8 +3,8 @@
 use selvedge_buildpack::digest::Sha256;
 use serde_json::{Value, json};
 
-use super::super::settings::BuildSettings;
 use super::*;
+use crate::settings::BuildSettings;
 
 #[derive(clap::Parser)]
 struct Line {

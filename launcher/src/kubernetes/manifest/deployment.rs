@@ -18,9 +18,9 @@ use selvedge_buildpack::image::{CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 
 use super::super::identity::{CREDENTIALS, GENERATION};
 use super::super::restricted;
-use super::super::settings::{Affinity, Resources};
 use super::{Blueprint, CONTAINER, GATE, PROXY_PORT};
 use crate::launch::DIRECTORY;
+use crate::settings::{Affinity, Resources};
 
 /// Where a chaincode may write.
 const TMP: &str = "/tmp";

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use super::super::manifest::PodShape;
 use super::super::mock::Api;
-use super::super::settings::Affinity;
 use super::*;
 use crate::launch::LaunchPlan;
+use crate::settings::Affinity;
 
 async fn apply(api: &Api) -> Result<Objects, ApiFailure> {
     let ground = api.ground("peer0-a");

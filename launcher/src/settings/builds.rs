@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::super::settings::quantity;
+use super::kubernetes::quantity;
 use crate::registry::RegistrySettings;
 
 /// How chaincode is built in a cluster.

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
-use super::build::BuildSettings;
-use crate::settings::Seconds;
+use super::Seconds;
+use super::builds::BuildSettings;
 
 /// Settings of the `kubernetes` backend.
 #[derive(Clone, Debug, Args)]
