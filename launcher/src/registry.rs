@@ -34,25 +34,6 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// What is read of a layer at once, in bytes.
 const CHUNK: usize = 256 << 10;
 
-/// Where images are kept, and how the registry is spoken to.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct RegistrySettings {
-    /// Where chaincodes' images are kept: the repository `chaincode` below this
-    /// prefix. The nodes of the cluster must be able to pull from it.
-    #[arg(long, env = "SELVEDGE_REGISTRY", value_name = "HOST[:PORT]/PREFIX")]
-    pub(crate) registry: Option<Repository>,
-
-    /// Speak plain HTTP with the registry.
-    #[arg(long, env = "SELVEDGE_REGISTRY_PLAIN_HTTP")]
-    pub(crate) registry_plain_http: bool,
-
-    /// The Secret with the registry's credentials, of the type
-    /// kubernetes.io/dockerconfigjson and in the chaincodes' namespace: the launcher
-    /// pushes with it, the nodes pull with it.
-    #[arg(long, env = "SELVEDGE_REGISTRY_SECRET", value_name = "NAME")]
-    pub(crate) registry_secret: Option<String>,
-}
-
 /// Why a registry did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RegistryError {

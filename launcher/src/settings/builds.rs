@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::kubernetes::quantity;
-use crate::registry::RegistrySettings;
+use super::quantity::quantity;
+use super::registry::RegistrySettings;
 
 /// How chaincode is built in a cluster.
 #[derive(Clone, Debug, Args)]
