@@ -6,6 +6,8 @@
 //! only if it is what that source makes (`build/judge.rs`).
 
 mod access;
+mod builds;
+mod error;
 mod exchange;
 mod job;
 mod judge;
@@ -18,148 +20,28 @@ mod toolchain;
 mod turns;
 mod verdict;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath};
-use selvedge_buildpack::image::{Base, BaseError, BuildKey, BuildKeyInputs, ca_bundle_path};
-use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
-use selvedge_buildpack::source::SourceError;
+use selvedge_buildpack::image::{BuildKey, BuildKeyInputs};
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::failure::ApiFailure;
-use super::ground::Ground;
 use crate::backend::BuildError;
-use crate::data::DataDirectory;
 use crate::error_chain::one_line;
-use crate::registry::{CredentialsError, RegistryError, Repository};
-use crate::settings::BuildSettings;
 use crate::source::{Language, StagedSource};
 
-use exchange::Exchange;
-use judge::Rejected;
-use making::{ATTEMPTS, Wanted};
-use surroundings::{api_server, own_image};
+pub(crate) use builds::Builds;
+pub(crate) use error::BuildsError;
+use error::ClusterBuildError;
+use making::Wanted;
 use toolchain::Toolchain;
-use turns::Turns;
 use verdict::JobFailure;
 
-/// Why builds in the cluster cannot be offered.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BuildsError {
-    #[error("the kubernetes backend needs a registry: give --registry HOST[:PORT]/PREFIX")]
-    NoRegistry,
-    #[error("cannot make the images' base")]
-    Base(#[from] BaseError),
-    #[error(transparent)]
-    Platform(#[from] UnsupportedPlatform),
-    #[error("cannot read the CA certificates in {path}")]
-    Certificates { path: std::path::PathBuf, source: std::io::Error },
-    #[error("cannot listen for builds on {address}; choose another port with --build-port")]
-    Listen { address: SocketAddr, source: std::io::Error },
-    #[error(transparent)]
-    Api(#[from] ApiFailure),
-    #[error(
-        "cannot tell the launcher's own image: the pod {0} has no container `launcher`; give \
-         --launcher-image"
-    )]
-    NoOwnImage(String),
-}
-
-/// Why a build in the cluster brought no image.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ClusterBuildError {
-    #[error(transparent)]
-    Api(#[from] ApiFailure),
-    #[error(transparent)]
-    Job(#[from] JobFailure),
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    #[error("there is no Secret {namespace}/{name} (--registry-secret)")]
-    NoSecret { namespace: String, name: String },
-    #[error("cannot use the Secret {namespace}/{name} (--registry-secret)")]
-    Credentials { namespace: String, name: String, source: CredentialsError },
-    #[error("the Secret {namespace}/{name} (--registry-secret) has no key .dockerconfigjson")]
-    NotDockerConfig { namespace: String, name: String },
-    #[error("what the build left was not taken")]
-    Rejected(#[from] Rejected),
-    #[error("the build left the image {left}, but its Job says {said}: was it tampered with?")]
-    Tampered { left: Sha256, said: Sha256 },
-    #[error("the build's Job ended well, but left no image")]
-    NothingLeft,
-    #[error("cannot offer the source to the build")]
-    Offer(#[source] std::io::Error),
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error("the build was ended {ATTEMPTS} times by what happened to other launchers")]
-    Unlucky,
-}
-
-/// The builds of one launcher.
-pub(crate) struct Builds {
-    ground: Arc<Ground>,
-    settings: BuildSettings,
-    repository: Repository,
-    launcher_image: String,
-    certificates: Bytes,
-    base: Base,
-    platform: Platform,
-    exchange: Exchange,
-    api_server: Vec<IpAddr>,
-    data: DataDirectory,
-    turns: Turns,
-}
-
 impl Builds {
-    /// Opens the port for the pods of builds, and finds out what they are made from.
-    pub(crate) async fn open(
-        settings: &BuildSettings,
-        ground: Arc<Ground>,
-        data: &DataDirectory,
-    ) -> Result<Self, BuildsError> {
-        let repository = settings.registry.registry.clone().ok_or(BuildsError::NoRegistry)?;
-        let bundle = ca_bundle_path(std::env::var_os("SSL_CERT_FILE"))?;
-        let base = Base::open(&bundle)?;
-        let certificates = std::fs::read(&bundle)
-            .map_err(|source| BuildsError::Certificates { path: bundle, source })?;
-        let any: IpAddr = match ground.pod.ip {
-            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let address = SocketAddr::new(any, settings.build_port);
-        let exchange = Exchange::open(address)
-            .await
-            .map_err(|source| BuildsError::Listen { address, source })?;
-        let launcher_image = match &settings.launcher_image {
-            Some(image) => image.clone(),
-            None => own_image(&ground).await?,
-        };
-        Ok(Self {
-            repository,
-            launcher_image,
-            certificates: certificates.into(),
-            base,
-            platform: Platform::host()?,
-            exchange,
-            api_server: api_server(&ground).await,
-            data: data.clone(),
-            turns: Turns::default(),
-            ground,
-            settings: settings.clone(),
-        })
-    }
-
-    /// The launcher's own image.
-    pub(crate) fn launcher_image(&self) -> &str {
-        &self.launcher_image
-    }
-
     /// Turns a source into an image in the registry, or finds the one that it was turned into
     /// before, by whomever.
     pub(crate) async fn build(

@@ -4,7 +4,8 @@ use k8s_openapi::api::core::v1::Secret;
 use oci_client::secrets::RegistryAuth;
 
 use super::super::failure::call;
-use super::{Builds, ClusterBuildError};
+use super::builds::Builds;
+use super::error::ClusterBuildError;
 use crate::registry::{CredentialsError, DockerConfig, Registry};
 
 /// The key of a `kubernetes.io/dockerconfigjson` Secret.

@@ -13,20 +13,21 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tracing::info;
 
+use super::builds::Builds;
+use super::error::ClusterBuildError;
 use super::exchange::{Offer, Ticket};
 use super::job::{Begun, BuildJobHandle, FollowError, begin};
 use super::judge::judge;
 use super::manifest::BuildOrder;
 use super::toolchain::Toolchain;
 use super::verdict::JobFailure;
-use super::{Builds, ClusterBuildError};
 use crate::build_job::Outcome;
 use crate::error_chain::one_line;
 use crate::registry::Registry;
 use crate::source::StagedSource;
 
 /// How often a build is begun anew that another launcher's failure ended.
-pub(super) const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = 3;
 
 /// What one build is about.
 pub(super) struct Wanted<'a> {
@@ -57,7 +58,7 @@ impl Builds {
                 Begun::There(job) => Box::pin(self.wait_for(job, log)).await?,
             }
         }
-        Err(ClusterBuildError::Unlucky)
+        Err(ClusterBuildError::Unlucky(ATTEMPTS))
     }
 
     /// Sees a Job through that this launcher began.

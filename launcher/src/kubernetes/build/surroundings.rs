@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::super::failure::call;
 use super::super::ground::Ground;
-use super::BuildsError;
+use super::error::BuildsError;
 use crate::error_chain::one_line;
 
 /// The container of the launcher in its own pod, whose image builds take the launcher from.

@@ -5,21 +5,23 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use clap::Parser;
 use oci_client::secrets::RegistryAuth;
-use selvedge_buildpack::golang::GoToolchain;
+use selvedge_buildpack::digest::Sha256;
+use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath, GoToolchain};
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
-use selvedge_buildpack::image::{ImagePlan, Layout, Origin, Tag, assemble};
+use selvedge_buildpack::image::{Base, ImagePlan, Layout, Origin, Tag, assemble, ca_bundle_path};
+use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::source::Source;
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
-use super::exchange::{Offer, Ticket};
-use super::judge::judge;
-use super::*;
+use super::exchange::{Exchange, Offer, Ticket};
+use super::judge::{Rejected, judge};
 use crate::build_job::{self, Outcome};
-use crate::registry::Registry;
 use crate::registry::tests::server::{Access, RegistryServer, crane};
+use crate::registry::{Registry, Repository};
 use crate::settings::{Command, Settings};
 
 const MODULE: &str = "selvedge.example/greeter";

@@ -6,7 +6,7 @@ use oci_client::secrets::RegistryAuth;
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::Builds;
+use super::builds::Builds;
 use crate::error_chain::one_line;
 use crate::registry::resolve;
 
