@@ -22,6 +22,9 @@ use crate::settings::{Affinity, Resources};
 /// The port of the stable address, as a peer's own for chaincode.
 pub(crate) const PROXY_PORT: u16 = 7052;
 
+/// The port's name, which Service and EndpointSlice must agree on.
+const PORT_NAME: &str = "chaincode";
+
 /// The container that runs the chaincode.
 pub(crate) const CONTAINER: &str = "chaincode";
 
@@ -73,7 +76,7 @@ impl Blueprint<'_> {
             spec: Some(ServiceSpec {
                 type_: Some("ClusterIP".into()),
                 ports: Some(vec![ServicePort {
-                    name: Some(network::PORT_NAME.into()),
+                    name: Some(PORT_NAME.into()),
                     port: PROXY_PORT.into(),
                     protocol: Some("TCP".into()),
                     ..ServicePort::default()

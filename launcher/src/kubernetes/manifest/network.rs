@@ -12,10 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReferen
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::super::identity::MANAGER;
-use super::{Blueprint, PROXY_PORT};
-
-/// The port's name, which Service and EndpointSlice must agree on.
-pub(super) const PORT_NAME: &str = "chaincode";
+use super::{Blueprint, PORT_NAME, PROXY_PORT};
 
 /// Where names are resolved.
 const DNS_PORT: u16 = 53;
