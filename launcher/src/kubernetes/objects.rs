@@ -4,11 +4,15 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::runtime::reflector::Store;
+use serde_json::json;
 
-use super::failure::ApiFailure;
+use super::failure::{ApiFailure, call};
 use super::ground::Ground;
-use super::identity::Identity;
+use super::identity::{Identity, MANAGER, STOPPED_AT};
 use super::kept::{Departure, Kept, Kind};
 use super::manifest::{Blueprint, owner};
 use super::observed::Observed;
@@ -66,6 +70,34 @@ fn of_kind<K: Kind>(kept: &mut Kept<K>, store: &Store<K>, identity: &Identity) -
         Departure::Gone => format!("the {kind} {name} was deleted"),
         Departure::Changed(field) => format!("the {kind} {name} was edited ({field})"),
     })
+}
+
+/// Ends a chaincode's pods, and keeps its objects for the next start. Its Secret
+/// is left: the authority of its certificate ended with the run.
+pub(crate) async fn scale_to_zero(ground: &Ground, name: &str) -> Result<(), ApiFailure> {
+    let patch = Patch::Merge(json!({
+        "metadata": {"annotations": {STOPPED_AT: Timestamp::now().to_string()}},
+        "spec": {"replicas": 0},
+    }));
+    let parameters = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    let api = ground.api::<Deployment>();
+    let act = format!("scale the Deployment {name} to zero");
+    match call(&act, api.patch(name, &parameters, &patch)).await {
+        Err(failure) if failure.is_not_found() => Ok(()),
+        outcome => outcome.map(drop),
+    }
+}
+
+/// Deletes the Service, which owns all the rest.
+pub(crate) async fn forget(ground: &Ground, deployment: &Deployment) -> Result<(), ApiFailure> {
+    let name = deployment.name_any();
+    let owner = deployment.owner_references().first().map(|owner| owner.uid.clone());
+    let parameters = DeleteParams {
+        preconditions: Some(Preconditions { uid: owner, resource_version: None }),
+        ..DeleteParams::background()
+    };
+    let act = format!("delete the Service {name}");
+    call(&act, ground.api::<Service>().delete(&name, &parameters)).await.map(drop)
 }
 
 #[cfg(test)]

@@ -5,18 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
-use serde_json::json;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use super::failure::{ApiFailure, call};
 use super::ground::Ground;
-use super::identity::{MANAGER, PACKAGE_ID, STOPPED_AT};
+use super::identity::{PACKAGE_ID, STOPPED_AT};
 use super::lease::Lease;
+use super::objects::{forget, scale_to_zero};
 use super::observed::Observed;
 use crate::error_chain::one_line;
 
@@ -113,32 +110,4 @@ enum Verdict {
     Keep,
     Stop,
     Forget,
-}
-
-/// Ends a chaincode's pods, and keeps its objects for the next start. Its Secret
-/// is left: the authority of its certificate ended with the run.
-pub(crate) async fn scale_to_zero(ground: &Ground, name: &str) -> Result<(), ApiFailure> {
-    let patch = Patch::Merge(json!({
-        "metadata": {"annotations": {STOPPED_AT: Timestamp::now().to_string()}},
-        "spec": {"replicas": 0},
-    }));
-    let parameters = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-    let api = ground.api::<Deployment>();
-    let act = format!("scale the Deployment {name} to zero");
-    match call(&act, api.patch(name, &parameters, &patch)).await {
-        Err(failure) if failure.is_not_found() => Ok(()),
-        outcome => outcome.map(drop),
-    }
-}
-
-/// Deletes the Service, which owns all the rest.
-async fn forget(ground: &Ground, deployment: &Deployment) -> Result<(), ApiFailure> {
-    let name = deployment.name_any();
-    let owner = deployment.owner_references().first().map(|owner| owner.uid.clone());
-    let parameters = DeleteParams {
-        preconditions: Some(Preconditions { uid: owner, resource_version: None }),
-        ..DeleteParams::background()
-    };
-    let act = format!("delete the Service {name}");
-    call(&act, ground.api::<Service>().delete(&name, &parameters)).await.map(drop)
 }
