@@ -2,6 +2,7 @@
 
 mod build;
 mod failure;
+mod followed_logs;
 #[cfg(test)]
 mod golden;
 mod ground;

@@ -9,23 +9,21 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::LogParams;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
-use tracing::{Instrument, error, info, warn};
+use tracing::{Instrument, error, warn};
 
 use super::failure::ApiFailure;
+use super::followed_logs::FollowedLogs;
 use super::ground::Ground;
 use super::identity::{CREDENTIALS, INSTANCE, Identity};
 use super::lease::Lease;
-use super::manifest::{Blueprint, CONTAINER, PodShape};
+use super::manifest::{Blueprint, PodShape};
 use super::objects::{Objects, scale_to_zero};
 use super::observed::{Observed, find};
-use super::pod_log;
-use super::trouble::{self, Ended, Scene, TroubleKind};
+use super::trouble::{self, Scene, TroubleKind};
 use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas};
 use crate::error_chain::one_line;
 use crate::launch::LaunchPlan;
@@ -44,12 +42,6 @@ const END: Duration = Duration::from_millis(1500);
 
 /// Times in the Kubernetes API are whole seconds.
 const RESOLUTION: Duration = Duration::from_secs(1);
-
-/// What reading the last lines may take.
-const LAST_LINES: Duration = Duration::from_secs(1);
-
-/// Bytes of the last lines that are read.
-const LAST_BYTES: i64 = 64 << 10;
 
 /// What one run needs.
 pub(crate) struct Order {
@@ -119,12 +111,12 @@ async fn supervise(
     stop: CancellationToken,
 ) {
     let mut run = Run {
+        logs: FollowedLogs::new(Arc::clone(&order.ground), events.clone()),
         order,
         events,
         objects: Objects::default(),
         disconnected,
         generation: 1,
-        logs: HashMap::new(),
         ended: HashMap::new(),
         trouble: None,
         delay: None,
@@ -145,8 +137,7 @@ struct Run {
     disconnected: watch::Receiver<Option<SystemTime>>,
     /// Which of this run's pods are wanted: a new number makes the Deployment replace them.
     generation: u32,
-    /// The pods whose logs are followed, by UID.
-    logs: HashMap<String, FollowedLog>,
+    logs: FollowedLogs,
     /// The last end that was told of each pod, by UID.
     ended: HashMap<String, String>,
     /// What was last told, while it lasts.
@@ -155,13 +146,6 @@ struct Run {
     delay: Option<String>,
     /// Something may have been applied, even if no answer came.
     attempted: bool,
-}
-
-struct FollowedLog {
-    /// The container has started anew.
-    again: Arc<Notify>,
-    restarts: i32,
-    _task: AbortOnDropHandle<()>,
 }
 
 impl Run {
@@ -257,10 +241,10 @@ impl Run {
             all.iter().partition(|pod| self.is_own(pod.annotations().get(CREDENTIALS)));
         let own: Vec<&Pod> = own.into_iter().map(AsRef::as_ref).collect();
         let there: Vec<String> = own.iter().filter_map(|pod| pod.uid()).collect();
-        self.logs.retain(|uid, _| there.contains(uid));
+        self.logs.retain(&there);
         self.ended.retain(|uid, _| there.contains(uid));
         for pod in &own {
-            self.follow_log(pod);
+            self.logs.follow(pod);
             self.tell_end(pod).await;
         }
 
@@ -316,42 +300,6 @@ impl Run {
         credentials == Some(&self.order.credentials)
     }
 
-    fn follow_log(&mut self, pod: &Pod) {
-        let Some(uid) = pod.uid().filter(|_| trouble::has_started(pod)) else {
-            return;
-        };
-        let restarts = trouble::restarts(pod);
-        if let Some(log) = self.logs.get_mut(&uid) {
-            if log.restarts != restarts {
-                log.restarts = restarts;
-                log.again.notify_one();
-            }
-            return;
-        }
-        let (name, node) =
-            (pod.name_any(), pod.spec.as_ref().and_then(|spec| spec.node_name.clone()));
-        info!(pod = name, node, "pod has started");
-        let again = Arc::new(Notify::new());
-        let (api, events) = (self.order.ground.api::<Pod>(), self.events.clone());
-        let follow = {
-            let again = Arc::clone(&again);
-            async move {
-                let (sink, mut lines) = mpsc::channel(64);
-                let relay = async {
-                    while let Some(line) = lines.recv().await {
-                        if events.send(ReplicaEvent::Line(line)).await.is_err() {
-                            break;
-                        }
-                    }
-                    drop(lines);
-                };
-                tokio::join!(pod_log::follow(api, name, CONTAINER, sink, &again), relay);
-            }
-        };
-        let task = AbortOnDropHandle::new(tokio::spawn(follow.in_current_span()));
-        self.logs.insert(uid, FollowedLog { again, restarts, _task: task });
-    }
-
     async fn tell_end(&mut self, pod: &Pod) {
         let (Some(uid), Some(mut end)) = (pod.uid(), trouble::ended(pod)) else {
             return;
@@ -362,28 +310,10 @@ impl Run {
             return;
         }
         self.ended.insert(uid, end.container.clone());
-        if let Some(lines) = self.last_lines(pod, &end).await {
+        if let Some(lines) = self.logs.last_lines(pod, &end).await {
             end.exit.last_lines = lines;
         }
         self.tell(ReplicaEvent::Exited(end.exit)).await;
-    }
-
-    /// The last lines by the pod's log, which has more of them than its status:
-    /// the first lines of a long crash among them.
-    async fn last_lines(&self, pod: &Pod, end: &Ended) -> Option<Vec<String>> {
-        let code = end.code?;
-        let parameters = LogParams {
-            container: Some(CONTAINER.into()),
-            previous: end.replaced,
-            limit_bytes: Some(LAST_BYTES),
-            tail_lines: Some(500),
-            ..LogParams::default()
-        };
-        let api = self.order.ground.api::<Pod>();
-        let log = timeout(LAST_LINES, api.logs(&pod.name_any(), &parameters)).await.ok()?.ok()?;
-        // Started anew in the meantime, the container has another log.
-        let is_its = end.exit.last_lines.last().is_none_or(|last| log.contains(last.as_str()));
-        is_its.then(|| trouble::last_lines(&log, code))
     }
 
     async fn tell(&self, event: ReplicaEvent) {
