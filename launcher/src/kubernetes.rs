@@ -1,6 +1,8 @@
 //! Runs chaincode as Deployments of a Kubernetes cluster, on its peer's node.
 
 mod build;
+mod container;
+mod egress;
 mod failure;
 mod followed_logs;
 #[cfg(test)]

@@ -7,20 +7,18 @@ use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource,
     LocalObjectReference, PodSpec, PodTemplateSpec, ResourceRequirements, Secret,
-    SecretKeySelector, Volume, VolumeMount,
+    SecretKeySelector, Volume,
 };
-use k8s_openapi::api::networking::v1::{
-    IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyPeer, NetworkPolicyPort,
-    NetworkPolicySpec,
-};
+use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicySpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Resource;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{BuildKey, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 use selvedge_buildpack::platform::Platform;
 
+use super::super::container::{mount, variable};
+use super::super::egress::{address, host, network, port};
 use super::super::identity::{MANAGED_BY, MANAGER};
 use super::super::restricted;
 use crate::settings::{BuildSettings, Cidr};
@@ -123,7 +121,7 @@ impl BuildOrder<'_> {
     ) -> NetworkPolicy {
         let to_launcher = NetworkPolicyEgressRule {
             ports: Some(vec![port("TCP", launcher.port())]),
-            to: Some(vec![block(&host(launcher.ip()), Vec::new())]),
+            to: Some(vec![address(launcher.ip())]),
         };
         let names = NetworkPolicyEgressRule {
             ports: Some(vec![port("UDP", 53), port("TCP", 53)]),
@@ -139,7 +137,7 @@ impl BuildOrder<'_> {
         };
         let outside = NetworkPolicyEgressRule {
             ports: None,
-            to: Some(vec![block("0.0.0.0/0", except(false)), block("::/0", except(true))]),
+            to: Some(vec![network("0.0.0.0/0", except(false)), network("::/0", except(true))]),
         };
         let selector = [(JOB_LABEL.to_owned(), name(self.key))];
         NetworkPolicy {
@@ -249,16 +247,13 @@ impl BuildOrder<'_> {
     fn compile(&self) -> Container {
         let BuildOrder { settings, .. } = self;
         let mut mounts = vec![mount("tools", TOOLS, true), mount("work", WORK, false)];
-        let mut environment: Vec<EnvVar> = settings
-            .build_env
-            .iter()
-            .map(|variable| variable_of(&variable.name, &variable.value))
-            .collect();
+        let mut environment: Vec<EnvVar> =
+            settings.build_env.iter().map(|set| variable(&set.name, &set.value)).collect();
         if settings.build_ca_config_map.is_some() {
             mounts.push(mount("authorities", AUTHORITIES, true));
             // Go adds the files of this directory to the system's bundle
             // (`src/crypto/x509/root_unix.go`).
-            environment.push(variable_of("SSL_CERT_DIR", AUTHORITIES));
+            environment.push(variable("SSL_CERT_DIR", AUTHORITIES));
         }
         environment.push(self.url());
         Container {
@@ -328,40 +323,6 @@ impl BuildOrder<'_> {
             ..EnvVar::default()
         }
     }
-}
-
-fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
-    VolumeMount {
-        name: name.to_owned(),
-        mount_path: path.to_owned(),
-        read_only: read_only.then_some(true),
-        ..VolumeMount::default()
-    }
-}
-
-fn variable_of(name: &str, value: &str) -> EnvVar {
-    EnvVar { name: name.to_owned(), value: Some(value.to_owned()), ..EnvVar::default() }
-}
-
-fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
-    NetworkPolicyPort {
-        port: Some(IntOrString::Int(number.into())),
-        protocol: Some(protocol.to_owned()),
-        ..NetworkPolicyPort::default()
-    }
-}
-
-fn block(cidr: &str, except: Vec<String>) -> NetworkPolicyPeer {
-    let except = (!except.is_empty()).then_some(except);
-    NetworkPolicyPeer {
-        ip_block: Some(IPBlock { cidr: cidr.to_owned(), except }),
-        ..NetworkPolicyPeer::default()
-    }
-}
-
-/// The network of one address.
-fn host(address: IpAddr) -> String {
-    format!("{address}/{}", if address.is_ipv6() { 128 } else { 32 })
 }
 
 fn seconds(limit: u64) -> i64 {

@@ -6,16 +6,17 @@ use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
 };
 use k8s_openapi::api::core::v1::{
-    Affinity as PodAffinity, Container, EmptyDirVolumeSource, EnvVar, HostAlias,
-    LocalObjectReference, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm,
-    PodSpec, PodTemplateSpec, PreferredSchedulingTerm, ResourceRequirements, SecretVolumeSource,
-    Service, Volume, VolumeMount,
+    Affinity as PodAffinity, Container, EmptyDirVolumeSource, HostAlias, LocalObjectReference,
+    NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec,
+    PodTemplateSpec, PreferredSchedulingTerm, ResourceRequirements, SecretVolumeSource, Service,
+    Volume,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use selvedge_buildpack::image::{CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 
+use super::super::container::{mount, variable};
 use super::super::identity::{CREDENTIALS, GENERATION};
 use super::super::restricted;
 use super::{Blueprint, CONTAINER, GATE, PROXY_PORT};
@@ -157,17 +158,8 @@ impl Blueprint<'_> {
             // The last lines of a chaincode that fails come with its status, at once.
             termination_message_policy: Some("FallbackToLogsOnError".into()),
             volume_mounts: Some(vec![
-                VolumeMount {
-                    name: "credentials".into(),
-                    mount_path: DIRECTORY.into(),
-                    read_only: Some(true),
-                    ..VolumeMount::default()
-                },
-                VolumeMount {
-                    name: "tmp".into(),
-                    mount_path: TMP.into(),
-                    ..VolumeMount::default()
-                },
+                mount("credentials", DIRECTORY, true),
+                mount("tmp", TMP, false),
             ]),
             ..Container::default()
         }
@@ -209,8 +201,4 @@ fn quantities(resources: &Resources) -> Option<BTreeMap<String, Quantity>> {
         .map(|(resource, amount)| (resource.clone(), Quantity(amount.clone())))
         .collect();
     Some(quantities).filter(|quantities| !quantities.is_empty())
-}
-
-fn variable(name: &str, value: &str) -> EnvVar {
-    EnvVar { name: name.into(), value: Some(value.into()), ..EnvVar::default() }
 }

@@ -1,16 +1,13 @@
 //! Who a chaincode's pods may talk to, and how the proxy's stable address leads to it.
 
-use std::net::IpAddr;
-
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
 use k8s_openapi::api::networking::v1::{
-    IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyPeer, NetworkPolicyPort,
-    NetworkPolicySpec,
+    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyPeer, NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::super::egress::{address, port};
 use super::super::identity::MANAGER;
 use super::{Blueprint, PORT_NAME, PROXY_PORT};
 
@@ -90,7 +87,7 @@ impl Blueprint<'_> {
             ..NetworkPolicyPeer::default()
         });
         NetworkPolicyEgressRule {
-            to: Some([Some(to_address(self.proxy.ip())), labelled].into_iter().flatten().collect()),
+            to: Some([Some(address(self.proxy.ip())), labelled].into_iter().flatten().collect()),
             ports: Some(vec![port("TCP", self.proxy.port())]),
         }
     }
@@ -100,8 +97,7 @@ impl Blueprint<'_> {
 /// left to the engine (<https://kubernetes.io/docs/concepts/services-networking/network-policies/>).
 fn to_service(service: &Service) -> Option<NetworkPolicyEgressRule> {
     let addresses = service.spec.as_ref()?.cluster_ips.as_ref()?;
-    let to: Vec<_> =
-        addresses.iter().filter_map(|address| address.parse().ok()).map(to_address).collect();
+    let to: Vec<_> = addresses.iter().filter_map(|text| text.parse().ok()).map(address).collect();
     // A rule to nobody would be one to everybody.
     (!to.is_empty()).then(|| NetworkPolicyEgressRule {
         to: Some(to),
@@ -115,21 +111,5 @@ fn to_dns() -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule {
         to: None,
         ports: Some(vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)]),
-    }
-}
-
-fn to_address(address: IpAddr) -> NetworkPolicyPeer {
-    let bits = if address.is_ipv4() { 32 } else { 128 };
-    NetworkPolicyPeer {
-        ip_block: Some(IPBlock { cidr: format!("{address}/{bits}"), except: None }),
-        ..NetworkPolicyPeer::default()
-    }
-}
-
-fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
-    NetworkPolicyPort {
-        protocol: Some(protocol.into()),
-        port: Some(IntOrString::Int(number.into())),
-        end_port: None,
     }
 }
