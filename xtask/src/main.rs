@@ -6,6 +6,7 @@ mod cluster;
 mod demo;
 mod dist;
 mod profile;
+mod record;
 mod steps;
 mod test;
 
@@ -32,7 +33,7 @@ enum Command {
     Dist(dist::Dist),
     Cluster(cluster::Cluster),
     Bench(bench::Bench),
-    Profile(profile::Profile),
+    Profile(record::Profile),
 }
 
 /// Within this time a signal is known to be one.
@@ -73,7 +74,7 @@ fn run(cli: &Cli, matches: &clap::ArgMatches) -> anyhow::Result<()> {
         Command::Dist(_) => dist::dist(),
         Command::Cluster(cluster) => cluster.run(),
         Command::Bench(bench) => bench.run(),
-        Command::Profile(_) => profile::record(),
+        Command::Profile(_) => record::record(),
     }
 }
 
