@@ -68,7 +68,7 @@ fn run(cli: &Cli, matches: &clap::ArgMatches) -> anyhow::Result<()> {
     match &cli.command {
         Command::Demo(demo) => {
             let (_, typed) = matches.subcommand().context("no command")?;
-            demo.run(typed)
+            demo::run(demo, typed)
         }
         Command::Test(_) => test::test(),
         Command::Dist(_) => dist::dist(),
