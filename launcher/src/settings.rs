@@ -1,5 +1,11 @@
 //! What can be set, with defaults: the command line, then the environment.
 
+mod builds;
+mod kubernetes;
+mod quantity;
+mod registry;
+mod seconds;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +17,10 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueE
 use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf};
 
-use crate::backend::kubernetes::KubernetesSettings;
+pub(crate) use builds::{BuildSettings, Cidr};
+pub(crate) use kubernetes::{Affinity, KubernetesSettings};
+pub(crate) use quantity::Resources;
+use seconds::Seconds;
 
 /// Builds the chaincode that a Hyperledger Fabric peer installs, runs it, and
 /// keeps it linked to the peer.
@@ -128,23 +137,6 @@ impl Settings {
 
     pub(crate) fn limits(&self) -> TimeLimits {
         TimeLimits { start: self.start_timeout.0, build: self.build_timeout.0 }
-    }
-}
-
-/// A positive number of seconds; fractions are allowed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seconds(pub(crate) Duration);
-
-impl FromStr for Seconds {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-        Duration::try_from_secs_f64(seconds)
-            .ok()
-            .filter(|duration| !duration.is_zero())
-            .map(Self)
-            .ok_or_else(|| "not a positive number of seconds".to_owned())
     }
 }
 

@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, Streaming};
 use tracing::{Instrument, info, info_span, warn};
 
-use super::{Shared, chunk, failed, unexpected};
+use super::shared::{Shared, chunk, failed, unexpected};
 use crate::chaincode::ChaincodeRun;
 use crate::run_log::RunLog;
 use crate::source::{Language, StagedSource};
