@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use selvedge_proto::launcher::ImageReference;
 use selvedge_proxy::{
-    Event, Limits, PeerAddress, PeerCredentials, Proxy, ProxyError, ProxySettings,
+    Event, Limits, Notice, PeerAddress, PeerCredentials, Proxy, ProxyError, ProxySettings,
 };
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -144,8 +144,8 @@ impl Link<'_> {
         let mut too_late = std::pin::pin!(sleep(start_limit));
         loop {
             tokio::select! {
-                event = self.proxy.next_event() => {
-                    if let Some(end) = self.on_proxy(event) {
+                notice = self.proxy.next_event() => {
+                    if let Some(end) = self.on_proxy(notice) {
                         return end;
                     }
                 }
@@ -164,36 +164,39 @@ impl Link<'_> {
     }
 
     /// Takes a proxy's event; the run's outcome when the run is over.
-    fn on_proxy(&mut self, event: Option<Event>) -> Option<Result<String, RunError>> {
+    fn on_proxy(&mut self, notice: Option<Notice>) -> Option<Result<String, RunError>> {
+        let Some(Notice { at, event }) = notice else {
+            self.over = true;
+            return Some(Err(RunError::Peer("the shim proxy ended".into())));
+        };
         match event {
-            Some(Event::Ready) => {
+            Event::Ready => {
                 info!("the peer takes the chaincode as ready");
                 self.ready = true;
                 self.log.ready();
             }
-            Some(Event::ReplicaReady { replica }) => {
+            Event::ReplicaReady { replica } => {
                 info!(replica, "replica is ready");
-                self.desertion.joined(replica);
+                self.desertion.joined(replica, at);
             }
-            Some(Event::ReplicaGone { replica, reason, answered }) => {
-                self.desertion.left(replica);
+            Event::ReplicaGone { replica, reason, answered } => {
+                self.desertion.left(replica, at);
                 warn!(replica, reason, answered, "replica is gone");
             }
-            Some(Event::ReplicaCutOff { replica, reason }) => {
-                self.desertion.left(replica);
+            Event::ReplicaCutOff { replica, reason } => {
+                self.desertion.left(replica, at);
                 warn!(replica, reason, "replica was cut off");
                 if !self.ready {
                     return Some(Err(RunError::CutOff(reason)));
                 }
                 self.log.line(format!("the chaincode's replica was cut off: {reason}"));
             }
-            Some(Event::Ended { reason, was_ready }) => {
+            Event::ReplicasLost { number } => {
+                warn!(number, "more replicas were lost than are told of one by one");
+            }
+            Event::Ended { reason, was_ready } => {
                 self.over = true;
                 return Some(if was_ready { Ok(reason) } else { Err(RunError::Peer(reason)) });
-            }
-            None => {
-                self.over = true;
-                return Some(Err(RunError::Peer("the shim proxy ended".into())));
             }
         }
         None
@@ -207,8 +210,8 @@ impl Link<'_> {
             }
             ReplicaEvent::Exited(exit) if !self.ready => {
                 // A replica that was cut off ends too; then the cut is the reason.
-                while let Ok(Some(event)) = timeout(EXIT_CAUSE, self.proxy.next_event()).await {
-                    if let Some(Err(cause)) = self.on_proxy(Some(event)) {
+                while let Ok(Some(notice)) = timeout(EXIT_CAUSE, self.proxy.next_event()).await {
+                    if let Some(Err(cause)) = self.on_proxy(Some(notice)) {
                         return Err(cause);
                     }
                 }
@@ -253,11 +256,8 @@ async fn end_proxy(proxy: &mut Proxy, refusal: Option<String>) {
         None => proxy.drain(DRAIN).await,
     }
     let ended = async {
-        while let Some(event) = proxy.next_event().await {
-            if matches!(event, Event::Ended { .. }) {
-                break;
-            }
-        }
+        // Its last event is its end.
+        while proxy.next_event().await.is_some() {}
     };
     // The proxy answers within its drain and a second for the peer's own end.
     let _ = timeout(DRAIN + Duration::from_secs(1), ended).await;

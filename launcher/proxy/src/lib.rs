@@ -17,6 +17,7 @@ mod exchange;
 mod frame;
 mod keepalive;
 mod limits;
+mod notices;
 mod pace;
 mod peer_endpoint;
 mod peer_link;
@@ -36,7 +37,7 @@ mod wakes;
 pub use credentials::{
     PeerAddress, PeerAddressError, PeerCredentials, ReplicaAuthority, replica_name,
 };
-pub use event::Event;
+pub use event::{Event, Notice};
 pub use frame::{Frame, FrameError, TransactionKey, Type};
 pub use limits::Limits;
 pub use proxy::{Proxy, ProxyError, ProxySettings};

@@ -13,9 +13,10 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{Span, info_span};
 
 use crate::credentials::{PeerAddress, PeerCredentials, ReplicaAuthority};
-use crate::event::Event;
+use crate::event::{Event, Notice};
 use crate::exchange::{Command, Exchange};
 use crate::limits::Limits;
+use crate::notices::{self, NoticeSender, Notices};
 use crate::peer_endpoint::PeerEndpoint;
 use crate::replica_connection::Host;
 use crate::replicas::Replicas;
@@ -59,7 +60,7 @@ pub enum ProxyError {
 pub struct Proxy {
     address: SocketAddr,
     commands: mpsc::Sender<Command>,
-    events: mpsc::UnboundedReceiver<Event>,
+    events: Notices,
     /// Its end ends the thread.
     alive: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -83,8 +84,7 @@ impl Proxy {
             .map_err(|error| ProxyError::Authority(error.into()))?;
         let tls = TlsAcceptor::from(Arc::new(tls));
         let (commands, command_queue) = mpsc::channel(4);
-        // Bounded by what causes events: connections, of which there are few.
-        let (event_queue, events) = mpsc::unbounded_channel();
+        let (event_queue, events) = notices::channel();
         let (alive, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -119,7 +119,7 @@ impl Proxy {
     }
 
     /// The next event; `None` after [`Event::Ended`].
-    pub async fn next_event(&mut self) -> Option<Event> {
+    pub async fn next_event(&mut self) -> Option<Notice> {
         self.events.recv().await
     }
 
@@ -161,7 +161,7 @@ async fn run(
     tls: TlsAcceptor,
     peer: PeerEndpoint,
     commands: mpsc::Receiver<Command>,
-    events: mpsc::UnboundedSender<Event>,
+    events: NoticeSender,
     span: Span,
 ) -> Option<Exchange> {
     let ProxySettings { package_id, listener, limits, .. } = settings;
@@ -173,7 +173,7 @@ async fn run(
         Ok(replicas) => replicas,
         Err(error) => {
             let reason = format!("it can serve no replicas: {error}");
-            let _ = events.send(Event::Ended { reason, was_ready: false });
+            events.send(Event::Ended { reason, was_ready: false });
             return None;
         }
     };

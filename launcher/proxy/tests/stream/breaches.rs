@@ -250,7 +250,7 @@ async fn a_replica_that_never_reads() {
         incident.good.expect(Type::Response, "good's").await;
         let event = tokio::select! {
             biased;
-            event = stage.proxy.next_event() => event.unwrap(),
+            notice = stage.proxy.next_event() => notice.unwrap().event,
             () = std::future::ready(()) => continue,
         };
         if let Event::ReplicaCutOff { replica: 0, reason } = event {

@@ -116,7 +116,7 @@ async fn a_peer_that_is_not_there_ends_the_proxy_at_once() {
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     let mut proxy = Proxy::start(settings(&address, &authority, Limits::default())).unwrap();
-    let event = soon("the proxy's end", proxy.next_event()).await.unwrap();
+    let event = soon("the proxy's end", proxy.next_event()).await.unwrap().event;
     let Event::Ended { reason, was_ready: false } = event else { panic!("{event:?}") };
     assert!(reason.contains(&format!("cannot connect to the peer at {address}")), "{reason}");
     assert_eq!(reason.matches("refused").count(), 1, "{reason}");
@@ -131,7 +131,7 @@ async fn a_peer_that_takes_the_connection_and_no_more_ends_the_proxy() {
     settings.credentials = Some(Authority::new("tlsca of the peer").chaincode());
     let mut proxy = Proxy::start(settings).unwrap();
     let _mute = soon("a connection", listener.accept()).await.unwrap();
-    let event = soon("the proxy's end", proxy.next_event()).await.unwrap();
+    let event = soon("the proxy's end", proxy.next_event()).await.unwrap().event;
     let Event::Ended { reason, was_ready: false } = event else { panic!("{event:?}") };
     assert!(reason.contains(&format!("cannot connect to the peer at {address}")), "{reason}");
 }

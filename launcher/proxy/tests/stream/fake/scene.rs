@@ -91,7 +91,7 @@ impl Stage {
     ) -> T {
         soon(what, async {
             loop {
-                let event = self.proxy.next_event().await.expect(what);
+                let event = self.proxy.next_event().await.expect(what).event;
                 if let Some(found) = wanted(event) {
                     return found;
                 }
