@@ -18,6 +18,7 @@ use crate::exchange::{Command, Exchange};
 use crate::limits::Limits;
 use crate::notices::{self, NoticeSender, Notices};
 use crate::peer_endpoint::PeerEndpoint;
+use crate::registration::RegistrationDeadline;
 use crate::replica_connection::Host;
 use crate::replicas::Replicas;
 use crate::switch::Switch;
@@ -37,6 +38,8 @@ pub struct ProxySettings {
     pub authority: ReplicaAuthority,
     /// The bounds to work within.
     pub limits: Limits,
+    /// Until when the peer may be asked for registration.
+    pub registration: RegistrationDeadline,
 }
 
 /// Why a proxy could not be started.
@@ -76,6 +79,7 @@ impl Proxy {
             settings.peer.clone(),
             settings.credentials.as_ref(),
             settings.limits.clone(),
+            settings.registration.clone(),
         )
         .map_err(|error| ProxyError::Credentials(error.into()))?;
         let tls = settings
@@ -131,8 +135,8 @@ impl Proxy {
     }
 
     /// Says that there will be no replica, and why. A peer passes on nothing of a launch that
-    /// fails: so the proxy registers, if it has not yet, answers what is sent at once with the
-    /// reason, and ends the link. [`Event::Ended`] follows.
+    /// fails: so the proxy registers, if it has not yet and there is time for it, answers what is
+    /// sent at once with the reason, and ends the link. [`Event::Ended`] follows.
     pub async fn refuse(&self, reason: String) {
         let _ = self.commands.send(Command::Refuse(reason)).await;
     }
