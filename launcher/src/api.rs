@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 use self::shared::Shared;
 use crate::backend::Backend;
 use crate::data::DataDirectory;
+use crate::deadline::LaunchDeadline;
 use crate::run_log::RunLog;
 use crate::running::Running;
 use crate::settings::TimeLimits;
@@ -65,11 +66,12 @@ impl Launcher for LauncherApi {
         &self,
         request: Request<Streaming<RunRequest>>,
     ) -> Result<Response<Self::RunStream>, Status> {
+        let deadline = LaunchDeadline::of(self.0.limits.start);
         let (events, queue) = mpsc::channel(QUEUE);
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
             let log = RunLog::new(events.clone());
-            let answer = run::run(&shared, request.into_inner(), &log).await;
+            let answer = run::run(&shared, request.into_inner(), deadline, &log).await;
             let _ = events.send(answer).await;
         });
         Ok(Response::new(ReceiverStream::new(queue)))

@@ -9,6 +9,7 @@ mod build_job;
 mod certificates;
 mod chaincode;
 mod data;
+mod deadline;
 mod desertion;
 mod error_chain;
 mod kubernetes;

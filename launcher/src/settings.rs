@@ -55,9 +55,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "SELVEDGE_BACKEND", default_value = "local", value_enum)]
     pub(crate) backend: BackendKind,
 
-    /// How long a chaincode may take from its start to its registration, in
-    /// seconds. Keep it below the peer's chaincode.startuptimeout (300 s), so that
-    /// the peer's log has the reason.
+    /// How long a launch may take from the peer's call to the chaincode's registration,
+    /// in seconds; an image that is gone is built again in that time, too. Keep it
+    /// 10 s below the peer's chaincode.startuptimeout (300 s), which has to be told
+    /// why a launch failed before it gives it up.
     #[arg(long, env = "SELVEDGE_START_TIMEOUT", default_value = "240", value_name = "SECONDS")]
     start_timeout: Seconds,
 
@@ -112,7 +113,7 @@ pub(crate) enum BackendKind {
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeLimits {
-    /// From a chaincode's start to its registration.
+    /// From the peer's call for a chaincode to its registration.
     pub(crate) start: Duration,
     /// One build.
     pub(crate) build: Duration,

@@ -23,9 +23,7 @@ use circle::{Circle, circles};
 use reader::Crate;
 
 /// Circles that are known, each by its files. One that is gone must go from here, too.
-const KNOWN: &[&[&str]] = &[
-    &["tests/bench/src/proxy.rs", "tests/bench/src/report.rs"],
-];
+const KNOWN: &[&[&str]] = &[&["tests/bench/src/proxy.rs", "tests/bench/src/report.rs"]];
 
 /// The workspace's directory, and the first file of each library, program and test in it.
 fn workspace() -> (PathBuf, Vec<PathBuf>) {

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::alarm::Alarm;
 use crate::event::Event;
+use crate::notices::NoticeSender;
 use crate::pace::{Pace, Pause};
 use crate::peer_endpoint::PeerEndpoint;
 use crate::peer_link::PeerLink;
@@ -47,7 +48,7 @@ pub(crate) struct Exchange {
     replicas: Replicas,
     wakes: Wakes,
     commands: mpsc::Receiver<Command>,
-    events: mpsc::UnboundedSender<Event>,
+    events: NoticeSender,
     /// Commands and the alarm.
     desk: Source,
     alarm: Alarm,
@@ -64,7 +65,7 @@ impl Exchange {
         replicas: Replicas,
         wakes: Wakes,
         commands: mpsc::Receiver<Command>,
-        events: mpsc::UnboundedSender<Event>,
+        events: NoticeSender,
     ) -> Self {
         let desk = wakes.source();
         Self {
@@ -98,7 +99,7 @@ impl Exchange {
             Err(reason) => reason,
         };
         self.publish();
-        let _ = self.events.send(Event::Ended { reason, was_ready });
+        self.events.send(Event::Ended { reason, was_ready });
     }
 
     /// Connects to the peer, waits for the first replica, and registers then.
@@ -287,7 +288,7 @@ impl Exchange {
 
     fn publish(&mut self) {
         while let Some(event) = self.switch.take_event() {
-            let _ = self.events.send(event);
+            self.events.send(event);
         }
     }
 }

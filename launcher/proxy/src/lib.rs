@@ -20,12 +20,14 @@ mod frame;
 mod keepalive;
 mod limits;
 mod memory;
+mod notices;
 mod pace;
 mod peer_endpoint;
 mod peer_link;
 mod pongs;
 mod protocol;
 mod proxy;
+mod registration;
 mod replica;
 mod replica_connection;
 mod replica_listener;
@@ -43,7 +45,8 @@ mod wakes;
 pub use credentials::{
     PeerAddress, PeerAddressError, PeerCredentials, ReplicaAuthority, replica_name,
 };
-pub use event::Event;
+pub use event::{Event, Notice};
 pub use frame::{Frame, FrameError, TransactionKey, Type};
 pub use limits::Limits;
 pub use proxy::{Proxy, ProxyError, ProxySettings};
+pub use registration::RegistrationDeadline;

@@ -269,7 +269,7 @@ async fn a_replica_that_never_reads() {
         begun += 1;
         let event = tokio::select! {
             biased;
-            event = scene.stage.proxy.next_event() => event.unwrap(),
+            notice = scene.stage.proxy.next_event() => notice.unwrap().event,
             () = tokio::task::yield_now() => continue,
         };
         if let Event::ReplicaCutOff { replica: 0, reason } = event {

@@ -14,7 +14,7 @@ async fn ended(host: &str, named: &str, given: &Authority, shown: &Authority) ->
     let mut settings = settings(&format!("{host}:{}", peer.port), &authority, Limits::default());
     settings.credentials = Some(given.chaincode());
     let mut proxy = Proxy::start(settings).unwrap();
-    match soon("the proxy's end", proxy.next_event()).await.unwrap() {
+    match soon("the proxy's end", proxy.next_event()).await.unwrap().event {
         Event::Ended { reason, was_ready: false } => reason,
         event => panic!("{event:?}"),
     }
