@@ -6,6 +6,7 @@ mod builds;
 mod core;
 mod credentials;
 mod death;
+mod launch_time;
 mod ledger;
 mod link;
 mod misbehaviour;
