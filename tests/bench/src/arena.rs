@@ -10,13 +10,23 @@ use anyhow::{Context, Result, ensure};
 use e2e::{Gateway, Op, chaincode_dir};
 use tempfile::TempDir;
 use testbed::{
-    Binaries, Definition, ExternalBuilder, Launcher, LauncherSpec, Network, NetworkSpec, PeerSpec,
-    Release, dist_dir,
+    Binaries, Definition, ExternalBuilder, Launcher, LauncherSpec, Network, NetworkSpec, Peer,
+    PeerSpec, Release, dist_dir,
 };
 
 use crate::usage::Process;
 
 const MSP_ID: &str = "Org1MSP";
+
+/// A network on which chaincode runs directly or behind the proxy, by its name; ends when dropped.
+pub(crate) struct Ground {
+    network: Network,
+    launcher: Launcher,
+    dist: PathBuf,
+    /// What a direct chaincode runs.
+    program: PathBuf,
+    files: TempDir,
+}
 
 /// A chaincode in the arena, and how to call it.
 pub(crate) struct Contender {
@@ -36,37 +46,70 @@ pub(crate) struct Arena {
     pub(crate) launcher: Process,
     /// The peer.
     pub(crate) peer: Process,
-    _network: Network,
-    _launcher: Launcher,
-    _files: TempDir,
+    _ground: Ground,
 }
 
 impl Arena {
     /// Raises it, and writes the key `k` with either chaincode.
     pub(crate) fn raise() -> Result<Self> {
-        let files = TempDir::new().context("no temporary directory")?;
-        let dist = dist_dir();
-        let launcher = Launcher::start(&LauncherSpec::new(dist.join("bin/selvedge-launcher")))?;
-        let program = files.path().join("chaincode");
-        let network = raise_network(&launcher, &dist, &direct_builder(files.path())?, &program)?;
-        // Behind the proxy first: the other starts the very file that this one runs.
-        let proxied = contender(&network, &dist, files.path(), "proxied", |process| {
-            fs::copy(process.executable(), &program).context("cannot copy the chaincode").map(drop)
-        })?;
-        let direct = contender(&network, &dist, files.path(), "direct", |_| Ok(()))?;
+        let ground = Ground::raise(Release::V3_1_1)?;
+        let proxied = ground.contender("proxied")?;
+        let direct = ground.contender("direct")?;
         Ok(Self {
             direct,
             proxied,
-            launcher: Process::new(launcher.pid()),
-            peer: Process::new(network.peer(MSP_ID).pid()),
-            _network: network,
-            _launcher: launcher,
-            _files: files,
+            launcher: Process::new(ground.launcher.pid()),
+            peer: Process::new(ground.peer().pid()),
+            _ground: ground,
         })
     }
 }
 
+impl Ground {
+    /// Raises the network.
+    pub(crate) fn raise(release: Release) -> Result<Self> {
+        let files = TempDir::new().context("no temporary directory")?;
+        let dist = dist_dir();
+        let launcher = Launcher::start(&LauncherSpec::new(dist.join("bin/selvedge-launcher")))?;
+        let program = files.path().join("chaincode");
+        let direct = direct_builder(files.path())?;
+        let network = raise_network(release, &launcher, &dist, &direct, &program)?;
+        Ok(Self { network, launcher, dist, program, files })
+    }
+
+    /// Its peer.
+    pub(crate) fn peer(&self) -> &Peer {
+        self.network.peer(MSP_ID)
+    }
+
+    /// Deploys the ledger contract; its name begins with `direct` or is another one, and the first
+    /// has to be another one: a direct one runs the very file that this one does.
+    pub(crate) fn contender(&self, name: &str) -> Result<Contender> {
+        let package = self.files.path().join(format!("{name}.tar.gz"));
+        let packaged = Command::new(self.dist.join("bin/selvedge"))
+            .arg("package")
+            .arg(chaincode_dir("ledger"))
+            .args(["--label", &format!("{name}_1.0"), "-o"])
+            .arg(&package)
+            .output()
+            .context("cannot run selvedge")?;
+        ensure!(packaged.status.success(), "{}", String::from_utf8_lossy(&packaged.stderr));
+        let package_id = self.network.deploy(&package, &Definition::new(name))?;
+        let access = self.peer().gateway_access();
+        let mut gateway = Gateway::connect(&access, self.network.channel(), name);
+        // The first call waits until the peer has started it.
+        gateway.call(Op::Submit, &["Put", "k", "v"]).map_err(anyhow::Error::msg)?;
+        let process = Process::of_chaincode(&package_id)
+            .with_context(|| format!("no process runs {package_id}"))?;
+        if !self.program.exists() {
+            fs::copy(process.executable(), &self.program).context("cannot copy the chaincode")?;
+        }
+        Ok(Contender { gateway, process })
+    }
+}
+
 fn raise_network(
+    release: Release,
     launcher: &Launcher,
     dist: &Path,
     direct: &Path,
@@ -81,7 +124,7 @@ fn raise_network(
     peer.builders.push(ExternalBuilder::selvedge(dist));
     peer.environment.insert("BENCH_CHAINCODE".to_owned(), program.into());
     peer.environment.insert("SELVEDGE_LAUNCHER".to_owned(), launcher.address().into());
-    let binaries = Binaries::obtain(Release::V3_1_1, &mut |line| eprintln!("{line}"))?;
+    let binaries = Binaries::obtain(release, &mut |line| eprintln!("{line}"))?;
     Ok(Network::start(&binaries, &NetworkSpec::new(vec![peer]))?)
 }
 
@@ -95,31 +138,4 @@ fn direct_builder(files: &Path) -> Result<PathBuf> {
         symlink(&program, directory.join("bin").join(name))?;
     }
     Ok(directory)
-}
-
-fn contender(
-    network: &Network,
-    dist: &Path,
-    files: &Path,
-    name: &str,
-    started: impl FnOnce(&Process) -> Result<()>,
-) -> Result<Contender> {
-    let package = files.join(format!("{name}.tar.gz"));
-    let packaged = Command::new(dist.join("bin/selvedge"))
-        .arg("package")
-        .arg(chaincode_dir("ledger"))
-        .args(["--label", &format!("{name}_1.0"), "-o"])
-        .arg(&package)
-        .output()
-        .context("cannot run selvedge")?;
-    ensure!(packaged.status.success(), "{}", String::from_utf8_lossy(&packaged.stderr));
-    let package_id = network.deploy(&package, &Definition::new(name))?;
-    let access = network.peer(MSP_ID).gateway_access();
-    let mut gateway = Gateway::connect(&access, network.channel(), name);
-    // The first call waits until the peer has started it.
-    gateway.call(Op::Submit, &["Put", "k", "v"]).map_err(anyhow::Error::msg)?;
-    let process = Process::of_chaincode(&package_id)
-        .with_context(|| format!("no process runs {package_id}"))?;
-    started(&process)?;
-    Ok(Contender { gateway, process })
 }

@@ -1,6 +1,7 @@
 //! Benchmarks on a real peer. `cargo xtask bench` builds what they need and runs this.
 
 mod arena;
+mod deaths;
 mod proxy;
 mod report;
 mod spread;
@@ -19,10 +20,12 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Benchmark {
     Proxy(proxy::Options),
+    Deaths(deaths::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().benchmark {
         Benchmark::Proxy(options) => proxy::run(&options),
+        Benchmark::Deaths(options) => deaths::run(&options),
     }
 }
