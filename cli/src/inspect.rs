@@ -7,8 +7,10 @@ use anyhow::{Context, bail};
 use selvedge_buildpack::package::{CODE_FILE, Refusal, RefusedBy, Report, inspect};
 
 use crate::compile::{self, Compiled};
+use crate::listing;
+use crate::outcome::Outcome;
 use crate::resolved::{Form, InspectRequest};
-use crate::{BAD, BOLD, GOOD, Outcome, listing, show};
+use crate::screen::{BAD, BOLD, GOOD, show};
 
 pub(crate) fn run(request: &InspectRequest) -> anyhow::Result<Outcome> {
     let mut report = inspect(&request.file)?;

@@ -1,10 +1,5 @@
 //! What runs chaincode: the one seam between the launcher and a platform.
 
-pub(crate) mod kubernetes;
-mod last_lines;
-mod lines;
-pub(crate) mod local;
-
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
@@ -125,7 +120,7 @@ pub(crate) enum BuildError {
     TimedOut(f32),
     /// The cluster or the registry did not do its part.
     #[error(transparent)]
-    Cluster(Box<kubernetes::build::ClusterBuildError>),
+    Cluster(Box<dyn Error + Send + Sync>),
     /// The image could not be put together or kept.
     #[error("cannot make the chaincode's image")]
     Image(#[source] Box<dyn Error + Send + Sync>),

@@ -17,7 +17,7 @@ const KEYS: usize = 2_000;
 
 /// How many keys that are deleted lie in the middle of it. A peer passes over them in one go, which
 /// takes some milliseconds: it is amid those that a death finds most calls.
-const DELETED: usize = 20_000;
+const DELETED: usize = 50_000;
 
 /// How many keys one transaction writes or deletes.
 const AT_ONCE: usize = 1_000;
@@ -112,6 +112,8 @@ impl<'a> RangeReader<'a> {
             &arguments,
             &self.expected,
         );
+        // The calls before are not counted.
+        load.await_start();
         let mut report = None;
         while toll.kills < kills && report.is_none() {
             toll.kills += u64::from(self.kill());

@@ -8,6 +8,7 @@ mod core;
 mod credentials;
 mod death;
 mod late;
+mod launch_time;
 mod ledger;
 mod link;
 mod misbehaviour;
