@@ -21,11 +21,10 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
     call::Call,
-    json::JsonError,
     launcher::{Address, LauncherError},
     limit::{self, LimitError},
     lines::Lines,
-    metadata::Metadata,
+    metadata::{Metadata, MetadataError},
     output::{Output, OutputError},
     runtime,
     source::{self, SourceError},
@@ -40,7 +39,7 @@ const BUILD_TIME: Duration = Duration::from_mins(30);
 pub enum BuildError {
     /// The package's metadata.
     #[error(transparent)]
-    Metadata(#[from] JsonError),
+    Metadata(#[from] MetadataError),
     /// The package's source.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -87,15 +86,15 @@ async fn build([src, meta, out]: [PathBuf; 3], lines: &Lines) -> Result<(), Buil
 async fn fill(src: &Path, meta: &Path, output: &Output, lines: &Lines) -> Result<(), BuildError> {
     let limit = limit::from_environment("SELVEDGE_BUILD_TIMEOUT", BUILD_TIME)?;
     let launcher = Address::from_environment()?;
-    let metadata = Metadata::read(meta)?;
+    let described = Metadata::read(meta)?.into_source();
     source::pack(src, &output.source())?;
     let meta_inf = src.join("META-INF");
     if meta_inf.is_dir() {
         source::copy(&meta_inf, &output.meta_inf())?;
     }
-    let making = make(&launcher, metadata.to_source(), output, lines);
+    let making = make(&launcher, described.clone(), output, lines);
     let image = time::timeout(limit, making).await.map_err(|_| BuildError::Time(limit))??;
-    Ok(output.write(metadata, image)?)
+    Ok(output.write(described, image)?)
 }
 
 /// Sends the source and relays the build's lines until there is an image.

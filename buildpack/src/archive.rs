@@ -1,9 +1,10 @@
 //! Tar archives from and for anywhere: read with bounds, written the same bytes every time.
 //!
-//! A package, a source stream and an image layer are all read by the one [`scan`] and written by
-//! the one [`ArchiveWriter`].
+//! A source stream and an image layer are read by the one [`scan`], a package as a peer reads it
+//! ([`GoTar`]); all are written by the one [`ArchiveWriter`].
 
 mod error;
+mod go_tar;
 mod gzip;
 mod path;
 mod scan;
@@ -12,8 +13,11 @@ mod unpack;
 mod write;
 
 pub use error::{ArchiveError, EntryFault};
+pub(crate) use go_tar::{GoEntry, GoKind, GoTar};
 pub use gzip::{GzipWriter, gunzip};
+pub(crate) use path::MAX_NAME_BYTES;
 pub use path::{EntryPath, MAX_PATH_BYTES, MAX_PATH_DEPTH};
+pub(crate) use scan::printable;
 pub use scan::{Entry, Kind, Limits, Visit, scan};
 pub use staging::stage;
 pub use unpack::{Modes, unpack};

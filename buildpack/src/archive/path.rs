@@ -16,7 +16,7 @@ pub const MAX_PATH_BYTES: usize = 1024;
 pub const MAX_PATH_DEPTH: usize = 64;
 
 /// The longest name of one component, in bytes: `NAME_MAX` of Linux's file systems.
-const MAX_NAME_BYTES: usize = 255;
+pub(crate) const MAX_NAME_BYTES: usize = 255;
 
 /// A relative path with `/` between its components, none of which is empty, `.` or `..`.
 ///
