@@ -50,8 +50,9 @@ fn run(request: Request) -> anyhow::Result<Outcome> {
 }
 
 fn is_interrupt(error: &anyhow::Error) -> bool {
-    use selvedge_buildpack::package::WriteError;
+    use selvedge_buildpack::package::{InspectError, WriteError};
     matches!(error.downcast_ref(), Some(WriteError::Interrupted))
+        || matches!(error.downcast_ref(), Some(InspectError::Interrupted))
 }
 
 fn complain(error: &anyhow::Error) {

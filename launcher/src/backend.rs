@@ -88,7 +88,7 @@ pub(crate) enum ReplicaEvent {
 pub(crate) struct ReplicaExit {
     /// The exit status or signal, in words.
     pub(crate) status: String,
-    /// The last lines that it wrote, or the first ones of its crash; oldest first.
+    /// The last lines that it wrote, or the first one of its crash; oldest first.
     pub(crate) last_lines: Vec<String>,
 }
 

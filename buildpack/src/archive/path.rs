@@ -10,7 +10,7 @@ use super::EntryFault;
 use super::bounds::{MAX_PATH_BYTES, MAX_PATH_DEPTH};
 
 /// The longest name of one component, in bytes: `NAME_MAX` of Linux's file systems.
-const MAX_NAME_BYTES: usize = 255;
+pub(crate) const MAX_NAME_BYTES: usize = 255;
 
 /// A relative path with `/` between its components, none of which is empty, `.` or `..`.
 ///

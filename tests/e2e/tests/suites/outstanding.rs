@@ -65,13 +65,13 @@ fn a_transaction_begins_again_when_the_answer_has_come(turn: &Turn<'_>) {
 }
 
 fn a_peer_outlives_deaths_amid_range_queries(turn: &Turn<'_>) {
+    const CLIENTS: u64 = 16;
+    const COUNT: u64 = 100;
     let package_id = ledger::deploy(turn, "reading");
     let peer = turn.peer().pid();
     let mut reader = RangeReader::prepare(turn.peer(), turn.gateway("reading"));
     die_amid_queries(turn, &reader);
 
-    const CLIENTS: u64 = 16;
-    const COUNT: u64 = 100;
     let toll = reader.read_under_fire(CLIENTS, COUNT, 1);
     assert!(toll.is_clean() && toll.died > 0, "{toll:?}");
     assert_eq!((toll.calls, toll.kills), (COUNT, 1), "{toll:?}");
