@@ -24,6 +24,7 @@ pub(crate) struct Contender {
     pub(crate) gateway: Gateway,
     /// Its process.
     pub(crate) process: Process,
+    package_id: String,
 }
 
 /// The network with both chaincodes; ends when dropped.
@@ -36,9 +37,15 @@ pub(crate) struct Arena {
     pub(crate) launcher: Process,
     /// The peer.
     pub(crate) peer: Process,
-    _network: Network,
+    place: Place,
     _launcher: Launcher,
-    _files: TempDir,
+}
+
+/// Where chaincode is deployed.
+struct Place {
+    network: Network,
+    dist: PathBuf,
+    files: TempDir,
 }
 
 impl Arena {
@@ -49,21 +56,58 @@ impl Arena {
         let launcher = Launcher::start(&LauncherSpec::new(dist.join("bin/selvedge-launcher")))?;
         let program = files.path().join("chaincode");
         let network = raise_network(&launcher, &dist, &direct_builder(files.path())?, &program)?;
+        let place = Place { network, dist, files };
         // Behind the proxy first: the other starts the very file that this one runs.
-        let proxied = contender(&network, &dist, files.path(), "proxied", |process| {
-            fs::copy(process.executable(), &program).context("cannot copy the chaincode").map(drop)
-        })?;
-        let direct = contender(&network, &dist, files.path(), "direct", |_| Ok(()))?;
+        let proxied = place.deploy("proxied")?;
+        fs::copy(proxied.process.executable(), &program).context("cannot copy the chaincode")?;
+        let direct = place.deploy("direct")?;
         Ok(Self {
             direct,
             proxied,
             launcher: Process::new(launcher.pid()),
-            peer: Process::new(network.peer(MSP_ID).pid()),
-            _network: network,
+            peer: Process::new(place.network.peer(MSP_ID).pid()),
+            place,
             _launcher: launcher,
-            _files: files,
         })
     }
+
+    /// Deploys another chaincode behind a proxy of its own.
+    pub(crate) fn deploy(&self, name: &str) -> Result<Contender> {
+        self.place.deploy(name)
+    }
+}
+
+impl Place {
+    /// Deploys the chaincode under a name, which says by which builder, and writes the key `k`.
+    fn deploy(&self, name: &str) -> Result<Contender> {
+        let package = self.files.path().join(format!("{name}.tar.gz"));
+        let packaged = Command::new(self.dist.join("bin/selvedge"))
+            .arg("package")
+            .arg(chaincode_dir("ledger"))
+            .args(["--label", &format!("{name}_1.0"), "-o"])
+            .arg(&package)
+            .output()
+            .context("cannot run selvedge")?;
+        ensure!(packaged.status.success(), "{}", String::from_utf8_lossy(&packaged.stderr));
+        let package_id = self.network.deploy(&package, &Definition::new(name))?;
+        let access = self.network.peer(MSP_ID).gateway_access();
+        let mut gateway = Gateway::connect(&access, self.network.channel(), name);
+        // The first call waits until the peer has started it.
+        gateway.call(Op::Submit, &["Put", "k", "v"]).map_err(anyhow::Error::msg)?;
+        let process = process_of(&package_id)?;
+        Ok(Contender { gateway, process, package_id })
+    }
+}
+
+impl Contender {
+    /// The process that runs now.
+    pub(crate) fn find_process(&self) -> Result<Process> {
+        process_of(&self.package_id)
+    }
+}
+
+fn process_of(package_id: &str) -> Result<Process> {
+    Process::of_chaincode(package_id).with_context(|| format!("no process runs {package_id}"))
 }
 
 fn raise_network(
@@ -95,31 +139,4 @@ fn direct_builder(files: &Path) -> Result<PathBuf> {
         symlink(&program, directory.join("bin").join(name))?;
     }
     Ok(directory)
-}
-
-fn contender(
-    network: &Network,
-    dist: &Path,
-    files: &Path,
-    name: &str,
-    started: impl FnOnce(&Process) -> Result<()>,
-) -> Result<Contender> {
-    let package = files.join(format!("{name}.tar.gz"));
-    let packaged = Command::new(dist.join("bin/selvedge"))
-        .arg("package")
-        .arg(chaincode_dir("ledger"))
-        .args(["--label", &format!("{name}_1.0"), "-o"])
-        .arg(&package)
-        .output()
-        .context("cannot run selvedge")?;
-    ensure!(packaged.status.success(), "{}", String::from_utf8_lossy(&packaged.stderr));
-    let package_id = network.deploy(&package, &Definition::new(name))?;
-    let access = network.peer(MSP_ID).gateway_access();
-    let mut gateway = Gateway::connect(&access, network.channel(), name);
-    // The first call waits until the peer has started it.
-    gateway.call(Op::Submit, &["Put", "k", "v"]).map_err(anyhow::Error::msg)?;
-    let process = Process::of_chaincode(&package_id)
-        .with_context(|| format!("no process runs {package_id}"))?;
-    started(&process)?;
-    Ok(Contender { gateway, process })
 }

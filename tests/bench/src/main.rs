@@ -1,9 +1,12 @@
 //! Benchmarks on a real peer. `cargo xtask bench` builds what they need and runs this.
 
+mod aim;
 mod arena;
+mod machine;
 mod proxy;
 mod report;
 mod spread;
+mod stall;
 mod usage;
 
 use clap::{Parser, Subcommand};

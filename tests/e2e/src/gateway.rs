@@ -147,16 +147,39 @@ impl Gateway {
         self.send(json!({"op": op.word(), "args": arguments}))
     }
 
-    /// Calls a function `count` times by so many clients. With `unique`, each `%d`
-    /// in the arguments becomes the call's number.
+    /// Calls a function `count` times by so many clients. Each `%d` in the arguments becomes the
+    /// call's number.
     pub fn start_load(&mut self, op: Op, clients: u64, count: u64, arguments: &[&str]) -> Pending {
-        self.send(json!({
-            "op": "load", "kind": op.word(), "clients": clients, "count": count,
-            "warmup": clients, "unique": true, "progress": true, "args": arguments,
-        }))
+        self.begin_load(op, clients, ("count", count.into()), arguments)
     }
 
-    /// The same, to its end.
+    /// The same for so long, and until what is under way then has been answered.
+    pub fn start_load_for(
+        &mut self,
+        op: Op,
+        clients: u64,
+        time: Duration,
+        arguments: &[&str],
+    ) -> Pending {
+        self.begin_load(op, clients, ("seconds", time.as_secs_f64().into()), arguments)
+    }
+
+    fn begin_load(
+        &mut self,
+        op: Op,
+        clients: u64,
+        (bound, value): (&str, Value),
+        arguments: &[&str],
+    ) -> Pending {
+        let mut load = json!({
+            "op": "load", "kind": op.word(), "clients": clients, "warmup": clients,
+            "unique": true, "progress": true, "args": arguments,
+        });
+        load[bound] = value;
+        self.send(load)
+    }
+
+    /// [`Self::start_load`], to its end.
     pub fn load(&mut self, op: Op, clients: u64, count: u64, arguments: &[&str]) -> LoadReport {
         self.start_load(op, clients, count, arguments).report()
     }
