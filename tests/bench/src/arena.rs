@@ -34,6 +34,14 @@ pub(crate) struct Contender {
     pub(crate) gateway: Gateway,
     /// Its process.
     pub(crate) process: Process,
+    package_id: String,
+}
+
+impl Contender {
+    /// The process that runs now.
+    pub(crate) fn find_process(&self) -> Result<Process> {
+        process_of(&self.package_id)
+    }
 }
 
 /// The network with both chaincodes; ends when dropped.
@@ -46,7 +54,7 @@ pub(crate) struct Arena {
     pub(crate) launcher: Process,
     /// The peer.
     pub(crate) peer: Process,
-    _ground: Ground,
+    ground: Ground,
 }
 
 impl Arena {
@@ -60,8 +68,13 @@ impl Arena {
             proxied,
             launcher: Process::new(ground.launcher.pid()),
             peer: Process::new(ground.peer().pid()),
-            _ground: ground,
+            ground,
         })
+    }
+
+    /// Deploys another chaincode behind a proxy of its own.
+    pub(crate) fn deploy(&self, name: &str) -> Result<Contender> {
+        self.ground.contender(name)
     }
 }
 
@@ -101,13 +114,16 @@ impl Ground {
         let mut gateway = Gateway::connect(&access, self.network.channel(), name);
         // The first call waits until the peer has started it.
         gateway.call(Op::Submit, &["Put", "k", "v"]).map_err(anyhow::Error::msg)?;
-        let process = Process::of_chaincode(&package_id)
-            .with_context(|| format!("no process runs {package_id}"))?;
+        let process = process_of(&package_id)?;
         if !self.program.exists() {
             fs::copy(process.executable(), &self.program).context("cannot copy the chaincode")?;
         }
-        Ok(Contender { gateway, process })
+        Ok(Contender { gateway, process, package_id })
     }
+}
+
+fn process_of(package_id: &str) -> Result<Process> {
+    Process::of_chaincode(package_id).with_context(|| format!("no process runs {package_id}"))
 }
 
 fn peer(launcher: &Launcher, dist: &Path, direct: &Path, program: &Path) -> PeerSpec {

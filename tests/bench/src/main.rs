@@ -1,10 +1,15 @@
 //! Benchmarks on a real peer. `cargo xtask bench` builds what they need and runs this.
 
+mod aim;
 mod arena;
 mod deaths;
+mod figures;
+mod found;
+mod machine;
 mod proxy;
 mod report;
 mod spread;
+mod stall;
 mod usage;
 
 use clap::{Parser, Subcommand};

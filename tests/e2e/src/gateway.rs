@@ -152,10 +152,22 @@ impl Gateway {
     /// Calls a function `count` times by so many clients. Each `%d` in the arguments becomes
     /// the call's number.
     pub fn start_load(&mut self, op: Op, clients: u64, count: u64, arguments: &[&str]) -> Pending {
-        self.send(load(op, clients, count, arguments))
+        self.send(load(op, clients, ("count", count.into()), arguments))
     }
 
-    /// The same, and each call is to return `expected`, in which `%d` stands for its number too.
+    /// The same for so long, and until what is under way then has been answered.
+    pub fn start_load_for(
+        &mut self,
+        op: Op,
+        clients: u64,
+        time: Duration,
+        arguments: &[&str],
+    ) -> Pending {
+        self.send(load(op, clients, ("seconds", time.as_secs_f64().into()), arguments))
+    }
+
+    /// [`Self::start_load`], and each call is to return `expected`, in which `%d` stands for its
+    /// number too.
     pub fn start_compared_load(
         &mut self,
         op: Op,
@@ -164,12 +176,12 @@ impl Gateway {
         arguments: &[&str],
         expected: &str,
     ) -> Pending {
-        let mut request = load(op, clients, count, arguments);
+        let mut request = load(op, clients, ("count", count.into()), arguments);
         request["expect"] = expected.into();
         self.send(request)
     }
 
-    /// The same, to its end.
+    /// [`Self::start_load`], to its end.
     pub fn load(&mut self, op: Op, clients: u64, count: u64, arguments: &[&str]) -> LoadReport {
         self.start_load(op, clients, count, arguments).report()
     }
@@ -266,11 +278,14 @@ impl Pending {
     }
 }
 
-fn load(op: Op, clients: u64, count: u64, arguments: &[&str]) -> Value {
-    json!({
-        "op": "load", "kind": op.word(), "clients": clients, "count": count,
-        "warmup": clients, "unique": true, "progress": true, "args": arguments,
-    })
+/// A load, with how many calls or how many seconds it has.
+fn load(op: Op, clients: u64, (bound, value): (&str, Value), arguments: &[&str]) -> Value {
+    let mut load = json!({
+        "op": "load", "kind": op.word(), "clients": clients, "warmup": clients,
+        "unique": true, "progress": true, "args": arguments,
+    });
+    load[bound] = value;
+    load
 }
 
 fn report(answer: Value) -> LoadReport {
