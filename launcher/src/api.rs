@@ -2,18 +2,20 @@
 
 mod build;
 mod run;
+mod shared;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use selvedge_proto::launcher::launcher_server::Launcher;
 use selvedge_proto::launcher::{BuildEvent, BuildRequest, RunEvent, RunRequest};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use self::shared::Shared;
 use crate::backend::Backend;
 use crate::data::DataDirectory;
+use crate::deadline::LaunchDeadline;
 use crate::run_log::RunLog;
 use crate::running::Running;
 use crate::settings::TimeLimits;
@@ -21,19 +23,8 @@ use crate::settings::TimeLimits;
 /// Events queued for a builder that is slow to read them.
 const QUEUE: usize = 1024;
 
-/// The longest line of a chaincode that is passed on whole, in bytes; the peer
-/// reads no line over 64 KiB (`core/container/externalbuilder`).
-const REASON_LIMIT: usize = 8 << 10;
-
 /// The launcher's service.
 pub(crate) struct LauncherApi(Arc<Shared>);
-
-struct Shared {
-    backend: Arc<dyn Backend>,
-    running: Running,
-    data: DataDirectory,
-    limits: TimeLimits,
-}
 
 impl LauncherApi {
     pub(crate) fn new(
@@ -75,29 +66,14 @@ impl Launcher for LauncherApi {
         &self,
         request: Request<Streaming<RunRequest>>,
     ) -> Result<Response<Self::RunStream>, Status> {
+        let deadline = LaunchDeadline::of(self.0.limits.start);
         let (events, queue) = mpsc::channel(QUEUE);
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
             let log = RunLog::new(events.clone());
-            let answer = run::run(&shared, request.into_inner(), &log).await;
+            let answer = run::run(&shared, request.into_inner(), deadline, &log).await;
             let _ = events.send(answer).await;
         });
         Ok(Response::new(ReceiverStream::new(queue)))
     }
-}
-
-/// A failure as a status: its message is the line that the builder prints.
-fn failed(error: &dyn std::error::Error) -> Status {
-    let mut reason = crate::error_chain::one_line(error);
-    reason.truncate(reason.floor_char_boundary(REASON_LIMIT));
-    Status::failed_precondition(reason)
-}
-
-/// A chunk of a source's tar, or what came in its place.
-fn unexpected(what: &str) -> Status {
-    Status::invalid_argument(format!("expected {what}; are builder and launcher of one release?"))
-}
-
-fn chunk(bytes: Vec<u8>) -> Bytes {
-    Bytes::from(bytes)
 }

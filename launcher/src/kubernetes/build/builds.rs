@@ -1,0 +1,77 @@
+//! What the builds of one launcher have in common.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use selvedge_buildpack::image::{Base, ca_bundle_path};
+use selvedge_buildpack::platform::Platform;
+
+use super::super::ground::Ground;
+use super::error::BuildsError;
+use super::exchange::Exchange;
+use super::surroundings::{api_server, own_image};
+use super::turns::Turns;
+use crate::data::DataDirectory;
+use crate::registry::Repository;
+use crate::settings::BuildSettings;
+
+/// The builds of one launcher.
+pub(crate) struct Builds {
+    pub(super) ground: Arc<Ground>,
+    pub(super) settings: BuildSettings,
+    pub(super) repository: Repository,
+    pub(super) launcher_image: String,
+    pub(super) certificates: Bytes,
+    pub(super) base: Base,
+    pub(super) platform: Platform,
+    pub(super) exchange: Exchange,
+    pub(super) api_server: Vec<IpAddr>,
+    pub(super) data: DataDirectory,
+    pub(super) turns: Turns,
+}
+
+impl Builds {
+    /// Opens the port for the pods of builds, and finds out what they are made from.
+    pub(crate) async fn open(
+        settings: &BuildSettings,
+        ground: Arc<Ground>,
+        data: &DataDirectory,
+    ) -> Result<Self, BuildsError> {
+        let repository = settings.registry.registry.clone().ok_or(BuildsError::NoRegistry)?;
+        let bundle = ca_bundle_path(std::env::var_os("SSL_CERT_FILE"))?;
+        let base = Base::open(&bundle)?;
+        let certificates = std::fs::read(&bundle)
+            .map_err(|source| BuildsError::Certificates { path: bundle, source })?;
+        let any: IpAddr = match ground.pod.ip {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let address = SocketAddr::new(any, settings.build_port);
+        let exchange = Exchange::open(address)
+            .await
+            .map_err(|source| BuildsError::Listen { address, source })?;
+        let launcher_image = match &settings.launcher_image {
+            Some(image) => image.clone(),
+            None => own_image(&ground).await?,
+        };
+        Ok(Self {
+            repository,
+            launcher_image,
+            certificates: certificates.into(),
+            base,
+            platform: Platform::host()?,
+            exchange,
+            api_server: api_server(&ground).await,
+            data: data.clone(),
+            turns: Turns::default(),
+            ground,
+            settings: settings.clone(),
+        })
+    }
+
+    /// The launcher's own image.
+    pub(crate) fn launcher_image(&self) -> &str {
+        &self.launcher_image
+    }
+}

@@ -1,0 +1,224 @@
+//! How the image of a source comes about: it is found, another launcher's Job is waited for, or a
+//! Job of this launcher's makes it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
+
+use selvedge_buildpack::digest::Sha256;
+use selvedge_buildpack::image::{BuildKey, Origin};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tracing::info;
+
+use super::builds::Builds;
+use super::error::ClusterBuildError;
+use super::exchange::{Offer, Ticket};
+use super::job::{Begun, BuildJobHandle, FollowError, begin};
+use super::judge::judge;
+use super::manifest::BuildOrder;
+use super::toolchain::Toolchain;
+use super::verdict::JobFailure;
+use crate::build_job::Outcome;
+use crate::data::TemporaryDirectory;
+use crate::error_chain::one_line;
+use crate::registry::Registry;
+use crate::source::StagedSource;
+
+/// How often a build is begun anew that another launcher's failure ended.
+const ATTEMPTS: usize = 3;
+
+/// What one build is about.
+pub(super) struct Wanted<'a> {
+    pub(super) source: &'a StagedSource,
+    pub(super) digest: Sha256,
+    pub(super) toolchain: Toolchain,
+    pub(super) key: BuildKey,
+    pub(super) limit: Duration,
+    pub(super) registry: Registry,
+}
+
+impl Builds {
+    /// The source's image, found or made.
+    pub(super) async fn image(
+        &self,
+        wanted: &Wanted<'_>,
+        log: &mpsc::Sender<String>,
+    ) -> Result<Sha256, ClusterBuildError> {
+        for _ in 0..ATTEMPTS {
+            if let Some(image) = wanted.registry.find(&wanted.key.tag()).await? {
+                info!(digest = %image, "the image of this source is there already");
+                return Ok(image);
+            }
+            let attempt = attempt_name().map_err(ClusterBuildError::Offer)?;
+            let order = self.order(wanted, &attempt);
+            match begin(&self.ground, &order).await? {
+                Begun::Ours(job) => return self.make(&order, job, wanted, log).await,
+                Begun::There(job) => Box::pin(self.wait_for(job, log)).await?,
+            }
+        }
+        Err(ClusterBuildError::Unlucky(ATTEMPTS))
+    }
+
+    /// Sees a Job through that this launcher began.
+    async fn make(
+        &self,
+        order: &BuildOrder<'_>,
+        job: BuildJobHandle<'_>,
+        wanted: &Wanted<'_>,
+        log: &mpsc::Sender<String>,
+    ) -> Result<Sha256, ClusterBuildError> {
+        let abandon = job.abandon();
+        let files = self.data.temporary("build").map_err(ClusterBuildError::Offer)?;
+        let mut ticket = self.offer(wanted, &files).await?;
+        let launcher = SocketAddr::new(self.ground.pod.ip, self.exchange.port());
+        let url = format!("http://{launcher}{}", ticket.path());
+        job.release(order, &url, launcher, &self.api_server).await?;
+        let began = format!("compiling with {} in the Job {}", self.settings.go_image, job.name());
+        let _ = log.send(began).await;
+
+        let mut taken = None;
+        let outcome = {
+            let mut taking = pin!(self.take(&mut ticket, &files, wanted));
+            let mut following = pin!(job.follow(log));
+            loop {
+                tokio::select! {
+                    image = &mut taking, if taken.is_none() => taken = Some(image),
+                    outcome = &mut following => break outcome,
+                }
+            }
+        };
+        if has_ended(&outcome) {
+            abandon.disarm();
+        }
+        match (outcome, taken) {
+            // Why the image was not taken is the cause of whatever the Job says.
+            (_, Some(Err(error))) => Err(error),
+            (Ok(Outcome::Image(said)), Some(Ok(left))) if said == left => Ok(left),
+            (Ok(Outcome::Image(said)), Some(Ok(left))) => {
+                Err(ClusterBuildError::Tampered { left, said })
+            }
+            (Ok(_), _) => Err(ClusterBuildError::NothingLeft),
+            (Err(FollowError::Job(failure)), _) => Err(failure.into()),
+            (Err(FollowError::Api(failure)), _) => Err(failure.into()),
+        }
+    }
+
+    /// Sees a Job to its end that was there before; what came of it is in the registry, or the
+    /// Job is out of the way. Only what the source itself is to blame for is an error: another
+    /// launcher's trouble need not be this one's.
+    async fn wait_for(
+        &self,
+        job: BuildJobHandle<'_>,
+        log: &mpsc::Sender<String>,
+    ) -> Result<(), ClusterBuildError> {
+        // One that this launcher began and does not know any more has nobody to hand its image to.
+        let is_orphan = job.begun_by() == Some(self.ground.pod.uid.as_str());
+        if job.is_open() && !is_orphan {
+            let line =
+                format!("another peer builds this already: waiting for its Job {}", job.name());
+            info!(job = job.name(), "another launcher builds this source");
+            let _ = log.send(line).await;
+            match job.follow(log).await {
+                Ok(_) => return Ok(()),
+                Err(FollowError::Job(failure @ JobFailure::Compile(_))) => {
+                    return Err(failure.into());
+                }
+                Err(FollowError::Job(failure)) => {
+                    let line = format!("that build brought no image ({failure}): building here");
+                    let _ = log.send(line).await;
+                }
+                Err(FollowError::Api(failure)) => return Err(failure.into()),
+            }
+        }
+        Ok(job.delete().await?)
+    }
+
+    /// Takes the image that the build leaves, and pushes it.
+    async fn take(
+        &self,
+        ticket: &mut Ticket,
+        files: &TemporaryDirectory,
+        wanted: &Wanted<'_>,
+    ) -> Result<Sha256, ClusterBuildError> {
+        let upload = ticket.upload().await;
+        let pushed = self.judge_and_push(files.path(), wanted).await;
+        upload.answer(pushed.as_ref().map(drop).map_err(|error| one_line(error)));
+        pushed
+    }
+
+    async fn judge_and_push(
+        &self,
+        files: &Path,
+        wanted: &Wanted<'_>,
+    ) -> Result<Sha256, ClusterBuildError> {
+        let base = self.base.diff_id().map_err(ClusterBuildError::Offer)?;
+        let origin = Origin { base, source: wanted.digest, platform: self.platform };
+        let (upload, target) = (upload_path(files), files.join("image"));
+        let judged = spawn_blocking(move || judge(&upload, &target, origin)).await;
+        let (images, image) = judged.map_err(|error| ClusterBuildError::Offer(error.into()))??;
+        wanted.registry.push(&images, &image, &wanted.key.tag()).await?;
+        selvedge_buildpack::image::sha256(&image).ok_or(ClusterBuildError::NothingLeft)
+    }
+
+    async fn offer(
+        &self,
+        wanted: &Wanted<'_>,
+        files: &TemporaryDirectory,
+    ) -> Result<Ticket, ClusterBuildError> {
+        let tar = files.path().join("source.tar");
+        let (source, target) = (wanted.source.source.clone(), tar.clone());
+        let written = spawn_blocking(move || {
+            let file = std::fs::File::create_new(target).map_err(ClusterBuildError::Offer)?;
+            Ok(source.write_tar(file)?)
+        });
+        let written: Result<Sha256, ClusterBuildError> =
+            written.await.map_err(|error| ClusterBuildError::Offer(error.into()))?;
+        written?;
+        let offer = Offer {
+            certificates: self.certificates.clone(),
+            source: tar,
+            upload: upload_path(files.path()),
+        };
+        self.exchange.offer(offer).map_err(ClusterBuildError::Offer)
+    }
+
+    fn order<'a>(&'a self, wanted: &'a Wanted<'_>, attempt: &'a str) -> BuildOrder<'a> {
+        BuildOrder {
+            namespace: &self.ground.namespace,
+            key: wanted.key,
+            source: wanted.digest,
+            certificates: Sha256::of(&self.certificates),
+            path: &wanted.source.path,
+            platform: self.platform,
+            toolchain: &wanted.toolchain.image,
+            launcher_image: &self.launcher_image,
+            begun_by: &self.ground.pod.uid,
+            attempt,
+            pull_secret: self.settings.pull_secret(),
+            limit: wanted.limit.as_secs(),
+            settings: &self.settings,
+        }
+    }
+}
+
+/// Whether nothing of the Job goes on; Kubernetes clears it away.
+fn has_ended(outcome: &Result<Outcome, FollowError>) -> bool {
+    use JobFailure::{CannotStart, NoPod};
+    !matches!(
+        outcome,
+        Err(FollowError::Api(_) | FollowError::Job(CannotStart { .. } | NoPod { .. }))
+    )
+}
+
+fn upload_path(files: &Path) -> PathBuf {
+    files.join("upload.tar")
+}
+
+/// A few random digits.
+fn attempt_name() -> std::io::Result<String> {
+    let mut random = [0; 4];
+    getrandom::fill(&mut random)?;
+    Ok(format!("{:08x}", u32::from_be_bytes(random)))
+}
