@@ -33,6 +33,7 @@ mod replica_connection;
 mod replica_listener;
 mod replica_stream;
 mod replicas;
+mod roster;
 mod stream;
 mod switch;
 mod transaction;

@@ -1,10 +1,10 @@
 //! What each side of the stream may say (Fabric's `core/chaincode/handler.go`).
 
 use prost::Message;
-use selvedge_proto::fabric::ChaincodeAdditionalParams;
+use selvedge_proto::fabric::{ChaincodeAdditionalParams, ChaincodeId};
 
-use crate::frame::{Frame, Type};
-use crate::violation::Violation;
+use crate::frame::{Frame, FrameError, Type};
+use crate::violation::{Violation, quote};
 
 /// What a message of a registered replica means for its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,22 @@ impl Offer {
             | Type::Response => Err(Violation::IllegalType(kind.as_str_name().to_owned())),
         }
     }
+}
+
+/// Whether a replica's first message registers the chaincode of this package, and no other.
+pub(crate) fn registers(first: &Frame, package_id: &str) -> Result<(), Violation> {
+    if first.kind() != Some(Type::Register) {
+        return Err(Violation::NotRegistering);
+    }
+    let payload = first.decode()?.payload;
+    let claimed = ChaincodeId::decode(&payload[..]).map_err(|_| FrameError::Malformed)?.name;
+    if claimed != package_id {
+        return Err(Violation::Impostor {
+            claimed: quote(claimed),
+            expected: package_id.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// What the frame means. A type that this version does not know reaches the replica that has the

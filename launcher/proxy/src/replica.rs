@@ -64,13 +64,16 @@ impl Replica {
         self.link.waker.wake_by_ref();
     }
 
-    /// Keeps a message for it; whether it keeps within its bounds.
-    pub(crate) fn send(&mut self, frame: Frame, limits: &Limits) -> bool {
+    /// Keeps a message for it.
+    pub(crate) fn send(&mut self, frame: Frame) {
         self.outbox.push_back(frame);
         self.wake();
+    }
+
+    /// Whether more waits for it than may.
+    pub(crate) fn is_overrun(&self, limits: &Limits) -> bool {
         // One that has just come gets all that waited at once.
-        self.outbox.len() <= MESSAGES + limits.waiting
-            && self.outbox.bytes() <= limits.replica_bytes
+        self.outbox.len() > MESSAGES + limits.waiting || self.outbox.bytes() > limits.replica_bytes
     }
 
     /// The next message for it.

@@ -8,8 +8,9 @@ use tonic::Status;
 use crate::frame::Frame;
 use crate::limits::Limits;
 use crate::replica::{ReplicaId, ReplicaLink};
+use crate::roster::{ForReplica, ended_well};
 use crate::stream::{End, Inbound, Outbound};
-use crate::switch::{ForReplica, Switch, ended_well};
+use crate::switch::Switch;
 use crate::violation::{Violation, quote};
 
 /// How many messages are taken from one replica before others have their turn.

@@ -4,22 +4,19 @@
 //! to the peer in [`Switch::take_for_peer`], and to a replica in
 //! [`Switch::take_for_replica`]. One task owns it, so nothing here is locked.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::VecDeque;
 
-use prost::Message;
-use selvedge_proto::fabric::ChaincodeId;
 use tokio::time::Instant;
-use tonic::Status;
 
 use crate::backlog::Backlog;
-use crate::breaches::Breaches;
 use crate::event::Event;
-use crate::frame::{Frame, FrameError, Type};
+use crate::frame::Frame;
 use crate::limits::Limits;
 use crate::protocol::{self, FromPeer, FromReplica, Offer};
-use crate::replica::{Replica, ReplicaId, ReplicaLink};
+use crate::replica::{ReplicaId, ReplicaLink};
+use crate::roster::{ForReplica, Roster};
 use crate::transactions::{Outcome, Transactions};
-use crate::violation::{Violation, quote};
+use crate::violation::Violation;
 use crate::waiting::WaitingLine;
 
 /// From how many messages for the peer on replicas must not add to them.
@@ -42,14 +39,6 @@ enum Peer {
     Ready(Frame),
 }
 
-/// What is to be sent to a replica.
-pub(crate) enum ForReplica {
-    /// A message.
-    Message(Frame),
-    /// Nothing more, and with it the end of its stream.
-    End(Status),
-}
-
 /// The routing state of one chaincode.
 pub(crate) struct Switch {
     package_id: String,
@@ -57,14 +46,8 @@ pub(crate) struct Switch {
     peer: Peer,
     /// What replicas may ask of this peer.
     offer: Offer,
-    replicas: BTreeMap<ReplicaId, Replica>,
-    /// How many bytes wait for all of them.
-    unread: usize,
-    /// The last words to replicas that were cut off, until they were told.
-    farewells: HashMap<ReplicaId, Status>,
-    breaches: Breaches,
+    roster: Roster,
     transactions: Transactions,
-    given: u64,
     passed: u64,
     waiting: WaitingLine,
     /// Why no replica will come soon, if that is known.
@@ -79,15 +62,11 @@ impl Switch {
     pub(crate) fn new(package_id: String, limits: Limits) -> Self {
         Self {
             package_id,
+            roster: Roster::new(limits.clone()),
             transactions: Transactions::new(limits.execution),
             limits,
             peer: Peer::Silent,
             offer: Offer::default(),
-            replicas: BTreeMap::new(),
-            unread: 0,
-            farewells: HashMap::new(),
-            breaches: Breaches::default(),
-            given: 0,
             passed: 0,
             waiting: WaitingLine::default(),
             trouble: None,
@@ -109,19 +88,12 @@ impl Switch {
 
     /// The next message for a registered replica, or its end.
     pub(crate) fn take_for_replica(&mut self, id: ReplicaId) -> Option<ForReplica> {
-        match self.replicas.get_mut(&id) {
-            Some(replica) => {
-                let next = replica.take_next()?;
-                self.unread -= next.bytes().len();
-                Some(ForReplica::Message(next))
-            }
-            None => Some(ForReplica::End(self.farewells.remove(&id).unwrap_or_else(ended_well))),
-        }
+        self.roster.take_for(id)
     }
 
     /// Whether a registered replica has neither gone nor been cut off.
     pub(crate) fn has_replica(&self, id: ReplicaId) -> bool {
-        self.replicas.contains_key(&id)
+        self.roster.contains(id)
     }
 
     /// Whether so much waits for the peer that replicas must not add to it.
@@ -131,7 +103,7 @@ impl Switch {
 
     /// Whether a replica has so much to read that it may not ask for more.
     pub(crate) fn is_replica_behind(&self, id: ReplicaId) -> bool {
-        self.replicas.get(&id).is_some_and(|replica| !replica.may_ask(&self.limits))
+        self.roster.is_behind(id)
     }
 
     /// What happened that someone outside wants to know, oldest first.
@@ -143,7 +115,7 @@ impl Switch {
     /// first replica is there, or when none will be and callers are to be told. Not
     /// sooner: the peer sends transactions at once, and takes the launch for over.
     pub(crate) fn start_registration(&mut self) -> bool {
-        let is_due = !self.replicas.is_empty() || self.closed.is_some();
+        let is_due = !self.roster.is_empty() || self.closed.is_some();
         let start = matches!(self.peer, Peer::Silent) && is_due;
         if start {
             self.peer = Peer::Registering;
@@ -154,7 +126,7 @@ impl Switch {
     /// The peer has taken the registration and sent `ready`.
     pub(crate) fn peer_is_ready(&mut self, ready: Frame) {
         self.offer = Offer::of(&ready);
-        for id in self.replicas.keys().copied().collect::<Vec<_>>() {
+        for id in self.roster.ids() {
             self.greet(id, &ready);
         }
         self.peer = Peer::Ready(ready);
@@ -164,36 +136,20 @@ impl Switch {
 
     /// A replica's first message.
     pub(crate) fn replica_registers(&mut self, id: ReplicaId, link: ReplicaLink, first: &Frame) {
-        let now = Instant::now();
-        if let Err(violation) = self.admit(first) {
-            self.breaches.count(link.origin, now);
-            self.bid_farewell(id, &violation);
+        let origin = link.origin;
+        let admitted = protocol::registers(first, &self.package_id)
+            .and_then(|()| self.roster.admit(id, link, Instant::now()));
+        if let Err(violation) = admitted {
+            self.roster.turn_away(id, origin, &violation);
+            self.tell_cut_off(id, &violation);
             return;
         }
-        let barred_until = self.breaches.barred_until(link.origin, now);
-        self.replicas.insert(id, Replica::new(link, barred_until));
         self.trouble = None;
         if let Peer::Ready(ready) = &self.peer {
             let ready = ready.clone();
             self.greet(id, &ready);
             self.give_waiting();
         }
-    }
-
-    fn admit(&self, first: &Frame) -> Result<(), Violation> {
-        if first.kind() != Some(Type::Register) {
-            return Err(Violation::NotRegistering);
-        }
-        let payload = first.decode()?.payload;
-        let claimed = ChaincodeId::decode(&payload[..]).map_err(|_| FrameError::Malformed)?.name;
-        if claimed != self.package_id {
-            let claimed = quote(claimed);
-            return Err(Violation::Impostor { claimed, expected: self.package_id.clone() });
-        }
-        if self.replicas.len() >= self.limits.replicas {
-            return Err(Violation::TooMany(self.limits.replicas));
-        }
-        Ok(())
     }
 
     /// A replica has connected, but no first message came of it.
@@ -207,7 +163,7 @@ impl Switch {
     fn greet(&mut self, id: ReplicaId, ready: &Frame) {
         self.send(id, Frame::registered());
         self.send(id, ready.clone());
-        if self.replicas.contains_key(&id) {
+        if self.roster.contains(id) {
             self.events.push_back(Event::ReplicaReady { replica: id });
         }
     }
@@ -216,7 +172,7 @@ impl Switch {
     pub(crate) fn replica_says(&mut self, id: ReplicaId, frame: Frame) {
         self.passed += 1;
         // One that was cut off meanwhile has no say any more.
-        if !self.replicas.contains_key(&id) {
+        if !self.roster.contains(id) {
             return;
         }
         match self.offer.meaning(&frame) {
@@ -235,9 +191,7 @@ impl Switch {
             return self.send(id, Frame::error(&key, NO_CONTEXT));
         };
         if transaction.ask() {
-            if let Some(replica) = self.replicas.get_mut(&id) {
-                replica.asked();
-            }
+            self.roster.asked(id);
             return self.for_peer.push_back(frame);
         }
         // A peer would drop it without a word, and which answer is whose is anybody's guess.
@@ -259,8 +213,8 @@ impl Switch {
 
     /// Does what follows when something has happened to a transaction.
     fn follow(&mut self, outcome: Outcome) {
-        if let Some(replica) = outcome.relieved.and_then(|id| self.replicas.get_mut(&id)) {
-            replica.in_flight -= 1;
+        if let Some(id) = outcome.relieved {
+            self.roster.relieve(id);
         }
         if let Some(end) = outcome.end {
             self.for_peer.push_back(end);
@@ -272,8 +226,7 @@ impl Switch {
 
     /// A replica's stream has ended; its transactions are answered as soon as may be.
     pub(crate) fn replica_gone(&mut self, id: ReplicaId, reason: &str) {
-        self.farewells.remove(&id);
-        if let Some(replica) = self.remove(id) {
+        if let Some(replica) = self.roster.gone(id) {
             let answered = replica.in_flight;
             self.answer_for(id, reason);
             let reason = reason.to_owned();
@@ -322,7 +275,7 @@ impl Switch {
             self.follow(outcome);
             return Err(first);
         }
-        if let Some(id) = self.least_busy() {
+        if let Some(id) = self.roster.least_busy() {
             self.give(id, first, now);
             return Ok(());
         }
@@ -331,16 +284,9 @@ impl Switch {
         Ok(())
     }
 
-    fn least_busy(&self) -> Option<ReplicaId> {
-        let admitted = self.replicas.iter().filter(|(_, replica)| replica.barred_until.is_none());
-        let (id, _) =
-            admitted.min_by_key(|(_, replica)| (replica.in_flight, replica.last_given))?;
-        Some(*id)
-    }
-
     /// Why it would be in vain to wait for a replica, if that is known.
     fn why_nobody(&self, now: Instant) -> Option<String> {
-        if let Some(end) = self.end_of_bars() {
+        if let Some(end) = self.roster.end_of_bars() {
             let seconds = end.saturating_duration_since(now).as_secs_f32();
             return (end > now + self.limits.replica_wait).then(|| {
                 format!(
@@ -352,17 +298,9 @@ impl Switch {
         self.trouble.clone()
     }
 
-    /// When a first replica gets transactions again, if all that there are are barred.
-    fn end_of_bars(&self) -> Option<Instant> {
-        self.replicas.values().filter_map(|replica| replica.barred_until).min()
-    }
-
     fn give(&mut self, id: ReplicaId, first: Frame, now: Instant) {
-        self.given += 1;
         self.transactions.begin(first.clone(), id, now);
-        let replica = self.replicas.get_mut(&id).expect("the least busy one is there");
-        replica.in_flight += 1;
-        replica.last_given = self.given;
+        self.roster.burden(id);
         self.send(id, first);
     }
 
@@ -381,9 +319,7 @@ impl Switch {
     fn answer(&mut self, frame: Frame) {
         let Some((reader, outcome)) = self.transactions.answer(frame.transaction()) else { return };
         if let Some(id) = reader {
-            if let Some(replica) = self.replicas.get_mut(&id) {
-                replica.answered(frame.bytes().len());
-            }
+            self.roster.answered(id, frame.bytes().len());
             self.send(id, frame);
         }
         self.follow(outcome);
@@ -392,7 +328,7 @@ impl Switch {
     /// When [`Self::expire`] has something to do.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
         let moments =
-            [self.waiting.deadline(), self.end_of_bars(), self.transactions.next_review()];
+            [self.waiting.deadline(), self.roster.end_of_bars(), self.transactions.next_review()];
         moments.into_iter().flatten().min()
     }
 
@@ -402,10 +338,7 @@ impl Switch {
         for outcome in self.transactions.give_up(now) {
             self.follow(outcome);
         }
-        if self.end_of_bars().is_some_and(|end| end <= now) {
-            for replica in self.replicas.values_mut() {
-                replica.barred_until = replica.barred_until.filter(|until| *until > now);
-            }
+        if self.roster.lift_bars(now) {
             self.give_waiting();
         }
         while let Some(first) = self.waiting.take_overdue(now) {
@@ -457,38 +390,21 @@ impl Switch {
     }
 
     fn send(&mut self, id: ReplicaId, frame: Frame) {
-        let Some(replica) = self.replicas.get_mut(&id) else { return };
-        self.unread += frame.bytes().len();
-        if !replica.send(frame, &self.limits) {
-            self.cut_off(id, &Violation::NotReading);
-        }
-        while self.unread > self.limits.chaincode_bytes {
-            let longest = self.replicas.iter().max_by_key(|(_, replica)| replica.unread());
-            let Some((&id, _)) = longest else { return };
-            self.cut_off(id, &Violation::NotReading);
+        self.roster.send(id, frame);
+        while let Some(hoarder) = self.roster.hoarder(id) {
+            self.cut_off(hoarder, &Violation::NotReading);
         }
     }
 
     fn cut_off(&mut self, id: ReplicaId, violation: &Violation) {
-        if let Some(replica) = self.remove(id) {
-            self.breaches.count(replica.origin(), Instant::now());
+        if self.roster.dismiss(id, violation) {
             self.answer_for(id, &format!("it broke the protocol: {violation}"));
-            self.bid_farewell(id, violation);
-            replica.wake();
+            self.tell_cut_off(id, violation);
         }
     }
 
-    /// Its process sees a failed call, with the reason.
-    fn bid_farewell(&mut self, id: ReplicaId, violation: &Violation) {
-        let reason = violation.to_string();
-        self.farewells.insert(id, Status::permission_denied(reason.clone()));
-        self.events.push_back(Event::ReplicaCutOff { replica: id, reason });
-    }
-
-    fn remove(&mut self, id: ReplicaId) -> Option<Replica> {
-        let replica = self.replicas.remove(&id)?;
-        self.unread -= replica.unread();
-        Some(replica)
+    fn tell_cut_off(&mut self, id: ReplicaId, violation: &Violation) {
+        self.events.push_back(Event::ReplicaCutOff { replica: id, reason: violation.to_string() });
     }
 
     /// Ends the transactions of a replica that is gone.
@@ -505,11 +421,6 @@ impl Switch {
             self.follow(outcome);
         }
     }
-}
-
-/// The last that a replica is told when there is nothing to say.
-pub(crate) fn ended_well() -> Status {
-    Status::new(tonic::Code::Ok, "")
 }
 
 #[cfg(test)]

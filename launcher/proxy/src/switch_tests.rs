@@ -9,6 +9,8 @@ use selvedge_proto::fabric::{ChaincodeAdditionalParams, ChaincodeMessage};
 use tokio::time::advance;
 
 use super::*;
+use crate::frame::Type;
+use crate::violation::quote;
 
 #[path = "switch_tests/bounds.rs"]
 mod bounds;

@@ -19,7 +19,7 @@ fn what_waits_for_a_replica_is_bounded_in_bytes() {
         bench.switch.peer_says(sized(Type::Response, "a", 100 << 10));
     }
     assert_eq!(bench.farewell(bad), "it does not read what is sent to it");
-    assert_eq!(bench.switch.unread, 0);
+    assert_eq!(bench.switch.roster.unread, 0);
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn who_reads_the_least_goes_when_all_together_are_too_much() {
     bench.switch.peer_says(sized(Type::Response, "b", 500 << 10));
     assert!(bench.is_cut(bad) && !bench.is_cut(good));
     assert_eq!(bench.frames(good).len(), 2);
-    assert_eq!(bench.switch.unread, 0);
+    assert_eq!(bench.switch.roster.unread, 0);
 }
 
 #[test]

@@ -1,0 +1,204 @@
+//! The registered replicas of one chaincode: who they are, what waits for them, and which of
+//! them gets the next transaction.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use tokio::time::Instant;
+use tonic::Status;
+
+use crate::breaches::Breaches;
+use crate::frame::Frame;
+use crate::limits::Limits;
+use crate::replica::{Replica, ReplicaId, ReplicaLink};
+use crate::violation::Violation;
+
+/// What is to be sent to a replica.
+pub(crate) enum ForReplica {
+    /// A message.
+    Message(Frame),
+    /// Nothing more, and with it the end of its stream.
+    End(Status),
+}
+
+/// The replicas that were admitted, and the last words to those that were dismissed.
+pub(crate) struct Roster {
+    limits: Limits,
+    replicas: BTreeMap<ReplicaId, Replica>,
+    /// How many bytes wait for all of them.
+    pub(crate) unread: usize,
+    /// The last words to replicas that were dismissed, until they were told.
+    farewells: HashMap<ReplicaId, Status>,
+    breaches: Breaches,
+    /// How many transactions were given.
+    given: u64,
+}
+
+impl Roster {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            replicas: BTreeMap::new(),
+            unread: 0,
+            farewells: HashMap::new(),
+            breaches: Breaches::default(),
+            given: 0,
+        }
+    }
+
+    /// Takes a replica up, if there is room for it.
+    pub(crate) fn admit(
+        &mut self,
+        id: ReplicaId,
+        link: ReplicaLink,
+        now: Instant,
+    ) -> Result<(), Violation> {
+        if self.replicas.len() >= self.limits.replicas {
+            return Err(Violation::TooMany(self.limits.replicas));
+        }
+        let barred_until = self.breaches.barred_until(link.origin, now);
+        self.replicas.insert(id, Replica::new(link, barred_until));
+        Ok(())
+    }
+
+    /// Does not take a replica up, which broke the protocol with its first message.
+    pub(crate) fn turn_away(&mut self, id: ReplicaId, origin: IpAddr, violation: &Violation) {
+        self.breaches.count(origin, Instant::now());
+        self.farewells.insert(id, farewell(violation));
+    }
+
+    /// A replica broke the protocol: it is none any more, and its process sees a failed call,
+    /// with the reason. False if it was none.
+    pub(crate) fn dismiss(&mut self, id: ReplicaId, violation: &Violation) -> bool {
+        let Some(replica) = self.remove(id) else { return false };
+        self.breaches.count(replica.origin(), Instant::now());
+        self.farewells.insert(id, farewell(violation));
+        replica.wake();
+        true
+    }
+
+    /// A replica's stream has ended; what it was, unless it was dismissed before.
+    pub(crate) fn gone(&mut self, id: ReplicaId) -> Option<Replica> {
+        self.farewells.remove(&id);
+        self.remove(id)
+    }
+
+    fn remove(&mut self, id: ReplicaId) -> Option<Replica> {
+        let replica = self.replicas.remove(&id)?;
+        self.unread -= replica.unread();
+        Some(replica)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.replicas.is_empty()
+    }
+
+    pub(crate) fn contains(&self, id: ReplicaId) -> bool {
+        self.replicas.contains_key(&id)
+    }
+
+    /// All of them, in the order of connection.
+    pub(crate) fn ids(&self) -> Vec<ReplicaId> {
+        self.replicas.keys().copied().collect()
+    }
+
+    /// Keeps a message for a replica; see [`Self::hoarder`].
+    pub(crate) fn send(&mut self, id: ReplicaId, frame: Frame) {
+        if let Some(replica) = self.replicas.get_mut(&id) {
+            self.unread += frame.bytes().len();
+            replica.send(frame);
+        }
+    }
+
+    /// Who has to be dismissed for the bounds to hold, after a message was kept for `latest`: it,
+    /// or whom most waits for.
+    pub(crate) fn hoarder(&self, latest: ReplicaId) -> Option<ReplicaId> {
+        if self.replicas.get(&latest).is_some_and(|replica| replica.is_overrun(&self.limits)) {
+            return Some(latest);
+        }
+        if self.unread <= self.limits.chaincode_bytes {
+            return None;
+        }
+        let (id, _) = self.replicas.iter().max_by_key(|(_, replica)| replica.unread())?;
+        Some(*id)
+    }
+
+    /// The next message for a replica, or its end.
+    pub(crate) fn take_for(&mut self, id: ReplicaId) -> Option<ForReplica> {
+        let Some(replica) = self.replicas.get_mut(&id) else {
+            let last = self.farewells.remove(&id).unwrap_or_else(ended_well);
+            return Some(ForReplica::End(last));
+        };
+        let next = replica.take_next()?;
+        self.unread -= next.bytes().len();
+        Some(ForReplica::Message(next))
+    }
+
+    /// Whether a replica has so much to read that it may not ask for more.
+    pub(crate) fn is_behind(&self, id: ReplicaId) -> bool {
+        self.replicas.get(&id).is_some_and(|replica| !replica.may_ask(&self.limits))
+    }
+
+    /// Who gets the next transaction.
+    pub(crate) fn least_busy(&self) -> Option<ReplicaId> {
+        let admitted = self.replicas.iter().filter(|(_, replica)| replica.barred_until.is_none());
+        let (id, _) =
+            admitted.min_by_key(|(_, replica)| (replica.in_flight, replica.last_given))?;
+        Some(*id)
+    }
+
+    /// A replica is given a transaction.
+    pub(crate) fn burden(&mut self, id: ReplicaId) {
+        self.given += 1;
+        if let Some(replica) = self.replicas.get_mut(&id) {
+            replica.in_flight += 1;
+            replica.last_given = self.given;
+        }
+    }
+
+    /// A transaction weighs on a replica no more.
+    pub(crate) fn relieve(&mut self, id: ReplicaId) {
+        if let Some(replica) = self.replicas.get_mut(&id) {
+            replica.in_flight -= 1;
+        }
+    }
+
+    /// A request of a replica went to the peer.
+    pub(crate) fn asked(&mut self, id: ReplicaId) {
+        if let Some(replica) = self.replicas.get_mut(&id) {
+            replica.asked();
+        }
+    }
+
+    /// The peer has answered a replica, with so many bytes.
+    pub(crate) fn answered(&mut self, id: ReplicaId, bytes: usize) {
+        if let Some(replica) = self.replicas.get_mut(&id) {
+            replica.answered(bytes);
+        }
+    }
+
+    /// When a first replica gets transactions again, if all that there are are barred.
+    pub(crate) fn end_of_bars(&self) -> Option<Instant> {
+        self.replicas.values().filter_map(|replica| replica.barred_until).min()
+    }
+
+    /// Lets replicas have transactions again whose time has come; whether there was one.
+    pub(crate) fn lift_bars(&mut self, now: Instant) -> bool {
+        let is_due = self.end_of_bars().is_some_and(|end| end <= now);
+        if is_due {
+            for replica in self.replicas.values_mut() {
+                replica.barred_until = replica.barred_until.filter(|until| *until > now);
+            }
+        }
+        is_due
+    }
+}
+
+fn farewell(violation: &Violation) -> Status {
+    Status::permission_denied(violation.to_string())
+}
+
+/// The last that a replica is told when there is nothing to say.
+pub(crate) fn ended_well() -> Status {
+    Status::new(tonic::Code::Ok, "")
+}
