@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long it stays awake for a message, and what an answer may take for that to make sense.
-const AWAKE: Duration = Duration::from_micros(200);
+const AWAKE: Duration = Duration::from_micros(400);
 
 /// Up to how many transactions in flight it stays awake: it costs a part of a processor.
 const FEW: usize = 2;
@@ -172,10 +172,10 @@ mod tests {
     fn stays_awake_for_a_quick_answer_and_no_longer_than_it_takes() {
         let mut traffic = Traffic::of(1, micros(100));
         assert!(traffic.after(micros(100), 1));
-        let turns: Vec<_> = (0..20).map(|_| traffic.after(micros(20), 0)).collect();
+        let turns: Vec<_> = (0..40).map(|_| traffic.after(micros(20), 0)).collect();
         let awake = turns.iter().take_while(|awake| **awake).count();
         assert_eq!(micros(20) * u32::try_from(awake).unwrap(), AWAKE);
-        assert_eq!(turns[awake..], vec![false; 20 - awake]);
+        assert_eq!(turns[awake..], vec![false; 40 - awake]);
     }
 
     #[test]
