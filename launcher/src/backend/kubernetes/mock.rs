@@ -89,7 +89,7 @@ impl State {
     fn act(&mut self, method: &str, path: &str, body: Value) -> (u16, Value) {
         if !self.failures.is_empty() {
             let (code, message) = self.failures.remove(0);
-            return refusal(code, &message);
+            return refusal(code, reason(code), &message);
         }
         let path = match method {
             "POST" => format!("{path}/{}", body["metadata"]["name"].as_str().unwrap()),
@@ -104,8 +104,8 @@ impl State {
                 merge(&mut object, &body);
                 self.stored(object)
             }
-            ("POST", Some(_)) => return refusal(409, "it is there already"),
-            _ => return refusal(404, "it is not there"),
+            ("POST", Some(_)) => return refusal(409, "AlreadyExists", "it is there already"),
+            _ => return refusal(404, "NotFound", "it is not there"),
         };
         self.requests.push(format!("{method} {path}"));
         if method != "GET" {
@@ -128,10 +128,20 @@ impl State {
     }
 }
 
-fn refusal(code: u16, message: &str) -> (u16, Value) {
+/// What a failure with this code is mostly about.
+fn reason(code: u16) -> &'static str {
+    match code {
+        403 => "Forbidden",
+        404 => "NotFound",
+        409 => "Conflict",
+        _ => "",
+    }
+}
+
+fn refusal(code: u16, reason: &str, message: &str) -> (u16, Value) {
     let status = json!({
         "kind": "Status", "apiVersion": "v1", "status": "Failure",
-        "code": code, "message": message, "reason": if code == 404 { "NotFound" } else { "" },
+        "code": code, "message": message, "reason": reason,
     });
     (code, status)
 }

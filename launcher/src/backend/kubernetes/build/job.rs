@@ -92,7 +92,7 @@ pub(super) async fn begin<'a>(
         let job = order.job();
         match patiently(|| call(&act, jobs.create(&parameters, &job))).await {
             Ok(job) => return Ok(Begun::Ours(handle(job))),
-            Err(failure) if failure.is_conflict() => {}
+            Err(failure) if failure.is_there_already() => {}
             Err(failure) => return Err(failure),
         }
         let act = format!("read the Job {name}");
@@ -357,31 +357,39 @@ impl Drop for Abandon {
 async fn delete(jobs: &Api<Job>, name: &str, uid: &str, act: &str) -> Result<(), ApiFailure> {
     let parameters = DeleteParams::background()
         .preconditions(Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() });
-    match call(act, jobs.delete(name, &parameters)).await {
-        Ok(_) => Ok(()),
-        // Another one has the name: ours is gone.
-        Err(failure) if failure.is_not_found() || failure.is_conflict() => Ok(()),
-        Err(failure) => Err(failure),
+    let Err(failure) = call(act, jobs.delete(name, &parameters)).await else {
+        return Ok(());
+    };
+    if failure.is_not_found() {
+        return Ok(());
     }
+    if failure.is_conflict() {
+        // Another one has the name, and ours is gone; or another writer was quicker.
+        let now = call(&format!("read the Job {name}"), jobs.get_opt(name)).await?;
+        if now.is_none_or(|now| now.metadata.uid.as_deref() != Some(uid)) {
+            return Ok(());
+        }
+    }
+    Err(failure)
 }
 
 /// An object whose creation was tried twice is there all the same: its name is ours alone.
 fn made<T>(created: Result<T, ApiFailure>) -> Result<(), ApiFailure> {
     match created {
         Ok(_) => Ok(()),
-        Err(failure) if failure.is_conflict() => Ok(()),
+        Err(failure) if failure.is_there_already() => Ok(()),
         Err(failure) => Err(failure),
     }
 }
 
-/// Tries again what passes by itself, for as long as the build may take; a conflict does not.
+/// Tries again what passes by itself, for as long as the build may take.
 async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, ApiFailure>
 where
     F: Future<Output = Result<T, ApiFailure>>,
 {
     loop {
         match attempt().await {
-            Err(failure) if failure.is_passing() && !failure.is_conflict() => {
+            Err(failure) if failure.is_passing() => {
                 warn!(reason = one_line(&failure), "trying again");
                 sleep(PAUSE).await;
             }
@@ -389,3 +397,7 @@ where
         }
     }
 }
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;

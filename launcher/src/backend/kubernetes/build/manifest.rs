@@ -370,4 +370,4 @@ fn seconds(limit: u64) -> i64 {
 
 #[cfg(test)]
 #[path = "manifest_tests.rs"]
-mod tests;
+pub(super) mod tests;

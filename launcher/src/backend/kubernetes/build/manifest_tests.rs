@@ -12,11 +12,11 @@ struct Line {
     settings: BuildSettings,
 }
 
-fn settings(arguments: &[&str]) -> BuildSettings {
+pub(in super::super) fn settings(arguments: &[&str]) -> BuildSettings {
     Line::parse_from(["test"].iter().chain(arguments)).settings
 }
 
-fn order(settings: &BuildSettings) -> BuildOrder<'_> {
+pub(in super::super) fn order(settings: &BuildSettings) -> BuildOrder<'_> {
     let key = BuildKey::new(&BuildKeyInputs {
         source: Sha256::of(b"source"),
         recipe: &[],
