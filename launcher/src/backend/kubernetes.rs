@@ -160,6 +160,6 @@ impl Backend for KubernetesBackend {
     }
 
     async fn close(&self) {
-        self.lease.release().await;
+        tokio::join!(self.builds.close(), self.lease.release());
     }
 }

@@ -6,11 +6,17 @@
 //! only if it is what that source makes (`build/judge.rs`).
 
 mod access;
+mod custody;
 mod exchange;
+mod follow;
 mod job;
+mod job_log;
 mod judge;
 mod making;
 mod manifest;
+mod orphans;
+mod others;
+mod pulse;
 mod settings;
 mod surroundings;
 #[cfg(test)]
@@ -32,6 +38,8 @@ use selvedge_buildpack::source::SourceError;
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::warn;
 
 use super::failure::ApiFailure;
@@ -43,6 +51,7 @@ use crate::registry::{CredentialsError, RegistryError, Repository};
 use crate::source::{Language, StagedSource};
 
 use exchange::Exchange;
+use follow::FollowError;
 use judge::Rejected;
 use making::{ATTEMPTS, Wanted};
 pub(crate) use settings::BuildSettings;
@@ -50,6 +59,9 @@ use surroundings::{api_server, own_image};
 use toolchain::Toolchain;
 use turns::Turns;
 use verdict::JobFailure;
+
+/// What ending all builds may take: a pod has little more than that for everything.
+const END: Duration = Duration::from_secs(5);
 
 /// Why builds in the cluster cannot be offered.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +112,17 @@ pub(crate) enum ClusterBuildError {
     Source(#[from] SourceError),
     #[error("the build was ended {ATTEMPTS} times by what happened to other launchers")]
     Unlucky,
+    #[error("the launcher is stopping")]
+    Stopping,
+}
+
+impl From<FollowError> for ClusterBuildError {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Job(failure) => failure.into(),
+            FollowError::Api(failure) => failure.into(),
+        }
+    }
 }
 
 /// The builds of one launcher.
@@ -115,6 +138,11 @@ pub(crate) struct Builds {
     api_server: Vec<IpAddr>,
     data: DataDirectory,
     turns: Turns,
+    /// Fires when the launcher takes no more builds, and ends those there are.
+    closing: CancellationToken,
+    /// What is to be waited for at the launcher's end: builds, and the deletions of their Jobs.
+    ends: TaskTracker,
+    _sweeper: AbortOnDropHandle<()>,
 }
 
 impl Builds {
@@ -151,6 +179,9 @@ impl Builds {
             api_server: api_server(&ground).await,
             data: data.clone(),
             turns: Turns::default(),
+            closing: CancellationToken::new(),
+            ends: TaskTracker::new(),
+            _sweeper: AbortOnDropHandle::new(tokio::spawn(orphans::sweep(Arc::clone(&ground)))),
             ground,
             settings: settings.clone(),
         })
@@ -164,6 +195,18 @@ impl Builds {
     /// Turns a source into an image in the registry, or finds the one that it was turned into
     /// before, by whomever.
     pub(crate) async fn build(
+        &self,
+        source: &StagedSource,
+        limit: Duration,
+        log: &mpsc::Sender<String>,
+    ) -> Result<ImageReference, BuildError> {
+        // Counts until the build has been dropped, and with it its Job given up.
+        let _underway = self.ends.token();
+        let built = self.closing.run_until_cancelled(self.found_or_made(source, limit, log)).await;
+        built.unwrap_or_else(|| Err(BuildError::Cluster(ClusterBuildError::Stopping.into())))
+    }
+
+    async fn found_or_made(
         &self,
         source: &StagedSource,
         limit: Duration,
@@ -187,6 +230,15 @@ impl Builds {
                 Err(BuildError::TimedOut(limit.as_secs_f32()))
             }
             Ok(Err(error)) => Err(BuildError::Cluster(Box::new(error))),
+        }
+    }
+
+    /// Ends the builds there are, and returns when their Jobs are deleted.
+    pub(crate) async fn close(&self) {
+        self.closing.cancel();
+        self.ends.close();
+        if timeout(END, self.ends.wait()).await.is_err() {
+            warn!("builds could not be ended in time: another launcher will delete their Jobs");
         }
     }
 

@@ -1,17 +1,23 @@
-//! A Kubernetes API of a few lines: keeps what it is given, and can be told to
-//! fail. What an API really does, the cluster suites try.
+//! A Kubernetes API of a few lines: keeps what it is given, lists and deletes it, and can be told
+//! to fail. A watch shows what is there and then nothing more. What an API really does, the cluster
+//! suites try.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::ground::{Ground, PeerPod};
+
+type Content = BoxBody<Bytes, Infallible>;
 
 /// What a test sees of the API.
 #[derive(Clone, Default)]
@@ -72,15 +78,19 @@ impl Api {
         self.0.lock().unwrap().requests.clone()
     }
 
-    async fn answer(&self, request: http::Request<Body>) -> http::Response<Body> {
+    async fn answer(&self, request: http::Request<Body>) -> http::Response<Content> {
         let (parts, body) = request.into_parts();
+        if parts.uri.query().is_some_and(|query| query.contains("watch=true")) {
+            let nothing = tokio_stream::pending::<Result<Frame<Bytes>, Infallible>>();
+            return http::Response::new(StreamBody::new(nothing).boxed());
+        }
         let body = body.collect().await.unwrap().to_bytes();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let (code, answer) =
             self.0.lock().unwrap().act(parts.method.as_str(), parts.uri.path(), body);
         http::Response::builder()
             .status(code)
-            .body(Body::from(serde_json::to_vec(&answer).unwrap()))
+            .body(Full::from(serde_json::to_vec(&answer).unwrap()).boxed())
             .unwrap()
     }
 }
@@ -91,6 +101,9 @@ impl State {
             let (code, message) = self.failures.remove(0);
             return refusal(code, reason(code), &message);
         }
+        if method == "GET" && is_collection(path) {
+            return (200, self.list(path));
+        }
         let path = match method {
             "POST" => format!("{path}/{}", body["metadata"]["name"].as_str().unwrap()),
             _ => path.to_owned(),
@@ -98,6 +111,13 @@ impl State {
         let known = self.objects.get(&path);
         let object = match (method, known) {
             ("GET", Some(object)) => object.clone(),
+            ("DELETE", Some(object)) => {
+                let uid = &body["preconditions"]["uid"];
+                if !uid.is_null() && *uid != object["metadata"]["uid"] {
+                    return refusal(409, "Conflict", "it is another one");
+                }
+                object.clone()
+            }
             ("POST", None) | ("PUT", Some(_)) => self.stored(body),
             ("PATCH", _) => {
                 let mut object = known.cloned().unwrap_or_else(|| json!({}));
@@ -108,10 +128,23 @@ impl State {
             _ => return refusal(404, "NotFound", "it is not there"),
         };
         self.requests.push(format!("{method} {path}"));
-        if method != "GET" {
-            self.objects.insert(path, object.clone());
+        match method {
+            "GET" => {}
+            "DELETE" => drop(self.objects.remove(&path)),
+            _ => drop(self.objects.insert(path, object.clone())),
         }
         (200, object)
+    }
+
+    /// All objects of a kind, whatever is selected.
+    fn list(&self, path: &str) -> Value {
+        let objects =
+            self.objects.iter().filter(|(own, _)| own.rsplit_once('/').unwrap().0 == path);
+        let items: Vec<&Value> = objects.map(|(_, object)| object).collect();
+        json!({
+            "kind": "List", "apiVersion": "v1", "items": items,
+            "metadata": { "resourceVersion": self.version.to_string() },
+        })
     }
 
     fn stored(&mut self, mut object: Value) -> Value {
@@ -126,6 +159,11 @@ impl State {
         }
         object
     }
+}
+
+/// Whether the path is that of a kind in a namespace, and not of one object.
+fn is_collection(path: &str) -> bool {
+    path.split_once("/namespaces/").is_some_and(|(_, rest)| rest.split('/').count() == 2)
 }
 
 /// What a failure with this code is mostly about.

@@ -13,10 +13,13 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tracing::info;
 
+use super::custody::Custody;
 use super::exchange::{Offer, Ticket};
-use super::job::{Begun, BuildJobHandle, FollowError, begin};
+use super::follow::FollowError;
+use super::job::{Begun, BuildJobHandle, begin};
 use super::judge::judge;
 use super::manifest::BuildOrder;
+use super::pulse;
 use super::toolchain::Toolchain;
 use super::verdict::JobFailure;
 use super::{Builds, ClusterBuildError};
@@ -51,10 +54,13 @@ impl Builds {
                 return Ok(image);
             }
             let attempt = attempt_name().map_err(ClusterBuildError::Offer)?;
-            let order = self.order(wanted, &attempt);
-            match begin(&self.ground, &order).await? {
-                Begun::Ours(job) => return self.make(&order, job, wanted, log).await,
-                Begun::There(job) => Box::pin(self.wait_for(job, log)).await?,
+            let alive_at = pulse::now();
+            let order = self.order(wanted, &attempt, &alive_at);
+            match begin(&self.ground, &order, &self.ends).await? {
+                Begun::Ours(job, custody) => {
+                    return self.make(&order, job, custody, wanted, log).await;
+                }
+                Begun::There(job) => Box::pin(job.see_out(log)).await?,
             }
         }
         Err(ClusterBuildError::Unlucky)
@@ -65,10 +71,10 @@ impl Builds {
         &self,
         order: &BuildOrder<'_>,
         job: BuildJobHandle<'_>,
+        custody: Box<Custody>,
         wanted: &Wanted<'_>,
         log: &mpsc::Sender<String>,
     ) -> Result<Sha256, ClusterBuildError> {
-        let abandon = job.abandon();
         let files = self.data.temporary("build").map_err(ClusterBuildError::Offer)?;
         let mut ticket = self.offer(wanted, &files).await?;
         let launcher = SocketAddr::new(self.ground.pod.ip, self.exchange.port());
@@ -89,7 +95,7 @@ impl Builds {
             }
         };
         if has_ended(&outcome) {
-            abandon.disarm();
+            custody.leave();
         }
         match (outcome, taken) {
             // Why the image was not taken is the cause of whatever the Job says.
@@ -99,39 +105,8 @@ impl Builds {
                 Err(ClusterBuildError::Tampered { left, said })
             }
             (Ok(_), _) => Err(ClusterBuildError::NothingLeft),
-            (Err(FollowError::Job(failure)), _) => Err(failure.into()),
-            (Err(FollowError::Api(failure)), _) => Err(failure.into()),
+            (Err(error), _) => Err(error.into()),
         }
-    }
-
-    /// Sees a Job to its end that was there before; what came of it is in the registry, or the
-    /// Job is out of the way. Only what the source itself is to blame for is an error: another
-    /// launcher's trouble need not be this one's.
-    async fn wait_for(
-        &self,
-        job: BuildJobHandle<'_>,
-        log: &mpsc::Sender<String>,
-    ) -> Result<(), ClusterBuildError> {
-        // One that this launcher began and does not know any more has nobody to hand its image to.
-        let is_orphan = job.begun_by() == Some(self.ground.pod.uid.as_str());
-        if job.is_open() && !is_orphan {
-            let line =
-                format!("another peer builds this already: waiting for its Job {}", job.name());
-            info!(job = job.name(), "another launcher builds this source");
-            let _ = log.send(line).await;
-            match job.follow(log).await {
-                Ok(_) => return Ok(()),
-                Err(FollowError::Job(failure @ JobFailure::Compile(_))) => {
-                    return Err(failure.into());
-                }
-                Err(FollowError::Job(failure)) => {
-                    let line = format!("that build brought no image ({failure}): building here");
-                    let _ = log.send(line).await;
-                }
-                Err(FollowError::Api(failure)) => return Err(failure.into()),
-            }
-        }
-        Ok(job.delete().await?)
     }
 
     /// Takes the image that the build leaves, and pushes it.
@@ -183,7 +158,12 @@ impl Builds {
         self.exchange.offer(offer).map_err(ClusterBuildError::Offer)
     }
 
-    fn order<'a>(&'a self, wanted: &'a Wanted<'_>, attempt: &'a str) -> BuildOrder<'a> {
+    fn order<'a>(
+        &'a self,
+        wanted: &'a Wanted<'_>,
+        attempt: &'a str,
+        alive_at: &'a str,
+    ) -> BuildOrder<'a> {
         BuildOrder {
             namespace: &self.ground.namespace,
             key: wanted.key,
@@ -194,6 +174,7 @@ impl Builds {
             toolchain: &wanted.toolchain.image,
             launcher_image: &self.launcher_image,
             begun_by: &self.ground.pod.uid,
+            alive_at,
             attempt,
             pull_secret: self.settings.pull_secret(),
             limit: wanted.limit.as_secs(),

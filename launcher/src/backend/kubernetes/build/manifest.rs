@@ -23,6 +23,7 @@ use selvedge_buildpack::platform::Platform;
 
 use super::super::identity::{MANAGED_BY, MANAGER};
 use super::super::restricted;
+use super::pulse::ALIVE_AT;
 use super::settings::{BuildSettings, Cidr};
 
 /// Which launcher began a build: its pod's UID.
@@ -39,6 +40,10 @@ const GRACE: i64 = 30;
 
 /// The label by which the Job controller marks a Job's pods.
 pub(super) const JOB_LABEL: &str = "batch.kubernetes.io/job-name";
+
+/// What an object is a part of, and which part builds are.
+const COMPONENT: &str = "app.kubernetes.io/component";
+const BUILD: &str = "build";
 
 /// The key of the address in the Secret.
 const URL: &str = "url";
@@ -62,6 +67,8 @@ pub(super) struct BuildOrder<'a> {
     pub(super) launcher_image: &'a str,
     /// The pod's UID of the launcher that begins it.
     pub(super) begun_by: &'a str,
+    /// Its first sign of life.
+    pub(super) alive_at: &'a str,
     /// Tells this attempt's Secret from those of earlier ones, which may still be on their way out.
     pub(super) attempt: &'a str,
     /// The pull secret of the images, if they need one.
@@ -78,6 +85,11 @@ pub(super) fn name(key: BuildKey) -> String {
     format!("selvedge-build-{}", &digits[..32])
 }
 
+/// What selects the builds' Jobs, all launchers'.
+pub(super) fn selector() -> String {
+    format!("{MANAGED_BY}={MANAGER},{COMPONENT}={BUILD}")
+}
+
 impl BuildOrder<'_> {
     /// The Job, suspended: its pod must not start before its policy is there.
     pub(super) fn job(&self) -> Job {
@@ -87,7 +99,11 @@ impl BuildOrder<'_> {
         };
         Job {
             metadata: ObjectMeta {
-                annotations: Some([(BEGUN_BY.to_owned(), self.begun_by.to_owned())].into()),
+                annotations: Some(
+                    [(BEGUN_BY, self.begun_by), (ALIVE_AT, self.alive_at)]
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .into(),
+                ),
                 ..self.metadata()
             },
             spec: Some(JobSpec {
@@ -182,7 +198,7 @@ impl BuildOrder<'_> {
         [
             ("app.kubernetes.io/name", "selvedge-build".to_owned()),
             ("app.kubernetes.io/instance", name(self.key)),
-            ("app.kubernetes.io/component", "build".to_owned()),
+            (COMPONENT, BUILD.to_owned()),
             ("app.kubernetes.io/part-of", "selvedge".to_owned()),
             (MANAGED_BY, MANAGER.to_owned()),
         ]

@@ -34,6 +34,7 @@ pub(in super::super) fn order(settings: &BuildSettings) -> BuildOrder<'_> {
         toolchain: &settings.go_image,
         launcher_image: "registry.example.com/selvedge/launcher:0.1.0",
         begun_by: "7d9c",
+        alive_at: "2026-11-21T01:00:00Z",
         attempt: "0a1b2c3d",
         pull_secret: settings.pull_secret(),
         limit: 600,
