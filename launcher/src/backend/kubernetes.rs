@@ -5,6 +5,7 @@ mod failure;
 #[cfg(test)]
 mod golden;
 mod ground;
+mod hindrance;
 mod identity;
 mod kept;
 mod lease;

@@ -16,6 +16,7 @@ mod making;
 mod manifest;
 mod orphans;
 mod others;
+mod patience;
 mod pulse;
 mod settings;
 mod surroundings;

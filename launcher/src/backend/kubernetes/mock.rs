@@ -1,6 +1,5 @@
-//! A Kubernetes API of a few lines: keeps what it is given, lists and deletes it, and can be told
-//! to fail. A watch shows what is there and then nothing more. What an API really does, the cluster
-//! suites try.
+//! A Kubernetes API of a few lines: keeps what it is given, lists, watches and deletes it, and can
+//! be told to fail. Selectors select nothing. What an API really does, the cluster suites try.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -14,6 +13,9 @@ use hyper::body::Frame;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::ground::{Ground, PeerPod};
 
@@ -31,6 +33,8 @@ struct State {
     requests: Vec<String>,
     /// Answers for the next requests, instead of the right ones.
     failures: Vec<(u16, String)>,
+    /// Who watches a kind, by path.
+    watchers: Vec<(String, mpsc::UnboundedSender<Value>)>,
     version: u64,
 }
 
@@ -65,6 +69,11 @@ impl Api {
 
     /// Puts an object there.
     pub(super) fn put(&self, path: &str, object: Value) {
+        self.0.lock().unwrap().keep(path, object);
+    }
+
+    /// Puts an object there of which no watch tells yet.
+    pub(super) fn put_unseen(&self, path: &str, object: Value) {
         self.0.lock().unwrap().objects.insert(path.into(), object);
     }
 
@@ -81,8 +90,11 @@ impl Api {
     async fn answer(&self, request: http::Request<Body>) -> http::Response<Content> {
         let (parts, body) = request.into_parts();
         if parts.uri.query().is_some_and(|query| query.contains("watch=true")) {
-            let nothing = tokio_stream::pending::<Result<Frame<Bytes>, Infallible>>();
-            return http::Response::new(StreamBody::new(nothing).boxed());
+            let (watcher, events) = mpsc::unbounded_channel();
+            self.0.lock().unwrap().watchers.push((parts.uri.path().to_owned(), watcher));
+            let lines = UnboundedReceiverStream::new(events)
+                .map(|event| Ok(Frame::data(Bytes::from(format!("{event}\n")))));
+            return http::Response::new(StreamBody::new(lines).boxed());
         }
         let body = body.collect().await.unwrap().to_bytes();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -130,10 +142,24 @@ impl State {
         self.requests.push(format!("{method} {path}"));
         match method {
             "GET" => {}
-            "DELETE" => drop(self.objects.remove(&path)),
-            _ => drop(self.objects.insert(path, object.clone())),
+            "DELETE" => {
+                self.objects.remove(&path);
+                self.tell(&path, "DELETED", &object);
+            }
+            _ => self.keep(&path, object.clone()),
         }
         (200, object)
+    }
+
+    fn keep(&mut self, path: &str, object: Value) {
+        self.tell(path, "MODIFIED", &object);
+        self.objects.insert(path.into(), object);
+    }
+
+    fn tell(&mut self, path: &str, what: &str, object: &Value) {
+        let kind = path.rsplit_once('/').unwrap().0;
+        let event = json!({ "type": what, "object": object });
+        self.watchers.retain(|(of, watcher)| of != kind || watcher.send(event.clone()).is_ok());
     }
 
     /// All objects of a kind, whatever is selected.

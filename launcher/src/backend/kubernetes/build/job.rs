@@ -161,7 +161,7 @@ fn made<T>(created: Result<T, ApiFailure>) -> Result<(), ApiFailure> {
 }
 
 /// Tries again what passes by itself, for as long as the build may take.
-async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, ApiFailure>
+pub(super) async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, ApiFailure>
 where
     F: Future<Output = Result<T, ApiFailure>>,
 {

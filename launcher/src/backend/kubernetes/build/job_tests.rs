@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
@@ -42,9 +42,12 @@ impl Scene {
         }
     }
 
+    fn job_path(order: &BuildOrder<'_>) -> String {
+        format!("/apis/batch/v1/namespaces/chaincode/jobs/{}", manifest::name(order.key))
+    }
+
     fn job(&self, order: &BuildOrder<'_>) -> Option<Value> {
-        let name = manifest::name(order.key);
-        self.cluster.object(&format!("/apis/batch/v1/namespaces/chaincode/jobs/{name}"))
+        self.cluster.object(&Self::job_path(order))
     }
 
     /// Leaves the Job that a launcher in the pod `peer1-a` made and, killed, did not let run.
@@ -128,6 +131,59 @@ async fn a_job_whose_launcher_lives_is_waited_for() {
     away.await.unwrap();
     assert!(scene.job(&order).is_some());
     drop(custody);
+}
+
+/// The pod of the order's build, as a watch shows it.
+fn pod(order: &BuildOrder<'_>, job: &Value, state: &Value) -> (String, Value) {
+    let name = format!("{}-x1y2z", manifest::name(order.key));
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": name, "uid": "pod-uid",
+            "ownerReferences": [{
+                "apiVersion": "batch/v1", "kind": "Job", "name": manifest::name(order.key),
+                "uid": job["metadata"]["uid"],
+            }],
+        },
+        "status": { "containerStatuses": [{
+            "name": manifest::COMPILE, "state": state, "image": "golang:1", "imageID": "",
+            "ready": false, "restartCount": 0,
+        }] },
+    });
+    (format!("/api/v1/namespaces/chaincode/pods/{name}"), pod)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compile_error_is_told_also_when_the_jobs_failure_is_seen_first() {
+    let scene = Scene::new();
+    let (ground, order) = (scene.cluster.ground("peer0-a"), order(&scene.settings));
+    let (job, custody) = scene.begun(&ground, &order).await;
+    let mut object = scene.job(&order).unwrap();
+    let (path, running) = pod(&order, &object, &json!({ "running": {} }));
+    scene.cluster.put(&format!("{path}/log"), json!("compiling"));
+    scene.cluster.put(&path, running);
+    let (log, _lines) = mpsc::channel(64);
+    let following = Box::pin(job.follow(&log));
+    let failing = async {
+        let watched = async {
+            while !scene.cluster.requests().iter().any(|request| request.ends_with("/log")) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(SOON, watched).await.expect("a reader of the log");
+        let words = r#"{"compile":["./main.go:3:15: undefined: missing"]}"#;
+        let end = json!({ "terminated": { "exitCode": 1, "reason": "Error", "message": words } });
+        let (path, ended) = pod(&order, &object, &end);
+        scene.cluster.put_unseen(&path, ended);
+        object["status"]["conditions"] = json!([{
+            "type": "FailureTarget", "status": "True", "reason": "BackoffLimitExceeded",
+        }]);
+        scene.cluster.put(&Scene::job_path(&order), object.clone());
+    };
+    let (outcome, ()) = tokio::join!(following, failing);
+    let expected = "the chaincode does not compile: ./main.go:3:15: undefined: missing";
+    assert_eq!(outcome.unwrap_err().to_string(), expected);
+    custody.leave();
 }
 
 #[tokio::test(start_paused = true)]

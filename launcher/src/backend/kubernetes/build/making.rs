@@ -185,10 +185,10 @@ impl Builds {
 
 /// Whether nothing of the Job goes on; Kubernetes clears it away.
 fn has_ended(outcome: &Result<Outcome, FollowError>) -> bool {
-    use JobFailure::{CannotStart, NoPod};
+    use JobFailure::{CannotStart, NoNode, NoPod};
     !matches!(
         outcome,
-        Err(FollowError::Api(_) | FollowError::Job(CannotStart { .. } | NoPod { .. }))
+        Err(FollowError::Api(_) | FollowError::Job(CannotStart { .. } | NoPod { .. } | NoNode(_)))
     )
 }
 
