@@ -103,7 +103,7 @@ impl KubernetesBackend {
                 limits: settings.chaincode_limits.clone(),
                 tmp: settings.chaincode_tmp.clone(),
                 launcher_image: builds.launcher_image().to_owned(),
-                pull_secret: settings.builds.pull_secret().map(ToOwned::to_owned),
+                pull_secrets: builds.pull_secrets().to_vec(),
             },
             builds,
             _sweeper: AbortOnDropHandle::new(tokio::spawn(sweeper.sweep())),

@@ -56,7 +56,7 @@ use follow::FollowError;
 use judge::Rejected;
 use making::{ATTEMPTS, Wanted};
 pub(crate) use settings::BuildSettings;
-use surroundings::{api_server, own_image};
+use surroundings::{OwnImage, api_server};
 use toolchain::Toolchain;
 use turns::Turns;
 use verdict::JobFailure;
@@ -132,6 +132,7 @@ pub(crate) struct Builds {
     settings: BuildSettings,
     repository: Repository,
     launcher_image: String,
+    pull_secrets: Vec<String>,
     certificates: Bytes,
     base: Base,
     platform: Platform,
@@ -166,13 +167,15 @@ impl Builds {
         let exchange = Exchange::open(address)
             .await
             .map_err(|source| BuildsError::Listen { address, source })?;
-        let launcher_image = match &settings.launcher_image {
-            Some(image) => image.clone(),
-            None => own_image(&ground).await?,
-        };
+        let own = OwnImage::read(&ground).await?;
+        let pull_secrets = own.pull_secrets(&ground, settings.registry.registry_secret.as_deref());
+        let launcher_image = settings.launcher_image.clone().or(own.name);
+        let launcher_image =
+            launcher_image.ok_or_else(|| BuildsError::NoOwnImage(ground.pod.name.clone()))?;
         Ok(Self {
             repository,
             launcher_image,
+            pull_secrets,
             certificates: certificates.into(),
             base,
             platform: Platform::host()?,
@@ -191,6 +194,11 @@ impl Builds {
     /// The launcher's own image.
     pub(crate) fn launcher_image(&self) -> &str {
         &self.launcher_image
+    }
+
+    /// The Secrets that nodes pull that and the chaincodes' images with.
+    pub(crate) fn pull_secrets(&self) -> &[String] {
+        &self.pull_secrets
     }
 
     /// Turns a source into an image in the registry, or finds the one that it was turned into

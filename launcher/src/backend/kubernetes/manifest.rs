@@ -61,8 +61,8 @@ pub(crate) struct PodShape {
     pub(crate) tmp: String,
     /// The launcher's own image, which waits in them for the way to the proxy.
     pub(crate) launcher_image: String,
-    /// What the registry is asked with, a Secret's name.
-    pub(crate) pull_secret: Option<String>,
+    /// The Secrets that the images are pulled with.
+    pub(crate) pull_secrets: Vec<String>,
 }
 
 impl Blueprint<'_> {

@@ -176,7 +176,7 @@ impl Builds {
             begun_by: &self.ground.pod.uid,
             alive_at,
             attempt,
-            pull_secret: self.settings.pull_secret(),
+            pull_secrets: &self.pull_secrets,
             limit: wanted.limit.as_secs(),
             settings: &self.settings,
         }

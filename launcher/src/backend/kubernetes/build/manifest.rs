@@ -71,8 +71,8 @@ pub(super) struct BuildOrder<'a> {
     pub(super) alive_at: &'a str,
     /// Tells this attempt's Secret from those of earlier ones, which may still be on their way out.
     pub(super) attempt: &'a str,
-    /// The pull secret of the images, if they need one.
-    pub(super) pull_secret: Option<&'a str>,
+    /// The Secrets that the images are pulled with.
+    pub(super) pull_secrets: &'a [String],
     /// How long it may take, in seconds.
     pub(super) limit: u64,
     pub(super) settings: &'a BuildSettings,
@@ -207,12 +207,16 @@ impl BuildOrder<'_> {
     }
 
     fn pod(&self) -> PodSpec {
-        let pull_secret = self.pull_secret.map(|name| LocalObjectReference { name: name.into() });
+        let pull_secrets: Vec<_> = self
+            .pull_secrets
+            .iter()
+            .map(|name| LocalObjectReference { name: name.clone() })
+            .collect();
         PodSpec {
             automount_service_account_token: Some(false),
             containers: vec![self.compile()],
             enable_service_links: Some(false),
-            image_pull_secrets: pull_secret.map(|secret| vec![secret]),
+            image_pull_secrets: Some(pull_secrets).filter(|secrets| !secrets.is_empty()),
             init_containers: Some(vec![self.bring_tools()]),
             restart_policy: Some("Never".to_owned()),
             security_context: Some(restricted::pod(

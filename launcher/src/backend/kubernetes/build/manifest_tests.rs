@@ -36,7 +36,7 @@ pub(in super::super) fn order(settings: &BuildSettings) -> BuildOrder<'_> {
         begun_by: "7d9c",
         alive_at: "2026-11-21T01:00:00Z",
         attempt: "0a1b2c3d",
-        pull_secret: settings.pull_secret(),
+        pull_secrets: &[],
         limit: 600,
         settings,
     }
@@ -74,9 +74,9 @@ fn golden_build_with_everything_set() {
         "--build-env=NO_PROXY=.svc,10.0.0.0/8",
         "--build-ca-config-map=company-authorities",
         "--build-egress-except=192.168.0.0/16,fd00::/8",
-        "--registry-secret=pull",
     ]);
-    let order = order(&settings);
+    let pull_secrets = ["pull", "company"].map(str::to_owned);
+    let order = BuildOrder { pull_secrets: &pull_secrets, ..order(&settings) };
     golden("build-job-set.yaml", &order.job());
     let policy = order.policy(&created(order.job()), LAUNCHER, &[]);
     golden("build-network-policy-set.yaml", &policy);

@@ -28,7 +28,10 @@ pub(crate) struct BuildSettings {
     pub(crate) go_image: String,
 
     /// The launcher's own image, from which a build's pod gets the program that
-    /// assembles images. Default: the image of the container `launcher` in this pod.
+    /// assembles images. Default: the image of the container `launcher` in this pod. It
+    /// is pulled with the Secret of --registry-secret and, where chaincode runs in this
+    /// pod's namespace, with the pull Secrets of this pod; a Secret is good in its own
+    /// namespace alone.
     #[arg(long, env = "SELVEDGE_LAUNCHER_IMAGE", value_name = "IMAGE")]
     pub(crate) launcher_image: Option<String>,
 
@@ -92,13 +95,6 @@ pub(crate) struct BuildSettings {
     /// else, for their dependencies.
     #[arg(long, env = "SELVEDGE_BUILD_EGRESS_EXCEPT", value_delimiter = ',', value_name = "CIDR")]
     pub(crate) build_egress_except: Vec<Cidr>,
-}
-
-impl BuildSettings {
-    /// The Secret that nodes pull images with, if they need one.
-    pub(crate) fn pull_secret(&self) -> Option<&str> {
-        self.registry.registry_secret.as_deref()
-    }
 }
 
 /// An environment variable.

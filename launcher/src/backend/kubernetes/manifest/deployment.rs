@@ -84,11 +84,7 @@ impl Blueprint<'_> {
                 CHAINCODE_USER_ID.into(),
                 CHAINCODE_GROUP_ID.into(),
             )),
-            image_pull_secrets: self
-                .shape
-                .pull_secret
-                .clone()
-                .map(|name| vec![LocalObjectReference { name }]),
+            image_pull_secrets: self.pull_secrets(),
             init_containers: Some(vec![self.gate()]),
             containers: vec![self.container()],
             volumes: Some(vec![
@@ -112,6 +108,12 @@ impl Blueprint<'_> {
             ]),
             ..PodSpec::default()
         }
+    }
+
+    fn pull_secrets(&self) -> Option<Vec<LocalObjectReference>> {
+        let names = self.shape.pull_secrets.iter().cloned();
+        let secrets: Vec<_> = names.map(|name| LocalObjectReference { name }).collect();
+        Some(secrets).filter(|secrets| !secrets.is_empty())
     }
 
     /// The stable address for the proxy's name. A cluster's DNS may still know the

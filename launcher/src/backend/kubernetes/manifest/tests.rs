@@ -57,7 +57,7 @@ impl Scene {
             limits: "memory=512Mi".parse().unwrap(),
             tmp: "64Mi".into(),
             launcher_image: "registry.example/selvedge/launcher:1".into(),
-            pull_secret: Some("registry".into()),
+            pull_secrets: vec!["registry".into(), "company".into()],
         };
         Self { identity, plan, peer, shape }
     }

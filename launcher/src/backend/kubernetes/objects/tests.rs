@@ -18,7 +18,7 @@ async fn apply(api: &Api) -> Result<Objects, ApiFailure> {
         limits: "memory=1024Mi".parse().unwrap(),
         tmp: "64Mi".into(),
         launcher_image: "launcher".into(),
-        pull_secret: None,
+        pull_secrets: Vec::new(),
     };
     let mut objects = Objects::default();
     let blueprint = Blueprint {
