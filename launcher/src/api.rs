@@ -2,7 +2,11 @@
 
 mod build;
 mod run;
+mod slots;
+#[cfg(test)]
+mod tests;
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,8 +16,8 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::backend::Backend;
-use crate::data::DataDirectory;
+use self::slots::Slots;
+use crate::opening::Entrance;
 use crate::run_log::RunLog;
 use crate::running::Running;
 use crate::settings::TimeLimits;
@@ -29,20 +33,22 @@ const REASON_LIMIT: usize = 8 << 10;
 pub(crate) struct LauncherApi(Arc<Shared>);
 
 struct Shared {
-    backend: Arc<dyn Backend>,
+    entrance: Entrance,
     running: Running,
-    data: DataDirectory,
     limits: TimeLimits,
+    slots: Slots,
 }
 
 impl LauncherApi {
+    /// The service of a launcher that may not have started yet.
     pub(crate) fn new(
-        backend: Arc<dyn Backend>,
+        entrance: Entrance,
         running: Running,
-        data: DataDirectory,
         limits: TimeLimits,
+        parallel_builds: NonZeroU16,
     ) -> Self {
-        Self(Arc::new(Shared { backend, running, data, limits }))
+        let slots = Slots::new(parallel_builds);
+        Self(Arc::new(Shared { entrance, running, limits, slots }))
     }
 }
 

@@ -13,6 +13,7 @@ use tracing::{Instrument, info, info_span, warn};
 
 use super::{Shared, chunk, failed, unexpected};
 use crate::chaincode::ChaincodeRun;
+use crate::opening::Works;
 use crate::run_log::RunLog;
 use crate::source::{Language, StagedSource};
 
@@ -61,7 +62,11 @@ async fn follow(
             stop.cancel();
         }
     }));
-    let image = image(shared, &start, sources, log, &stop).await?;
+    let works = tokio::select! {
+        works = shared.entrance.enter(|line| log.line(line)) => works.map_err(|error| failed(&error))?,
+        () = stop.cancelled() => return Err(told_to_stop()),
+    };
+    let image = image(shared, &works, &start, sources, log, &stop).await?;
     let source = start.source.unwrap_or_default();
     let run = ChaincodeRun {
         package_id: start.package_id,
@@ -76,33 +81,39 @@ async fn follow(
         image,
         start_limit: shared.limits.start,
     };
-    run.run(shared.backend.as_ref(), &stop, log).await.map_err(|error| failed(&error))
+    run.run(works.backend.as_ref(), &stop, log).await.map_err(|error| failed(&error))
+}
+
+fn told_to_stop() -> Status {
+    Status::cancelled("it was asked to stop")
 }
 
 /// The image to run: the one that the build left, or one made anew of the same
 /// source when it is gone. The launcher keeps nothing that it could not make again.
 async fn image(
     shared: &Shared,
+    works: &Works,
     start: &RunStart,
     sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
     log: &RunLog,
     stop: &CancellationToken,
 ) -> Result<ImageReference, Status> {
     let image = start.image.clone().ok_or_else(|| unexpected("an image"))?;
-    if shared.backend.holds(&image).await {
+    if works.backend.holds(&image).await {
         return Ok(image);
     }
     log.line(format!("image {} is gone, it is built again from the source", image.digest));
-    log.want_source();
     let described = start.source.clone().unwrap_or_default();
     let rebuild = async {
+        let _slot = shared.slots.take(|line| log.line(line)).await;
+        log.want_source();
         let chunks = Box::pin(ReceiverStream::new(sources));
-        let source = StagedSource::receive(&described, chunks, &shared.data)
+        let source = StagedSource::receive(&described, chunks, &works.data)
             .await
             .map_err(|error| failed(&error))?;
         let (lines, mut built) = mpsc::channel::<String>(64);
         let build = async {
-            let image = shared.backend.build(&source, shared.limits.build, &lines).await;
+            let image = works.backend.build(&source, shared.limits.build, &lines).await;
             drop(lines);
             image
         };
@@ -116,7 +127,7 @@ async fn image(
     };
     let rebuilt = tokio::select! {
         rebuilt = rebuild => rebuilt?,
-        () = stop.cancelled() => return Err(Status::cancelled("it was asked to stop")),
+        () = stop.cancelled() => return Err(told_to_stop()),
     };
     if rebuilt.digest != image.digest {
         warn!(was = image.digest, is = rebuilt.digest, "the toolchain has changed since the build");

@@ -32,8 +32,9 @@ use tokio_util::io::ReaderStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, warn};
 
-/// The most that a build may leave, in bytes: an image, and little else fits into a program.
-pub(super) const UPLOAD_LIMIT: u64 = 1 << 30;
+/// The most that a build may leave, in bytes. A static program of the whole Kubernetes has a tenth
+/// of that; the launcher keeps what is left and what it unpacks to at once.
+pub(super) const UPLOAD_LIMIT: u64 = 512 << 20;
 
 /// How long a client may take to say what it wants.
 const FIRST_WORDS: Duration = Duration::from_secs(10);
