@@ -18,6 +18,7 @@ mod orphans;
 mod others;
 mod patience;
 mod pulse;
+mod reach;
 mod settings;
 mod surroundings;
 #[cfg(test)]
@@ -56,7 +57,7 @@ use follow::FollowError;
 use judge::Rejected;
 use making::{ATTEMPTS, Wanted};
 pub(crate) use settings::BuildSettings;
-use surroundings::{OwnImage, api_server};
+use surroundings::{OwnImage, api_server, name_servers, warn_of_public_pods};
 use toolchain::Toolchain;
 use turns::Turns;
 use verdict::JobFailure;
@@ -138,6 +139,7 @@ pub(crate) struct Builds {
     platform: Platform,
     exchange: Exchange,
     api_server: Vec<IpAddr>,
+    name_servers: Vec<IpAddr>,
     data: DataDirectory,
     turns: Turns,
     /// Fires when the launcher takes no more builds, and ends those there are.
@@ -167,6 +169,7 @@ impl Builds {
         let exchange = Exchange::open(address)
             .await
             .map_err(|source| BuildsError::Listen { address, source })?;
+        warn_of_public_pods(&ground);
         let own = OwnImage::read(&ground).await?;
         let pull_secrets = own.pull_secrets(&ground, settings.registry.registry_secret.as_deref());
         let launcher_image = settings.launcher_image.clone().or(own.name);
@@ -181,6 +184,7 @@ impl Builds {
             platform: Platform::host()?,
             exchange,
             api_server: api_server(&ground).await,
+            name_servers: name_servers(),
             data: data.clone(),
             turns: Turns::default(),
             closing: CancellationToken::new(),

@@ -1,6 +1,5 @@
 //! One Job of a build: made, let run, found, deleted.
 
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
@@ -18,6 +17,7 @@ use super::super::ground::Ground;
 use super::super::identity::MANAGER;
 use super::custody::{self, Custody};
 use super::manifest::{self, BuildOrder};
+use super::reach::Reach;
 use super::settings::BuildSettings;
 use crate::error_chain::one_line;
 
@@ -88,8 +88,7 @@ impl BuildJobHandle<'_> {
         &self,
         order: &BuildOrder<'_>,
         url: &str,
-        launcher: SocketAddr,
-        api_server: &[IpAddr],
+        reach: &Reach<'_>,
     ) -> Result<(), ApiFailure> {
         let creation = PostParams::default();
         let secrets: Api<Secret> = self.ground.api();
@@ -97,7 +96,7 @@ impl BuildJobHandle<'_> {
         let act = format!("create the Secret {}", secret.name_any());
         made(patiently(|| call(&act, secrets.create(&creation, &secret))).await)?;
         let policies: Api<NetworkPolicy> = self.ground.api();
-        let policy = order.policy(&self.job, launcher, api_server);
+        let policy = order.policy(&self.job, reach);
         let act = format!("create the NetworkPolicy {}", policy.name_any());
         made(patiently(|| call(&act, policies.create(&creation, &policy))).await)?;
         let jobs: Api<Job> = self.ground.api();

@@ -1,14 +1,12 @@
 //! Jobs before an API that is a mock: what is made and made again, who lets go of what, and whose
 //! Job nobody looks after any more.
 
-use std::net::SocketAddr;
-
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::super::super::mock::Api as Cluster;
-use super::super::manifest::tests::{order, settings};
+use super::super::manifest::tests::{order, reach, settings};
 use super::super::{orphans, pulse};
 use super::*;
 
@@ -65,11 +63,11 @@ async fn what_a_quotas_conflict_kept_from_being_made_is_made_again() {
     let (ground, order) = (scene.cluster.ground("peer0-a"), order(&scene.settings));
     scene.cluster.fail_next(409, QUOTA);
     let (job, custody) = scene.begun(&ground, &order).await;
-    let launcher = SocketAddr::new(ground.pod.ip, 7059);
     for _ in 0..2 {
         scene.cluster.fail_next(409, QUOTA);
     }
-    job.release(&order, "http://10.1.2.3:7059/0f1e2d", launcher, &[]).await.unwrap();
+    let reach = reach(&scene.settings, &ground.pod.labels, &[]);
+    job.release(&order, "http://10.1.2.3:7059/0f1e2d", &reach).await.unwrap();
     custody.leave();
     let requests = scene.cluster.requests();
     let made: Vec<&str> =

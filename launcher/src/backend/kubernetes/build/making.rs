@@ -20,6 +20,7 @@ use super::job::{Begun, BuildJobHandle, begin};
 use super::judge::judge;
 use super::manifest::BuildOrder;
 use super::pulse;
+use super::reach::Reach;
 use super::toolchain::Toolchain;
 use super::verdict::JobFailure;
 use super::{Builds, ClusterBuildError};
@@ -79,7 +80,7 @@ impl Builds {
         let mut ticket = self.offer(wanted, &files).await?;
         let launcher = SocketAddr::new(self.ground.pod.ip, self.exchange.port());
         let url = format!("http://{launcher}{}", ticket.path());
-        job.release(order, &url, launcher, &self.api_server).await?;
+        job.release(order, &url, &self.reach(launcher)).await?;
         let began = format!("compiling with {} in the Job {}", self.settings.go_image, job.name());
         let _ = log.send(began).await;
 
@@ -156,6 +157,18 @@ impl Builds {
             upload: upload_path(files.path()),
         };
         self.exchange.offer(offer).map_err(ClusterBuildError::Offer)
+    }
+
+    fn reach(&self, launcher: SocketAddr) -> Reach<'_> {
+        Reach {
+            launcher,
+            namespace: &self.ground.pod.namespace,
+            labels: &self.ground.pod.labels,
+            name_servers: &self.name_servers,
+            api_server: &self.api_server,
+            except: &self.settings.build_egress_except,
+            allow: &self.settings.build_egress_allow,
+        }
     }
 
     fn order<'a>(

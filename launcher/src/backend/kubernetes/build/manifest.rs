@@ -1,7 +1,6 @@
 //! The objects of one build: pure functions of typed input, held by golden files.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
@@ -9,13 +8,9 @@ use k8s_openapi::api::core::v1::{
     LocalObjectReference, PodSpec, PodTemplateSpec, ResourceRequirements, Secret,
     SecretKeySelector, Volume, VolumeMount,
 };
-use k8s_openapi::api::networking::v1::{
-    IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyPeer, NetworkPolicyPort,
-    NetworkPolicySpec,
-};
+use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicySpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Resource;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{BuildKey, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
@@ -24,7 +19,8 @@ use selvedge_buildpack::platform::Platform;
 use super::super::identity::{MANAGED_BY, MANAGER};
 use super::super::restricted;
 use super::pulse::ALIVE_AT;
-use super::settings::{BuildSettings, Cidr};
+use super::reach::Reach;
+use super::settings::BuildSettings;
 
 /// Which launcher began a build: its pod's UID.
 pub(super) const BEGUN_BY: &str = "selvedge.dev/begun-by";
@@ -129,39 +125,13 @@ impl BuildOrder<'_> {
         }
     }
 
-    /// What the build reaches: the launcher, DNS, and the outside world but for the API server,
-    /// link-local addresses and what is set.
-    pub(super) fn policy(
-        &self,
-        job: &Job,
-        launcher: SocketAddr,
-        api_server: &[IpAddr],
-    ) -> NetworkPolicy {
-        let to_launcher = NetworkPolicyEgressRule {
-            ports: Some(vec![port("TCP", launcher.port())]),
-            to: Some(vec![block(&host(launcher.ip()), Vec::new())]),
-        };
-        let names = NetworkPolicyEgressRule {
-            ports: Some(vec![port("UDP", 53), port("TCP", 53)]),
-            to: None,
-        };
-        let except = |v6: bool| -> Vec<String> {
-            let link_local = if v6 { "fe80::/10" } else { "169.254.0.0/16" };
-            let api_server = api_server.iter().filter(|address| address.is_ipv6() == v6);
-            let api_server = api_server.copied().map(host);
-            let set = self.settings.build_egress_except.iter().filter(|cidr| cidr.is_v6() == v6);
-            let set = set.map(Cidr::as_str).map(str::to_owned);
-            [link_local.to_owned()].into_iter().chain(api_server).chain(set).collect()
-        };
-        let outside = NetworkPolicyEgressRule {
-            ports: None,
-            to: Some(vec![block("0.0.0.0/0", except(false)), block("::/0", except(true))]),
-        };
+    /// The policy that lets the build reach what it may, and nobody reach the build.
+    pub(super) fn policy(&self, job: &Job, reach: &Reach<'_>) -> NetworkPolicy {
         let selector = [(JOB_LABEL.to_owned(), name(self.key))];
         NetworkPolicy {
             metadata: self.owned_by(job),
             spec: Some(NetworkPolicySpec {
-                egress: Some(vec![to_launcher, names, outside]),
+                egress: Some(reach.rules()),
                 ingress: None,
                 pod_selector: Some(LabelSelector {
                     match_labels: Some(selector.into()),
@@ -361,27 +331,6 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
 
 fn variable_of(name: &str, value: &str) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value.to_owned()), ..EnvVar::default() }
-}
-
-fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
-    NetworkPolicyPort {
-        port: Some(IntOrString::Int(number.into())),
-        protocol: Some(protocol.to_owned()),
-        ..NetworkPolicyPort::default()
-    }
-}
-
-fn block(cidr: &str, except: Vec<String>) -> NetworkPolicyPeer {
-    let except = (!except.is_empty()).then_some(except);
-    NetworkPolicyPeer {
-        ip_block: Some(IPBlock { cidr: cidr.to_owned(), except }),
-        ..NetworkPolicyPeer::default()
-    }
-}
-
-/// The network of one address.
-fn host(address: IpAddr) -> String {
-    format!("{address}/{}", if address.is_ipv6() { 128 } else { 32 })
 }
 
 fn seconds(limit: u64) -> i64 {

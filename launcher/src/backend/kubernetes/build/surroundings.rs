@@ -9,7 +9,11 @@ use tracing::warn;
 
 use super::super::failure::{ApiFailure, call};
 use super::super::ground::Ground;
+use super::reach::is_inside;
 use crate::error_chain::one_line;
+
+/// Where a pod is told whom to ask for names.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// The container of the launcher in its own pod, whose image builds take the launcher from.
 const OWN_CONTAINER: &str = "launcher";
@@ -70,8 +74,8 @@ pub(super) async fn api_server(ground: &Ground) -> Vec<IpAddr> {
         Err(failure) => {
             warn!(
                 reason = one_line(&failure),
-                "builds may reach the API server, without a credential; name its addresses with \
-                 --build-egress-except"
+                "builds may reach an API server with an address of the world, without a \
+                 credential; name it with --build-egress-except"
             );
             Vec::new()
         }
@@ -81,12 +85,58 @@ pub(super) async fn api_server(ground: &Ground) -> Vec<IpAddr> {
     addresses.chain(service).filter_map(|address| address.parse().ok()).collect()
 }
 
+/// The addresses at which this pod asks for names, and a build's pod too: the kubelet writes the
+/// same into both.
+pub(super) fn name_servers() -> Vec<IpAddr> {
+    let servers = match std::fs::read_to_string(RESOLV_CONF) {
+        Ok(text) => servers_in(&text),
+        Err(_) => Vec::new(),
+    };
+    if servers.is_empty() {
+        warn!(
+            "no name server is known from {RESOLV_CONF}: builds ask the one in kube-system alone; \
+             name another's network with --build-egress-allow"
+        );
+    }
+    servers
+}
+
+/// The name servers of a `resolv.conf` (resolv.conf(5)) that another pod reaches, too.
+fn servers_in(text: &str) -> Vec<IpAddr> {
+    let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let servers = words.filter_map(|words| match words[..] {
+        ["nameserver", address, ..] => address.parse().ok(),
+        _ => None,
+    });
+    servers.filter(|address: &IpAddr| !address.is_loopback()).collect()
+}
+
+/// Says so if pods here have addresses of the world, from which builds are not kept.
+pub(super) fn warn_of_public_pods(ground: &Ground) {
+    if !is_inside(ground.pod.ip) {
+        warn!(
+            address = %ground.pod.ip,
+            "pods of this cluster have addresses of the world: builds may reach them; name their \
+             network with --build-egress-except"
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::super::super::mock::Api as Cluster;
     use super::*;
+
+    #[test]
+    fn name_servers_of_a_pod() {
+        let text = "search org1.svc.cluster.local svc.cluster.local\n# nameserver 192.0.2.1\n\
+                    nameserver 10.96.0.10\nnameserver fd00::a\nnameserver 127.0.0.53\n\
+                    nameserver\noptions ndots:5\n";
+        let expected: [IpAddr; 2] = [[10, 96, 0, 10].into(), "fd00::a".parse().unwrap()];
+        assert_eq!(servers_in(text), expected);
+    }
 
     #[tokio::test]
     async fn the_launchers_image_is_pulled_with_what_its_own_pod_is() {
