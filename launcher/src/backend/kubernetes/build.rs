@@ -9,6 +9,8 @@ mod access;
 mod custody;
 mod exchange;
 mod follow;
+#[cfg(test)]
+mod found_tests;
 mod job;
 mod job_log;
 mod judge;

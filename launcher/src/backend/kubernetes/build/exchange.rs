@@ -32,9 +32,7 @@ use tokio_util::io::ReaderStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, warn};
 
-/// The most that a build may leave, in bytes. A static program of the whole Kubernetes has a tenth
-/// of that; the launcher keeps what is left and what it unpacks to at once.
-pub(super) const UPLOAD_LIMIT: u64 = 512 << 20;
+use super::judge::IMAGE_LIMIT;
 
 /// How long a client may take to say what it wants.
 const FIRST_WORDS: Duration = Duration::from_secs(10);
@@ -259,7 +257,7 @@ async fn take_in(
     path: PathBuf,
     sink: &mpsc::Sender<Upload>,
 ) -> io::Result<Response<Content>> {
-    if body.size_hint().lower() > UPLOAD_LIMIT {
+    if body.size_hint().lower() > IMAGE_LIMIT {
         return Ok(too_large());
     }
     let mut file = tokio::fs::File::create_new(path).await?;
@@ -270,7 +268,7 @@ async fn take_in(
         let Some(frame) = frame else { break };
         let bytes = frame.map_err(io::Error::other)?;
         size += bytes.len() as u64;
-        if size > UPLOAD_LIMIT {
+        if size > IMAGE_LIMIT {
             return Ok(too_large());
         }
         file.write_all(&bytes).await?;
@@ -287,7 +285,7 @@ async fn take_in(
 }
 
 fn too_large() -> Response<Content> {
-    let reason = format!("an image may have {} MiB at most", UPLOAD_LIMIT >> 20);
+    let reason = format!("an image may have {} MiB at most", IMAGE_LIMIT >> 20);
     said(StatusCode::PAYLOAD_TOO_LARGE, &reason)
 }
 

@@ -7,17 +7,17 @@ use std::pin::pin;
 use std::time::Duration;
 
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::image::{BuildKey, Origin};
+use selvedge_buildpack::image::{BuildKey, Layout, Origin, Tag};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::custody::Custody;
 use super::exchange::{Offer, Ticket};
 use super::follow::FollowError;
 use super::job::{Begun, BuildJobHandle, begin};
-use super::judge::judge;
+use super::judge::{IMAGE_LIMIT, Rejected, judge, look_at};
 use super::manifest::BuildOrder;
 use super::pulse;
 use super::reach::Reach;
@@ -26,7 +26,7 @@ use super::verdict::JobFailure;
 use super::{Builds, ClusterBuildError};
 use crate::build_job::Outcome;
 use crate::error_chain::one_line;
-use crate::registry::Registry;
+use crate::registry::{Pulled, Registry};
 use crate::source::StagedSource;
 
 /// How often a build is begun anew that another launcher's failure ended.
@@ -50,7 +50,7 @@ impl Builds {
         log: &mpsc::Sender<String>,
     ) -> Result<Sha256, ClusterBuildError> {
         for _ in 0..ATTEMPTS {
-            if let Some(image) = wanted.registry.find(&wanted.key.tag()).await? {
+            if let Some(image) = self.found(wanted, log).await? {
                 info!(digest = %image, "the image of this source is there already");
                 return Ok(image);
             }
@@ -65,6 +65,51 @@ impl Builds {
             }
         }
         Err(ClusterBuildError::Unlucky)
+    }
+
+    /// The image that the registry has under the key's tag, if it is what the source makes: whoever
+    /// may push there may have put another one under it.
+    async fn found(
+        &self,
+        wanted: &Wanted<'_>,
+        log: &mpsc::Sender<String>,
+    ) -> Result<Option<Sha256>, ClusterBuildError> {
+        let tag = wanted.key.tag();
+        let Some(image) = wanted.registry.find(&tag).await? else { return Ok(None) };
+        let files = self.data.temporary("found").map_err(ClusterBuildError::Offer)?;
+        let images = Layout::create(&files.path().join("images")).map_err(Rejected::Layout)?;
+        let fetched = match wanted.registry.pull(image, &images, IMAGE_LIMIT).await? {
+            Pulled::Here(fetched) => fetched,
+            Pulled::Unfit => return Ok(self.refuse(&tag, &Rejected::Unfit, log).await),
+        };
+        let origin = self.origin(wanted)?;
+        let looked = spawn_blocking(move || look_at(&images, &fetched, origin)).await;
+        match looked.map_err(|error| ClusterBuildError::Offer(error.into()))? {
+            Ok(()) => Ok(Some(image)),
+            Err(rejected) => Ok(self.refuse(&tag, &rejected, log).await),
+        }
+    }
+
+    /// Says that what the registry has is not taken: the source is built anew.
+    async fn refuse<T>(
+        &self,
+        tag: &Tag,
+        rejected: &Rejected,
+        log: &mpsc::Sender<String>,
+    ) -> Option<T> {
+        let (image, reason) = (format!("{}:{tag}", self.repository), one_line(rejected));
+        warn!(image, reason, "what the registry has is not taken");
+        let line = format!(
+            "what the registry has as {image} was not made of this source: {reason}; building it \
+             anew (who else may push there?)"
+        );
+        let _ = log.send(line).await;
+        None
+    }
+
+    fn origin(&self, wanted: &Wanted<'_>) -> Result<Origin, ClusterBuildError> {
+        let base = self.base.diff_id().map_err(ClusterBuildError::Offer)?;
+        Ok(Origin { base, source: wanted.digest, platform: self.platform })
     }
 
     /// Sees a Job through that this launcher began.
@@ -128,8 +173,7 @@ impl Builds {
         files: &Path,
         wanted: &Wanted<'_>,
     ) -> Result<Sha256, ClusterBuildError> {
-        let base = self.base.diff_id().map_err(ClusterBuildError::Offer)?;
-        let origin = Origin { base, source: wanted.digest, platform: self.platform };
+        let origin = self.origin(wanted)?;
         let (upload, target) = (upload_path(files), files.join("image"));
         let judged = spawn_blocking(move || judge(&upload, &target, origin)).await;
         let (images, image) = judged.map_err(|error| ClusterBuildError::Offer(error.into()))??;
