@@ -25,8 +25,8 @@ use crate::settings::TimeLimits;
 /// Events queued for a builder that is slow to read them.
 const QUEUE: usize = 1024;
 
-/// The longest line of a chaincode that is passed on whole, in bytes; the peer
-/// reads no line over 64 KiB (`core/container/externalbuilder`).
+/// The longest reason that is told, in bytes; the peer reads no line over 64 KiB
+/// (`core/container/externalbuilder`).
 const REASON_LIMIT: usize = 8 << 10;
 
 /// The launcher's service.

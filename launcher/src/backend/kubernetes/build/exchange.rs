@@ -65,7 +65,8 @@ pub(super) struct Offer {
     pub(super) upload: PathBuf,
 }
 
-/// The address of one build. Dropping it ends what is going on there.
+/// The address of one build. Dropping it ends what is going on there: an upload at once, a download
+/// at its next chunk.
 pub(super) struct Ticket {
     path: String,
     token: String,
@@ -231,7 +232,7 @@ async fn answer(request: Request<Incoming>, offers: &Offers) -> Response<Content
     let answered = async {
         match used {
             Use::Certificates(bytes) => Ok(Response::new(whole(bytes))),
-            Use::Source(path) => download(path).await,
+            Use::Source(path) => download(path, over.clone()).await,
             Use::Upload(path, sink) => take_in(request.into_body(), path, &sink).await,
         }
     };
@@ -242,10 +243,15 @@ async fn answer(request: Request<Incoming>, offers: &Offers) -> Response<Content
     }
 }
 
-async fn download(path: PathBuf) -> io::Result<Response<Content>> {
+/// The file, for as long as the build is not over: its answer is on its way long after it was made.
+async fn download(path: PathBuf, over: CancellationToken) -> io::Result<Response<Content>> {
     let file = tokio::fs::File::open(path).await?;
     let size = file.metadata().await?.len();
-    let frames = ReaderStream::with_capacity(file, 64 << 10).map(|chunk| chunk.map(Frame::data));
+    let chunks = ReaderStream::with_capacity(file, 64 << 10);
+    let frames = chunks.map(move |chunk| match chunk {
+        Ok(_) if over.is_cancelled() => Err(io::Error::other("the build is over")),
+        chunk => chunk.map(Frame::data),
+    });
     let mut response = Response::new(BodyExt::boxed(StreamBody::new(frames)));
     response.headers_mut().insert(http::header::CONTENT_LENGTH, size.into());
     Ok(response)

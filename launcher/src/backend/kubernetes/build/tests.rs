@@ -265,6 +265,32 @@ async fn an_address_is_good_for_one_use_and_one_build() {
     upload.answer(Ok(()));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_build_its_download_ends() {
+    let scene = Scene::new(GREETER).await;
+    // More than fits into any socket's buffers.
+    let size = 256 << 20;
+    let large = scene.path("large");
+    fs::File::create(&large).unwrap().set_len(size).unwrap();
+    let certificates = scene.certificates.clone();
+    let offer = Offer { certificates, source: large, upload: scene.upload() };
+    let ticket = scene.exchange.offer(offer).unwrap();
+    crate::tls::choose_provider();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut answer = client.get(format!("{}/source", scene.url(&ticket))).send().await.unwrap();
+    answer.chunk().await.unwrap().unwrap();
+    drop(ticket);
+    let mut rest = 0;
+    let broken = loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) => rest += chunk.len() as u64,
+            Ok(None) => break false,
+            Err(_) => break true,
+        }
+    };
+    assert!(broken, "all of it came: {rest} bytes after the build's end");
+}
+
 #[tokio::test]
 async fn only_what_the_source_makes_is_taken() {
     let scene = Scene::new(GREETER).await;
