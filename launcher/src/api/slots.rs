@@ -25,7 +25,8 @@ impl Slots {
             return Some(slot);
         }
         tell(format!(
-            "{} builds at once are under way already (--parallel-builds): waiting for one to end",
+            "the launcher builds as much as it may at once (--parallel-builds={}): waiting for a \
+             build to end",
             self.number
         ));
         // Nobody closes it.

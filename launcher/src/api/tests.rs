@@ -142,8 +142,8 @@ async fn more_builds_than_may_be_at_once_wait_and_are_told() {
     let (mut one, mut other) = (scene.build().await, scene.build().await);
     scene.underway(2).await;
     let mut third = scene.build().await;
-    let expected = "2 builds at once are under way already (--parallel-builds): waiting for one to \
-                    end";
+    let expected = "the launcher builds as much as it may at once (--parallel-builds=2): waiting \
+                    for a build to end";
     assert_eq!(line(&mut third).await, expected);
     // Nothing of it is on disk.
     let staged = std::fs::read_dir(scene.directory.path().join("data/tmp")).unwrap().count();

@@ -19,12 +19,12 @@ fn dial(gateway: &mut Gateway, address: &str) -> Result<String, String> {
 }
 
 /// A pod beside the chaincode's that no policy is about.
-struct Unconfined<'a>(&'a Namespace);
+pub(crate) struct Unconfined<'a>(&'a Namespace);
 
 impl<'a> Unconfined<'a> {
     const POD: &'static str = "unconfined";
 
-    async fn start(cluster: &Cluster, namespace: &'a Namespace) -> Self {
+    pub(crate) async fn start(cluster: &Cluster, namespace: &'a Namespace) -> Self {
         let shell = json!({
             "name": "shell",
             "image": cluster.image("busybox"),
@@ -48,7 +48,7 @@ impl<'a> Unconfined<'a> {
         Self(namespace)
     }
 
-    fn reaches(&self, address: &str) -> bool {
+    pub(crate) fn reaches(&self, address: &str) -> bool {
         let (host, port) = address.rsplit_once(':').expect("HOST:PORT");
         self.0.exec(Self::POD, &["nc", "-w", "2", host, port, "-e", "true"]).is_ok()
     }

@@ -4,6 +4,7 @@
 //! All tests share one cluster and its registry; each has a namespace, an orderer and peers of its
 //! own.
 
+mod abandoned;
 mod absence;
 mod builds;
 mod confinement;
@@ -13,6 +14,7 @@ mod labels;
 mod launchers;
 mod limits;
 mod lines;
+mod patience;
 mod placement;
 mod processes;
 mod reasons;
@@ -20,5 +22,6 @@ mod recovery;
 mod registries;
 mod repair;
 mod shared;
+mod starting;
 mod stopped;
 mod toolchain;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::thread;
 
 use cluster::{Cluster, GuardedRegistry};
@@ -141,5 +142,35 @@ fn one_that_answers_half_is_not_believed() {
         peer.install(&file).unwrap_err();
         let jobs = fabric.namespace().kubectl(&["get", "jobs", "-o", "name"]).unwrap();
         assert_eq!(jobs, "", "something was built");
+    });
+}
+
+#[test]
+fn one_where_somebody_else_pushed_is_not_believed() {
+    let own = |cluster: &Cluster| {
+        one("registry-forged")
+            .setting("SELVEDGE_REGISTRY", &format!("{}/forged", cluster.registry()))
+    };
+    on_fabric_of(own, async |cluster, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let crane = |arguments: &[&str]| {
+            let crane = cluster.tools().program("crane");
+            let done = Command::new(crane).arg("--insecure").args(arguments).output().unwrap();
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            String::from_utf8_lossy(&done.stdout).trim().to_owned()
+        };
+        let source = new_program(fabric, "registry-forged");
+        let install = |label: &str| peer.install(&package(fabric, &source, label)).unwrap();
+        install("first_1.0");
+        let repository = format!("{}/forged/chaincode", cluster.registry());
+        let image = format!("{repository}:{}", crane(&["ls", &repository]));
+        let own = crane(&["digest", &image]);
+
+        crane(&["mutate", &image, "--entrypoint", "/bin/sh", "-t", &image]);
+        assert_ne!(crane(&["digest", &image]), own);
+        install("second_1.0");
+        let parts = [BUILDER, "was not made of this source", &image];
+        peer.await_line("peer", &parts, LIMIT).await.unwrap();
+        assert_eq!(crane(&["digest", &image]), own, "what somebody pushed is still there");
     });
 }
