@@ -169,15 +169,7 @@ impl Registry {
     async fn find_reference(&self, reference: &Reference) -> Result<Option<Sha256>, RegistryError> {
         self.sign_in(reference, RegistryOperation::Pull).await?;
         let subject = reference.to_string();
-        let answer =
-            self.client.pull_manifest_raw(reference, &self.auth, &[OCI_IMAGE_MEDIA_TYPE]).await;
-        let document = match answer {
-            Ok((document, _)) => document,
-            Err(error) if is_unknown(&error) => return Ok(None),
-            Err(error) => return Err(self.failed(&subject, error)),
-        };
-        let manifest: ImageManifest =
-            serde_json::from_slice(&document).map_err(|error| self.no_image(&subject, &error))?;
+        let Some((document, manifest)) = self.manifest(reference).await? else { return Ok(None) };
         // A registry may have cleared away blobs of a manifest that it kept.
         for blob in manifest.layers().iter().chain([manifest.config()]) {
             let name = blob.digest().to_string();
@@ -188,6 +180,24 @@ impl Registry {
             }
         }
         Ok(Some(Sha256::of(&document)))
+    }
+
+    /// The image's manifest and the bytes that it is; `None` if there is none.
+    async fn manifest(
+        &self,
+        reference: &Reference,
+    ) -> Result<Option<(Bytes, ImageManifest)>, RegistryError> {
+        let subject = reference.to_string();
+        let answer =
+            self.client.pull_manifest_raw(reference, &self.auth, &[OCI_IMAGE_MEDIA_TYPE]).await;
+        let document = match answer {
+            Ok((document, _)) => document,
+            Err(error) if is_unknown(&error) => return Ok(None),
+            Err(error) => return Err(self.failed(&subject, error)),
+        };
+        let manifest =
+            serde_json::from_slice(&document).map_err(|error| self.no_image(&subject, &error))?;
+        Ok(Some((document, manifest)))
     }
 
     /// Has the client fetch a token if the registry wants one: in the calls that need it, the

@@ -3,9 +3,8 @@
 
 use oci_client::Reference;
 use oci_client::errors::OciDistributionError;
-use oci_client::manifest::OCI_IMAGE_MEDIA_TYPE;
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::image::oci_spec::image::{Descriptor, Digest, ImageManifest, MediaType};
+use selvedge_buildpack::image::oci_spec::image::{Descriptor, Digest, MediaType};
 use selvedge_buildpack::image::{Layout, sha256};
 use tokio::io::AsyncWriteExt;
 use tokio_stream::StreamExt;
@@ -32,13 +31,9 @@ impl Registry {
     ) -> Result<Pulled, RegistryError> {
         let reference = self.by_digest(image);
         let subject = reference.to_string();
-        let (document, _) = self
-            .client
-            .pull_manifest_raw(&reference, &self.auth, &[OCI_IMAGE_MEDIA_TYPE])
-            .await
-            .map_err(|error| self.failed(&subject, error))?;
-        let manifest: ImageManifest =
-            serde_json::from_slice(&document).map_err(|error| self.no_image(&subject, &error))?;
+        let (document, manifest) = self.manifest(&reference).await?.ok_or_else(|| {
+            self.no_image(&subject, &"it was there a moment ago, and is not any more")
+        })?;
         let blobs: Vec<&Descriptor> = manifest.layers().iter().chain([manifest.config()]).collect();
         let size = blobs.iter().fold(0, |size: u64, blob| size.saturating_add(blob.size()));
         if size > limit || blobs.iter().any(|blob| sha256(blob).is_none()) {

@@ -2,13 +2,15 @@
 
 use std::thread;
 
-use cluster::{Cluster, until};
+use cluster::Cluster;
 use fabric_on_kubernetes::{Fabric, FabricSpec, PeerPod};
-use serde_json::{Value, json};
+use serde_json::Value;
 use testbed::{CliError, PeerClient};
 
-use crate::registries::SECRET;
-use crate::shared::{BUILDER, LIMIT, MSP_ID, new_program, on_fabric, on_fabric_of, one, package};
+use crate::registries::{SECRET, credentials_for};
+use crate::shared::{
+    BUILDER, LIMIT, MSP_ID, allow_no_more_pods, new_program, on_fabric, on_fabric_of, one, package,
+};
 
 type Install = thread::JoinHandle<Result<String, CliError>>;
 
@@ -22,21 +24,7 @@ fn install(fabric: &Fabric, peer: &PeerPod, name: &str) -> Install {
 fn a_build_waits_for_room_in_its_namespaces_quota() {
     on_fabric(&one("build-quota"), async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
-        // The peer's pod is the one that is allowed.
-        let quota = json!({
-            "apiVersion": "v1",
-            "kind": "ResourceQuota",
-            "metadata": { "name": "few" },
-            "spec": { "hard": { "pods": "1" } },
-        });
-        fabric.namespace().apply(&quota).unwrap();
-        until("the quota's use", LIMIT, async || {
-            let used = ["get", "resourcequota", "few", "-o", "jsonpath={.status.used.pods}"];
-            let used = fabric.namespace().kubectl(&used).map_err(|error| error.to_string())?;
-            if used.is_empty() { Err("none".to_owned()) } else { Ok(()) }
-        })
-        .await
-        .unwrap();
+        allow_no_more_pods(fabric).await;
         let install = install(fabric, peer, "build-quota");
         let parts = [BUILDER, "gets no pod", "exceeded quota: few", "waiting for room"];
         peer.await_line("peer", &parts, LIMIT).await.unwrap();
@@ -49,15 +37,7 @@ fn a_build_waits_for_room_in_its_namespaces_quota() {
 /// Credentials for both of the cluster's registries, one of which asks for them.
 fn credentials(cluster: &Cluster, password: &str) -> Value {
     let guarded = cluster.guarded_registry();
-    let login = json!({ "username": guarded.user, "password": password });
-    let config = json!({ "auths": { guarded.address: login, cluster.registry(): login } });
-    json!({
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": { "name": SECRET },
-        "type": "kubernetes.io/dockerconfigjson",
-        "stringData": { ".dockerconfigjson": config.to_string() },
-    })
+    credentials_for(&[&guarded.address, &cluster.registry()], guarded.user, password)
 }
 
 #[test]

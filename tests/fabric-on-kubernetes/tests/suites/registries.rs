@@ -1,5 +1,6 @@
 //! Registries in trouble: down, with a password, with half an answer.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
@@ -36,8 +37,14 @@ fn one_that_is_down_is_named() {
 
 /// What a person makes with `kubectl create secret docker-registry`.
 pub(crate) fn credentials(registry: &GuardedRegistry, password: &str) -> Value {
-    let login = json!({ "username": registry.user, "password": password });
-    let config = json!({ "auths": { &registry.address: login } });
+    credentials_for(&[&registry.address], registry.user, password)
+}
+
+/// The same for several registries.
+pub(crate) fn credentials_for(registries: &[&str], user: &str, password: &str) -> Value {
+    let login = json!({ "username": user, "password": password });
+    let logins: BTreeMap<&str, &Value> = registries.iter().map(|name| (*name, &login)).collect();
+    let config = json!({ "auths": logins });
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
