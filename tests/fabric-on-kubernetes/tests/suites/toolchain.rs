@@ -40,15 +40,17 @@ fn a_tag_that_moves_to_another_compiler_is_another_build() {
         );
         let second = crane(cluster, &["digest", &moving(cluster)]);
         install("second_1.0");
-        assert_eq!(compilers().split(' ').count(), 2, "{}", compilers());
-        assert!(compilers().contains(&first) && compilers().contains(&second), "{}", compilers());
+        assert_ne!(first, second);
+        // The first Job may have been cleared away by now.
+        assert!(compilers().contains(&second), "{}", compilers());
 
-        // Nobody to ask: the nodes may have it, but these have not.
+        // Nobody to ask: the nodes may have it, but these have not, however often they try.
         peer.set("SELVEDGE_GO_IMAGE", "127.0.0.1:1/moving:latest").await.unwrap();
         peer.install(&package(fabric, &source, "third_1.0")).unwrap_err();
         for parts in [
             &["cannot tell which image 127.0.0.1:1/moving:latest is now", "--go-image"][..],
-            &["cannot start: ErrImagePull", "127.0.0.1:1/moving:latest"],
+            &["cannot start: ErrImagePull", "127.0.0.1:1/moving:latest", "trying again"],
+            &["cannot start: ImagePullBackOff", "127.0.0.1:1/moving:latest"],
         ] {
             peer.await_line("peer", &[&[BUILDER], parts].concat(), LIMIT).await.unwrap();
         }
