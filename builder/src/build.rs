@@ -2,6 +2,8 @@
 //!
 //! The peer tells the installer no more than "exit status 1"; the reason is the
 //! last line in the peer's log. A build that failed leaves nothing in OUT.
+//!
+//! How long it may take, the launcher decides, as with `run`.
 
 use std::{
     ffi::OsString,
@@ -10,37 +12,31 @@ use std::{
     path::{Path, PathBuf},
     pin::pin,
     process::ExitCode,
-    time::Duration,
 };
 
 use selvedge_proto::launcher::{
     BuildRequest, ChaincodeSource, ImageReference, build_event::Event, build_request::Content,
 };
-use tokio::{select, sync::mpsc, time};
+use tokio::{select, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
     call::Call,
-    json::JsonError,
     launcher::{Address, LauncherError},
-    limit::{self, LimitError},
     lines::Lines,
-    metadata::Metadata,
+    metadata::{Metadata, MetadataError},
     output::{Output, OutputError},
     runtime,
     source::{self, SourceError},
     usage,
 };
 
-/// How long a build may take, unless `SELVEDGE_BUILD_TIMEOUT` says otherwise.
-const BUILD_TIME: Duration = Duration::from_mins(30);
-
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The package's metadata.
     #[error(transparent)]
-    Metadata(#[from] JsonError),
+    Metadata(#[from] MetadataError),
     /// The package's source.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -50,15 +46,9 @@ pub enum BuildError {
     /// The launcher, or the build that it made.
     #[error(transparent)]
     Launcher(#[from] LauncherError),
-    /// The setting for the time limit.
-    #[error(transparent)]
-    Setting(#[from] LimitError),
     /// The source's tar, once written.
     #[error("cannot send the source")]
     Send(#[source] io::Error),
-    /// It takes too long.
-    #[error("the build did not end within {} s; SELVEDGE_BUILD_TIMEOUT sets another limit", .0.as_secs())]
-    Time(Duration),
     /// The launcher broke its own rules.
     #[error("the launcher at {0} ended the build without an image")]
     NoImage(Address),
@@ -85,17 +75,15 @@ async fn build([src, meta, out]: [PathBuf; 3], lines: &Lines) -> Result<(), Buil
 
 /// Leaves in the output what `run` and `release` need.
 async fn fill(src: &Path, meta: &Path, output: &Output, lines: &Lines) -> Result<(), BuildError> {
-    let limit = limit::from_environment("SELVEDGE_BUILD_TIMEOUT", BUILD_TIME)?;
     let launcher = Address::from_environment()?;
-    let metadata = Metadata::read(meta)?;
+    let described = Metadata::read(meta)?.into_source();
     source::pack(src, &output.source())?;
     let meta_inf = src.join("META-INF");
     if meta_inf.is_dir() {
         source::copy(&meta_inf, &output.meta_inf())?;
     }
-    let making = make(&launcher, metadata.to_source(), output, lines);
-    let image = time::timeout(limit, making).await.map_err(|_| BuildError::Time(limit))??;
-    Ok(output.write(metadata, image)?)
+    let image = make(&launcher, described.clone(), output, lines).await?;
+    Ok(output.write(described, image)?)
 }
 
 /// Sends the source and relays the build's lines until there is an image.

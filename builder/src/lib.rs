@@ -13,7 +13,6 @@ mod call;
 mod connection;
 mod json;
 mod launcher;
-mod limit;
 mod lines;
 mod metadata;
 mod output;

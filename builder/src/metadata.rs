@@ -1,43 +1,71 @@
 //! What a chaincode package says of its code: `metadata.json`.
 
-use std::path::Path;
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
 
+use selvedge_package::{
+    ChaincodeType, MAX_METADATA_BYTES, METADATA_FILE, MetadataFault, RawMetadata,
+};
 use selvedge_proto::launcher::ChaincodeSource;
-use serde::{Deserialize, Serialize};
 
-use crate::json::{self, JsonError};
-
-/// The languages that Selvedge builds, by the package's name for them.
-const LANGUAGES: [&str; 1] = ["golang"];
+/// What may be wrong with the file.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// It is not there, or can not be read.
+    #[error("cannot read {path}", path = .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is not what a peer takes for metadata.
+    #[error("{path} {fault}", path = .path.display())]
+    Fault {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        fault: MetadataFault,
+    },
+}
 
 /// The package's `metadata.json`; what else it holds is nothing to us.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Metadata {
-    #[serde(rename = "type")]
-    language: String,
-    #[serde(default)]
+    kind: ChaincodeType,
     path: String,
-    #[serde(default)]
     label: String,
 }
 
 impl Metadata {
     /// Reads the file from the directory that the peer made for it.
-    pub(crate) fn read(directory: &Path) -> Result<Self, JsonError> {
-        json::read(&directory.join("metadata.json"))
+    pub(crate) fn read(directory: &Path) -> Result<Self, MetadataError> {
+        let path = directory.join(METADATA_FILE);
+        let mut json = Vec::new();
+        let read = File::open(&path)
+            // A byte more than there may be shows that it is too large.
+            .and_then(|file| file.take(MAX_METADATA_BYTES + 1).read_to_end(&mut json));
+        if let Err(source) = read {
+            return Err(MetadataError::Read { path, source });
+        }
+        match RawMetadata::read(&json) {
+            Ok(RawMetadata { kind, path, label }) => {
+                Ok(Self { kind: ChaincodeType::named(&kind), path, label })
+            }
+            Err(fault) => Err(MetadataError::Fault { path, fault }),
+        }
     }
 
     /// Whether Selvedge builds it.
     pub(crate) fn is_ours(&self) -> bool {
-        LANGUAGES.contains(&self.language.as_str())
+        self.kind.is_built()
     }
 
     /// As the launcher wants it.
-    pub(crate) fn to_source(&self) -> ChaincodeSource {
-        ChaincodeSource {
-            r#type: self.language.clone(),
-            path: self.path.clone(),
-            label: self.label.clone(),
-        }
+    pub(crate) fn into_source(self) -> ChaincodeSource {
+        ChaincodeSource { r#type: self.kind.name().into(), path: self.path, label: self.label }
     }
 }

@@ -12,10 +12,7 @@ use std::{
 use selvedge_proto::launcher::{ChaincodeSource, ImageReference};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    json::{self, JsonError},
-    metadata::Metadata,
-};
+use crate::json::{self, JsonError};
 
 /// What this release writes and reads.
 const VERSION: u32 = 1;
@@ -66,8 +63,11 @@ struct Image {
 #[derive(Deserialize, Serialize)]
 struct Launch {
     version: u32,
-    #[serde(flatten)]
-    metadata: Metadata,
+    r#type: String,
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    label: String,
 }
 
 /// The directory.
@@ -107,11 +107,12 @@ impl Output {
     /// build is whole.
     pub(crate) fn write(
         &self,
-        metadata: Metadata,
+        source: ChaincodeSource,
         image: ImageReference,
     ) -> Result<(), OutputError> {
         let image = self.checked(image)?;
-        let launch = Launch { version: VERSION, metadata };
+        let ChaincodeSource { r#type, path, label } = source;
+        let launch = Launch { version: VERSION, r#type, path, label };
         json::write(&self.launch_path(), &launch)?;
         let ImageReference { name, digest } = image;
         Ok(json::write(&self.image_path(), &Image { name, digest })?)
@@ -125,7 +126,8 @@ impl Output {
         }
         let Image { name, digest } = json::read(&self.image_path())?;
         let image = self.checked(ImageReference { name, digest })?;
-        Ok((image, launch.metadata.to_source()))
+        let Launch { r#type, path, label, .. } = launch;
+        Ok((image, ChaincodeSource { r#type, path, label }))
     }
 
     /// Takes away what a failed build left; nothing of a failed build is of use.

@@ -1,39 +1,31 @@
 //! `release OUT REL`: gives the peer the chaincode's `CouchDB` indexes.
 //!
 //! What is in REL reaches the ledger under META-INF
-//! (`core/container/externalbuilder/metadataprovider.go`), so the indexes go to
-//! `REL/statedb/couchdb`, those of collections included, and nothing else goes.
+//! (`core/container/externalbuilder/metadataprovider.go`), in place of what the package has
+//! there. So what the peer would make indexes of goes to REL, and nothing else; what cannot be
+//! an index fails no install, with Selvedge as without it.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use serde_json::{Map, Value};
+use selvedge_package::{META_INF, MetaInfFile, Uselessness};
+use walkdir::WalkDir;
 
-use crate::{
-    json::{self, JsonError},
-    lines,
-    output::Output,
-    usage,
-};
+use crate::{lines, output::Output, usage};
+
+/// How many of the files that are left out have a line.
+const TOLD: usize = 10;
 
 /// Why the indexes can not be released.
 #[derive(Debug, thiserror::Error)]
-pub enum ReleaseError {
-    /// A directory or file can not be read or written.
-    #[error("cannot use {path}", path = .path.display())]
-    Io {
-        /// The directory or file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// An index that `CouchDB` could not take.
-    #[error("an index must be a JSON object")]
-    Index(#[from] JsonError),
+#[error("cannot use {path}", path = .path.display())]
+pub struct ReleaseError {
+    path: PathBuf,
+    source: io::Error,
 }
 
 /// Releases the indexes: exit code 0, or 1 with the reason as the last line.
@@ -42,8 +34,11 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(directories) => directories,
         Err(misuse) => return misuse,
     };
-    match indexes(&out).and_then(|(root, indexes)| place(&root, &indexes, &release)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match release_indexes(&out, &release) {
+        Ok(left_out) => {
+            tell(&left_out);
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             lines::write(&lines::chain(&error));
             ExitCode::FAILURE
@@ -51,61 +46,51 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Finds all indexes that the build left, each checked, and the directory that
-/// they are in.
-fn indexes(out: &Path) -> Result<(PathBuf, Vec<PathBuf>), ReleaseError> {
-    list(out)?;
+/// A file of META-INF that is no index, and why: someone meant something by it.
+struct LeftOut {
+    path: String,
+    reason: Uselessness,
+}
+
+/// Copies the indexes that the build left to where they are in META-INF.
+fn release_indexes(out: &Path, release: &Path) -> Result<Vec<LeftOut>, ReleaseError> {
+    fs::read_dir(out).map_err(failed(out))?;
     let root = Output::of_build(out.into()).meta_inf();
-    let database = root.join("statedb/couchdb");
-    let mut indexes = files(&database.join("indexes"))?;
-    for collection in list_if_there(&database.join("collections"))? {
-        indexes.extend(files(&collection.join("indexes"))?);
+    let mut left_out = Vec::new();
+    if !root.is_dir() {
+        return Ok(left_out);
     }
-    for index in &indexes {
-        let _object: Map<String, Value> = json::read(index)?;
+    for entry in WalkDir::new(&root).sort_by_file_name() {
+        let entry = entry.map_err(|error| failed(error.path().unwrap_or(&root))(error.into()))?;
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        let below = entry.path().strip_prefix(&root).unwrap_or(entry.path());
+        let path = format!("{META_INF}/{}", below.display());
+        match MetaInfFile::read(&path, entry.path()).map_err(failed(entry.path()))? {
+            MetaInfFile::Index { .. } => place(entry.path(), &release.join(below))?,
+            MetaInfFile::Useless(reason) => left_out.push(LeftOut { path, reason }),
+        }
     }
-    Ok((root, indexes))
+    Ok(left_out)
 }
 
-/// Copies the indexes to where they are in META-INF.
-fn place(root: &Path, indexes: &[PathBuf], release: &Path) -> Result<(), ReleaseError> {
-    for index in indexes {
-        let destination = release.join(index.strip_prefix(root).unwrap_or(index));
-        let directory = destination.parent().unwrap_or(release);
-        fs::create_dir_all(directory).map_err(failed(directory))?;
-        fs::copy(index, &destination).map_err(failed(&destination))?;
+fn place(index: &Path, destination: &Path) -> Result<(), ReleaseError> {
+    let directory = destination.parent().unwrap_or(destination);
+    fs::create_dir_all(directory).map_err(failed(directory))?;
+    fs::copy(index, destination).map(drop).map_err(failed(destination))
+}
+
+fn tell(left_out: &[LeftOut]) {
+    for LeftOut { path, reason } in left_out.iter().take(TOLD) {
+        lines::write(&format!("{path} is left out: {reason}"));
     }
-    Ok(())
-}
-
-/// The JSON files in a directory, if it is there. What else is there is no index,
-/// and a line says so: someone meant something by it.
-fn files(directory: &Path) -> Result<Vec<PathBuf>, ReleaseError> {
-    let (indexes, others): (Vec<_>, Vec<_>) = list_if_there(directory)?
-        .into_iter()
-        .partition(|path| path.extension() == Some(OsStr::new("json")));
-    for other in others {
-        lines::write(&format!(
-            "{} is left out: the name of an index ends in .json",
-            other.display()
-        ));
+    if let Some(more) = left_out.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        lines::write(&format!("and {more} more files of {META_INF} are left out"));
     }
-    Ok(indexes)
 }
 
-fn list_if_there(directory: &Path) -> Result<Vec<PathBuf>, ReleaseError> {
-    if directory.is_dir() { list(directory) } else { Ok(Vec::new()) }
-}
-
-fn list(directory: &Path) -> Result<Vec<PathBuf>, ReleaseError> {
-    let mut paths = fs::read_dir(directory)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>())
-        .map_err(failed(directory))?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> ReleaseError {
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> ReleaseError + use<> {
     let path = path.to_path_buf();
-    |source| ReleaseError::Io { path, source }
+    |source| ReleaseError { path, source }
 }

@@ -5,8 +5,14 @@
 //! launch; it does not end `run` itself when its start timeout has passed
 //! (`core/chaincode/runtime_launcher.go`). To stop, it sends SIGTERM and 5 s
 //! later SIGKILL (`core/container/externalbuilder/instance.go`).
+//!
+//! How long a chaincode may take to be ready, the launcher decides, whose
+//! settings say so: of the peer's environment nothing gets here that its core.yaml
+//! does not list (`propagateEnvironment`). `run` waits for the launcher's word,
+//! and a launcher that has died or hangs is noticed by its connection
+//! (`connection.rs`).
 
-use std::{ffi::OsString, io, path::PathBuf, process::ExitCode, time::Duration};
+use std::{ffi::OsString, io, path::PathBuf, process::ExitCode};
 
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use selvedge_proto::launcher::{RunRequest, RunStart, run_request::Content};
@@ -16,7 +22,6 @@ use tokio_stream::wrappers::ReceiverStream;
 use crate::{
     call::Call,
     launcher::{Address, LauncherError},
-    limit::{self, LimitError},
     lines::Lines,
     output::{Output, OutputError},
     peer::{self, PeerError},
@@ -25,11 +30,6 @@ use crate::{
     signals::StopSignals,
     usage,
 };
-
-/// How long a chaincode may take to be ready, unless `SELVEDGE_START_TIMEOUT`
-/// says otherwise: just under the peer's own limit (`chaincode.startuptimeout`),
-/// together with the few seconds that the launcher has to take the call.
-const START_TIME: Duration = Duration::from_secs(290);
 
 /// Why the chaincode does not run.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +43,6 @@ pub enum RunError {
     /// What the peer says.
     #[error(transparent)]
     Peer(#[from] PeerError),
-    /// The setting for the time limit.
-    #[error(transparent)]
-    Setting(#[from] LimitError),
     /// The launcher can not be reached.
     #[error(transparent)]
     Launcher(#[from] LauncherError),
@@ -68,7 +65,6 @@ async fn run([out, run_metadata]: [PathBuf; 2], lines: &Lines) -> Result<(), Run
     // The peer's key is in memory from here on: no core file, no debugger.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(io::Error::from)?;
     let mut stop = StopSignals::listen()?;
-    let start_time = limit::from_environment("SELVEDGE_START_TIMEOUT", START_TIME)?;
     let launcher = Address::from_environment()?;
     let output = Output::of_build(out);
     let (image, source) = output.read()?;
@@ -76,7 +72,7 @@ async fn run([out, run_metadata]: [PathBuf; 2], lines: &Lines) -> Result<(), Run
     let session = select! {
         biased;
         () = stop.asked() => return Ok(()),
-        session = open(launcher, start, output, start_time) => session?,
+        session = open(launcher, start, output) => session?,
     };
     Ok(session.follow(lines, &mut stop).await?)
 }
@@ -86,7 +82,6 @@ async fn open(
     launcher: Address,
     start: RunStart,
     output: Output,
-    start_time: Duration,
 ) -> Result<Session, LauncherError> {
     let mut client = launcher.connect().await?;
     let (requests, queue) = mpsc::channel(2);
@@ -94,5 +89,5 @@ async fn open(
     let _ = requests.try_send(RunRequest { content: Some(Content::Start(start)) });
     let call =
         Call::new(launcher.clone(), async move { client.run(ReceiverStream::new(queue)).await });
-    Ok(Session::new(launcher, call, requests, output, start_time))
+    Ok(Session::new(launcher, call, requests, output))
 }

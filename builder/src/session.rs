@@ -48,16 +48,6 @@ pub enum SessionError {
     /// The launcher closed the call without a word.
     #[error("the launcher at {0} ended the call without a reason")]
     Silence(Address),
-    /// It is not ready and should be.
-    #[error(
-        "the launcher at {launcher} did not get the chaincode ready within {seconds} s; SELVEDGE_START_TIMEOUT sets another limit"
-    )]
-    StartTime {
-        /// The launcher's address.
-        launcher: Address,
-        /// The limit.
-        seconds: u64,
-    },
     /// It was asked to stop and says nothing.
     #[error("the launcher at {0} did not say within {limit} s that the chaincode has stopped", limit = STOP_TIME.as_secs_f32())]
     StopTime(Address),
@@ -68,7 +58,18 @@ pub enum SessionError {
 enum Phase {
     Starting,
     Ready,
-    Stopping,
+    /// Until when the launcher must have said that the chaincode has stopped.
+    Stopping(Instant),
+}
+
+impl Phase {
+    /// When it must be over; only a stop must be at a time.
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::Stopping(deadline) => Some(deadline),
+            Self::Starting | Self::Ready => None,
+        }
+    }
 }
 
 type Sending = Pin<Box<dyn Future<Output = io::Result<()>>>>;
@@ -80,10 +81,6 @@ pub(crate) struct Session {
     requests: mpsc::Sender<RunRequest>,
     output: Output,
     phase: Phase,
-    /// How long the chaincode may take to be ready.
-    start_time: Duration,
-    /// When the phase must be over; a ready chaincode stays for ever.
-    deadline: Instant,
     /// What is being sent, at the pace of the launcher.
     sending: Option<Sending>,
 }
@@ -95,18 +92,8 @@ impl Session {
         call: Call<RunEvent>,
         requests: mpsc::Sender<RunRequest>,
         output: Output,
-        start_time: Duration,
     ) -> Self {
-        Self {
-            launcher,
-            call,
-            requests,
-            output,
-            phase: Phase::Starting,
-            start_time,
-            deadline: Instant::now() + start_time,
-            sending: None,
-        }
+        Self { launcher, call, requests, output, phase: Phase::Starting, sending: None }
     }
 
     /// Relays the chaincode's lines until it has ended. A stop that was asked for
@@ -122,7 +109,7 @@ impl Session {
             }
         };
         match outcome {
-            Err(error) if self.phase == Phase::Stopping => {
+            Err(error) if self.phase.deadline().is_some() => {
                 lines.say(&lines::chain(&error));
                 Ok(())
             }
@@ -136,7 +123,8 @@ impl Session {
         lines: &Lines,
         stop: &mut StopSignals,
     ) -> ControlFlow<Result<(), SessionError>> {
-        let stopping = self.phase == Phase::Stopping;
+        let deadline = self.phase.deadline();
+        let stopping = deadline.is_some();
         let event = async {
             // A stop does not wait for a peer that does not read; lines are lost then.
             if !stopping {
@@ -146,8 +134,8 @@ impl Session {
         };
         select! {
             () = stop.asked(), if !stopping => self.stop(),
-            () = time::sleep_until(self.deadline), if self.phase != Phase::Ready => {
-                return ControlFlow::Break(Err(self.late()));
+            () = passed(deadline) => {
+                return ControlFlow::Break(Err(SessionError::StopTime(self.launcher.clone())));
             }
             sent = progress(&mut self.sending) => {
                 self.sending = None;
@@ -199,8 +187,7 @@ impl Session {
 
     /// Asks the launcher to stop the chaincode; what else was to be sent is not.
     fn stop(&mut self) {
-        self.phase = Phase::Stopping;
-        self.deadline = Instant::now() + STOP_TIME;
+        self.phase = Phase::Stopping(Instant::now() + STOP_TIME);
         let requests = self.requests.clone();
         self.sending = Some(Box::pin(async move {
             // A launcher that takes no more has ended the call already.
@@ -211,7 +198,7 @@ impl Session {
 
     /// Begins to send the source.
     fn offer(&mut self) -> Result<(), OutputError> {
-        if self.phase == Phase::Stopping {
+        if self.phase.deadline().is_some() {
             return Ok(());
         }
         let tar = self.output.open_source()?;
@@ -223,14 +210,13 @@ impl Session {
         }));
         Ok(())
     }
+}
 
-    fn late(&self) -> SessionError {
-        let launcher = self.launcher.clone();
-        if self.phase == Phase::Stopping {
-            SessionError::StopTime(launcher)
-        } else {
-            SessionError::StartTime { launcher, seconds: self.start_time.as_secs() }
-        }
+/// Ready at the deadline, if there is one.
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => time::sleep_until(deadline).await,
+        None => future::pending().await,
     }
 }
 

@@ -1,19 +1,28 @@
 //! Tar archives from and for anywhere: read with bounds, written the same bytes every time.
 //!
-//! A package, a source stream and an image layer are all read by the one [`scan`] and written by
-//! the one [`ArchiveWriter`].
+//! A source stream and an image layer are read by the one [`scan`], a package as a peer reads it
+//! ([`GoTar`]); all are written by the one [`ArchiveWriter`].
 
+mod bounds;
 mod error;
+mod go_entry;
+mod go_tar;
 mod gzip;
 mod path;
+mod printable;
 mod scan;
 mod staging;
 mod unpack;
 mod write;
 
+pub use bounds::{MAX_PATH_BYTES, MAX_PATH_DEPTH};
 pub use error::{ArchiveError, EntryFault};
+pub(crate) use go_entry::{GoEntry, GoKind};
+pub(crate) use go_tar::GoTar;
 pub use gzip::{GzipWriter, gunzip};
-pub use path::{EntryPath, MAX_PATH_BYTES, MAX_PATH_DEPTH};
+pub use path::EntryPath;
+pub(crate) use path::MAX_NAME_BYTES;
+pub(crate) use printable::printable;
 pub use scan::{Entry, Kind, Limits, Visit, scan};
 pub use staging::stage;
 pub use unpack::{Modes, unpack};

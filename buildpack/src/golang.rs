@@ -3,6 +3,7 @@
 mod compiler;
 mod go_mod;
 mod module;
+mod open;
 mod plan;
 mod workspace;
 

@@ -5,30 +5,29 @@
 
 mod draft;
 mod id;
-mod indexes;
+mod inspection;
 mod interrupt;
-mod label;
 mod metadata;
-mod reader;
 mod report;
+mod untar;
 mod writer;
 
 pub use draft::{Draft, DraftError, DraftFile, LeftOut};
 pub use id::{InvalidPackageId, PackageId};
-pub use indexes::{Index, IndexFault};
+pub use inspection::{InspectError, Inspection};
 pub use interrupt::Interrupt;
-pub use label::{InvalidLabel, Label};
-pub use metadata::{ChaincodeType, Metadata, MetadataFault};
-pub use reader::{PackageError, Unpacked, unpack};
-pub use report::{FileEntry, InspectError, Refusal, RefusedBy, Report, inspect};
+pub use metadata::Metadata;
+pub use report::{FileEntry, Index, Refusal, RefusedBy, Remark, Report};
+pub use selvedge_package::{
+    ChaincodeType, IndexFault, InvalidLabel, Label, METADATA_FILE, MetadataFault,
+};
 pub use writer::{Existing, Packed, WriteError, write};
+
+use crate::archive::printable;
 
 /// The largest package, in bytes. An install is one gRPC message of at most 100 MiB (Fabric
 /// `internal/pkg/comm/config.go`); 64 KiB of it are left for the proposal around the package.
 pub const MAX_PACKAGE_BYTES: u64 = (100 << 20) - (64 << 10);
-
-/// The name of the metadata in a package.
-pub const METADATA_FILE: &str = "metadata.json";
 
 /// The name of the code in a package.
 pub const CODE_FILE: &str = "code.tar.gz";

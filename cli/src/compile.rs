@@ -10,7 +10,7 @@ use anyhow::Context;
 use selvedge_buildpack::golang::{
     GoBuild, GoChaincode, GoModule, GoPath, GoToolchain, first_errors,
 };
-use selvedge_buildpack::package::{WriteError, unpack};
+use selvedge_buildpack::package::{Inspection, WriteError};
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::source::Source;
 
@@ -36,13 +36,12 @@ pub(crate) fn directory(directory: &Path) -> anyhow::Result<Compiled> {
     compile(module, &chaincode.module_root)
 }
 
-/// Compiles the code in a package that `inspect` has found sound.
-pub(crate) fn package(file: &Path) -> anyhow::Result<Compiled> {
-    let scratch = scratch()?;
-    let root = scratch.path().join("code");
-    let unpacked = unpack(file, &root)?;
-    let path: GoPath = unpacked.metadata.path.parse()?;
-    compile(GoModule::find(&Source::open(&root)?.paths(), &path)?, &root)
+/// Compiles the code in a package that was found sound.
+pub(crate) fn package(inspection: &Inspection) -> anyhow::Result<Compiled> {
+    let metadata = inspection.report.metadata.as_ref().context("it has no metadata")?;
+    let path: GoPath = metadata.path.parse()?;
+    let root = inspection.code();
+    compile(GoModule::find(&Source::open(root)?.paths(), &path)?, root)
 }
 
 /// An interrupt reaches Go by itself; the caller must outlive it, to clean up.

@@ -1,32 +1,39 @@
 //! `selvedge inspect`: what is in a package, and whether anybody would take it.
 
 use std::fmt::{self, Write as _};
-use std::path::Path;
 
 use anyhow::{Context, bail};
-use selvedge_buildpack::package::{CODE_FILE, Refusal, RefusedBy, Report, inspect};
+use selvedge_buildpack::package::{
+    CODE_FILE, Inspection, Interrupt, Refusal, RefusedBy, Remark, Report,
+};
 
 use crate::compile::{self, Compiled};
+use crate::listing;
+use crate::outcome::Outcome;
 use crate::resolved::{Form, InspectRequest};
-use crate::{BAD, BOLD, GOOD, Outcome, listing, show};
+use crate::screen::{BAD, BOLD, GOOD, show};
 
 pub(crate) fn run(request: &InspectRequest) -> anyhow::Result<Outcome> {
-    let mut report = inspect(&request.file)?;
-    if request.compile && report.refusals.is_empty() {
-        report.refusals.extend(refused_by_compiler(&request.file)?);
+    // What is in temporary directories by then goes with them.
+    let interrupt = Interrupt::default();
+    let handler = interrupt.clone();
+    ctrlc::set_handler(move || handler.request()).context("cannot listen for Ctrl-C")?;
+    let mut inspection = Inspection::of(&request.file, &interrupt)?;
+    if request.compile && inspection.report.refusals.is_empty() {
+        let refusal = refused_by_compiler(&inspection)?;
+        inspection.report.refusals.extend(refusal);
     }
+    let report = &inspection.report;
     let text = match request.form {
-        Form::Text => text(&report)?,
-        Form::Json => serde_json::to_string_pretty(&report)? + "\n",
+        Form::Text => text(report)?,
+        Form::Json => serde_json::to_string_pretty(report)? + "\n",
     };
     show(&text)?;
     Ok(if report.refusals.is_empty() { Outcome::Done } else { Outcome::Refused })
 }
 
-fn refused_by_compiler(package: &Path) -> anyhow::Result<Option<Refusal>> {
-    // Go is interrupted with us; what is left of it is ours to remove.
-    ctrlc::set_handler(|| {}).context("cannot listen for Ctrl-C")?;
-    match compile::package(package)? {
+fn refused_by_compiler(inspection: &Inspection) -> anyhow::Result<Option<Refusal>> {
+    match compile::package(inspection)? {
         Compiled::Cleanly => Ok(None),
         Compiled::NoToolchain => bail!("--compile needs Go, and there is no `go` in the PATH"),
         Compiled::Not(errors) => {
@@ -61,6 +68,12 @@ fn text(report: &Report) -> Result<String, fmt::Error> {
             Some(collection) => writeln!(text, "  {name} (of the collection {collection})")?,
             None => writeln!(text, "  {name} (of the public state)")?,
         }
+    }
+    if !report.remarks.is_empty() {
+        writeln!(text, "{BOLD}to know{BOLD:#}")?;
+    }
+    for Remark { file, text: remark } in &report.remarks {
+        writeln!(text, "  {file} {remark}")?;
     }
     verdict(report, &mut text)?;
     Ok(text)

@@ -10,8 +10,10 @@ use selvedge_buildpack::package::{
 use serde::Serialize;
 
 use crate::compile::{self, Compiled};
+use crate::listing;
+use crate::outcome::Outcome;
 use crate::resolved::{Check, Form, PackageRequest};
-use crate::{BOLD, GOOD, Outcome, listing, show};
+use crate::screen::{BOLD, GOOD, show};
 
 /// What `--json` prints.
 #[derive(Serialize)]

@@ -71,8 +71,7 @@ pub(crate) struct Package {
 
 /// Tell what is in a package, and every reason why it would be refused.
 ///
-/// Nothing is unpacked to disk, unless it is to be compiled. Exit code 1 means that the peer, or
-/// Selvedge, would refuse it.
+/// It is read as a peer reads it. Exit code 1 means that the peer, or Selvedge, would refuse it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge inspect basic_1.0.tar.gz\n  \

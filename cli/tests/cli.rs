@@ -1,15 +1,13 @@
 //! The real binary: what it prints, on which stream, with which exit code.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use tar::{EntryType, Header};
+use crafted::{Crafted, EntryType, gzip, package, package_around, tar, zeros};
 
 const GO_MOD: &str = "module example.com/asset\n\ngo 1.21\n";
 const MAIN_GO: &str = "package main\n\nfunc main() {}\n";
@@ -179,74 +177,46 @@ fn help_teaches() {
     }
 }
 
-struct Crafted<'a>(&'a str, EntryType, Vec<u8>);
-
-fn file(name: &str, content: impl Into<Vec<u8>>) -> Crafted<'_> {
-    Crafted(name, EntryType::Regular, content.into())
-}
-
-fn tar(entries: Vec<Crafted<'_>>) -> Vec<u8> {
-    let mut archive = tar::Builder::new(Vec::new());
-    for Crafted(name, kind, content) in entries {
-        let mut header = Header::new_gnu();
-        // Not by the crate's own method, which refuses the names that are wanted here.
-        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
-        header.set_entry_type(kind);
-        header.set_mode(0o644);
-        header.set_size(content.len() as u64);
-        if kind == EntryType::Symlink {
-            header.set_link_name_literal("/etc/passwd").unwrap();
-        }
-        header.set_cksum();
-        archive.append(&header, content.as_slice()).unwrap();
-    }
-    archive.into_inner().unwrap()
-}
-
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn package(metadata: &str, code: &[u8]) -> Vec<u8> {
-    gzip(&tar(vec![file("metadata.json", metadata), file("code.tar.gz", code)]))
-}
-
-fn with(entry: Crafted<'_>) -> Vec<u8> {
-    let code = vec![file("src/go.mod", GO_MOD), file("src/main.go", MAIN_GO), entry];
-    package(METADATA, &gzip(&tar(code)))
-}
-
-/// Two gigabytes of zeros: gzip files may be joined, so 16 MiB are compressed once.
-fn bomb() -> Vec<u8> {
-    let mut header = Header::new_gnu();
-    header.set_path("src/zeros").unwrap();
-    header.set_mode(0o644);
-    header.set_size(2 << 30);
-    header.set_cksum();
-    let chunk = gzip(&vec![0; 16 << 20]);
-    package(METADATA, &[gzip(header.as_bytes()), chunk.repeat(128), gzip(&[0; 1024])].concat())
+fn with(entry: Crafted) -> Vec<u8> {
+    let files = [Crafted::file("src/go.mod", GO_MOD), Crafted::file("src/main.go", MAIN_GO), entry];
+    package(METADATA, files)
 }
 
 #[test]
 fn packages_that_would_be_refused() {
-    let good = with(file("src/other.go", MAIN_GO));
-    let symlink = Crafted("src/l", EntryType::Symlink, Vec::new());
-    let no_module = gzip(&tar(vec![file("src/main.go", MAIN_GO)]));
+    let good = with(Crafted::file("src/other.go", MAIN_GO));
+    let symlink = Crafted::link("src/l", EntryType::Symlink, "/etc/passwd");
+    let no_module = gzip(&tar([Crafted::file("src/main.go", MAIN_GO)]));
+    let bomb = package_around(METADATA, zeros("src/zeros", 128));
     let bad_label = METADATA.replace("basic_1.0", "_basic");
     for (name, content, reason) in [
         ("truncated", good[..good.len() - 30].to_vec(), "by the peer: package: truncated"),
         ("no gzip", b"PK\x03\x04".to_vec(), "by the peer: package: not a gzip file"),
         ("empty", Vec::new(), "by the peer: package: not a gzip file"),
-        ("bomb", bomb(), "by Selvedge: code.tar.gz: unpacks to more than 536870912 bytes"),
-        ("dots", with(file("../evil", "")), "by the peer: ../evil: has `..` in its path"),
-        ("absolute", with(file("/etc/evil", "")), "by the peer: /etc/evil: is an absolute path"),
+        ("bomb", bomb, "by Selvedge: code.tar.gz: unpacks to more than 536870912 bytes"),
+        ("dots", with(Crafted::file("../evil", "")), "by the peer: ../evil: has `..` in its path"),
+        (
+            "absolute",
+            with(Crafted::file("/etc/evil", "")),
+            "by the peer: /etc/evil: is an absolute path",
+        ),
         ("symlink", with(symlink), "by the peer: src/l: is a symbolic link to `/etc/passwd`"),
-        ("no metadata", gzip(&tar(vec![file("code.tar.gz", "")])), "holds no metadata.json"),
-        ("malformed", package("{", &no_module), "metadata.json: is not a JSON object"),
-        ("label", package(&bad_label, &no_module), "metadata.json: invalid label `_basic`"),
-        ("no module", package(METADATA, &no_module), "code.tar.gz: the code holds no Go module"),
+        ("no metadata", gzip(&tar([Crafted::file("code.tar.gz", "")])), "holds no metadata.json"),
+        (
+            "malformed",
+            package_around("{", no_module.clone()),
+            "metadata.json: is not a JSON object",
+        ),
+        (
+            "label",
+            package_around(&bad_label, no_module.clone()),
+            "metadata.json: invalid label `_basic`",
+        ),
+        (
+            "no module",
+            package_around(METADATA, no_module),
+            "code.tar.gz: the code holds no Go module",
+        ),
     ] {
         println!("{name}");
         let directory = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 
 mod build;
 mod run;
+mod shared;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -9,14 +10,15 @@ mod tests;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use selvedge_proto::launcher::launcher_server::Launcher;
 use selvedge_proto::launcher::{BuildEvent, BuildRequest, RunEvent, RunRequest};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use self::shared::Shared;
 use self::slots::Slots;
+use crate::deadline::LaunchDeadline;
 use crate::opening::Entrance;
 use crate::run_log::RunLog;
 use crate::running::Running;
@@ -25,19 +27,8 @@ use crate::settings::TimeLimits;
 /// Events queued for a builder that is slow to read them.
 const QUEUE: usize = 1024;
 
-/// The longest reason that is told, in bytes; the peer reads no line over 64 KiB
-/// (`core/container/externalbuilder`).
-const REASON_LIMIT: usize = 8 << 10;
-
 /// The launcher's service.
 pub(crate) struct LauncherApi(Arc<Shared>);
-
-struct Shared {
-    entrance: Entrance,
-    running: Running,
-    limits: TimeLimits,
-    slots: Slots,
-}
 
 impl LauncherApi {
     /// The service of a launcher that may not have started yet.
@@ -81,29 +72,14 @@ impl Launcher for LauncherApi {
         &self,
         request: Request<Streaming<RunRequest>>,
     ) -> Result<Response<Self::RunStream>, Status> {
+        let deadline = LaunchDeadline::of(self.0.limits.start);
         let (events, queue) = mpsc::channel(QUEUE);
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
             let log = RunLog::new(events.clone());
-            let answer = run::run(&shared, request.into_inner(), &log).await;
+            let answer = run::run(&shared, request.into_inner(), deadline, &log).await;
             let _ = events.send(answer).await;
         });
         Ok(Response::new(ReceiverStream::new(queue)))
     }
-}
-
-/// A failure as a status: its message is the line that the builder prints.
-fn failed(error: &dyn std::error::Error) -> Status {
-    let mut reason = crate::error_chain::one_line(error);
-    reason.truncate(reason.floor_char_boundary(REASON_LIMIT));
-    Status::failed_precondition(reason)
-}
-
-/// A chunk of a source's tar, or what came in its place.
-fn unexpected(what: &str) -> Status {
-    Status::invalid_argument(format!("expected {what}; are builder and launcher of one release?"))
-}
-
-fn chunk(bytes: Vec<u8>) -> Bytes {
-    Bytes::from(bytes)
 }

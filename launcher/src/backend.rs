@@ -1,10 +1,5 @@
 //! What runs chaincode: the one seam between the launcher and a platform.
 
-pub(crate) mod kubernetes;
-mod last_lines;
-mod lines;
-pub(crate) mod local;
-
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
@@ -93,7 +88,7 @@ pub(crate) enum ReplicaEvent {
 pub(crate) struct ReplicaExit {
     /// The exit status or signal, in words.
     pub(crate) status: String,
-    /// The last lines that it wrote, or the first ones of its crash; oldest first.
+    /// The last lines that it wrote, or the first one of its crash; oldest first.
     pub(crate) last_lines: Vec<String>,
 }
 
@@ -125,7 +120,7 @@ pub(crate) enum BuildError {
     TimedOut(f32),
     /// The cluster or the registry did not do its part.
     #[error(transparent)]
-    Cluster(Box<kubernetes::build::ClusterBuildError>),
+    Cluster(Box<dyn Error + Send + Sync>),
     /// The image could not be put together or kept.
     #[error("cannot make the chaincode's image")]
     Image(#[source] Box<dyn Error + Send + Sync>),

@@ -107,7 +107,7 @@ pub(crate) enum BuildJobError {
 /// Builds, and writes the outcome to its file.
 pub(crate) fn run(job: &BuildJob) -> ExitCode {
     let built = build(job);
-    let outcome = Outcome::of(&built);
+    let outcome = outcome(&built);
     match &built {
         // The compiler has said it.
         Ok(_) | Err(BuildJobError::Compile(_)) => {}
@@ -118,6 +118,16 @@ pub(crate) fn run(job: &BuildJob) -> ExitCode {
         return ExitCode::FAILURE;
     }
     if built.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What there is to tell of a build.
+fn outcome(built: &Result<Sha256, BuildJobError>) -> Outcome {
+    match built {
+        Ok(image) => Outcome::Image(*image),
+        Err(BuildJobError::Compile(lines)) => Outcome::Compile(lines.clone()),
+        Err(BuildJobError::Killed) => Outcome::Killed,
+        Err(error) => Outcome::Failed(one_line(error)),
+    }
 }
 
 /// Copies this program: an image with nothing else in it has no `cp`.

@@ -1,18 +1,20 @@
 //! One run of one chaincode: proxy and replicas, from the launch to the end.
 
+use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use selvedge_proto::launcher::ImageReference;
 use selvedge_proxy::{
-    Event, Limits, PeerAddress, PeerCredentials, Proxy, ProxyError, ProxySettings,
+    Event, Limits, Notice, PeerAddress, PeerCredentials, Proxy, ProxyError, ProxySettings,
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::backend::{Backend, ReplicaEvent, ReplicaExit, Replicas, StartError, Workload};
-use crate::certificates::{CertificateError, LinkCertificates};
+use crate::certificates::{CertificateError, LinkCertificates, ReplicaCredentials};
+use crate::deadline::{LaunchDeadline, TELLING};
 use crate::desertion::Desertion;
 use crate::error_chain::one_line;
 use crate::run_log::RunLog;
@@ -21,6 +23,9 @@ use crate::source::Language;
 /// What transactions in flight get to finish when a chaincode is stopped: with
 /// what the replicas get to end, it stays below the 5 s after which a peer kills.
 const DRAIN: Duration = Duration::from_millis(1500);
+
+/// What the peer gets to end its side of the link.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How long a replica's exit waits for the proxy's view of it, which may be the cause.
 const EXIT_CAUSE: Duration = Duration::from_millis(100);
@@ -37,10 +42,8 @@ pub(crate) struct ChaincodeRun {
     pub(crate) credentials: Option<PeerCredentials>,
     /// The language.
     pub(crate) language: Language,
-    /// The image.
-    pub(crate) image: ImageReference,
-    /// How long the chaincode may take to register.
-    pub(crate) start_limit: Duration,
+    /// Until when the chaincode must have registered.
+    pub(crate) deadline: LaunchDeadline,
 }
 
 /// Why a chaincode did not become ready.
@@ -61,13 +64,30 @@ pub(crate) enum RunError {
     #[error("the chaincode was cut off: {0}")]
     CutOff(String),
     #[error(
-        "the chaincode did not register within {0} s (--start-timeout); does it call shim.Start?"
+        "the chaincode did not register within {} s (--start-timeout){preparation}; does it call \
+         shim.Start?", .limit.as_secs_f32()
     )]
-    NeverRegistered(f32),
-    #[error("the chaincode was not started within {seconds} s (--start-timeout): {reason}")]
-    NeverStarted { seconds: f32, reason: String },
+    NeverRegistered { limit: Duration, preparation: Preparation },
+    #[error(
+        "the chaincode was not started within {} s (--start-timeout){preparation}: {reason}",
+        .limit.as_secs_f32()
+    )]
+    NeverStarted { limit: Duration, preparation: Preparation, reason: String },
     #[error("no link to the peer: {0}")]
     Peer(String),
+}
+
+/// What of a launch's time had passed when the image was there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Preparation(Duration);
+
+impl fmt::Display for Preparation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs() {
+            0 => Ok(()),
+            seconds => write!(out, ", of which {seconds} s had passed before it was started"),
+        }
+    }
 }
 
 impl ChaincodeRun {
@@ -75,11 +95,14 @@ impl ChaincodeRun {
     /// Nothing of it is left when this returns.
     pub(crate) async fn run(
         self,
+        image: ImageReference,
         backend: &dyn Backend,
         stop: &CancellationToken,
         log: &RunLog,
     ) -> Result<String, RunError> {
-        let (mut proxy, workload) = self.prepare(backend)?;
+        let preparation = Preparation(self.deadline.passed());
+        let (mut proxy, credentials) = self.link(backend)?;
+        let workload = self.workload(image, &proxy, credentials);
         let replicas = match backend.start(workload).await {
             Ok(replicas) => replicas,
             Err(error) => {
@@ -87,17 +110,28 @@ impl ChaincodeRun {
                 return Err(error.into());
             }
         };
-        let desertion = Desertion::new(self.start_limit);
+        let desertion = Desertion::new(self.deadline.limit());
         let mut link =
             Link { proxy, replicas, log, ready: false, over: false, delayed: None, desertion };
-        let outcome = link.supervise(stop, self.start_limit).await;
+        let outcome = link.supervise(stop, self.deadline, preparation).await;
         // The peer tells its client of a failed launch no more than that it failed.
         let refusal = outcome.as_ref().err().filter(|_| !link.ready).map(|error| one_line(error));
         link.end(refusal).await;
         outcome
     }
 
-    fn prepare(&self, backend: &dyn Backend) -> Result<(Proxy, Workload), RunError> {
+    /// Tells those who called for the chaincode why it cannot be run.
+    pub(crate) async fn refuse(
+        &self,
+        reason: String,
+        backend: &dyn Backend,
+    ) -> Result<(), RunError> {
+        let (mut proxy, _) = self.link(backend)?;
+        end_proxy(&mut proxy, Some(reason)).await;
+        Ok(())
+    }
+
+    fn link(&self, backend: &dyn Backend) -> Result<(Proxy, ReplicaCredentials), RunError> {
         let (address, host) = backend.proxy_host(&self.package_id, &self.msp_id);
         let listener = TcpListener::bind(SocketAddr::new(address, 0)).map_err(RunError::Listen)?;
         let certificates = LinkCertificates::issue(&self.package_id, &host)?;
@@ -108,16 +142,25 @@ impl ChaincodeRun {
             listener,
             authority: certificates.proxy,
             limits: Limits::default(),
+            registration: self.deadline.registration(),
         })?;
-        let workload = Workload {
+        Ok((proxy, certificates.replica))
+    }
+
+    fn workload(
+        &self,
+        image: ImageReference,
+        proxy: &Proxy,
+        credentials: ReplicaCredentials,
+    ) -> Workload {
+        Workload {
             package_id: self.package_id.clone(),
             msp_id: self.msp_id.clone(),
             language: self.language,
-            image: self.image.clone(),
+            image,
             proxy: proxy.address(),
-            credentials: certificates.replica,
-        };
-        Ok((proxy, workload))
+            credentials,
+        }
     }
 }
 
@@ -139,13 +182,14 @@ impl Link<'_> {
     async fn supervise(
         &mut self,
         stop: &CancellationToken,
-        start_limit: Duration,
+        deadline: LaunchDeadline,
+        preparation: Preparation,
     ) -> Result<String, RunError> {
-        let mut too_late = std::pin::pin!(sleep(start_limit));
+        let mut too_late = std::pin::pin!(sleep_until(deadline.until()));
         loop {
             tokio::select! {
-                event = self.proxy.next_event() => {
-                    if let Some(end) = self.on_proxy(event) {
+                notice = self.proxy.next_event() => {
+                    if let Some(end) = self.on_proxy(notice) {
                         return end;
                     }
                 }
@@ -153,10 +197,10 @@ impl Link<'_> {
                 since = self.desertion.lasts_too_long() => self.replicas.replace_disconnected(since),
                 () = stop.cancelled() => return Ok("it was asked to stop".into()),
                 () = &mut too_late, if !self.ready => {
-                    let seconds = start_limit.as_secs_f32();
+                    let limit = deadline.limit();
                     return Err(match self.delayed.take() {
-                        Some(reason) => RunError::NeverStarted { seconds, reason },
-                        None => RunError::NeverRegistered(seconds),
+                        Some(reason) => RunError::NeverStarted { limit, preparation, reason },
+                        None => RunError::NeverRegistered { limit, preparation },
                     });
                 }
             }
@@ -164,36 +208,39 @@ impl Link<'_> {
     }
 
     /// Takes a proxy's event; the run's outcome when the run is over.
-    fn on_proxy(&mut self, event: Option<Event>) -> Option<Result<String, RunError>> {
+    fn on_proxy(&mut self, notice: Option<Notice>) -> Option<Result<String, RunError>> {
+        let Some(Notice { at, event }) = notice else {
+            self.over = true;
+            return Some(Err(RunError::Peer("the shim proxy ended".into())));
+        };
         match event {
-            Some(Event::Ready) => {
+            Event::Ready => {
                 info!("the peer takes the chaincode as ready");
                 self.ready = true;
                 self.log.ready();
             }
-            Some(Event::ReplicaReady { replica }) => {
+            Event::ReplicaReady { replica } => {
                 info!(replica, "replica is ready");
-                self.desertion.joined(replica);
+                self.desertion.joined(replica, at);
             }
-            Some(Event::ReplicaGone { replica, reason, answered }) => {
-                self.desertion.left(replica);
+            Event::ReplicaGone { replica, reason, answered } => {
+                self.desertion.left(replica, at);
                 warn!(replica, reason, answered, "replica is gone");
             }
-            Some(Event::ReplicaCutOff { replica, reason }) => {
-                self.desertion.left(replica);
+            Event::ReplicaCutOff { replica, reason } => {
+                self.desertion.left(replica, at);
                 warn!(replica, reason, "replica was cut off");
                 if !self.ready {
                     return Some(Err(RunError::CutOff(reason)));
                 }
                 self.log.line(format!("the chaincode's replica was cut off: {reason}"));
             }
-            Some(Event::Ended { reason, was_ready }) => {
+            Event::ReplicasLost { number } => {
+                warn!(number, "more replicas were lost than are told of one by one");
+            }
+            Event::Ended { reason, was_ready } => {
                 self.over = true;
                 return Some(if was_ready { Ok(reason) } else { Err(RunError::Peer(reason)) });
-            }
-            None => {
-                self.over = true;
-                return Some(Err(RunError::Peer("the shim proxy ended".into())));
             }
         }
         None
@@ -207,8 +254,8 @@ impl Link<'_> {
             }
             ReplicaEvent::Exited(exit) if !self.ready => {
                 // A replica that was cut off ends too; then the cut is the reason.
-                while let Ok(Some(event)) = timeout(EXIT_CAUSE, self.proxy.next_event()).await {
-                    if let Some(Err(cause)) = self.on_proxy(Some(event)) {
+                while let Ok(Some(notice)) = timeout(EXIT_CAUSE, self.proxy.next_event()).await {
+                    if let Some(Err(cause)) = self.on_proxy(Some(notice)) {
                         return Err(cause);
                     }
                 }
@@ -248,17 +295,19 @@ impl Link<'_> {
 
 /// Lets transactions in flight finish, or answers those that wait for a launch with why it failed.
 async fn end_proxy(proxy: &mut Proxy, refusal: Option<String>) {
-    match refusal {
-        Some(reason) => proxy.refuse(reason).await,
-        None => proxy.drain(DRAIN).await,
-    }
-    let ended = async {
-        while let Some(event) = proxy.next_event().await {
-            if matches!(event, Event::Ended { .. }) {
-                break;
-            }
+    if let Some(reason) = refusal {
+        proxy.refuse(reason).await;
+        if has_ended(proxy, TELLING + FAREWELL).await {
+            return;
         }
-    };
-    // The proxy answers within its drain and a second for the peer's own end.
-    let _ = timeout(DRAIN + Duration::from_secs(1), ended).await;
+    }
+    proxy.drain(DRAIN).await;
+    has_ended(proxy, DRAIN + FAREWELL).await;
+}
+
+/// Waits for the proxy's end.
+async fn has_ended(proxy: &mut Proxy, limit: Duration) -> bool {
+    // Its last event is its end.
+    let end = async { while proxy.next_event().await.is_some() {} };
+    timeout(limit, end).await.is_ok()
 }

@@ -1,6 +1,6 @@
 //! Since when no replica is connected: what hangs has to be replaced.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::future::pending;
 use std::time::{Duration, SystemTime};
 
@@ -9,11 +9,18 @@ use tokio::time::{Instant, sleep_until};
 /// How long a replica may take to end when it has lost its connection.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// How long after a process has begun its beginning may be noted, or told: Kubernetes tells whole
+/// seconds.
+const INEXACT: Duration = Duration::from_secs(2);
+
 /// Who is connected, and what follows when nobody is.
 pub(crate) struct Desertion {
-    connected: HashSet<u64>,
-    /// Since when nobody is, and until when that is borne.
-    since: Option<(SystemTime, Instant)>,
+    /// Since when each replica is.
+    connected: HashMap<u64, SystemTime>,
+    /// Before what time all that were lost had begun.
+    begun_before: SystemTime,
+    /// Before what time those had begun that will not connect, and until when that is borne.
+    borne: Option<(SystemTime, Instant)>,
     /// How long a replica may take to connect.
     start_limit: Duration,
 }
@@ -21,31 +28,36 @@ pub(crate) struct Desertion {
 impl Desertion {
     /// Before the first replica has come.
     pub(crate) fn new(start_limit: Duration) -> Self {
-        Self { connected: HashSet::new(), since: None, start_limit }
+        let (connected, begun_before) = (HashMap::new(), SystemTime::UNIX_EPOCH);
+        Self { connected, begun_before, borne: None, start_limit }
     }
 
-    /// A replica is connected.
-    pub(crate) fn joined(&mut self, replica: u64) {
-        self.connected.insert(replica);
-        self.since = None;
+    /// A replica is connected since then.
+    pub(crate) fn joined(&mut self, replica: u64, at: SystemTime) {
+        self.connected.insert(replica, at);
+        self.borne = None;
     }
 
-    /// A replica is connected no more.
-    pub(crate) fn left(&mut self, replica: u64) {
-        self.connected.remove(&replica);
-        if self.connected.is_empty() && self.since.is_none() {
-            self.since = Some((SystemTime::now(), Instant::now() + LINGER));
+    /// A replica is connected no more since then.
+    pub(crate) fn left(&mut self, replica: u64, at: SystemTime) {
+        // Not the time of the loss alone, which shows late when there is much to do: its successor
+        // may run by then, and has done nothing to be replaced.
+        let connected = self.connected.remove(&replica);
+        let begun_before = connected.map_or(at, |connected| at.min(connected + INEXACT));
+        self.begun_before = self.begun_before.max(begun_before);
+        if self.connected.is_empty() && self.borne.is_none() {
+            self.borne = Some((self.begun_before, Instant::now() + LINGER));
         }
     }
 
-    /// Ready when it has lasted too long, with the time before which a replica was started that
-    /// will not connect any more: no shim opens a second stream. Those that follow have the time
-    /// to start.
+    /// Ready when it has lasted too long, with the time before which a replica had begun that will
+    /// not connect any more: no shim opens a second stream. Those that follow have the time to
+    /// start.
     pub(crate) async fn lasts_too_long(&mut self) -> SystemTime {
-        let Some((since, until)) = self.since else { return pending().await };
+        let Some((begun_before, until)) = self.borne else { return pending().await };
         sleep_until(until).await;
-        self.since = Some((SystemTime::now(), Instant::now() + self.start_limit));
-        since
+        self.borne = Some((SystemTime::now(), Instant::now() + self.start_limit));
+        begun_before
     }
 }
 
@@ -57,6 +69,10 @@ mod tests {
 
     const START: Duration = Duration::from_mins(1);
 
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
     async fn lasts(desertion: &mut Desertion, time: Duration) -> bool {
         timeout(time, desertion.lasts_too_long()).await.is_ok()
     }
@@ -65,32 +81,56 @@ mod tests {
     async fn nobody_is_missed_before_the_first_has_come_or_while_one_is_there() {
         let mut desertion = Desertion::new(START);
         assert!(!lasts(&mut desertion, START * 2).await);
-        desertion.joined(0);
-        desertion.joined(1);
-        desertion.left(0);
+        desertion.joined(0, at(1));
+        desertion.joined(1, at(1));
+        desertion.left(0, at(9));
         assert!(!lasts(&mut desertion, START * 2).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_last_one_is_given_a_moment_and_the_next_ones_the_time_to_start() {
         let mut desertion = Desertion::new(START);
-        desertion.joined(0);
-        desertion.left(0);
+        desertion.joined(0, at(1));
+        desertion.left(0, at(9));
         assert!(!lasts(&mut desertion, LINGER.mul_f32(0.99)).await);
         assert!(lasts(&mut desertion, Duration::from_secs(1)).await);
         assert!(!lasts(&mut desertion, START.mul_f32(0.99)).await);
         assert!(lasts(&mut desertion, Duration::from_secs(1)).await);
-        desertion.joined(1);
+        desertion.joined(1, at(1));
         assert!(!lasts(&mut desertion, START * 2).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_that_comes_and_is_cut_off_at_once_does_not_begin_it_anew() {
         let mut desertion = Desertion::new(START);
-        desertion.joined(0);
-        desertion.left(0);
+        desertion.joined(0, at(1));
+        desertion.left(0, at(9));
         assert!(!lasts(&mut desertion, LINGER / 2).await);
-        desertion.left(1);
+        desertion.left(1, at(9));
         assert!(lasts(&mut desertion, LINGER).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_began_after_the_lost_one_is_not_taken_for_it() {
+        let mut desertion = Desertion::new(START);
+        desertion.joined(0, at(100));
+        // Its end may show when the next one has begun.
+        desertion.left(0, at(200));
+        let begun_before = desertion.lasts_too_long().await;
+        assert!(at(100) < begun_before && begun_before < at(110), "{begun_before:?}");
+
+        desertion.joined(1, at(300));
+        desertion.left(1, at(301));
+        assert_eq!(desertion.lasts_too_long().await, at(301));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_that_were_lost_are_replaced() {
+        let mut desertion = Desertion::new(START);
+        desertion.joined(0, at(100));
+        desertion.joined(1, at(200));
+        desertion.left(1, at(300));
+        desertion.left(0, at(400));
+        assert!(desertion.lasts_too_long().await > at(200));
     }
 }

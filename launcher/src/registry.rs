@@ -1,5 +1,6 @@
 //! The registry that images are pushed to and found in (the OCI distribution specification).
 
+mod client;
 mod credentials;
 mod pull;
 mod repository;
@@ -7,10 +8,7 @@ mod resolve;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::manifest::OCI_IMAGE_MEDIA_TYPE;
 use oci_client::secrets::RegistryAuth;
@@ -22,38 +20,14 @@ use tokio_stream::StreamExt;
 use tokio_util::io::ReaderStream;
 use tracing::{info, warn};
 
+use client::client;
 pub(crate) use credentials::{CredentialsError, DockerConfig};
 pub(crate) use pull::Pulled;
 pub(crate) use repository::Repository;
 pub(crate) use resolve::resolve;
 
-/// How long a registry may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(10);
-
-/// How long a registry may say nothing in the middle of an answer.
-const SILENCE: Duration = Duration::from_secs(30);
-
 /// What is read of a layer at once, in bytes.
 const CHUNK: usize = 256 << 10;
-
-/// Where images are kept, and how the registry is spoken to.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct RegistrySettings {
-    /// Where chaincodes' images are kept: the repository `chaincode` below this
-    /// prefix. The nodes of the cluster must be able to pull from it.
-    #[arg(long, env = "SELVEDGE_REGISTRY", value_name = "HOST[:PORT]/PREFIX")]
-    pub(crate) registry: Option<Repository>,
-
-    /// Speak plain HTTP with the registry.
-    #[arg(long, env = "SELVEDGE_REGISTRY_PLAIN_HTTP")]
-    pub(crate) registry_plain_http: bool,
-
-    /// The Secret with the registry's credentials, of the type
-    /// kubernetes.io/dockerconfigjson and in the chaincodes' namespace: the launcher
-    /// pushes with it, the nodes pull with it.
-    #[arg(long, env = "SELVEDGE_REGISTRY_SECRET", value_name = "NAME")]
-    pub(crate) registry_secret: Option<String>,
-}
 
 /// Why a registry did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -252,19 +226,6 @@ impl Registry {
             source => RegistryError::Answer { registry, subject: subject.to_owned(), source },
         }
     }
-}
-
-fn client(plain_http: bool) -> Result<Client, OciDistributionError> {
-    crate::tls::choose_provider();
-    Client::try_from(ClientConfig {
-        protocol: if plain_http { ClientProtocol::Http } else { ClientProtocol::Https },
-        // One PUT for each blob, streamed from its file.
-        use_monolithic_push: true,
-        connect_timeout: Some(CONNECT),
-        read_timeout: Some(SILENCE),
-        user_agent: concat!("selvedge/", env!("CARGO_PKG_VERSION")),
-        ..ClientConfig::default()
-    })
 }
 
 /// Whether the registry says that it has no such manifest.

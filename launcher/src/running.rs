@@ -17,50 +17,56 @@ pub(crate) struct Running(Arc<Mutex<Runs>>);
 #[derive(Default)]
 struct Runs {
     closed: bool,
-    entries: HashMap<RunKey, Entry>,
+    begun: u64,
+    places: HashMap<RunKey, Place>,
 }
 
-#[derive(Clone, Default)]
+/// The place of one key: who has it, and who is to have it.
+#[derive(Default)]
+struct Place {
+    holder: Option<Entry>,
+    newest: Option<Entry>,
+}
+
+#[derive(Clone)]
 struct Entry {
+    number: u64,
     stop: CancellationToken,
     done: CancellationToken,
 }
 
-/// A run's place; frees it when dropped.
+/// A run's place, or its wait for it; frees it when dropped.
 pub(crate) struct RunSlot {
     running: Running,
     key: RunKey,
     entry: Entry,
 }
 
-/// The launcher takes no more runs.
+/// Why a run does not begin.
 #[derive(Debug, thiserror::Error)]
-#[error("the launcher is stopping")]
-pub(crate) struct Closed;
+pub(crate) enum NoPlace {
+    #[error("the launcher is stopping")]
+    Closed,
+    #[error("a newer launch of the chaincode took the place of this one, which had not begun")]
+    Superseded,
+}
 
 impl Running {
     /// Takes the place of a run, after an earlier run of the same key has ended.
     ///
     /// A peer starts a chaincode anew beside a `run` that did not end
-    /// (`core/chaincode/runtime_launcher.go`), but has one handler for it: the
-    /// earlier one is asked to stop.
-    pub(crate) async fn begin(&self, key: RunKey) -> Result<RunSlot, Closed> {
+    /// (`core/chaincode/runtime_launcher.go`), but has one handler for it: all
+    /// earlier ones are asked to stop, and one that still waits does not begin.
+    pub(crate) async fn begin(&self, key: RunKey) -> Result<RunSlot, NoPlace> {
+        let entry = self.lock().announce(&key)?;
+        let slot = RunSlot { running: self.clone(), key, entry };
         loop {
-            let earlier = {
-                let mut runs = self.lock();
-                if runs.closed {
-                    return Err(Closed);
-                }
-                if let Some(earlier) = runs.entries.get(&key) {
-                    earlier.clone()
-                } else {
-                    let entry = Entry::default();
-                    runs.entries.insert(key.clone(), entry.clone());
-                    return Ok(RunSlot { running: self.clone(), key, entry });
-                }
-            };
-            earlier.stop.cancel();
-            earlier.done.cancelled().await;
+            let holder = self.lock().take(&slot.key, &slot.entry)?;
+            let Some(holder) = holder else { return Ok(slot) };
+            tokio::select! {
+                () = slot.entry.stop.cancelled() => {}
+                () = holder.done.cancelled() => {}
+            }
         }
     }
 
@@ -70,7 +76,8 @@ impl Running {
         let entries: Vec<Entry> = {
             let mut runs = self.lock();
             runs.closed = true;
-            runs.entries.values().cloned().collect()
+            let places = runs.places.values();
+            places.flat_map(|place| place.holder.iter().chain(&place.newest)).cloned().collect()
         };
         for entry in &entries {
             entry.stop.cancel();
@@ -91,6 +98,49 @@ impl Running {
     }
 }
 
+impl Runs {
+    /// Makes a run the newest one of its key, and stops the one that was.
+    fn announce(&mut self, key: &RunKey) -> Result<Entry, NoPlace> {
+        if self.closed {
+            return Err(NoPlace::Closed);
+        }
+        self.begun += 1;
+        let (stop, done) = (CancellationToken::new(), CancellationToken::new());
+        let entry = Entry { number: self.begun, stop, done };
+        let place = self.places.entry(key.clone()).or_default();
+        // The others were stopped when this one was announced.
+        if let Some(earlier) = place.newest.replace(entry.clone()) {
+            earlier.stop.cancel();
+        }
+        Ok(entry)
+    }
+
+    /// Gives a run its place, or says who has it.
+    fn take(&mut self, key: &RunKey, entry: &Entry) -> Result<Option<Entry>, NoPlace> {
+        if self.closed {
+            return Err(NoPlace::Closed);
+        }
+        if entry.stop.is_cancelled() {
+            return Err(NoPlace::Superseded);
+        }
+        let place = self.places.entry(key.clone()).or_default();
+        if place.holder.is_none() {
+            place.holder = Some(entry.clone());
+            return Ok(None);
+        }
+        Ok(place.holder.clone())
+    }
+
+    fn release(&mut self, key: &RunKey, number: u64) {
+        let Some(place) = self.places.get_mut(key) else { return };
+        place.holder.take_if(|holder| holder.number == number);
+        place.newest.take_if(|newest| newest.number == number);
+        if place.holder.is_none() && place.newest.is_none() {
+            self.places.remove(key);
+        }
+    }
+}
+
 impl RunSlot {
     /// Fires when the run is to end.
     pub(crate) fn stop(&self) -> &CancellationToken {
@@ -100,17 +150,26 @@ impl RunSlot {
 
 impl Drop for RunSlot {
     fn drop(&mut self) {
-        self.running.lock().entries.remove(&self.key);
+        self.running.lock().release(&self.key, self.entry.number);
         self.entry.done.cancel();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::Pin;
+    use std::task::Poll;
+
     use super::*;
 
     fn key(package: &str) -> RunKey {
         (package.into(), "peer:7052".into())
+    }
+
+    /// Polls a beginning once.
+    async fn waits<T>(begins: &mut Pin<Box<impl Future<Output = T>>>) -> bool {
+        poll_fn(|cx| Poll::Ready(begins.as_mut().poll(cx).is_pending())).await
     }
 
     #[tokio::test]
@@ -126,6 +185,35 @@ mod tests {
         assert!(!second.is_finished());
         drop(first);
         second.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn of_those_that_wait_the_newest_begins() {
+        let running = Running::default();
+        let first = running.begin(key("a")).await.unwrap();
+        let mut second = Box::pin(running.begin(key("a")));
+        assert!(waits(&mut second).await);
+        let mut third = Box::pin(running.begin(key("a")));
+        assert!(waits(&mut third).await);
+        // It is told at once, not when the first has ended.
+        let superseded = second.await.err().unwrap();
+        assert!(matches!(superseded, NoPlace::Superseded), "{superseded}");
+        assert!(waits(&mut third).await);
+        drop(first);
+        let third = third.await.unwrap();
+        assert!(!third.stop().is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn one_that_waits_no_more_leaves_nothing() {
+        let running = Running::default();
+        let first = running.begin(key("a")).await.unwrap();
+        let mut second = Box::pin(running.begin(key("a")));
+        assert!(waits(&mut second).await);
+        drop(second);
+        drop(first);
+        assert!(running.lock().places.is_empty());
+        running.begin(key("a")).await.unwrap();
     }
 
     #[tokio::test]

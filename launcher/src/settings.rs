@@ -1,5 +1,11 @@
 //! What can be set, with defaults: the command line, then the environment.
 
+mod builds;
+mod kubernetes;
+mod quantity;
+mod registry;
+mod seconds;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::num::NonZeroU16;
@@ -12,7 +18,10 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueE
 use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf};
 
-use crate::backend::kubernetes::KubernetesSettings;
+pub(crate) use builds::BuildSettings;
+pub(crate) use kubernetes::{Affinity, KubernetesSettings};
+pub(crate) use quantity::Resources;
+use seconds::Seconds;
 
 /// Builds the chaincode that a Hyperledger Fabric peer installs, runs it, and
 /// keeps it linked to the peer.
@@ -47,9 +56,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "SELVEDGE_BACKEND", default_value = "local", value_enum)]
     pub(crate) backend: BackendKind,
 
-    /// How long a chaincode may take from its start to its registration, in
-    /// seconds. Keep it below the peer's chaincode.startuptimeout (300 s), so that
-    /// the peer's log has the reason.
+    /// How long a launch may take from the peer's call to the chaincode's registration,
+    /// in seconds; an image that is gone is built again in that time, too. Keep it
+    /// 10 s below the peer's chaincode.startuptimeout (300 s), which has to be told
+    /// why a launch failed before it gives it up.
     #[arg(long, env = "SELVEDGE_START_TIMEOUT", default_value = "240", value_name = "SECONDS")]
     start_timeout: Seconds,
 
@@ -109,7 +119,7 @@ pub(crate) enum BackendKind {
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeLimits {
-    /// From a chaincode's start to its registration.
+    /// From the peer's call for a chaincode to its registration.
     pub(crate) start: Duration,
     /// One build.
     pub(crate) build: Duration,
@@ -134,23 +144,6 @@ impl Settings {
 
     pub(crate) fn limits(&self) -> TimeLimits {
         TimeLimits { start: self.start_timeout.0, build: self.build_timeout.0 }
-    }
-}
-
-/// A positive number of seconds; fractions are allowed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seconds(pub(crate) Duration);
-
-impl FromStr for Seconds {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-        Duration::try_from_secs_f64(seconds)
-            .ok()
-            .filter(|duration| !duration.is_zero())
-            .map(Self)
-            .ok_or_else(|| "not a positive number of seconds".to_owned())
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use selvedge_buildpack::package::ChaincodeType;
 use selvedge_buildpack::source::{Source, SourceError};
 use selvedge_proto::launcher::ChaincodeSource;
 use tempfile::TempDir;
@@ -48,9 +49,8 @@ pub(crate) struct StagedSource {
 impl Language {
     /// The language that a package's metadata names.
     pub(crate) fn of(named: &str) -> Result<Self, StageError> {
-        // As the peer compares it (`core/container/dockercontroller`).
-        match named.to_ascii_lowercase().as_str() {
-            "golang" => Ok(Self::Golang),
+        match ChaincodeType::named(named) {
+            ChaincodeType::Golang => Ok(Self::Golang),
             _ => Err(StageError::Language(named.into())),
         }
     }

@@ -33,9 +33,9 @@ func (c *chaincode) call(ctx context.Context, kind string, call call) outcome {
 	}
 	outcome := outcome{txID: proposal.TransactionID()}
 	if kind == "evaluate" {
-		outcome.payload, outcome.err = proposal.EvaluateWithContext(ctx)
+		outcome.payload, outcome.err = proposal.EvaluateWithContext(ctx, c.options...)
 	} else {
-		outcome.payload, outcome.err = submit(ctx, proposal)
+		outcome.payload, outcome.err = c.submit(ctx, proposal)
 	}
 	return outcome
 }
@@ -59,16 +59,16 @@ func proposalOptions(call call, orgs []string) []client.ProposalOption {
 	return options
 }
 
-func submit(ctx context.Context, proposal *client.Proposal) ([]byte, error) {
-	transaction, err := proposal.EndorseWithContext(ctx)
+func (c *chaincode) submit(ctx context.Context, proposal *client.Proposal) ([]byte, error) {
+	transaction, err := proposal.EndorseWithContext(ctx, c.options...)
 	if err != nil {
 		return nil, err
 	}
-	commit, err := transaction.SubmitWithContext(ctx)
+	commit, err := transaction.SubmitWithContext(ctx, c.options...)
 	if err != nil {
 		return nil, err
 	}
-	committed, err := commit.StatusWithContext(ctx)
+	committed, err := commit.StatusWithContext(ctx, c.options...)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,17 @@ type chaincode struct {
 	contract   *client.Contract
 	mspID      string
 	timeout    time.Duration
+	// options are those of every gRPC call.
+	options []grpc.CallOption
+}
+
+// patient is the same chaincode, for calls that wait while the peer cannot be
+// reached and do not fail at once: a load over a peer's restart is not spent on
+// refused connections.
+func (c *chaincode) patient() *chaincode {
+	patient := *c
+	patient.options = []grpc.CallOption{grpc.WaitForReady(true)}
+	return &patient
 }
 
 // connect reads the files of the command line and connects to the peer, within
@@ -43,7 +54,9 @@ func connect(ctx context.Context, o options) (*chaincode, error) {
 		return nil, err
 	}
 	contract := gateway.GetNetwork(o.channel).GetContract(o.chaincode)
-	return &chaincode{connection, gateway, contract, o.mspID, o.timeout}, nil
+	return &chaincode{
+		connection: connection, gateway: gateway, contract: contract, mspID: o.mspID, timeout: o.timeout,
+	}, nil
 }
 
 func (c *chaincode) close() {

@@ -28,4 +28,6 @@ const (
 	// maxFailureLines is how many failures of one load are reported as they
 	// happen.
 	maxFailureLines = 10_000
+	// maxExcerpt is how much of a result that was not expected is shown, in bytes.
+	maxExcerpt = 256
 )

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +30,7 @@ type failure struct {
 
 // runLoad warms up, then measures, and returns the statistics.
 func runLoad(ctx context.Context, chaincode *chaincode, request request, answers *answers) statistics {
-	load := loadRun{chaincode: chaincode, request: request, next: new(atomic.Int64)}
+	load := loadRun{chaincode: chaincode.patient(), request: request, next: new(atomic.Int64)}
 	if request.Warmup > 0 {
 		load.callAll(ctx, int64(request.Warmup), time.Time{}, func(_, _ time.Time, _ outcome) {})
 	}
@@ -52,7 +54,7 @@ func runLoad(ctx context.Context, chaincode *chaincode, request request, answers
 			return
 		}
 		text := withoutID(describe(outcome.err), outcome.txID)
-		if failures := collector.failed(text); request.Progress && failures <= maxFailureLines {
+		if failures := collector.failed(text, errors.As(outcome.err, new(otherResult))); request.Progress && failures <= maxFailureLines {
 			answers.write(failure{request.ID, "failure", began, ended, outcome.txID, text})
 		}
 	})
@@ -91,7 +93,7 @@ func (l loadRun) callAll(ctx context.Context, last int64, deadline time.Time, en
 				}
 				began := time.Now()
 				outcome := l.chaincode.call(ctx, l.request.Kind, l.numbered(number))
-				ended(began, time.Now(), outcome)
+				ended(began, time.Now(), l.compared(number, outcome))
 			}
 		})
 	}
@@ -102,12 +104,42 @@ func (l loadRun) callAll(ctx context.Context, last int64, deadline time.Time, en
 // numbered is the call with its number put in, where the load asks for that.
 func (l loadRun) numbered(number int64) call {
 	call := l.request.call
-	if l.request.Unique {
-		args := make([]string, len(call.Args))
-		for i, arg := range call.Args {
-			args[i] = strings.ReplaceAll(arg, "%d", strconv.FormatInt(number, 10))
-		}
-		call.Args = args
+	args := make([]string, len(call.Args))
+	for i, arg := range call.Args {
+		args[i] = l.withNumber(arg, number)
 	}
+	call.Args = args
 	return call
+}
+
+func (l loadRun) withNumber(text string, number int64) string {
+	if !l.request.Unique {
+		return text
+	}
+	return strings.ReplaceAll(text, "%d", strconv.FormatInt(number, 10))
+}
+
+// compared is the outcome, failed if the call has succeeded with another result
+// than the load expects of it.
+func (l loadRun) compared(number int64, outcome outcome) outcome {
+	if l.request.Expect == "" || outcome.err != nil {
+		return outcome
+	}
+	expected := l.withNumber(l.request.Expect, number)
+	if got := string(outcome.payload); got != expected {
+		outcome.err = otherResult{expected, got}
+	}
+	return outcome
+}
+
+// otherResult is a result that a call must not have.
+type otherResult struct{ expected, got string }
+
+func (o otherResult) Error() string {
+	return fmt.Sprintf("expected %q, got %q", o.expected, excerpt(o.got))
+}
+
+// excerpt is the beginning of a text that may be of any length.
+func excerpt(text string) string {
+	return text[:min(len(text), maxExcerpt)]
 }

@@ -43,8 +43,11 @@ type load struct {
 	Seconds float64 `json:"seconds"`
 	// Warmup is how many calls go before those that are measured.
 	Warmup int `json:"warmup"`
-	// Unique puts the call's number, from 0, in the place of each %d in Args.
+	// Unique puts the call's number, from 0, in the place of each %d in Args and Expect.
 	Unique bool `json:"unique"`
+	// Expect is what each call has to return, as text, with the call's number put in as
+	// in Args; a call that returns anything else is counted as wrong. Empty: anything.
+	Expect string `json:"expect"`
 	// Progress asks for a line when measuring begins and one per failure.
 	Progress bool `json:"progress"`
 }

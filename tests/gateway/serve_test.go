@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -34,5 +35,20 @@ func TestATransactionsOwnIDIsTakenOutOfAnError(t *testing.T) {
 	}
 	if got := withoutID("no ID yet", ""); got != "no ID yet" {
 		t.Errorf("got %q without an ID", got)
+	}
+}
+
+func TestAResultIsComparedWithTheOneThatTheCallExpects(t *testing.T) {
+	load := loadRun{request: request{load: load{Unique: true, Expect: "%d of 3"}}}
+	if got := load.compared(7, outcome{payload: []byte("7 of 3")}); got.err != nil {
+		t.Errorf("got %v for the expected result", got.err)
+	}
+	got := load.compared(8, outcome{payload: []byte("7 of 3")})
+	if want := (otherResult{"8 of 3", "7 of 3"}); got.err != want {
+		t.Errorf("got %v for another call's result", got.err)
+	}
+	refused := errors.New("refused")
+	if got := load.compared(9, outcome{err: refused}); got.err != refused {
+		t.Errorf("got %v in the place of a call's own failure", got.err)
 	}
 }

@@ -10,12 +10,14 @@ import (
 // statistics answers a load that ran. Latencies are those of the calls that
 // succeeded, in microseconds.
 type statistics struct {
-	ID        uint64       `json:"id"`
-	OK        bool         `json:"ok"`
-	Count     int          `json:"count"`
-	Succeeded int          `json:"succeeded"`
-	Failed    int          `json:"failed"`
-	Errors    []errorCount `json:"errors"`
+	ID        uint64 `json:"id"`
+	OK        bool   `json:"ok"`
+	Count     int    `json:"count"`
+	Succeeded int    `json:"succeeded"`
+	Failed    int    `json:"failed"`
+	// Wrong is how many of Failed returned what was not expected.
+	Wrong  int          `json:"wrong"`
+	Errors []errorCount `json:"errors"`
 	// PerSecond is Succeeded over the wall time.
 	PerSecond float64 `json:"per_second"`
 	WallMS    float64 `json:"wall_ms"`
@@ -48,6 +50,7 @@ type collector struct {
 	longestGap  time.Duration
 	latencies   []int64
 	failures    int
+	wrong       int
 	errors      map[string]int
 }
 
@@ -63,11 +66,15 @@ func (c *collector) succeeded(began, ended time.Time) {
 	c.lastSuccess = ended
 }
 
-// failed counts a failure and returns how many there are.
-func (c *collector) failed(text string) int {
+// failed counts a failure, which may be that of a wrong result, and returns how
+// many there are.
+func (c *collector) failed(text string, wrong bool) int {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.failures++
+	if wrong {
+		c.wrong++
+	}
 	if _, known := c.errors[text]; !known && len(c.errors) >= maxErrors {
 		text = "other errors"
 	}
@@ -82,7 +89,7 @@ func (c *collector) statistics(id uint64, ended time.Time) statistics {
 	succeeded := len(c.latencies)
 	return statistics{
 		ID: id, OK: true,
-		Count: succeeded + c.failures, Succeeded: succeeded, Failed: c.failures,
+		Count: succeeded + c.failures, Succeeded: succeeded, Failed: c.failures, Wrong: c.wrong,
 		Errors:       mostFrequentFirst(c.errors),
 		PerSecond:    float64(succeeded) / wall.Seconds(),
 		WallMS:       float64(wall.Microseconds()) / 1000,

@@ -27,7 +27,7 @@ func TestTheLongestGapReachesFromTheBeginningToTheEnd(t *testing.T) {
 	collector := newCollector(began)
 	collector.succeeded(at(0), at(10))
 	collector.succeeded(at(5), at(40))
-	collector.failed("no")
+	collector.failed("no", false)
 	if got := collector.statistics(1, at(50)).LongestGapUS; got != 30_000 {
 		t.Errorf("got %d between two successes", got)
 	}
@@ -39,7 +39,7 @@ func TestTheLongestGapReachesFromTheBeginningToTheEnd(t *testing.T) {
 func TestDistinctErrorsAreBounded(t *testing.T) {
 	collector := newCollector(time.Now())
 	for i := range maxErrors + 10 {
-		collector.failed(fmt.Sprintf("error %d", i))
+		collector.failed(fmt.Sprintf("error %d", i), false)
 	}
 	statistics := collector.statistics(1, time.Now())
 	if got := statistics.Errors[0]; got != (errorCount{"other errors", 10}) {

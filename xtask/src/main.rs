@@ -6,6 +6,7 @@ mod cluster;
 mod demo;
 mod dist;
 mod profile;
+mod record;
 mod steps;
 mod test;
 
@@ -32,7 +33,7 @@ enum Command {
     Dist(dist::Dist),
     Cluster(cluster::Cluster),
     Bench(bench::Bench),
-    Profile(profile::Profile),
+    Profile(record::Profile),
 }
 
 /// Within this time a signal is known to be one.
@@ -67,13 +68,13 @@ fn run(cli: &Cli, matches: &clap::ArgMatches) -> anyhow::Result<()> {
     match &cli.command {
         Command::Demo(demo) => {
             let (_, typed) = matches.subcommand().context("no command")?;
-            demo.run(typed)
+            demo::run(demo, typed)
         }
         Command::Test(_) => test::test(),
         Command::Dist(_) => dist::dist(),
         Command::Cluster(cluster) => cluster.run(),
         Command::Bench(bench) => bench.run(),
-        Command::Profile(_) => profile::record(),
+        Command::Profile(_) => record::record(),
     }
 }
 

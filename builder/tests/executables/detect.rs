@@ -21,9 +21,30 @@ fn the_launcher_is_not_waited_for() {
     assert!(began.elapsed().as_millis() < 1000, "{:?}", began.elapsed());
 }
 
+/// Go's reader takes keys in any case, the last of two, and null for nothing.
+#[test]
+fn metadata_means_what_it_means_to_the_peer() {
+    for metadata in [
+        r#"{"Path":"example.org/basic","Type":"golang","Label":"capital_1.0"}"#,
+        r#"{"type":"GOLANG","path":null,"label":"upper_1.0"}"#,
+        r#"{"type":"node","label":"a","label":"b","type":"golang"}"#,
+        r#"{"type":"golang","type":null,"more":[1e999]}"#,
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("meta/metadata.json", metadata);
+        assert_eq!(detect(&sandbox), (0, String::new()), "{metadata}");
+    }
+}
+
 #[test]
 fn other_languages_are_declined_without_a_word() {
-    for metadata in [r#"{"type":"node","label":"a"}"#, r#"{"type":"ccaas"}"#, r#"{"type":""}"#] {
+    for metadata in [
+        r#"{"type":"node","label":"a"}"#,
+        r#"{"type":"ccaas"}"#,
+        r#"{"type":""}"#,
+        "{}",
+        r#"{"type":"golang","TYPE":"java"}"#,
+    ] {
         let sandbox = Sandbox::new();
         sandbox.write("meta/metadata.json", metadata);
         assert_eq!(detect(&sandbox), (1, String::new()), "{metadata}");
@@ -32,12 +53,20 @@ fn other_languages_are_declined_without_a_word() {
 
 #[test]
 fn metadata_that_says_nothing_is_named() {
-    for metadata in ["", "{", "[]", "{}", r#"{"type":5}"#, "\u{0}"] {
+    let large = format!(r#"{{"type":"golang","more":"{}"}}"#, "x".repeat(1 << 20));
+    for (metadata, reason) in [
+        ("", "is not a JSON object"),
+        ("{", "is not a JSON object"),
+        ("[]", "is not a JSON object"),
+        (r#"{"type":5}"#, "is not a JSON object"),
+        ("\u{0}", "is not a JSON object"),
+        (&large, "is larger than 1048576 bytes"),
+    ] {
         let sandbox = Sandbox::new();
         sandbox.write("meta/metadata.json", metadata);
         let (code, line) = detect(&sandbox);
-        assert_eq!(code, 2, "{metadata}");
-        assert!(line.contains("meta/metadata.json is malformed: "), "{line}");
+        assert_eq!(code, 2, "{line}");
+        assert!(line.contains(&format!("meta/metadata.json {reason}")), "{line}");
     }
 }
 

@@ -3,6 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::go_entry::GoKind;
+use super::printable::printable;
+
 /// Why an archive cannot be used. Does not name the archive: who opened it does.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -109,4 +112,21 @@ pub enum EntryFault {
     /// A file stands where a directory is needed, or the other way round.
     #[error("is both a file and a directory")]
     FileAndDirectory,
+}
+
+impl EntryFault {
+    /// What is wrong with an entry that is neither file nor directory.
+    pub(crate) fn of_kind(kind: &GoKind) -> Self {
+        match kind {
+            GoKind::Symlink(target) => Self::Symlink(printable(target)),
+            GoKind::HardLink(target) => Self::HardLink(printable(target)),
+            GoKind::File => Self::special(b'0'),
+            GoKind::Directory => Self::special(b'5'),
+            GoKind::Other(kind) => Self::special(*kind),
+        }
+    }
+
+    pub(crate) fn special(kind: u8) -> Self {
+        Self::Special(if kind.is_ascii_graphic() { kind.into() } else { '?' })
+    }
 }

@@ -7,16 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::EntryFault;
-
-/// The longest path of an entry, in bytes: a quarter of Linux's `PATH_MAX`, which leaves room for
-/// the directory it is unpacked in and is four times the longest in Go's own module cache.
-pub const MAX_PATH_BYTES: usize = 1024;
-
-/// The deepest path of an entry, in components, which bounds the directories one entry can make.
-pub const MAX_PATH_DEPTH: usize = 64;
+use super::bounds::{MAX_PATH_BYTES, MAX_PATH_DEPTH};
 
 /// The longest name of one component, in bytes: `NAME_MAX` of Linux's file systems.
-const MAX_NAME_BYTES: usize = 255;
+pub(crate) const MAX_NAME_BYTES: usize = 255;
 
 /// A relative path with `/` between its components, none of which is empty, `.` or `..`.
 ///

@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tar::{EntryType, PaxExtensions};
 
-use super::{ArchiveError, EntryFault, EntryPath, MAX_PATH_BYTES};
+use super::printable::printable;
+use super::{ArchiveError, EntryFault, EntryPath};
 
 /// How much one archive may hold.
 #[derive(Clone, Copy, Debug)]
@@ -69,22 +70,6 @@ impl Entry<'_> {
             copied += read as u64;
         }
         if copied == self.size { Ok(()) } else { Err(ArchiveError::Truncated) }
-    }
-
-    /// The whole content, if it is at most `limit` bytes.
-    pub fn bytes(&mut self, limit: u64) -> Result<Vec<u8>, ArchiveError> {
-        if self.size > limit {
-            return Err(ArchiveError::TooLarge { limit });
-        }
-        let mut bytes = Vec::new();
-        let name = PathBuf::from(self.path.as_str());
-        self.copy_to(&mut bytes, &name)?;
-        Ok(bytes)
-    }
-
-    /// The content as a stream.
-    pub fn reader(&mut self) -> &mut dyn Read {
-        self.data
     }
 }
 
@@ -333,15 +318,6 @@ fn kind(header: &tar::Header) -> Result<Kind, EntryFault> {
         EntryType::Directory => Ok(Kind::Directory),
         EntryType::Symlink => Err(EntryFault::Symlink(target())),
         EntryType::Link => Err(EntryFault::HardLink(target())),
-        other => Err(EntryFault::Special(match other.as_byte() {
-            byte if byte.is_ascii_graphic() => byte.into(),
-            _ => '?',
-        })),
+        other => Err(EntryFault::special(other.as_byte())),
     }
-}
-
-/// A name fit for a terminal and for one line: at most [`MAX_PATH_BYTES`] characters.
-fn printable(name: &[u8]) -> String {
-    let text = String::from_utf8_lossy(name);
-    text.chars().flat_map(char::escape_debug).take(MAX_PATH_BYTES).collect()
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io;
 use std::ops::Bound;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::GoMod;
@@ -27,7 +29,7 @@ pub struct GoModule {
 }
 
 /// Why Go source cannot be built.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GoError {
     /// The metadata's path cannot be an import path.
@@ -43,6 +45,33 @@ pub enum GoError {
     NoModule {
         /// The files that were looked for.
         expected: Vec<String>,
+    },
+    /// Windows' separator, which is a letter of a name to everyone else.
+    #[error(
+        "the code has names with backslashes, such as `{}`: it was packaged on Windows by a tool \
+         that writes no `/`; package it again with another", .0.escape_debug()
+    )]
+    Backslashes(String),
+    /// A `go.mod` without a `module` line.
+    #[error("{0} names no module")]
+    Unnamed(String),
+    /// No main package where the metadata's path says.
+    #[error(
+        "{directory} holds no `package main`, and the path in metadata.json is that of the package \
+         with the chaincode's `func main`"
+    )]
+    NoMain {
+        /// The directory in the code.
+        directory: String,
+    },
+    /// A file of the source cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
     },
 }
 
@@ -86,6 +115,9 @@ impl GoModule {
         let found =
             candidates.iter().find(|(directory, _)| files.contains(go_mod(directory).as_str()));
         let Some((directory, package)) = found else {
+            if let Some(name) = files.iter().find(|file| file.as_str().ends_with("\\go.mod")) {
+                return Err(GoError::Backslashes(name.to_string()));
+            }
             let expected = candidates.iter().map(|(directory, _)| go_mod(directory));
             return Err(GoError::NoModule { expected: expected.collect() });
         };
@@ -161,8 +193,15 @@ mod tests {
         for path in
             ["../x", "a/../..", "/etc", "-toolexec=sh", "a/-b", "./...", "a b", "a;b", "a\nb"]
         {
-            assert_eq!(find(&["src/go.mod"], path).unwrap_err(), GoError::Path(path.to_owned()));
+            let error = find(&["src/go.mod"], path).unwrap_err();
+            assert!(matches!(error, GoError::Path(refused) if refused == path));
         }
+    }
+
+    #[test]
+    fn packaged_on_windows() {
+        let told = find(&["src\\go.mod", "src\\main.go"], "a").unwrap_err().to_string();
+        assert!(told.contains(r"with backslashes, such as `src\\go.mod`"), "{told}");
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use selvedge_package::{MAX_INDEX_BYTES, META_INF, check_index};
 use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
-use super::indexes::{MAX_INDEX_BYTES, META_INF};
-use super::{CODE_FILE, ChaincodeType, Index, IndexFault, METADATA_FILE};
+use super::{CODE_FILE, ChaincodeType, IndexFault, METADATA_FILE};
 use crate::archive::{ArchiveError, EntryFault, EntryPath, Limits, gunzip};
 use crate::golang::{GoChaincode, GoChaincodeError};
 
@@ -161,8 +161,8 @@ impl Collector {
         let on_disk = self.regular_file(entry)?;
         let size = fs::metadata(&on_disk).map_err(reading(&on_disk))?.len();
         let path = self.path_in_package(entry)?;
-        if path.as_str().starts_with(META_INF) {
-            check_index(&path, &on_disk, size)?;
+        if path.as_str().split('/').next() == Some(META_INF) {
+            check_meta_inf(&path, &on_disk, size)?;
         }
         self.bytes += size;
         let file = DraftFile { path: path.clone(), on_disk, size };
@@ -251,12 +251,13 @@ fn is_package(path: &Path) -> Result<bool, DraftError> {
     Ok([METADATA_FILE, CODE_FILE].iter().any(|file| name == file.as_bytes()))
 }
 
-fn check_index(path: &EntryPath, on_disk: &Path, size: u64) -> Result<(), DraftError> {
+/// As Fabric's packagers do: what they refuse, nobody could package with them either.
+fn check_meta_inf(path: &EntryPath, on_disk: &Path, size: u64) -> Result<(), DraftError> {
     let checked = if size > MAX_INDEX_BYTES {
         Err(IndexFault::Oversize)
     } else {
         let content = fs::read(on_disk).map_err(reading(on_disk))?;
-        Index::check(path, &content).map(drop)
+        check_index(path.as_str(), &content)
     };
     checked.map_err(|fault| DraftError::MetaInf { path: on_disk.to_owned(), fault })
 }

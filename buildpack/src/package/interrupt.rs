@@ -1,10 +1,10 @@
-//! A request to stop, made from a signal handler and heeded where bytes are written.
+//! A request to stop, made from a signal handler and heeded where bytes are read and written.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Once requested, writing a package ends with an error and leaves no file behind.
+/// Once requested, reading or writing a package ends with an error and leaves no file behind.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
 
@@ -19,29 +19,38 @@ impl Interrupt {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(super) fn heeded_by<W: Write>(&self, inner: W) -> Heeding<W> {
+    pub(super) fn heeded_by<T>(&self, inner: T) -> Heeding<T> {
         Heeding { inner, interrupt: self.clone() }
     }
 }
 
-/// A writer that fails once its [`Interrupt`] was requested.
-pub(super) struct Heeding<W> {
-    inner: W,
+/// A reader or writer that fails once its [`Interrupt`] was requested.
+pub(super) struct Heeding<T> {
+    inner: T,
     interrupt: Interrupt,
 }
 
-impl<W> Heeding<W> {
-    pub(super) fn into_inner(self) -> W {
+impl<T> Heeding<T> {
+    pub(super) fn into_inner(self) -> T {
         self.inner
+    }
+
+    fn check(&self) -> io::Result<()> {
+        // Not ErrorKind::Interrupted: the standard library would try again.
+        if self.interrupt.requested() { Err(io::Error::other("interrupted")) } else { Ok(()) }
+    }
+}
+
+impl<R: Read> Read for Heeding<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.check()?;
+        self.inner.read(buffer)
     }
 }
 
 impl<W: Write> Write for Heeding<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.interrupt.requested() {
-            // Not ErrorKind::Interrupted: the standard library would try again.
-            return Err(io::Error::other("interrupted"));
-        }
+        self.check()?;
         self.inner.write(bytes)
     }
 

@@ -9,11 +9,11 @@ use selvedge_buildpack::golang::{BuildCommand, GoBuild, GoModule, GoToolchain, f
 use selvedge_buildpack::image::{
     self, Base, BuildKey, BuildKeyInputs, ImagePlan, Layout, assemble, validate,
 };
-use selvedge_buildpack::package::{Draft, Existing, Interrupt, PackageId, unpack, write};
+use selvedge_buildpack::package::{Draft, Existing, Inspection, Interrupt, PackageId, write};
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::source::Source;
 
-use crate::crafted::{GO_MOD, chaincode, tree};
+use crate::chaincode::{GO_MOD, chaincode, tree};
 use crate::images::CERTIFICATE;
 
 fn run(command: &BuildCommand) -> Output {
@@ -42,10 +42,10 @@ fn build(directory: &Path, work: &Path) -> Built {
     let file = work.join("package.tar.gz");
     let label = "basic_1.0".parse().unwrap();
     let packed = write(&draft, &label, &file, Existing::Keep, &Interrupt::default()).unwrap();
-    let unpacked = unpack(&file, &work.join("source")).unwrap();
-    let source = Source::open(&work.join("source")).unwrap();
+    let inspection = Inspection::of(&file, &Interrupt::default()).unwrap();
+    let source = Source::open(inspection.code()).unwrap();
 
-    let path = unpacked.metadata.path.parse().unwrap();
+    let path = packed.metadata.path.parse().unwrap();
     let module = GoModule::find(&source.paths(), &path).unwrap();
     let go_build = GoBuild::new(module, Platform::host().unwrap());
     let program = work.join("program");

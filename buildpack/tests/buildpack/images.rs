@@ -4,16 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crafted::{Crafted, EntryType, gzip, tar};
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{
     self, Base, Image, ImagePlan, Layout, Origin, Tag, assemble, oci_spec, sha256, validate,
 };
 use selvedge_buildpack::platform::Platform;
 use serde_json::{Value, json};
-use tar::EntryType;
 use tempfile::TempDir;
-
-use crate::crafted::{Crafted, gzip, tar};
 
 pub(crate) const CERTIFICATE: &str =
     "-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n";

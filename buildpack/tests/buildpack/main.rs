@@ -1,6 +1,6 @@
 //! The buildpack as its callers see it: real files, a real Go toolchain, hostile archives.
 
-mod crafted;
+mod chaincode;
 mod golang;
 mod images;
 mod packages;

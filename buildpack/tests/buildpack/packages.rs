@@ -4,14 +4,14 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use crafted::{Crafted, EntryType, gzip, package, tar, zeros};
 use selvedge_buildpack::package::{
-    Draft, Existing, Interrupt, Packed, Report, WriteError, inspect, unpack, write,
+    Draft, Existing, Inspection, Interrupt, Packed, RefusedBy, Report, WriteError, write,
 };
 use selvedge_buildpack::source::Source;
-use tar::EntryType;
 
-use crate::crafted::{
-    self, Crafted, GO_MOD, INDEX, MAIN_GO, METADATA, chaincode, package, package_with, tree,
+use crate::chaincode::{
+    GO_MOD, INDEX, MAIN_GO, METADATA, chaincode, code, package_of, package_with, tree,
 };
 
 fn pack(directory: &Path, output: &Path) -> Packed {
@@ -26,28 +26,23 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// What `unpack` says of a package with that content, and that it leaves nothing behind.
-fn refusal(content: &[u8]) -> String {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("bad.tar.gz");
-    fs::write(&file, content).unwrap();
-    let error = unpack(&file, &directory.path().join("out")).unwrap_err();
-    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "something was left");
-    let told = chain(&error);
-    assert!(told.contains("bad.tar.gz"), "{told}");
-    told
+fn inspected(file: &Path) -> Inspection {
+    Inspection::of(file, &Interrupt::default()).unwrap()
 }
 
 fn report(content: &[u8]) -> Report {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("some.tar.gz");
     fs::write(&file, content).unwrap();
-    inspect(&file).unwrap()
+    let inspection = inspected(&file);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "something was left");
+    inspection.report
 }
 
 fn reasons(content: &[u8]) -> Vec<String> {
     let refusals = report(content).refusals;
-    let told = refusals.iter().map(|refusal| format!("{}: {}", refusal.file, refusal.reason));
+    let by = |by| if by == RefusedBy::Peer { "peer" } else { "selvedge" };
+    let told = refusals.iter().map(|r| format!("{}: {}: {}", by(r.by), r.file, r.reason));
     told.collect()
 }
 
@@ -180,14 +175,14 @@ fn a_good_package_is_read_back() {
     chaincode(&module);
     let file = directory.path().join("basic.tar.gz");
     let packed = pack(&module, &file);
-    let out = directory.path().join("out");
-    let unpacked = unpack(&file, &out).unwrap();
-    assert_eq!((&unpacked.id, &unpacked.metadata), (&packed.id, &packed.metadata));
-    assert_eq!(fs::read_to_string(out.join("src/main.go")).unwrap(), MAIN_GO);
-    assert_eq!(Source::open(&out).unwrap().files().len(), 3);
+    let inspection = inspected(&file);
+    let code = inspection.code();
+    assert_eq!(fs::read_to_string(code.join("src/main.go")).unwrap(), MAIN_GO);
+    assert_eq!(Source::open(code).unwrap().files().len(), 3);
 
-    let report = inspect(&file).unwrap();
+    let report = &inspection.report;
     assert_eq!(report.package_id, Some(packed.id));
+    assert_eq!(report.metadata, Some(packed.metadata));
     assert_eq!(report.size, packed.size);
     assert_eq!(report.indexes.len(), 1);
     assert!(report.refusals.is_empty(), "{:?}", report.refusals);
@@ -196,88 +191,192 @@ fn a_good_package_is_read_back() {
 #[test]
 fn damaged_packages() {
     let good = package_with(Crafted::file("src/more", "x"));
-    let no_metadata = crafted::gzip(&crafted::tar(vec![Crafted::file("code.tar.gz", "")]));
-    let trailing = [good.clone(), crafted::gzip(b"more")].concat();
+    let no_metadata = gzip(&tar(vec![Crafted::file("code.tar.gz", "")]));
     for (content, reason) in [
-        (b"".to_vec(), "not a gzip file"),
-        (b"PK\x03\x04 a zip".to_vec(), "not a gzip file"),
-        (good[..good.len() / 2].to_vec(), "truncated"),
-        (good[..good.len() - 4].to_vec(), "truncated"),
-        (crafted::gzip(&b"no tar ".repeat(200)), "not a readable tar archive"),
-        (trailing, "data after the end"),
-        (no_metadata, "code.tar.gz in"),
-        (package("", vec![]), "metadata.json in"),
-        (package("{}", vec![]), "has no `type`"),
-        (package(r#"{"type":"golang","label":"a b"}"#, vec![]), "invalid label `a b`"),
+        (b"".to_vec(), "peer: package: not a gzip file"),
+        (b"PK\x03\x04 a zip".to_vec(), "peer: package: not a gzip file"),
+        (good[..good.len() / 2].to_vec(), "peer: package: truncated"),
+        (gzip(&b"no tar ".repeat(200)), "peer: package: not a readable tar archive"),
+        (no_metadata, "peer: code.tar.gz: not a gzip file"),
+        (package("", vec![]), "peer: metadata.json: is not a JSON object"),
+        (package("{}", vec![]), "peer: metadata.json: has no `label`"),
+        (
+            package(r#"{"type":"golang","label":"a b"}"#, vec![]),
+            "peer: metadata.json: invalid label",
+        ),
     ] {
-        let told = refusal(&content);
-        assert!(told.contains(reason), "{told}");
-        let told = reasons(&content).join("\n");
-        assert!(!told.is_empty());
+        let told = reasons(&content);
+        assert!(told.iter().any(|told| told.starts_with(reason)), "{reason}: {told:#?}");
     }
-    let metadata_only =
-        crafted::gzip(&crafted::tar(vec![Crafted::file("metadata.json", METADATA)]));
-    assert!(refusal(&metadata_only).contains("holds no code.tar.gz"));
-    assert_eq!(reasons(&metadata_only), ["package: holds no code.tar.gz"]);
+    let metadata_only = gzip(&tar(vec![Crafted::file("metadata.json", METADATA)]));
+    assert_eq!(reasons(&metadata_only), ["peer: package: holds no code.tar.gz"]);
+}
+
+/// Go stops where a tar ends, and does not look at what follows: neither does a peer.
+#[test]
+fn damage_that_no_peer_sees() {
+    let good = package_with(Crafted::file("src/more", "x"));
+    let trailing = [good.clone(), b"more".to_vec()].concat();
+    let without_checksum = good[..good.len() - 4].to_vec();
+    let tar = tar(vec![
+        Crafted::file("metadata.json", METADATA),
+        Crafted::file("code.tar.gz", code(vec![])),
+    ]);
+    let without_end = gzip(&tar[..tar.len() - 1024]);
+    let more = gzip(&[&tar[..], b"what follows the end of a tar is nobody's"].concat());
+    for content in [good, trailing, without_checksum, without_end, more] {
+        assert_eq!(reasons(&content), Vec::<String>::new());
+    }
 }
 
 #[test]
-fn dangerous_entries() {
+fn entries_that_a_peer_refuses() {
     for (entry, reason) in [
-        (Crafted::file("../evil", ""), "`../evil` has `..` in its path"),
-        (Crafted::file("src/../../evil", ""), "has `..` in its path"),
-        (Crafted::file("/etc/evil", ""), "`/etc/evil` is an absolute path"),
-        (Crafted::link("src/l", EntryType::Symlink, "/etc"), "is a symbolic link to `/etc`"),
-        (Crafted::link("src/l", EntryType::Link, "src/go.mod"), "is a hard link to `src/go.mod`"),
-        (Crafted::new("src/p", EntryType::Fifo, ""), "is a special entry of tar type `6`"),
-        (Crafted::new("g", EntryType::XGlobalHeader, ""), "is a special entry of tar type `g`"),
-        (Crafted::new("src/d", EntryType::Directory, "x"), "has a size that readers"),
-        (Crafted::file("src/d/", ""), "is a file whose path ends in `/`"),
-        (Crafted::file("src/go.mod", ""), "`src/go.mod` appears twice"),
-        (Crafted::file("src/go.mod/x", ""), "is both a file and a directory"),
-        (Crafted::file("src", ""), "is both a file and a directory"),
-        (Crafted::file("src/\u{1b}[2J", ""), "not printable UTF-8"),
+        (Crafted::file("../evil", ""), "../evil: has `..` in its path"),
+        (Crafted::file("src/../../evil", ""), "src/../../evil: has `..` in its path"),
+        (Crafted::file("/etc/evil", ""), "/etc/evil: is an absolute path"),
+        (Crafted::link("src/l", EntryType::Symlink, "/etc"), "src/l: is a symbolic link to `/etc`"),
+        (Crafted::link("src/l", EntryType::Link, "src/go.mod"), "src/l: is a hard link to `src/go"),
+        (Crafted::new("src/p", EntryType::Fifo, ""), "src/p: is a special entry of tar type `6`"),
+        (Crafted::new("src/c", EntryType::Continuous, ""), "src/c: is a special entry of tar type"),
+        (Crafted::new("g", EntryType::XGlobalHeader, ""), "g: is a special entry of tar type `g`"),
+        (Crafted::new("src/d", EntryType::Directory, "x"), "code.tar.gz: not a readable tar"),
+        (Crafted::file("src/go.mod/x", ""), "src/go.mod/x: is both a file and a directory"),
+        (Crafted::file("src", ""), "src: is both a file and a directory"),
+        (Crafted::directory("src/go.mod"), "src/go.mod: is both a file and a"),
+        (Crafted::file("./", ""), "./: has an empty path"),
     ] {
-        let content = package_with(entry);
-        let told = refusal(&content);
-        assert!(told.contains(reason), "{told}");
-        assert!(!told.contains('\u{1b}'), "{told:?}");
-        let told = reasons(&content).join("\n");
-        let reason = reason.rsplit("` ").next().unwrap();
-        assert!(told.contains(reason.trim_start_matches('`')), "{told}");
+        let told = reasons(&package_with(entry));
+        assert!(told[0].starts_with(&format!("peer: {reason}")), "{reason}: {told:#?}");
     }
+    let long = "n".repeat(256);
+    let huge = Crafted::named(&long);
+    let told = reasons(&package_of(vec![huge, Crafted::file("src/a", "")]));
+    assert!(told[0].starts_with(&format!("peer: {long}: has a path longer")), "{told:#?}");
+}
+
+#[test]
+fn entries_that_only_selvedge_refuses() {
+    let escape = reasons(&package_with(Crafted::file("src/\u{1b}[2J", "")));
+    assert_eq!(escape, [r"selvedge: src/\u{1b}[2J: has a path that is not printable UTF-8 text"]);
+    let name = Crafted::named(&"d/".repeat(65));
+    let told = reasons(&package_of(vec![name, Crafted::file("src/a", "")]));
+    assert!(told[0].starts_with("selvedge: d/d/"), "{told:#?}");
+}
+
+/// Taken by a peer, and so by Selvedge; and read as the peer reads it.
+#[test]
+fn entries_that_a_peer_takes() {
+    let long = format!("src/{}.go", "n".repeat(150));
+    let sparse = [
+        ("GNU.sparse.major", "1"),
+        ("GNU.sparse.minor", "0"),
+        ("GNU.sparse.name", "src/s"),
+        ("GNU.sparse.realsize", "9"),
+    ];
+    for (entries, path, content) in [
+        (vec![Crafted::file("./src/./a//b", "ab")], "src/a/b", "ab"),
+        (vec![Crafted::file("x/../src/c", "c")], "src/c", "c"),
+        (vec![Crafted::file("src/d/", "d")], "src/d", "d"),
+        (
+            vec![Crafted::directory("./"), Crafted::directory("src/"), Crafted::directory("src")],
+            "src/main.go",
+            MAIN_GO,
+        ),
+        (vec![Crafted::file("src/e", "longer"), Crafted::file("src/e", "sh")], "src/e", "shnger"),
+        (vec![Crafted::named(&long), Crafted::file("src/n", "n")], &long, "n"),
+        (
+            vec![
+                Crafted::pax(&[("path", "src/p"), ("size", "2")]),
+                Crafted::file("src/q", "pp").changed(|header| header.set_size(0)),
+            ],
+            "src/p",
+            "pp",
+        ),
+        (
+            vec![
+                Crafted::pax(&sparse),
+                Crafted::file("GNUSparseFile.0/s", format!("{:\0<512}sparse", "2\n0\n3\n6\n3\n")),
+            ],
+            "src/s",
+            "spa\0\0\0rse",
+        ),
+        (vec![Crafted::file("src\\f", "f")], "src\\f", "f"),
+        (vec![Crafted::file("._src", "\0\u{5}\u{16}")], "._src", "\0\u{5}\u{16}"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("some.tar.gz");
+        fs::write(&file, package_of(entries)).unwrap();
+        let inspection = inspected(&file);
+        assert_eq!(inspection.report.refusals, [], "{path}");
+        assert_eq!(fs::read_to_string(inspection.code().join(path)).unwrap(), content, "{path}");
+    }
+}
+
+/// The check takes the last of two, and the builder gets the first.
+#[test]
+fn two_of_one_name() {
+    let java = METADATA.replace("golang", "java").replace("basic_1.0", "last_1.0");
+    let checked = |last_code: Vec<u8>| {
+        gzip(&tar(vec![
+            Crafted::file("metadata.json", METADATA),
+            Crafted::file("code.tar.gz", code(vec![])),
+            Crafted::file("code.tar.gz", last_code),
+            Crafted::file("metadata.json", java.as_str()),
+        ]))
+    };
+    let taken = report(&checked(gzip(&tar([]))));
+    assert_eq!(taken.refusals, []);
+    let metadata = taken.metadata.unwrap();
+    assert_eq!((metadata.kind.name(), metadata.label.as_str()), ("golang", "last_1.0"));
+    assert!(taken.package_id.unwrap().to_string().starts_with("last_1.0:"));
+    assert_eq!(taken.files.len(), 2);
+    assert_eq!(reasons(&checked(b"none".to_vec())), ["peer: code.tar.gz: not a gzip file"]);
+}
+
+#[test]
+fn names_in_the_package_are_compared_exactly() {
+    let dotted = |more: Vec<Crafted>| {
+        let files = vec![
+            Crafted::file("./metadata.json", METADATA),
+            Crafted::file("./code.tar.gz", code(vec![])),
+        ];
+        reasons(&gzip(&tar(more.into_iter().chain(files))))
+    };
+    let almost = ", and `./metadata.json` is none to a peer, and `./code.tar.gz` is none to a peer";
+    let missing = ["metadata.json", "code.tar.gz"]
+        .map(|file| format!("peer: package: holds no {file}{almost}"));
+    assert_eq!(dotted(vec![]), missing);
+    let directory = dotted(vec![Crafted::directory("./")]);
+    assert_eq!(directory[0], "peer: ./: is a directory beside metadata.json");
 }
 
 #[test]
 fn long_names_are_not_read_into_memory() {
-    let huge = Crafted::new("././@LongLink", EntryType::GNULongName, vec![b'a'; 1 << 20]);
+    let huge = Crafted::new("././@LongLink", EntryType::GNULongName, vec![b'a'; (1 << 20) + 1]);
     let code = vec![huge, Crafted::file("src/a", "")];
-    assert!(refusal(&package(METADATA, code)).contains("has a path longer than"));
-    let sparse = b"22 GNU.sparse.major=1\n".to_vec();
-    let pax = Crafted::new("pax", EntryType::XHeader, sparse);
-    let code = vec![pax, Crafted::file("src/a", "")];
-    assert!(refusal(&package(METADATA, code)).contains("has a size that readers"));
+    let told = reasons(&package(METADATA, code));
+    assert_eq!(told[0], "peer: code.tar.gz: not a readable tar archive: invalid tar header");
 }
 
 /// Two gigabytes of zeros in some kilobytes: refused by its header, without a byte on the disk.
 #[test]
 fn bomb() {
-    let bomb = crafted::zeros("src/zeros", 128);
-    let content = crafted::gzip(&crafted::tar(vec![
+    let bomb = zeros("src/zeros", 128);
+    let content = gzip(&tar(vec![
         Crafted::file("metadata.json", METADATA),
         Crafted::file("code.tar.gz", bomb),
     ]));
     assert!(content.len() < 100 << 10, "{} bytes are no bomb", content.len());
-    let reason = "unpacks to more than 536870912 bytes";
-    assert!(refusal(&content).contains(reason));
-    assert_eq!(reasons(&content), [format!("code.tar.gz: {reason}")]);
+    let reason = "selvedge: code.tar.gz: unpacks to more than 536870912 bytes";
+    assert_eq!(reasons(&content), [reason]);
 }
 
 #[test]
 fn too_many_files() {
     let code = (0..50_001).map(|n| Crafted::file(&format!("src/{n}"), ""));
-    let content = package(METADATA, code.collect());
-    assert!(refusal(&content).contains("holds more than 50000 entries"));
+    let told = reasons(&package(METADATA, code));
+    assert_eq!(told, ["selvedge: code.tar.gz: holds more than 50000 entries"]);
 }
 
 #[test]
@@ -288,11 +387,9 @@ fn every_reason_is_reported() {
             Crafted::file("src/main.go", MAIN_GO),
             Crafted::file("../up", ""),
             Crafted::link("src/link", EntryType::Symlink, "/etc/passwd"),
-            Crafted::file("META-INF/statedb/couchdb/indexes/a.json", "{}"),
-            Crafted::file("META-INF/b.json", "{}"),
         ],
     ));
-    assert_eq!(told.len(), 6, "{told:#?}");
+    assert_eq!(told.len(), 4, "{told:#?}");
     let no_module = package(METADATA, vec![Crafted::file("src/main.go", MAIN_GO)]);
     assert!(reasons(&no_module)[0].contains("holds no Go module"));
     let library = vec![Crafted::file("src/go.mod", GO_MOD), Crafted::file("src/a.go", "package a")];
@@ -301,4 +398,31 @@ fn every_reason_is_reported() {
     assert!(reasons(&package(java, vec![]))[0].contains("has the type `java`"));
     let path = r#"{"label":"a","type":"golang","path":"../x"}"#;
     assert!(reasons(&package(path, vec![]))[0].contains("the path `../x` in metadata.json"));
+}
+
+/// A peer goes on without such an index, and so does Selvedge; but it is told.
+#[test]
+fn what_becomes_no_index() {
+    let report = report(&package_of(vec![
+        Crafted::file("META-INF/statedb/couchdb/indexes/good.json", INDEX),
+        Crafted::file("./META-INF/statedb//couchdb/indexes/deeper/good.json", INDEX),
+        Crafted::file("META-INF/statedb/couchdb/indexes/odd.json", "{}"),
+        Crafted::file("META-INF/statedb/couchdb/indexes/none.json", "[]"),
+        Crafted::file("META-INF/statedb/couchdb/indexes/._good.json", "\0\u{5}\u{16}\u{7}"),
+        Crafted::file("META-INF/b.json", INDEX),
+    ]));
+    assert_eq!(report.refusals, []);
+    let indexes: Vec<_> = report.indexes.iter().map(|index| index.path.name()).collect();
+    assert_eq!(indexes, ["good.json", "good.json", "odd.json"]);
+    let told = report.remarks.iter().map(|remark| format!("{} {}", remark.file, remark.text));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "META-INF/b.json becomes no index: a peer looks for no index there",
+            "META-INF/statedb/couchdb/indexes/._good.json becomes no index: it is hidden",
+            "META-INF/statedb/couchdb/indexes/none.json becomes no index: it is not a JSON object",
+            "META-INF/statedb/couchdb/indexes/odd.json may become no index: it is not an index \
+             definition: `index` with its `fields` is missing",
+        ]
+    );
 }

@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use crafted::{Crafted, EntryType, tar};
 use selvedge_buildpack::source::Source;
-use tar::EntryType;
 
-use crate::crafted::{Crafted, GO_MOD, MAIN_GO, tar, tree};
+use crate::chaincode::{GO_MOD, MAIN_GO, tree};
 
 #[test]
 fn there_and_back() {

@@ -4,13 +4,7 @@ use std::collections::VecDeque;
 
 use crate::frame::Frame;
 
-/// From how many messages on a backlog is long.
-const MESSAGES: usize = 1024;
-
-/// From how many bytes on.
-const BYTES: usize = 1 << 20;
-
-/// A queue of messages that says when it is long; what to do then is up to its owner.
+/// A queue of messages that knows its length and weight; what is too much is up to its owner.
 #[derive(Default)]
 pub(crate) struct Backlog {
     frames: VecDeque<Frame>,
@@ -33,7 +27,13 @@ impl Backlog {
         self.frames.is_empty()
     }
 
-    pub(crate) fn is_long(&self) -> bool {
-        self.frames.len() >= MESSAGES || self.bytes >= BYTES
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Their length together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 }

@@ -57,6 +57,16 @@ impl Deframer {
         Ok(message)
     }
 
+    /// From the next message on, up to `limit` bytes.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// The length of the message that is coming, in bytes, if that is known.
+    pub(crate) fn announced(&self) -> Option<usize> {
+        self.length
+    }
+
     /// Whether the bytes end amidst a message.
     pub(crate) fn is_amidst(&self) -> bool {
         self.length.is_some() || !self.begun.is_empty()

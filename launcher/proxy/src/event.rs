@@ -1,5 +1,7 @@
 //! What the proxy tells the one who started it.
 
+use std::time::SystemTime;
+
 /// Something that happened to a chaincode's link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -26,6 +28,11 @@ pub enum Event {
         /// What it did.
         reason: String,
     },
+    /// More replicas were lost than can be told of one by one; none of these was told of as ready.
+    ReplicasLost {
+        /// How many.
+        number: u64,
+    },
     /// The link is over; the last event.
     Ended {
         /// Why, in one line.
@@ -33,4 +40,13 @@ pub enum Event {
         /// Whether the peer took the chaincode as ready before.
         was_ready: bool,
     },
+}
+
+/// An event, with the time at which it happened: it may be heard of later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// When it happened.
+    pub at: SystemTime,
+    /// What happened.
+    pub event: Event,
 }

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::alarm::Alarm;
 use crate::event::Event;
+use crate::notices::NoticeSender;
 use crate::pace::{Pace, Pause};
 use crate::peer_endpoint::PeerEndpoint;
 use crate::peer_link::PeerLink;
@@ -47,7 +48,7 @@ pub(crate) struct Exchange {
     replicas: Replicas,
     wakes: Wakes,
     commands: mpsc::Receiver<Command>,
-    events: mpsc::UnboundedSender<Event>,
+    events: NoticeSender,
     /// Commands and the alarm.
     desk: Source,
     alarm: Alarm,
@@ -64,7 +65,7 @@ impl Exchange {
         replicas: Replicas,
         wakes: Wakes,
         commands: mpsc::Receiver<Command>,
-        events: mpsc::UnboundedSender<Event>,
+        events: NoticeSender,
     ) -> Self {
         let desk = wakes.source();
         Self {
@@ -89,6 +90,8 @@ impl Exchange {
             Ok(mut link) => {
                 was_ready = true;
                 let reason = self.serve(&mut link).await;
+                // However it ended: nobody is left waiting for its execute timeout.
+                self.switch.answer_all(GOING);
                 let closing = poll_fn(|cx| link.poll_close(cx, &mut self.switch));
                 let _ = timeout(CLOSING, closing).await;
                 reason
@@ -96,7 +99,7 @@ impl Exchange {
             Err(reason) => reason,
         };
         self.publish();
-        let _ = self.events.send(Event::Ended { reason, was_ready });
+        self.events.send(Event::Ended { reason, was_ready });
     }
 
     /// Connects to the peer, waits for the first replica, and registers then.
@@ -260,7 +263,7 @@ impl Exchange {
                     self.refuse_until = Some(Instant::now() + REFUSAL);
                 }
                 Some(Command::Drain(limit)) => {
-                    self.switch.close("the chaincode is being stopped");
+                    self.switch.close(GOING);
                     self.drain_until = Some(Instant::now() + limit);
                 }
                 None => return Some("it was abandoned".to_owned()),
@@ -272,7 +275,7 @@ impl Exchange {
             return Some(STOPPED.to_owned());
         }
         if self.drain_until.is_some_and(|until| until <= now) {
-            self.switch.answer_all("the chaincode is being stopped");
+            return Some(STOPPED.to_owned());
         }
         link.tick(now)
     }
@@ -285,10 +288,13 @@ impl Exchange {
 
     fn publish(&mut self) {
         while let Some(event) = self.switch.take_event() {
-            let _ = self.events.send(event);
+            self.events.send(event);
         }
     }
 }
+
+/// What is told to those whose transactions its end meets.
+const GOING: &str = "the chaincode is being stopped";
 
 /// A proxy that ended since its owner wanted it to.
 const STOPPED: &str = "it was asked to stop";

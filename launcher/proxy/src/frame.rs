@@ -14,6 +14,8 @@ use selvedge_proto::fabric::{ChaincodeEvent, ChaincodeId, ChaincodeMessage, Sign
 
 pub use selvedge_proto::fabric::chaincode_message::Type;
 
+use crate::excerpt::excerpt;
+
 /// The fields of `ChaincodeMessage` that the proxy looks at.
 mod field {
     pub(super) const TYPE: u32 = 1;
@@ -23,6 +25,12 @@ mod field {
     pub(super) const EVENT: u32 = 6;
     pub(super) const CHANNEL: u32 = 7;
 }
+
+/// How much a client is told of why its transaction failed, in characters.
+const REASON: usize = 300;
+
+/// `ErrorStreamTerminated` of `core/chaincode/handler.go`.
+const STREAM_TERMINATED: &str = "chaincode stream terminated";
 
 /// A chaincode message as it was on the wire, with its routing fields found.
 #[derive(Clone, Debug)]
@@ -144,8 +152,14 @@ impl Frame {
         Self::of(Type::Keepalive, Vec::new(), ("", ""))
     }
 
-    /// `ERROR` for a transaction; the peer hands the text to the client.
+    /// `ERROR` for a transaction; the peer hands the text to the client, so that it is cut: the
+    /// reason of an end may quote what the chaincode wrote, and is told once per transaction.
     pub fn error(transaction: &TransactionKey, text: &str) -> Self {
+        let mut text = excerpt(text.to_owned(), REASON);
+        // By this end the Gateway knows a peer that is of no use (`internal/pkg/gateway`).
+        if text.ends_with(STREAM_TERMINATED) {
+            text.push('.');
+        }
         Self::of(Type::Error, text.into(), (&transaction.channel(), &transaction.txid()))
     }
 
@@ -177,14 +191,6 @@ impl TransactionKey {
     /// The transaction's ID.
     pub fn txid(&self) -> String {
         String::from_utf8_lossy(&self.txid).into_owned()
-    }
-
-    /// The same key in memory of its own, so that keeping it does not keep a whole message.
-    pub(crate) fn detached(&self) -> Self {
-        Self {
-            channel: Bytes::copy_from_slice(&self.channel),
-            txid: Bytes::copy_from_slice(&self.txid),
-        }
     }
 }
 
@@ -278,8 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn a_detached_key_equals_the_one_in_the_message() {
-        let frame = Frame::parse(message().encode_to_vec().into()).unwrap();
-        assert_eq!(frame.transaction().detached(), frame.transaction());
+    fn what_a_client_is_told_is_short_and_does_not_condemn_the_peer() {
+        let key = Frame::parse(message().encode_to_vec().into()).unwrap().transaction();
+        let told = |text: &str| {
+            String::from_utf8(Frame::error(&key, text).decode().unwrap().payload).unwrap()
+        };
+        assert_eq!(told("exit status 3"), "exit status 3");
+        assert_eq!(told(&"x".repeat(100_000)).chars().count(), REASON + 1);
+        assert!(!told("it said: chaincode stream terminated").ends_with(STREAM_TERMINATED));
     }
 }

@@ -10,33 +10,43 @@
 
 mod alarm;
 mod backlog;
+mod breaches;
 mod credentials;
 mod deframer;
 mod event;
+mod excerpt;
 mod exchange;
 mod frame;
 mod keepalive;
 mod limits;
+mod memory;
+mod notices;
 mod pace;
 mod peer_endpoint;
 mod peer_link;
 mod pongs;
 mod protocol;
 mod proxy;
+mod registration;
+mod replica;
 mod replica_connection;
 mod replica_listener;
 mod replica_stream;
 mod replicas;
 mod stream;
 mod switch;
+mod transaction;
+mod transactions;
 mod transport;
 mod violation;
+mod waiting;
 mod wakes;
 
 pub use credentials::{
     PeerAddress, PeerAddressError, PeerCredentials, ReplicaAuthority, replica_name,
 };
-pub use event::Event;
+pub use event::{Event, Notice};
 pub use frame::{Frame, FrameError, TransactionKey, Type};
 pub use limits::Limits;
 pub use proxy::{Proxy, ProxyError, ProxySettings};
+pub use registration::RegistrationDeadline;

@@ -12,14 +12,31 @@ pub struct Limits {
     pub registration: Duration,
     /// How long a replica that connected may take to send `REGISTER`.
     pub first_message: Duration,
-    /// How long a transaction waits for a replica before it is answered with an
-    /// error: shorter than the peer's `chaincode.executetimeout` (30 s), so that
-    /// the client gets the reason and not a timeout.
+    /// How long a transaction waits for a replica before it is answered with an error. Short: a
+    /// transaction that waits holds up its whole channel on that peer, since the endorser holds
+    /// the lock that the next block needs (`core/endorser/endorser.go`, `lockbased_txmgr.go`).
     pub replica_wait: Duration,
+    /// After which time the peer gives a transaction up without telling anyone: its
+    /// `chaincode.executetimeout` (core.yaml, 30 s).
+    pub execution: Duration,
     /// How many transactions wait for a replica at once.
     pub waiting: usize,
+    /// How long they may be together, in bytes; one alone may be longer.
+    pub waiting_bytes: usize,
     /// How many replicas are connected at once.
     pub replicas: usize,
+    /// How many bytes wait for one replica before it is cut off: more than the longest message.
+    pub replica_bytes: usize,
+    /// How many bytes wait for all replicas before the one that reads the least is cut off.
+    pub chaincode_bytes: usize,
+    /// Up to how many bytes of answers a replica may ask for without reading them.
+    pub answers: usize,
+    /// How many bytes of long messages may have come of replicas that are not there as a whole:
+    /// no less than one message.
+    pub unfinished: usize,
+    /// How long a replica may take nothing of what is sent to it, or send nothing more of a long
+    /// message that it has begun.
+    pub standstill: Duration,
 }
 
 impl Default for Limits {
@@ -28,10 +45,17 @@ impl Default for Limits {
             message: 100 << 20,
             registration: Duration::from_secs(10),
             first_message: Duration::from_secs(10),
-            replica_wait: Duration::from_secs(20),
+            replica_wait: Duration::from_secs(2),
+            execution: Duration::from_secs(30),
             // A peer runs at most 2,500 proposals at once (core.yaml, limits.concurrency.endorserService).
             waiting: 4096,
+            waiting_bytes: 32 << 20,
             replicas: 64,
+            replica_bytes: 128 << 20,
+            chaincode_bytes: 192 << 20,
+            answers: 16 << 20,
+            unfinished: 100 << 20,
+            standstill: Duration::from_secs(10),
         }
     }
 }

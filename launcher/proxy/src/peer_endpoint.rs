@@ -10,9 +10,8 @@ use h2::client::{self, SendRequest};
 use http::header::{CONTENT_TYPE, TE};
 use http::{HeaderValue, Request, StatusCode, Uri};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_util::either::Either;
 
@@ -21,6 +20,7 @@ use crate::frame::{Frame, Type};
 use crate::limits::Limits;
 use crate::peer_link::{PeerHttp, PeerLink};
 use crate::pongs::LatePongs;
+use crate::registration::RegistrationDeadline;
 use crate::stream::{self, End, Inbound, Outbound, Outgoing};
 use crate::transport::{self, GRPC, REGISTER, WINDOW};
 
@@ -43,6 +43,8 @@ pub(crate) enum PeerLinkError {
         "the peer at {address} did not accept the registration within {seconds} s (it accepts one only while it launches the chaincode)"
     )]
     Unanswered { address: String, seconds: f32 },
+    #[error("{0}")]
+    TooLate(String),
 }
 
 /// A peer to which a chaincode can be linked.
@@ -52,6 +54,7 @@ pub(crate) struct PeerEndpoint {
     register: Uri,
     tls: Option<Tls>,
     limits: Limits,
+    deadline: RegistrationDeadline,
 }
 
 /// TLS, and whom the peer's certificate must be for.
@@ -59,9 +62,6 @@ struct Tls {
     connector: TlsConnector,
     name: ServerName<'static>,
 }
-
-/// What HTTP/2 with the peer runs on.
-pub(crate) type PeerIo = LatePongs<Either<TcpStream, TlsStream<TcpStream>>>;
 
 /// A connection on which nothing was asked yet.
 pub(crate) struct PeerConnection {
@@ -74,6 +74,7 @@ impl PeerEndpoint {
         address: PeerAddress,
         credentials: Option<&PeerCredentials>,
         limits: Limits,
+        deadline: RegistrationDeadline,
     ) -> Result<Self, PeerLinkError> {
         let register = Uri::builder()
             .scheme(if credentials.is_some() { "https" } else { "http" })
@@ -83,7 +84,7 @@ impl PeerEndpoint {
             .map_err(|source| PeerLinkError::Address { address: address.to_string(), source })?;
         let tls =
             credentials.map(|credentials| Tls::new(credentials, address.host())).transpose()?;
-        Ok(Self { address, register, tls, limits })
+        Ok(Self { address, register, tls, limits, deadline })
     }
 
     /// Connects, so that the registration later is one round trip.
@@ -124,20 +125,25 @@ impl PeerEndpoint {
         PeerLinkError::Lost { address: self.address.to_string(), reason }
     }
 
-    /// Registers the chaincode and waits for the peer's READY.
+    /// Registers the chaincode and waits for the peer's READY, both within the launch's time.
     pub(crate) async fn register(
         &self,
         connection: PeerConnection,
         package_id: &str,
     ) -> Result<(PeerLink, Frame), PeerLinkError> {
-        match timeout(self.limits.registration, self.handshake(connection, package_id)).await {
+        let left = self.deadline.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(PeerLinkError::TooLate(self.deadline.missed.clone()));
+        }
+        let limit = left.min(self.limits.registration);
+        match timeout(limit, self.handshake(connection, package_id)).await {
             Ok(Ok(link)) => Ok(link),
             Ok(Err(reason)) => {
                 Err(PeerLinkError::Refused { address: self.address.to_string(), reason })
             }
             Err(_) => Err(PeerLinkError::Unanswered {
                 address: self.address.to_string(),
-                seconds: self.limits.registration.as_secs_f32(),
+                seconds: limit.as_secs_f32(),
             }),
         }
     }

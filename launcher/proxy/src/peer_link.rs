@@ -5,11 +5,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use h2::client;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 
 use crate::frame::Frame;
 use crate::keepalive::Keepalive;
-use crate::peer_endpoint::PeerIo;
+use crate::pongs::LatePongs;
 use crate::stream::{End, Inbound, Outbound, Outgoing};
 use crate::switch::Switch;
 use crate::transport;
@@ -24,6 +27,9 @@ const PING_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many messages are taken from the peer before the replicas have their turn.
 const TURN: usize = 64;
+
+/// What HTTP/2 with the peer runs on.
+type PeerIo = LatePongs<Either<TcpStream, TlsStream<TcpStream>>>;
 
 /// HTTP/2 with the peer, polled for as long as it lives.
 pub(crate) struct PeerHttp {
@@ -162,50 +168,48 @@ fn reason(end: End) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use http::Response;
+    use std::net::SocketAddr;
+
+    use http::{Request, Response};
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::frame::Type;
     use crate::limits::Limits;
-    use crate::peer_endpoint::PeerEndpoint;
     use crate::wakes::Wakes;
 
-    /// A message as gRPC sends it.
-    fn grpc(frame: &Frame) -> Bytes {
-        let length = u32::try_from(frame.bytes().len()).unwrap();
-        [&[0], &length.to_be_bytes()[..], frame.bytes()].concat().into()
-    }
-
-    /// A peer that takes a registration, and resets its connection when it is dropped.
+    /// A peer that takes a stream, and resets its connection when it is dropped.
     async fn serve(listener: TcpListener) {
         let (socket, _) = listener.accept().await.unwrap();
         socket.set_zero_linger().unwrap();
         let mut http = h2::server::handshake(socket).await.unwrap();
         let (_register, mut respond) = http.accept().await.unwrap().unwrap();
-        let mut stream = respond.send_response(Response::new(()), false).unwrap();
-        for kind in [Type::Registered, Type::Ready] {
-            stream
-                .send_data(grpc(&Frame::parse(vec![8, kind as u8].into()).unwrap()), false)
-                .unwrap();
-        }
+        let _stream = respond.send_response(Response::new(()), false).unwrap();
         http.accept().await;
+    }
+
+    async fn link(peer: SocketAddr) -> PeerLink {
+        let tcp = TcpStream::connect(peer).await.unwrap();
+        let io = LatePongs::new(Either::Left(tcp));
+        let (mut requests, connection) = client::Builder::new().handshake(io).await.unwrap();
+        let mut http = PeerHttp::new(connection);
+        let request = Request::post("http://peer/").body(()).unwrap();
+        let (mut response, outbound) = requests.send_request(request, false).unwrap();
+        let response = std::future::poll_fn(|cx| {
+            assert_eq!(http.poll(cx), None);
+            Pin::new(&mut response).poll(cx)
+        });
+        let inbound = Inbound::new(response.await.unwrap().into_body(), 1 << 10);
+        PeerLink::new(http, inbound, Outbound::new(outbound))
     }
 
     #[tokio::test]
     async fn a_write_that_fails_is_the_end() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string().parse().unwrap();
-        let endpoint = PeerEndpoint::new(address, None, Limits::default()).unwrap();
+        let address = listener.local_addr().unwrap();
         let mut peer = Box::pin(serve(listener));
-        let linking = async {
-            let connection = endpoint.connect().await.unwrap();
-            endpoint.register(connection, "basic_1.0:ab12").await.unwrap()
-        };
-        let (mut link, _ready) = tokio::select! {
+        let mut link = tokio::select! {
             () = &mut peer => panic!("the peer ended"),
-            linked = linking => linked,
+            link = link(address) => link,
         };
         let source = Wakes::default().source();
         let mut switch = Switch::new("basic_1.0:ab12".into(), Limits::default());

@@ -1,6 +1,10 @@
 //! What each side of the stream may say (Fabric's `core/chaincode/handler.go`).
 
+use prost::Message;
+use selvedge_proto::fabric::ChaincodeAdditionalParams;
+
 use crate::frame::{Frame, Type};
+use crate::violation::Violation;
 
 /// What a message of a registered replica means for its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,49 +24,74 @@ pub(crate) enum FromPeer {
     Begin,
     /// A sign of life, which is to be answered.
     Keepalive,
-    /// Something for the replica that has the transaction.
+    /// The answer to a request.
     Answer,
+    /// Something for the replica that has the transaction.
+    Other,
 }
 
-/// What the frame means; `None` when a chaincode must not send it.
-///
-/// The peer ends the whole stream on a message outside of this list
-/// (`handleMessageReadyState`).
-pub(crate) fn from_replica(frame: &Frame) -> Option<FromReplica> {
-    match frame.kind()? {
-        Type::Completed | Type::Error => Some(FromReplica::End),
-        Type::Keepalive => Some(FromReplica::Keepalive),
-        Type::GetState
-        | Type::PutState
-        | Type::DelState
-        | Type::InvokeChaincode
-        | Type::GetStateByRange
-        | Type::GetQueryResult
-        | Type::QueryStateNext
-        | Type::QueryStateClose
-        | Type::GetHistoryForKey
-        | Type::GetStateMetadata
-        | Type::PutStateMetadata
-        | Type::GetPrivateDataHash
-        | Type::PurgePrivateData
-        | Type::WriteBatchState
-        | Type::GetStateMultiple => Some(FromReplica::Request),
-        Type::Undefined
-        | Type::Register
-        | Type::Registered
-        | Type::Init
-        | Type::Ready
-        | Type::Transaction
-        | Type::Response => None,
+/// The requests that a peer takes only if its READY offers it (from v3.1 on).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Offer {
+    write_batch: bool,
+    get_multiple: bool,
+}
+
+impl Offer {
+    /// What the peer's READY offers; one that cannot be read offers nothing, as to a shim.
+    pub(crate) fn of(ready: &Frame) -> Self {
+        let payload = ready.decode().map(|message| message.payload).unwrap_or_default();
+        let offered = ChaincodeAdditionalParams::decode(&payload[..]).unwrap_or_default();
+        Self { write_batch: offered.use_write_batch, get_multiple: offered.use_get_multiple_keys }
+    }
+
+    /// What the frame means; an error when a chaincode must not send it.
+    ///
+    /// The peer ends the whole stream on a message outside of this list
+    /// (`handleMessageReadyState`).
+    pub(crate) fn meaning(self, frame: &Frame) -> Result<FromReplica, Violation> {
+        let Some(kind) = frame.kind() else {
+            return Err(Violation::IllegalType(frame.kind_number().to_string()));
+        };
+        match kind {
+            Type::Completed | Type::Error => Ok(FromReplica::End),
+            Type::Keepalive => Ok(FromReplica::Keepalive),
+            Type::GetState
+            | Type::PutState
+            | Type::DelState
+            | Type::InvokeChaincode
+            | Type::GetStateByRange
+            | Type::GetQueryResult
+            | Type::QueryStateNext
+            | Type::QueryStateClose
+            | Type::GetHistoryForKey
+            | Type::GetStateMetadata
+            | Type::PutStateMetadata
+            | Type::GetPrivateDataHash
+            | Type::PurgePrivateData => Ok(FromReplica::Request),
+            Type::WriteBatchState if self.write_batch => Ok(FromReplica::Request),
+            Type::GetStateMultiple if self.get_multiple => Ok(FromReplica::Request),
+            Type::WriteBatchState | Type::GetStateMultiple => {
+                Err(Violation::NotOffered(kind.as_str_name().to_owned()))
+            }
+            Type::Undefined
+            | Type::Register
+            | Type::Registered
+            | Type::Init
+            | Type::Ready
+            | Type::Transaction
+            | Type::Response => Err(Violation::IllegalType(kind.as_str_name().to_owned())),
+        }
     }
 }
 
-/// What the frame means. A type that this version does not know is taken for an
-/// answer: it reaches the replica that has the transaction, whose shim may know it.
+/// What the frame means. A type that this version does not know reaches the replica that has the
+/// transaction, whose shim may know it.
 pub(crate) fn from_peer(frame: &Frame) -> FromPeer {
     match frame.kind() {
         Some(Type::Init | Type::Transaction) => FromPeer::Begin,
         Some(Type::Keepalive) => FromPeer::Keepalive,
-        _ => FromPeer::Answer,
+        Some(Type::Response | Type::Error) => FromPeer::Answer,
+        _ => FromPeer::Other,
     }
 }

@@ -13,10 +13,13 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{Span, info_span};
 
 use crate::credentials::{PeerAddress, PeerCredentials, ReplicaAuthority};
-use crate::event::Event;
+use crate::event::{Event, Notice};
 use crate::exchange::{Command, Exchange};
 use crate::limits::Limits;
+use crate::memory::Memory;
+use crate::notices::{self, NoticeSender, Notices};
 use crate::peer_endpoint::PeerEndpoint;
+use crate::registration::RegistrationDeadline;
 use crate::replica_connection::Host;
 use crate::replicas::Replicas;
 use crate::switch::Switch;
@@ -36,6 +39,8 @@ pub struct ProxySettings {
     pub authority: ReplicaAuthority,
     /// The bounds to work within.
     pub limits: Limits,
+    /// Until when the peer may be asked for registration.
+    pub registration: RegistrationDeadline,
 }
 
 /// Why a proxy could not be started.
@@ -59,7 +64,7 @@ pub enum ProxyError {
 pub struct Proxy {
     address: SocketAddr,
     commands: mpsc::Sender<Command>,
-    events: mpsc::UnboundedReceiver<Event>,
+    events: Notices,
     /// Its end ends the thread.
     alive: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -75,6 +80,7 @@ impl Proxy {
             settings.peer.clone(),
             settings.credentials.as_ref(),
             settings.limits.clone(),
+            settings.registration.clone(),
         )
         .map_err(|error| ProxyError::Credentials(error.into()))?;
         let tls = settings
@@ -83,8 +89,7 @@ impl Proxy {
             .map_err(|error| ProxyError::Authority(error.into()))?;
         let tls = TlsAcceptor::from(Arc::new(tls));
         let (commands, command_queue) = mpsc::channel(4);
-        // Bounded by what causes events: connections, of which there are few.
-        let (event_queue, events) = mpsc::unbounded_channel();
+        let (event_queue, events) = notices::channel();
         let (alive, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -119,7 +124,7 @@ impl Proxy {
     }
 
     /// The next event; `None` after [`Event::Ended`].
-    pub async fn next_event(&mut self) -> Option<Event> {
+    pub async fn next_event(&mut self) -> Option<Notice> {
         self.events.recv().await
     }
 
@@ -131,8 +136,8 @@ impl Proxy {
     }
 
     /// Says that there will be no replica, and why. A peer passes on nothing of a launch that
-    /// fails: so the proxy registers, if it has not yet, answers what is sent at once with the
-    /// reason, and ends the link. [`Event::Ended`] follows.
+    /// fails: so the proxy registers, if it has not yet and there is time for it, answers what is
+    /// sent at once with the reason, and ends the link. [`Event::Ended`] follows.
     pub async fn refuse(&self, reason: String) {
         let _ = self.commands.send(Command::Refuse(reason)).await;
     }
@@ -161,19 +166,20 @@ async fn run(
     tls: TlsAcceptor,
     peer: PeerEndpoint,
     commands: mpsc::Receiver<Command>,
-    events: mpsc::UnboundedSender<Event>,
+    events: NoticeSender,
     span: Span,
 ) -> Option<Exchange> {
     let ProxySettings { package_id, listener, limits, .. } = settings;
     let switch = Switch::new(package_id.clone(), limits.clone());
     let wakes = Wakes::default();
-    let host = Host { package_id: package_id.clone(), limits, span, next: 0 };
+    let memory = Memory::new(limits.unfinished);
+    let host = Host { package_id: package_id.clone(), limits, memory, span, next: 0 };
     let listening = Replicas::listen(listener, tls, wakes.clone(), host);
     let replicas = match listening {
         Ok(replicas) => replicas,
         Err(error) => {
             let reason = format!("it can serve no replicas: {error}");
-            let _ = events.send(Event::Ended { reason, was_ready: false });
+            events.send(Event::Ended { reason, was_ready: false });
             return None;
         }
     };

@@ -1,23 +1,25 @@
 //! One connection of a replica: HTTP/2, and the streams that it opens.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use h2::RecvStream;
 use h2::server::SendResponse;
-use h2::{RecvStream, server};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 use tonic::Status;
 use tracing::{Span, debug};
 
-use crate::credentials::names_package;
 use crate::keepalive::Keepalive;
 use crate::limits::Limits;
-use crate::replica_listener::{Remote, ReplicaIo};
+use crate::memory::Memory;
+use crate::replica::{ReplicaId, ReplicaLink};
+use crate::replica_listener::ReplicaHttp;
 use crate::replica_stream::{ReplicaStream, Turn};
 use crate::stream::{Inbound, Outbound, Outgoing};
-use crate::switch::{ReplicaId, Switch};
-use crate::transport::{self, GRPC, REGISTER};
+use crate::switch::Switch;
+use crate::transport::{self, GRPC, REGISTER, WIDE_WINDOW};
 use crate::wakes::Source;
 
 /// A replica that nothing was heard of for this long is sent a ping.
@@ -28,13 +30,12 @@ const IDLE: Duration = Duration::from_secs(5);
 /// (`chaincode.executetimeout`, 30 s).
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// HTTP/2 with a replica.
-pub(crate) type ReplicaHttp = server::Connection<ReplicaIo, Outgoing>;
-
 /// What the connections share.
 pub(crate) struct Host {
     pub(crate) package_id: String,
     pub(crate) limits: Limits,
+    /// What keeps their long messages until they are there as a whole.
+    pub(crate) memory: Memory,
     /// What log lines are told in. Not the whole task's: to enter it takes as long as to route
     /// a message.
     pub(crate) span: Span,
@@ -45,7 +46,7 @@ pub(crate) struct Host {
 /// A replica's connection.
 pub(crate) struct ReplicaConnection {
     http: ReplicaHttp,
-    remote: Remote,
+    address: Option<SocketAddr>,
     keepalive: Keepalive,
     streams: Vec<ReplicaStream>,
     /// Until when a first stream, or another one, is awaited.
@@ -53,15 +54,26 @@ pub(crate) struct ReplicaConnection {
     source: Source,
     /// Why HTTP/2 has ended, until what came before was read.
     lost: Option<String>,
+    /// Its windows are those of a replica that has registered.
+    is_wide: bool,
     is_over: bool,
 }
 
 impl ReplicaConnection {
-    pub(crate) fn new(mut http: ReplicaHttp, remote: Remote, source: Source) -> Self {
+    pub(crate) fn new(mut http: ReplicaHttp, address: Option<SocketAddr>, source: Source) -> Self {
         let pings = http.ping_pong().expect("nobody else has taken the pings");
         let keepalive = Keepalive::new(pings, IDLE, PATIENCE);
-        let (streams, idle_until, lost, is_over) = (Vec::new(), None, None, false);
-        Self { http, remote, keepalive, streams, idle_until, source, lost, is_over }
+        Self {
+            http,
+            address,
+            keepalive,
+            streams: Vec::new(),
+            idle_until: None,
+            source,
+            lost: None,
+            is_wide: false,
+            is_over: false,
+        }
     }
 
     /// What wakes it.
@@ -79,7 +91,7 @@ impl ReplicaConnection {
         let waker = self.source.waker().clone();
         let cx = &mut Context::from_waker(&waker);
         for stream in &mut self.streams {
-            stream.write(cx);
+            stream.write(switch);
         }
         // To write is to wake the connection, whose turn it is anyway.
         self.source.take();
@@ -89,25 +101,25 @@ impl ReplicaConnection {
         }
         let mut turn = Turn::Empty;
         for stream in &mut self.streams {
-            let its_turn = stream.read(switch);
+            let its_turn = stream.read(switch, &host.limits);
             if its_turn != Turn::Empty {
                 turn = its_turn;
             }
             if stream.take_heard() {
                 self.keepalive.heard();
             }
-            if stream.is_held_up() {
-                stream.write(cx);
-            }
+            // An answer of the switch's own, or the room that came with what was read.
+            stream.write(switch);
         }
+        self.widen();
         self.streams.retain(|stream| !stream.is_finished());
         if self.streams.is_empty() {
             self.idle_until.get_or_insert_with(|| Instant::now() + host.limits.first_message);
         } else {
             self.idle_until = None;
         }
-        // Not before all that has come was read.
-        if turn == Turn::Empty
+        // Not before all that has come was read. For what has no memory yet nobody waits.
+        if matches!(turn, Turn::Empty | Turn::Starved(_))
             && let Some(reason) = self.lost.take()
         {
             self.lose(&reason, switch);
@@ -133,7 +145,7 @@ impl ReplicaConnection {
         mut respond: SendResponse<Outgoing>,
         host: &mut Host,
     ) {
-        if let Err(refusal) = self.admit(&request, &host.package_id) {
+        if let Err(refusal) = admit(&request) {
             // A stream that is gone already needs no answer.
             let _ = respond.send_response(refusal, true);
             return;
@@ -144,49 +156,42 @@ impl ReplicaConnection {
         let replica = host.next;
         host.next += 1;
         host.span.in_scope(|| {
-            debug!(replica, address = ?self.remote.address, "replica connected");
+            debug!(replica, address = ?self.address, "replica connected");
         });
-        let inbound = Inbound::new(request.into_body(), host.limits.message);
+        let limits = &host.limits;
+        let inbound = Inbound::within(request.into_body(), limits.message, host.memory.clone());
         let outbound = Outbound::new(outbound);
-        self.streams.push(ReplicaStream::new(replica, inbound, outbound, &host.limits));
+        let link = ReplicaLink { origin: self.origin(), waker: self.source.waker().clone() };
+        self.streams.push(ReplicaStream::new(replica, link, inbound, outbound, limits));
         // Its queue is not looked at yet.
         self.source.waker().wake_by_ref();
     }
 
-    /// Whether the call is one that a replica of the package may make; if not, the answer.
-    fn admit(&self, request: &Request<RecvStream>, package_id: &str) -> Result<(), Response<()>> {
-        if request.method() != Method::POST {
-            return Err(plain(StatusCode::METHOD_NOT_ALLOWED));
+    /// Where it comes from; one place for all of whom that is not known.
+    fn origin(&self) -> IpAddr {
+        self.address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip())
+    }
+
+    /// Lets a replica that has registered send more at once than one of whom nothing is known.
+    fn widen(&mut self) {
+        if !self.is_wide && self.streams.iter().any(ReplicaStream::is_registered) {
+            self.http.set_target_window_size(WIDE_WINDOW);
+            // Fails only while an earlier change is not acknowledged: there is none.
+            self.is_wide = self.http.set_initial_window_size(WIDE_WINDOW).is_ok();
         }
-        if !is_grpc(request.headers().get(header::CONTENT_TYPE)) {
-            return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-        }
-        if request.uri().path() != REGISTER {
-            return Err(Status::unimplemented("only chaincode registers here").into_http());
-        }
-        let encoding = request.headers().get("grpc-encoding");
-        if encoding.is_some_and(|encoding| encoding != "identity") {
-            return Err(Status::unimplemented("compressed messages are not taken").into_http());
-        }
-        let leaf = self.remote.certificate.as_deref();
-        if !leaf.is_some_and(|leaf| names_package(leaf, package_id)) {
-            let reason = "the certificate is not for this chaincode";
-            return Err(Status::unauthenticated(reason).into_http());
-        }
-        Ok(())
     }
 
     /// When [`Self::tick`] has something to do.
-    pub(crate) fn deadline(&self) -> Instant {
-        let first_messages = self.streams.iter().filter_map(ReplicaStream::deadline);
-        let deadlines = first_messages.chain(self.idle_until);
+    pub(crate) fn deadline(&self, limits: &Limits) -> Instant {
+        let streams = self.streams.iter().filter_map(|stream| stream.deadline(limits));
+        let deadlines = streams.chain(self.idle_until);
         deadlines.chain([self.keepalive.next()]).min().expect("there is one at least")
     }
 
     /// Gives up on what is overdue.
     pub(crate) fn tick(&mut self, now: Instant, host: &Host, switch: &mut Switch) {
         for stream in &mut self.streams {
-            stream.tick(now, switch, host.limits.first_message);
+            stream.tick(now, switch, &host.limits);
         }
         if let Some(silence) = self.keepalive.tick(now) {
             let reason = format!("it did not answer a ping for {} s", silence.as_secs());
@@ -204,6 +209,24 @@ impl ReplicaConnection {
         }
         self.is_over = true;
     }
+}
+
+/// Whether the call is one that a chaincode makes; if not, the answer.
+fn admit(request: &Request<RecvStream>) -> Result<(), Response<()>> {
+    if request.method() != Method::POST {
+        return Err(plain(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    if !is_grpc(request.headers().get(header::CONTENT_TYPE)) {
+        return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    if request.uri().path() != REGISTER {
+        return Err(Status::unimplemented("only chaincode registers here").into_http());
+    }
+    let encoding = request.headers().get("grpc-encoding");
+    if encoding.is_some_and(|encoding| encoding != "identity") {
+        return Err(Status::unimplemented("compressed messages are not taken").into_http());
+    }
+    Ok(())
 }
 
 fn plain(status: StatusCode) -> Response<()> {

@@ -1,20 +1,23 @@
 //! One replica's stream: what it says goes to the switch, what the switch says to it.
 
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::Poll;
 
-use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::Status;
 
 use crate::frame::Frame;
 use crate::limits::Limits;
+use crate::replica::{ReplicaId, ReplicaLink};
 use crate::stream::{End, Inbound, Outbound};
-use crate::switch::{ReplicaId, ReplicaLink, Switch, replica_queue};
-use crate::violation::excerpt;
+use crate::switch::{ForReplica, Switch, ended_well};
+use crate::violation::{Violation, quote};
 
 /// How many messages are taken from one replica before others have their turn.
 const TURN: usize = 64;
+
+/// The longest first message, in bytes: `REGISTER` has a package ID in it, and no label is
+/// longer than a file's name (`core/chaincode/persistence`).
+const FIRST_MESSAGE: usize = 4 << 10;
 
 /// A replica's stream.
 pub(crate) struct ReplicaStream {
@@ -23,18 +26,18 @@ pub(crate) struct ReplicaStream {
     inbound: Option<Inbound>,
     outbound: Outbound,
     stage: Stage,
-    /// What the switch has for the replica; an error ends the stream.
-    queue: mpsc::Receiver<Result<Frame, Status>>,
     /// What is to be sent next, when there is room.
-    next: Option<Result<Frame, Status>>,
+    next: Option<ForReplica>,
+    /// Since when there is none.
+    held_up_since: Option<Instant>,
     is_finished: bool,
 }
 
 enum Stage {
     /// It has not sent its first message, which is due at this moment.
-    Silent { until: Instant, link: ReplicaLink, cut: oneshot::Receiver<()> },
-    /// The switch knows it, until this is closed.
-    Registered { cut: oneshot::Receiver<()> },
+    Silent { until: Instant, link: ReplicaLink },
+    /// The switch knows it, and has the last word.
+    Registered,
     /// The switch is told nothing more of it.
     Over,
 }
@@ -48,21 +51,22 @@ pub(crate) enum Turn {
     Used,
     /// There may be more, which the peer's slowness holds up.
     HeldUp,
+    /// A long message is to come, for which there is no memory yet: so many bytes.
+    Starved(usize),
 }
 
 impl ReplicaStream {
     pub(crate) fn new(
         id: ReplicaId,
-        inbound: Inbound,
+        link: ReplicaLink,
+        mut inbound: Inbound,
         outbound: Outbound,
         limits: &Limits,
     ) -> Self {
-        let (sender, queue) = mpsc::channel(replica_queue(limits));
-        let (link_cut, cut) = oneshot::channel();
-        let link = ReplicaLink { outbound: sender, cut: link_cut };
-        let stage = Stage::Silent { until: Instant::now() + limits.first_message, link, cut };
-        let (inbound, next, is_finished) = (Some(inbound), None, false);
-        Self { id, inbound, outbound, stage, queue, next, is_finished }
+        inbound.set_limit(limits.message.min(FIRST_MESSAGE));
+        let stage = Stage::Silent { until: Instant::now() + limits.first_message, link };
+        let (inbound, next, held_up_since) = (Some(inbound), None, None);
+        Self { id, inbound, outbound, stage, next, held_up_since, is_finished: false }
     }
 
     /// Whether anything came since the last call.
@@ -70,51 +74,82 @@ impl ReplicaStream {
         self.inbound.as_mut().is_some_and(Inbound::take_heard)
     }
 
-    /// Until when the first message is awaited.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    /// Whether the switch has taken it up.
+    pub(crate) fn is_registered(&self) -> bool {
+        matches!(self.stage, Stage::Registered)
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
         match &self.stage {
             Stage::Silent { until, .. } => Some(*until),
-            Stage::Registered { .. } | Stage::Over => None,
+            Stage::Registered => {
+                let unfinished = self.inbound.as_ref().and_then(Inbound::unfinished_since);
+                let since = self.held_up_since.into_iter().chain(unfinished).min();
+                since.map(|since| since + limits.standstill)
+            }
+            Stage::Over => None,
         }
     }
 
-    /// Gives up on a replica whose first message is overdue.
-    pub(crate) fn tick(&mut self, now: Instant, switch: &mut Switch, limit: Duration) {
-        if self.deadline().is_some_and(|until| until <= now) {
-            self.never_registers(switch, format!("it sent nothing for {} s", limit.as_secs_f32()));
+    /// Gives up on a replica whose first message is overdue, or that stands still.
+    pub(crate) fn tick(&mut self, now: Instant, switch: &mut Switch, limits: &Limits) {
+        if self.deadline(limits).is_none_or(|until| until > now) {
+            return;
+        }
+        if !self.is_registered() {
+            let limit = limits.first_message.as_secs_f32();
+            return self.never_registers(switch, format!("it sent nothing for {limit} s"));
+        }
+        let is_overdue = |since: Instant| since + limits.standstill <= now;
+        if self.held_up_since.is_some_and(is_overdue) {
+            switch.replica_breaks(self.id, &Violation::NotReading);
+        } else if switch.is_peer_behind() || switch.is_replica_behind(self.id) {
+            // It is we who do not read.
+            self.inbound.iter_mut().for_each(Inbound::excuse);
+        } else {
+            switch.replica_breaks(self.id, &Violation::NotWriting);
         }
     }
 
     /// Passes on what has come.
-    pub(crate) fn read(&mut self, switch: &mut Switch) -> Turn {
-        if let Stage::Registered { cut } = &mut self.stage
-            && cut.try_recv() != Err(oneshot::error::TryRecvError::Empty)
-        {
+    pub(crate) fn read(&mut self, switch: &mut Switch, limits: &Limits) -> Turn {
+        if self.is_registered() && !switch.has_replica(self.id) {
+            // It was cut off: what was for it is gone, but the last word.
             self.stop_reading();
-            self.skip_to_the_end();
+            self.next = switch.take_for_replica(self.id);
         }
         for _ in 0..TURN {
             let Some(inbound) = &mut self.inbound else { return Turn::Empty };
             if switch.is_peer_behind() {
                 return Turn::HeldUp;
             }
+            if switch.is_replica_behind(self.id) {
+                // To read what is there for it, or an answer, is to be polled again.
+                return Turn::Empty;
+            }
             match inbound.poll_frame() {
-                Poll::Ready(Ok(frame)) => self.takes(frame, switch),
+                Poll::Ready(Ok(frame)) => self.takes(frame, switch, limits),
                 Poll::Ready(Err(end)) => self.ends(end, switch),
-                Poll::Pending => return Turn::Empty,
+                Poll::Pending => {
+                    return inbound.is_starved().map_or(Turn::Empty, Turn::Starved);
+                }
             }
         }
         Turn::Used
     }
 
-    fn takes(&mut self, frame: Frame, switch: &mut Switch) {
+    fn takes(&mut self, frame: Frame, switch: &mut Switch, limits: &Limits) {
         match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Silent { link, cut, .. } => {
-                self.stage = Stage::Registered { cut };
+            Stage::Silent { link, .. } => {
+                self.stage = Stage::Registered;
+                if let Some(inbound) = &mut self.inbound {
+                    inbound.set_limit(limits.message);
+                }
                 switch.replica_registers(self.id, link, &frame);
             }
-            Stage::Registered { cut } => {
-                self.stage = Stage::Registered { cut };
+            Stage::Registered => {
+                self.stage = Stage::Registered;
                 switch.replica_says(self.id, frame);
             }
             Stage::Over => {}
@@ -124,18 +159,21 @@ impl ReplicaStream {
     /// Its messages have ended.
     fn ends(&mut self, end: End, switch: &mut Switch) {
         // A status or a GOAWAY may bring kilobytes of the replica's own.
-        let end = if let End::Broken(reason) = end { End::Broken(excerpt(reason)) } else { end };
+        let end = if let End::Broken(reason) = end { End::Broken(quote(reason)) } else { end };
         if matches!(self.stage, Stage::Silent { .. }) {
             let (End::Broken(reason) | End::Breach(reason)) = end else {
                 return self.never_registers(switch, CLOSED.to_owned());
             };
             return self.never_registers(switch, reason);
         }
-        if matches!(self.stage, Stage::Registered { .. }) {
+        if self.is_registered() {
             match end {
                 End::Closed => switch.replica_gone(self.id, CLOSED),
                 End::Broken(reason) => switch.replica_gone(self.id, &reason),
-                End::Breach(reason) => switch.replica_garbles(self.id, reason),
+                End::Breach(reason) => {
+                    switch.replica_breaks(self.id, &Violation::Garbled(reason));
+                    self.next = switch.take_for_replica(self.id);
+                }
             }
         }
         self.stop_reading();
@@ -147,69 +185,61 @@ impl ReplicaStream {
     }
 
     fn never_registers(&mut self, switch: &mut Switch, reason: String) {
-        self.next = Some(Err(Status::failed_precondition(reason.clone())));
+        self.next = Some(ForReplica::End(Status::failed_precondition(reason.clone())));
         switch.replica_never_registered(self.id, reason);
         self.stop_reading();
-    }
-
-    /// Leaves nothing of the queue but the last word: who is cut off may be one that never reads.
-    fn skip_to_the_end(&mut self) {
-        let mut end = ended_well();
-        while let Ok(next) = self.queue.try_recv() {
-            end = next.err().unwrap_or(end);
-        }
-        self.next = Some(Err(end));
     }
 
     fn stop_reading(&mut self) {
         self.stage = Stage::Over;
         self.inbound = None;
+        // Nobody waits for a message any more, but for the last word.
+        self.next = self.next.take().filter(|next| matches!(next, ForReplica::End(_)));
     }
 
     /// Sends what the switch has for the replica, as far as there is room.
-    pub(crate) fn write(&mut self, cx: &mut Context<'_>) {
-        self.fill(cx);
+    pub(crate) fn write(&mut self, switch: &mut Switch) {
+        self.fill(switch);
         self.outbound.flush();
     }
 
-    fn fill(&mut self, cx: &mut Context<'_>) {
+    fn fill(&mut self, switch: &mut Switch) {
         while !self.is_finished {
-            if self.next.is_none() {
-                let Poll::Ready(next) = self.queue.poll_recv(cx) else { return };
-                // The switch has let go of it, and all that it said was sent.
-                self.next = Some(next.unwrap_or_else(|| Err(ended_well())));
+            if self.next.is_none() && self.is_registered() {
+                self.next = switch.take_for_replica(self.id);
             }
             match self.next.take() {
-                Some(Ok(frame)) if self.outbound.has_room() => self.outbound.send(&frame),
-                Some(Err(status)) => {
+                Some(ForReplica::Message(frame)) if self.outbound.has_room() => {
+                    self.held_up_since = None;
+                    self.outbound.send(&frame);
+                }
+                Some(ForReplica::End(status)) => {
                     self.outbound.end(&status);
                     self.stop_reading();
                     self.is_finished = true;
                 }
-                held_up => {
-                    self.next = held_up;
-                    // Nothing is read any more: this alone tells that the replica gave up.
-                    self.is_finished = self.inbound.is_none() && self.outbound.is_reset();
+                Some(held_up) => {
+                    self.next = Some(held_up);
+                    self.held_up_since.get_or_insert_with(Instant::now);
+                    return;
+                }
+                None => {
+                    self.held_up_since = None;
+                    // It has ended its side, and there is nothing more to say.
+                    if self.inbound.is_none() && !self.is_registered() {
+                        self.next = Some(ForReplica::End(ended_well()));
+                        continue;
+                    }
                     return;
                 }
             }
         }
     }
 
-    /// Whether something waits for room, or is the last that the replica is told.
-    pub(crate) fn is_held_up(&self) -> bool {
-        self.next.is_some()
-    }
-
     /// Whether there is nothing left to do: the switch has let go of it, and it was told.
     pub(crate) fn is_finished(&self) -> bool {
         self.is_finished
     }
-}
-
-/// The last that a replica is told when there is nothing to say.
-fn ended_well() -> Status {
-    Status::new(tonic::Code::Ok, "")
 }
 
 /// A replica that ends its stream, as one does that exits well.

@@ -9,8 +9,8 @@ use tokio_rustls::TlsAcceptor;
 use tracing::Instrument;
 
 use crate::alarm::Alarm;
-use crate::replica_connection::{Host, ReplicaConnection, ReplicaHttp};
-use crate::replica_listener::{self, Remote};
+use crate::replica_connection::{Host, ReplicaConnection};
+use crate::replica_listener::{self, Accepted, Door};
 use crate::replica_stream::Turn;
 use crate::switch::Switch;
 use crate::wakes::{Source, Wakes};
@@ -22,7 +22,7 @@ const SPARE: usize = 64;
 /// The replicas, as one task polls them.
 pub(crate) struct Replicas {
     host: Host,
-    accepted: mpsc::Receiver<(ReplicaHttp, Remote)>,
+    accepted: mpsc::Receiver<Accepted>,
     connections: Vec<ReplicaConnection>,
     wakes: Wakes,
     /// New connections and the alarm.
@@ -32,6 +32,8 @@ pub(crate) struct Replicas {
     first: usize,
     /// Some are not read, since the peer does not keep up.
     held_up: bool,
+    /// Some are not read, since there is no memory for a message: the least that one waits for.
+    starved: Option<usize>,
     /// Takes connections until it is dropped.
     _listener: JoinSet<()>,
 }
@@ -47,7 +49,8 @@ impl Replicas {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let (accepting, accepted) = mpsc::channel(1);
         let mut task = JoinSet::new();
-        let accept = replica_listener::accept(listener, tls, accepting);
+        let door = Door { tls, package_id: host.package_id.clone() };
+        let accept = replica_listener::accept(listener, door, accepting);
         task.spawn(accept.instrument(host.span.clone()));
         Ok(Self {
             host,
@@ -58,6 +61,7 @@ impl Replicas {
             alarm: Alarm::default(),
             first: 0,
             held_up: false,
+            starved: None,
             _listener: task,
         })
     }
@@ -73,8 +77,9 @@ impl Replicas {
         if self.door.take() {
             self.open_door(switch);
         }
-        if self.held_up && !switch.is_peer_behind() {
-            self.held_up = false;
+        let is_free = self.starved.is_some_and(|bytes| bytes <= self.host.memory.free());
+        if is_free || (self.held_up && !switch.is_peer_behind()) {
+            (self.held_up, self.starved) = (false, None);
             for connection in &self.connections {
                 connection.source().waker().wake_by_ref();
             }
@@ -88,6 +93,9 @@ impl Replicas {
                     Turn::Empty => {}
                     Turn::Used => connection.source().waker().wake_by_ref(),
                     Turn::HeldUp => self.held_up = true,
+                    Turn::Starved(bytes) => {
+                        self.starved = Some(self.starved.map_or(bytes, |least| least.min(bytes)));
+                    }
                 }
             }
         }
@@ -99,7 +107,9 @@ impl Replicas {
                 self.door.waker().wake_by_ref();
             }
             self.first = self.first.min(self.connections.len());
-            let deadline = self.connections.iter().map(ReplicaConnection::deadline).min();
+            let limits = &self.host.limits;
+            let deadlines = self.connections.iter().map(|connection| connection.deadline(limits));
+            let deadline = deadlines.min();
             self.alarm.set(deadline, self.door.waker());
         }
     }
@@ -113,10 +123,10 @@ impl Replicas {
         }
         let cx = &mut Context::from_waker(&waker);
         while self.connections.len() < self.host.limits.replicas.saturating_add(SPARE)
-            && let Poll::Ready(Some((http, remote))) = self.accepted.poll_recv(cx)
+            && let Poll::Ready(Some((http, address))) = self.accepted.poll_recv(cx)
         {
             let source = self.wakes.source();
-            self.connections.push(ReplicaConnection::new(http, remote, source));
+            self.connections.push(ReplicaConnection::new(http, address, source));
         }
     }
 }

@@ -10,10 +10,12 @@ use bytes::buf::Chain;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h2::{Reason, RecvStream, SendStream};
 use http::HeaderMap;
+use tokio::time::Instant;
 use tonic::Status;
 
 use crate::deframer::{Deframer, FramingError, PREFIX};
 use crate::frame::Frame;
+use crate::memory::{Memory, Share};
 use crate::transport;
 
 /// How much of the connection's window a stream keeps for itself, in bytes: many small
@@ -28,6 +30,10 @@ const SMALL: usize = 2 << 10;
 /// How much is put together at most, in bytes: what fits in a DATA frame of usual size
 /// (RFC 9113, section 6.5.2, `SETTINGS_MAX_FRAME_SIZE`).
 const TOGETHER: usize = 16 << 10;
+
+/// Up to how many bytes a message is read without asking for memory: as much as HTTP/2 keeps of
+/// what is not read.
+const SHORT: usize = 256 << 10;
 
 /// What is handed to HTTP/2: small messages with their prefixes and the prefix of a large one,
 /// then the large one's bytes as they came.
@@ -48,14 +54,59 @@ pub(crate) enum End {
 pub(crate) struct Inbound {
     body: RecvStream,
     deframer: Deframer,
+    /// Where the memory for long messages comes from; the peer's are not counted.
+    memory: Option<Memory>,
+    /// What was taken of it for the message that is coming.
+    share: Option<Share>,
     /// Something came since [`Self::take_heard`].
     heard: bool,
+    /// When a part of the message came that is coming.
+    heard_amidst: Option<Instant>,
 }
 
 impl Inbound {
     /// Reads messages of up to `limit` bytes.
     pub(crate) fn new(body: RecvStream, limit: usize) -> Self {
-        Self { body, deframer: Deframer::new(limit), heard: false }
+        let deframer = Deframer::new(limit);
+        Self { body, deframer, memory: None, share: None, heard: false, heard_amidst: None }
+    }
+
+    /// The same, with the long messages kept in a memory that others share.
+    pub(crate) fn within(body: RecvStream, limit: usize, memory: Memory) -> Self {
+        Self { memory: Some(memory), ..Self::new(body, limit) }
+    }
+
+    /// From the next message on, up to `limit` bytes.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.deframer.set_limit(limit);
+    }
+
+    /// How many bytes of memory the next message waits for, if there is not enough.
+    pub(crate) fn is_starved(&self) -> Option<usize> {
+        let memory = self.memory.as_ref()?;
+        let length = self.deframer.announced().filter(|length| *length > SHORT)?;
+        (self.share.is_none() && memory.free() < length).then_some(length)
+    }
+
+    /// Since when nothing more of a long message has come, for which memory is taken.
+    pub(crate) fn unfinished_since(&self) -> Option<Instant> {
+        self.heard_amidst.filter(|_| self.share.is_some())
+    }
+
+    /// Counts the time anew in which nothing more has come.
+    pub(crate) fn excuse(&mut self) {
+        self.heard_amidst = Some(Instant::now());
+    }
+
+    /// Whether there is memory for the message that is coming.
+    fn has_memory(&mut self) -> bool {
+        let length = self.deframer.announced().filter(|length| *length > SHORT);
+        let (Some(length), Some(memory)) = (length, &self.memory) else { return true };
+        if self.share.is_none() {
+            self.share = memory.take(length);
+            self.heard_amidst = Some(Instant::now());
+        }
+        self.share.is_some()
     }
 
     /// Whether anything came since the last call.
@@ -68,12 +119,19 @@ impl Inbound {
         let cx = &mut Context::from_waker(Waker::noop());
         loop {
             if let Some(message) = self.deframer.next().map_err(breach)? {
+                self.share = None;
                 let no_message = |error| End::Breach(format!("not a chaincode message: {error}"));
                 return Poll::Ready(Frame::parse(message).map_err(no_message));
+            }
+            if !self.has_memory() {
+                return Poll::Pending;
             }
             match ready!(self.body.poll_data(cx)) {
                 Some(Ok(chunk)) => {
                     self.heard = true;
+                    if self.share.is_some() {
+                        self.heard_amidst = Some(Instant::now());
+                    }
                     // Fails only for more than was taken.
                     let _ = self.body.flow_control().release_capacity(chunk.len());
                     self.deframer.push(chunk);
@@ -183,10 +241,5 @@ impl Outbound {
         // Percent-encoded: every text is a header's value.
         let _ = status.add_header(&mut trailers);
         let _ = self.stream.send_trailers(trailers);
-    }
-
-    /// Whether the other side takes nothing more.
-    pub(crate) fn is_reset(&mut self) -> bool {
-        self.stream.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 }

@@ -1,56 +1,36 @@
 //! The routing of one chaincode: which transaction is with which replica.
 //!
 //! A state machine without I/O: it takes what came in, and leaves what is to go
-//! to the peer in [`Switch::take_for_peer`]. One task owns it, so nothing here
-//! is locked.
+//! to the peer in [`Switch::take_for_peer`], and to a replica in
+//! [`Switch::take_for_replica`]. One task owns it, so nothing here is locked.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::mem;
 
+use prost::Message;
 use selvedge_proto::fabric::ChaincodeId;
-use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::Status;
 
 use crate::backlog::Backlog;
+use crate::breaches::Breaches;
 use crate::event::Event;
-use crate::frame::{Frame, FrameError, TransactionKey, Type};
+use crate::frame::{Frame, FrameError, Type};
 use crate::limits::Limits;
-use crate::protocol::{self, FromPeer, FromReplica};
-use crate::violation::{Violation, excerpt};
+use crate::protocol::{self, FromPeer, FromReplica, Offer};
+use crate::replica::{Replica, ReplicaId, ReplicaLink};
+use crate::transactions::{Outcome, Transactions};
+use crate::violation::{Violation, quote};
+use crate::waiting::WaitingLine;
 
-/// How many ended transactions are remembered per replica: a thread that the
-/// chaincode left behind may still ask for something, which is the chaincode's
-/// own mistake and no attack.
-const REMEMBERED: usize = 64;
+/// From how many messages for the peer on replicas must not add to them.
+const PEER_MESSAGES: usize = 1024;
 
-/// Messages queued for a replica that does not read them. More than a peer has
-/// transactions in flight (core.yaml, limits.concurrency.endorserService: 2,500).
-const REPLICA_QUEUE: usize = 4096;
+/// From how many bytes on.
+const PEER_BYTES: usize = 1 << 20;
 
-/// A replica's number, in the order of connection.
-pub(crate) type ReplicaId = u64;
-
-/// The way to a connected replica.
-pub(crate) struct ReplicaLink {
-    /// What goes to the replica; an error ends its stream.
-    pub(crate) outbound: mpsc::Sender<Result<Frame, Status>>,
-    /// Dropped when the replica is cut off, which ends the reading of its stream.
-    pub(crate) cut: oneshot::Sender<()>,
-}
-
-struct Replica {
-    link: ReplicaLink,
-    in_flight: usize,
-    /// When it last was given a transaction, in transactions given so far.
-    last_given: u64,
-    ended: VecDeque<TransactionKey>,
-}
-
-struct Waiting {
-    frame: Frame,
-    until: Instant,
-}
+/// What a replica is told of a transaction that it does not have: what a peer would say, too.
+const NO_CONTEXT: &str =
+    "no ledger context: this replica does not run the transaction, or it has ended";
 
 /// Where the link to the peer stands.
 enum Peer {
@@ -62,16 +42,31 @@ enum Peer {
     Ready(Frame),
 }
 
+/// What is to be sent to a replica.
+pub(crate) enum ForReplica {
+    /// A message.
+    Message(Frame),
+    /// Nothing more, and with it the end of its stream.
+    End(Status),
+}
+
 /// The routing state of one chaincode.
 pub(crate) struct Switch {
     package_id: String,
     limits: Limits,
     peer: Peer,
+    /// What replicas may ask of this peer.
+    offer: Offer,
     replicas: BTreeMap<ReplicaId, Replica>,
-    transactions: HashMap<TransactionKey, ReplicaId>,
+    /// How many bytes wait for all of them.
+    unread: usize,
+    /// The last words to replicas that were cut off, until they were told.
+    farewells: HashMap<ReplicaId, Status>,
+    breaches: Breaches,
+    transactions: Transactions,
     given: u64,
     passed: u64,
-    waiting: VecDeque<Waiting>,
+    waiting: WaitingLine,
     /// Why no replica will come soon, if that is known.
     trouble: Option<String>,
     /// Why no new transaction is taken.
@@ -84,13 +79,17 @@ impl Switch {
     pub(crate) fn new(package_id: String, limits: Limits) -> Self {
         Self {
             package_id,
+            transactions: Transactions::new(limits.execution),
             limits,
             peer: Peer::Silent,
+            offer: Offer::default(),
             replicas: BTreeMap::new(),
-            transactions: HashMap::new(),
+            unread: 0,
+            farewells: HashMap::new(),
+            breaches: Breaches::default(),
             given: 0,
             passed: 0,
-            waiting: VecDeque::new(),
+            waiting: WaitingLine::default(),
             trouble: None,
             closed: None,
             for_peer: Backlog::default(),
@@ -108,9 +107,31 @@ impl Switch {
         !self.for_peer.is_empty()
     }
 
+    /// The next message for a registered replica, or its end.
+    pub(crate) fn take_for_replica(&mut self, id: ReplicaId) -> Option<ForReplica> {
+        match self.replicas.get_mut(&id) {
+            Some(replica) => {
+                let next = replica.take_next()?;
+                self.unread -= next.bytes().len();
+                Some(ForReplica::Message(next))
+            }
+            None => Some(ForReplica::End(self.farewells.remove(&id).unwrap_or_else(ended_well))),
+        }
+    }
+
+    /// Whether a registered replica has neither gone nor been cut off.
+    pub(crate) fn has_replica(&self, id: ReplicaId) -> bool {
+        self.replicas.contains_key(&id)
+    }
+
     /// Whether so much waits for the peer that replicas must not add to it.
     pub(crate) fn is_peer_behind(&self) -> bool {
-        self.for_peer.is_long()
+        self.for_peer.len() >= PEER_MESSAGES || self.for_peer.bytes() >= PEER_BYTES
+    }
+
+    /// Whether a replica has so much to read that it may not ask for more.
+    pub(crate) fn is_replica_behind(&self, id: ReplicaId) -> bool {
+        self.replicas.get(&id).is_some_and(|replica| !replica.may_ask(&self.limits))
     }
 
     /// What happened that someone outside wants to know, oldest first.
@@ -132,6 +153,7 @@ impl Switch {
 
     /// The peer has taken the registration and sent `ready`.
     pub(crate) fn peer_is_ready(&mut self, ready: Frame) {
+        self.offer = Offer::of(&ready);
         for id in self.replicas.keys().copied().collect::<Vec<_>>() {
             self.greet(id, &ready);
         }
@@ -142,14 +164,14 @@ impl Switch {
 
     /// A replica's first message.
     pub(crate) fn replica_registers(&mut self, id: ReplicaId, link: ReplicaLink, first: &Frame) {
+        let now = Instant::now();
         if let Err(violation) = self.admit(first) {
-            self.events
-                .push_back(Event::ReplicaCutOff { replica: id, reason: violation.to_string() });
-            cut_off(link, &violation);
+            self.breaches.count(link.origin, now);
+            self.bid_farewell(id, &violation);
             return;
         }
-        self.replicas
-            .insert(id, Replica { link, in_flight: 0, last_given: 0, ended: VecDeque::new() });
+        let barred_until = self.breaches.barred_until(link.origin, now);
+        self.replicas.insert(id, Replica::new(link, barred_until));
         self.trouble = None;
         if let Peer::Ready(ready) = &self.peer {
             let ready = ready.clone();
@@ -163,11 +185,9 @@ impl Switch {
             return Err(Violation::NotRegistering);
         }
         let payload = first.decode()?.payload;
-        let claimed = <ChaincodeId as prost::Message>::decode(&payload[..])
-            .map_err(|_| FrameError::Malformed)?
-            .name;
+        let claimed = ChaincodeId::decode(&payload[..]).map_err(|_| FrameError::Malformed)?.name;
         if claimed != self.package_id {
-            let claimed = excerpt(claimed);
+            let claimed = quote(claimed);
             return Err(Violation::Impostor { claimed, expected: self.package_id.clone() });
         }
         if self.replicas.len() >= self.limits.replicas {
@@ -196,46 +216,74 @@ impl Switch {
     pub(crate) fn replica_says(&mut self, id: ReplicaId, frame: Frame) {
         self.passed += 1;
         // One that was cut off meanwhile has no say any more.
-        let Some(replica) = self.replicas.get_mut(&id) else { return };
-        let Some(meaning) = protocol::from_replica(&frame) else {
-            let kind = frame.kind().map_or_else(
-                || frame.kind_number().to_string(),
-                |kind| kind.as_str_name().to_owned(),
-            );
-            return self.cut_off(id, &Violation::IllegalType(kind));
-        };
-        if meaning == FromReplica::Keepalive {
+        if !self.replicas.contains_key(&id) {
             return;
         }
-        let key = frame.transaction();
-        if self.transactions.get(&key) == Some(&id) {
-            if meaning == FromReplica::End {
-                self.transactions.remove(&key);
-                replica.in_flight -= 1;
-                replica.remember(key.detached());
-            }
-            self.for_peer.push_back(frame);
-        } else if replica.ended.contains(&key) {
-            if meaning == FromReplica::Request {
-                self.send(id, Frame::error(&key, "the transaction has ended"));
-            }
-        } else {
-            self.cut_off(id, &Violation::ForeignTransaction(excerpt(key.txid())));
+        match self.offer.meaning(&frame) {
+            Ok(FromReplica::Keepalive) => {}
+            Ok(FromReplica::Request) => self.ask(id, frame),
+            Ok(FromReplica::End) => self.end(id, frame),
+            Err(violation) => self.cut_off(id, &violation),
         }
     }
 
-    /// A replica's stream has ended; its transactions are answered at once.
+    /// A replica's request. One of a transaction that it does not have is no attack: a thread
+    /// that the chaincode left behind may ask long after the end.
+    fn ask(&mut self, id: ReplicaId, frame: Frame) {
+        let key = frame.transaction();
+        let Some(transaction) = self.transactions.run_by(&key, id) else {
+            return self.send(id, Frame::error(&key, NO_CONTEXT));
+        };
+        if transaction.ask() {
+            if let Some(replica) = self.replicas.get_mut(&id) {
+                replica.asked();
+            }
+            return self.for_peer.push_back(frame);
+        }
+        // A peer would drop it without a word, and which answer is whose is anybody's guess.
+        let kind = frame.kind().map_or("a request", |kind| kind.as_str_name());
+        let reason = format!(
+            "the chaincode sent {kind} while the peer was answering another request of this \
+             transaction; a peer answers one at a time"
+        );
+        let end = Frame::error(&key, &reason);
+        self.send(id, end.clone());
+        self.end(id, end);
+    }
+
+    /// A replica's end of a transaction. Of one that it does not have it means nothing.
+    fn end(&mut self, id: ReplicaId, end: Frame) {
+        let outcome = self.transactions.end(end.transaction(), id, end);
+        self.follow(outcome);
+    }
+
+    /// Does what follows when something has happened to a transaction.
+    fn follow(&mut self, outcome: Outcome) {
+        if let Some(replica) = outcome.relieved.and_then(|id| self.replicas.get_mut(&id)) {
+            replica.in_flight -= 1;
+        }
+        if let Some(end) = outcome.end {
+            self.for_peer.push_back(end);
+        }
+        if outcome.is_free {
+            self.give_waiting();
+        }
+    }
+
+    /// A replica's stream has ended; its transactions are answered as soon as may be.
     pub(crate) fn replica_gone(&mut self, id: ReplicaId, reason: &str) {
-        if let Some(replica) = self.replicas.remove(&id) {
-            let answered = self.answer_for(id, replica.in_flight, reason);
+        self.farewells.remove(&id);
+        if let Some(replica) = self.remove(id) {
+            let answered = replica.in_flight;
+            self.answer_for(id, reason);
             let reason = reason.to_owned();
             self.events.push_back(Event::ReplicaGone { replica: id, reason, answered });
         }
     }
 
-    /// A registered replica has sent what is no message.
-    pub(crate) fn replica_garbles(&mut self, id: ReplicaId, reason: String) {
-        self.cut_off(id, &Violation::Garbled(reason));
+    /// A registered replica has broken the protocol in a way that no message shows.
+    pub(crate) fn replica_breaks(&mut self, id: ReplicaId, violation: &Violation) {
+        self.cut_off(id, violation);
     }
 
     /// A message of the peer.
@@ -245,86 +293,129 @@ impl Switch {
             FromPeer::Begin => self.begin(frame),
             FromPeer::Keepalive => self.for_peer.push_back(Frame::keepalive()),
             FromPeer::Answer => self.answer(frame),
+            FromPeer::Other => {
+                if let Some(id) = self.transactions.runner(&frame.transaction()) {
+                    self.send(id, frame);
+                }
+            }
         }
     }
 
-    fn begin(&mut self, frame: Frame) {
-        if let Some(reason) = &self.closed {
-            let reason = reason.clone();
-            return self.refuse(&frame, &reason);
+    fn begin(&mut self, first: Frame) {
+        let now = Instant::now();
+        let Err(first) = self.try_begin(first, now) else { return };
+        if let Err(first) = self.waiting.join(first, now, &self.limits) {
+            self.refuse(&first, "too many transactions wait for a replica of the chaincode");
         }
-        let key = frame.transaction();
-        // The peer gave up on this transaction and was asked again: its first
-        // replica may still be at it, and two must not answer for one.
-        if let Some(owner) = self.transactions.get(&key).copied() {
-            return self.send(owner, frame);
+    }
+
+    /// Gives a transaction to a replica, or answers it; gives it back if it has to wait.
+    fn try_begin(&mut self, first: Frame, now: Instant) -> Result<(), Frame> {
+        if let Some(reason) = self.closed.clone() {
+            self.refuse(&first, &reason);
+            return Ok(());
+        }
+        let key = first.transaction();
+        // The peer gave up on this transaction and begins it anew. What it still owes to the
+        // first run, and what that run still says, must not be taken for the next one's.
+        if let Some(outcome) = self.transactions.begin_anew(&key) {
+            self.follow(outcome);
+            return Err(first);
         }
         if let Some(id) = self.least_busy() {
-            return self.give(id, frame);
+            self.give(id, first, now);
+            return Ok(());
         }
-        match &self.trouble {
-            Some(trouble) => {
-                let reason = format!("no replica of the chaincode is running: {trouble}");
-                self.refuse(&frame, &reason);
-            }
-            None if self.waiting.len() >= self.limits.waiting => {
-                self.refuse(&frame, "too many transactions wait for a replica of the chaincode");
-            }
-            None => {
-                let until = Instant::now() + self.limits.replica_wait;
-                self.waiting.push_back(Waiting { frame, until });
-            }
-        }
+        let Some(reason) = self.why_nobody(now) else { return Err(first) };
+        self.refuse(&first, &format!("no replica of the chaincode is running: {reason}"));
+        Ok(())
     }
 
     fn least_busy(&self) -> Option<ReplicaId> {
-        let (id, _) = self
-            .replicas
-            .iter()
-            .min_by_key(|(_, replica)| (replica.in_flight, replica.last_given))?;
+        let admitted = self.replicas.iter().filter(|(_, replica)| replica.barred_until.is_none());
+        let (id, _) =
+            admitted.min_by_key(|(_, replica)| (replica.in_flight, replica.last_given))?;
         Some(*id)
     }
 
-    fn give(&mut self, id: ReplicaId, frame: Frame) {
+    /// Why it would be in vain to wait for a replica, if that is known.
+    fn why_nobody(&self, now: Instant) -> Option<String> {
+        if let Some(end) = self.end_of_bars() {
+            let seconds = end.saturating_duration_since(now).as_secs_f32();
+            return (end > now + self.limits.replica_wait).then(|| {
+                format!(
+                    "it broke the protocol again and again, and gets no transaction for another \
+                     {seconds:.1} s"
+                )
+            });
+        }
+        self.trouble.clone()
+    }
+
+    /// When a first replica gets transactions again, if all that there are are barred.
+    fn end_of_bars(&self) -> Option<Instant> {
+        self.replicas.values().filter_map(|replica| replica.barred_until).min()
+    }
+
+    fn give(&mut self, id: ReplicaId, first: Frame, now: Instant) {
         self.given += 1;
-        self.transactions.insert(frame.transaction().detached(), id);
+        self.transactions.begin(first.clone(), id, now);
         let replica = self.replicas.get_mut(&id).expect("the least busy one is there");
         replica.in_flight += 1;
         replica.last_given = self.given;
-        self.send(id, frame);
+        self.send(id, first);
     }
 
     fn give_waiting(&mut self) {
-        for Waiting { frame, .. } in mem::take(&mut self.waiting) {
-            self.begin(frame);
+        let now = Instant::now();
+        for mut waiting in self.waiting.take_all() {
+            if let Err(first) = self.try_begin(waiting.first, now) {
+                waiting.first = first;
+                self.waiting.rejoin(waiting);
+            }
         }
     }
 
+    /// The peer's answer to a request, for who asked. Of a transaction that has lost its replica
+    /// it is for nobody, and what was held until it came may follow.
     fn answer(&mut self, frame: Frame) {
-        let key = frame.transaction();
-        let owner = self.transactions.get(&key).copied().or_else(|| {
-            let mut replicas = self.replicas.iter();
-            replicas.find(|(_, replica)| replica.ended.contains(&key)).map(|(id, _)| *id)
-        });
-        // Nobody: its replica is gone, and so is who would read the answer.
-        if let Some(owner) = owner {
-            self.send(owner, frame);
+        let Some((reader, outcome)) = self.transactions.answer(frame.transaction()) else { return };
+        if let Some(id) = reader {
+            if let Some(replica) = self.replicas.get_mut(&id) {
+                replica.answered(frame.bytes().len());
+            }
+            self.send(id, frame);
         }
+        self.follow(outcome);
     }
 
     /// When [`Self::expire`] has something to do.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
-        self.waiting.front().map(|waiting| waiting.until)
+        let moments =
+            [self.waiting.deadline(), self.end_of_bars(), self.transactions.next_review()];
+        moments.into_iter().flatten().min()
     }
 
-    /// Answers the transactions that have waited for a replica for too long.
+    /// Does what is due: answers the transactions that have waited for too long, and forgets
+    /// what the peer has given up.
     pub(crate) fn expire(&mut self, now: Instant) {
-        while self.waiting.front().is_some_and(|waiting| waiting.until <= now) {
-            if let Some(Waiting { frame, .. }) = self.waiting.pop_front() {
-                let seconds = self.limits.replica_wait.as_secs_f32();
-                let reason = format!("no replica of the chaincode became ready within {seconds} s");
-                self.refuse(&frame, &reason);
+        for outcome in self.transactions.give_up(now) {
+            self.follow(outcome);
+        }
+        if self.end_of_bars().is_some_and(|end| end <= now) {
+            for replica in self.replicas.values_mut() {
+                replica.barred_until = replica.barred_until.filter(|until| *until > now);
             }
+            self.give_waiting();
+        }
+        while let Some(first) = self.waiting.take_overdue(now) {
+            let seconds = self.limits.replica_wait.as_secs_f32();
+            let reason = if self.transactions.contains(&first.transaction()) {
+                format!("an earlier run of this transaction did not end within {seconds} s")
+            } else {
+                format!("no replica of the chaincode became ready within {seconds} s")
+            };
+            self.refuse(&first, &reason);
         }
     }
 
@@ -347,73 +438,78 @@ impl Switch {
         self.passed
     }
 
-    /// How many transactions are in flight.
+    /// How many transactions are in flight for whose end the peer waits.
     pub(crate) fn in_flight(&self) -> usize {
-        self.transactions.len()
+        self.transactions.awaited()
     }
 
-    /// Answers every transaction that is still in flight.
+    /// Answers every transaction that is still in flight; the last thing that is done.
     pub(crate) fn answer_all(&mut self, reason: &str) {
-        for (key, _) in mem::take(&mut self.transactions) {
-            self.for_peer.push_back(Frame::error(&key, reason));
+        self.closed.get_or_insert_with(|| reason.to_owned());
+        self.give_waiting();
+        for end in self.transactions.end_all(reason) {
+            self.for_peer.push_back(end);
         }
     }
 
-    fn refuse(&mut self, frame: &Frame, reason: &str) {
-        self.for_peer.push_back(Frame::error(&frame.transaction(), reason));
+    fn refuse(&mut self, first: &Frame, reason: &str) {
+        self.for_peer.push_back(Frame::error(&first.transaction(), reason));
     }
 
     fn send(&mut self, id: ReplicaId, frame: Frame) {
-        let Some(replica) = self.replicas.get(&id) else { return };
-        match replica.link.outbound.try_send(Ok(frame)) {
-            // A closed queue is a replica that is going; the end of its stream tells how.
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => self.cut_off(id, &Violation::NotReading),
+        let Some(replica) = self.replicas.get_mut(&id) else { return };
+        self.unread += frame.bytes().len();
+        if !replica.send(frame, &self.limits) {
+            self.cut_off(id, &Violation::NotReading);
+        }
+        while self.unread > self.limits.chaincode_bytes {
+            let longest = self.replicas.iter().max_by_key(|(_, replica)| replica.unread());
+            let Some((&id, _)) = longest else { return };
+            self.cut_off(id, &Violation::NotReading);
         }
     }
 
     fn cut_off(&mut self, id: ReplicaId, violation: &Violation) {
-        if let Some(replica) = self.replicas.remove(&id) {
-            let reason = format!("it broke the protocol: {violation}");
-            self.answer_for(id, replica.in_flight, &reason);
-            cut_off(replica.link, violation);
-            let reason = violation.to_string();
-            self.events.push_back(Event::ReplicaCutOff { replica: id, reason });
+        if let Some(replica) = self.remove(id) {
+            self.breaches.count(replica.origin(), Instant::now());
+            self.answer_for(id, &format!("it broke the protocol: {violation}"));
+            self.bid_farewell(id, violation);
+            replica.wake();
         }
     }
 
-    /// Ends the transactions of a replica that is gone; how many there were.
-    fn answer_for(&mut self, id: ReplicaId, in_flight: usize, reason: &str) -> usize {
-        if in_flight > 0 {
-            let text =
-                format!("the chaincode's replica ended while it ran this transaction: {reason}");
-            for (key, _) in self.transactions.extract_if(|_, owner| *owner == id) {
-                self.for_peer.push_back(Frame::error(&key, &text));
-            }
+    /// Its process sees a failed call, with the reason.
+    fn bid_farewell(&mut self, id: ReplicaId, violation: &Violation) {
+        let reason = violation.to_string();
+        self.farewells.insert(id, Status::permission_denied(reason.clone()));
+        self.events.push_back(Event::ReplicaCutOff { replica: id, reason });
+    }
+
+    fn remove(&mut self, id: ReplicaId) -> Option<Replica> {
+        let replica = self.replicas.remove(&id)?;
+        self.unread -= replica.unread();
+        Some(replica)
+    }
+
+    /// Ends the transactions of a replica that is gone.
+    fn answer_for(&mut self, id: ReplicaId, reason: &str) {
+        let outcomes = self.transactions.lose_replica(id, |transaction| {
+            let so_far = match transaction.requests() {
+                0 => String::new(),
+                1 => " (after 1 request)".to_owned(),
+                requests => format!(" (after {requests} requests)"),
+            };
+            format!("the chaincode's replica ended while it ran this transaction{so_far}: {reason}")
+        });
+        for outcome in outcomes {
+            self.follow(outcome);
         }
-        in_flight
     }
 }
 
-impl Replica {
-    fn remember(&mut self, key: TransactionKey) {
-        if self.ended.len() == REMEMBERED {
-            self.ended.pop_front();
-        }
-        self.ended.push_back(key);
-    }
-}
-
-/// The queue towards one replica: one that has just come gets all that waited at once.
-pub(crate) fn replica_queue(limits: &Limits) -> usize {
-    limits.waiting + REPLICA_QUEUE
-}
-
-/// Ends a replica's stream with the reason. Its process sees a failed call.
-fn cut_off(link: ReplicaLink, violation: &Violation) {
-    // A full queue means a replica that reads nothing: dropping the queue ends its stream too.
-    let _ = link.outbound.try_send(Err(Status::permission_denied(violation.to_string())));
-    drop(link.cut);
+/// The last that a replica is told when there is nothing to say.
+pub(crate) fn ended_well() -> Status {
+    Status::new(tonic::Code::Ok, "")
 }
 
 #[cfg(test)]

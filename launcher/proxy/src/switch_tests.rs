@@ -1,12 +1,22 @@
 //! The routing, tried without a network.
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::task::Waker;
 use std::time::Duration;
 
 use prost::Message;
-use selvedge_proto::fabric::ChaincodeMessage;
+use selvedge_proto::fabric::{ChaincodeAdditionalParams, ChaincodeMessage};
 use tokio::time::advance;
 
 use super::*;
+
+#[path = "switch_tests/bounds.rs"]
+mod bounds;
+#[path = "switch_tests/outstanding.rs"]
+mod outstanding;
+
+/// Where all replicas come from.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 const PACKAGE: &str = "basic_1.0:ab12";
 
@@ -14,13 +24,6 @@ const PACKAGE: &str = "basic_1.0:ab12";
 struct Bench {
     switch: Switch,
     connected: ReplicaId,
-}
-
-/// A replica's end of its link.
-struct Remote {
-    id: ReplicaId,
-    inbox: mpsc::Receiver<Result<Frame, Status>>,
-    cut: oneshot::Receiver<()>,
 }
 
 impl Bench {
@@ -33,29 +36,65 @@ impl Bench {
         let mut bench = Self::new(limits);
         let first = bench.replica();
         bench.switch.peer_is_ready(ready());
-        bench.switch.replica_gone(first.id, "it has done its part");
+        bench.switch.replica_gone(first, "it has done its part");
         bench.events();
         bench
     }
 
-    fn replica(&mut self) -> Remote {
+    fn replica(&mut self) -> ReplicaId {
         self.replica_saying(&Frame::register(PACKAGE))
     }
 
-    fn replica_saying(&mut self, first: &Frame) -> Remote {
+    fn replica_saying(&mut self, first: &Frame) -> ReplicaId {
         let id = self.connected;
         self.connected += 1;
-        let (outbound, inbox) = mpsc::channel(replica_queue(&self.switch.limits));
-        let (link_cut, cut) = oneshot::channel();
-        self.switch.replica_registers(id, ReplicaLink { outbound, cut: link_cut }, first);
-        Remote { id, inbox, cut }
+        let link = ReplicaLink { origin: HERE, waker: Waker::noop().clone() };
+        self.switch.replica_registers(id, link, first);
+        id
     }
 
     /// A replica that has read its greeting.
-    fn greeted(&mut self) -> Remote {
-        let mut remote = self.replica();
-        assert_eq!(remote.kinds(), [Type::Registered, Type::Ready]);
-        remote
+    fn greeted(&mut self) -> ReplicaId {
+        let id = self.replica();
+        assert_eq!(self.kinds(id), [Type::Registered, Type::Ready]);
+        id
+    }
+
+    /// What was said to a replica, which is not cut off.
+    fn frames(&mut self, id: ReplicaId) -> Vec<Frame> {
+        let next = || match self.switch.take_for_replica(id)? {
+            ForReplica::Message(frame) => Some(frame),
+            ForReplica::End(status) => panic!("{id} was told: {status}"),
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    fn kinds(&mut self, id: ReplicaId) -> Vec<Type> {
+        self.frames(id).iter().map(|frame| frame.kind().unwrap()).collect()
+    }
+
+    fn txids(&mut self, id: ReplicaId) -> Vec<String> {
+        self.frames(id).iter().map(|frame| frame.transaction().txid()).collect()
+    }
+
+    /// The last word to a replica that was cut off.
+    fn farewell(&mut self, id: ReplicaId) -> String {
+        match self.switch.take_for_replica(id) {
+            Some(ForReplica::End(status)) => status.message().to_owned(),
+            _ => panic!("{id} was not cut off"),
+        }
+    }
+
+    fn is_cut(&self, id: ReplicaId) -> bool {
+        !self.switch.has_replica(id)
+    }
+
+    fn says(&mut self, id: ReplicaId, kind: Type, txid: &str) {
+        self.switch.replica_says(id, frame(kind, "ch", txid));
+    }
+
+    fn answers(&mut self, txid: &str) {
+        self.switch.peer_says(frame(Type::Response, "ch", txid));
     }
 
     fn begin(&mut self, txid: &str) {
@@ -87,25 +126,6 @@ impl Bench {
     }
 }
 
-impl Remote {
-    fn frames(&mut self) -> Vec<Frame> {
-        std::iter::from_fn(|| self.inbox.try_recv().ok()).map(Result::unwrap).collect()
-    }
-
-    fn kinds(&mut self) -> Vec<Type> {
-        self.frames().iter().map(|frame| frame.kind().unwrap()).collect()
-    }
-
-    fn txids(&mut self) -> Vec<String> {
-        self.frames().iter().map(|frame| frame.transaction().txid()).collect()
-    }
-
-    /// Whether the reading of its stream has been ended.
-    fn is_cut(&mut self) -> bool {
-        matches!(self.cut.try_recv(), Err(oneshot::error::TryRecvError::Closed))
-    }
-}
-
 fn frame(kind: Type, channel: &str, txid: &str) -> Frame {
     let message = ChaincodeMessage {
         r#type: kind.into(),
@@ -125,6 +145,18 @@ fn ready() -> Frame {
     Frame::parse(message.encode_to_vec().into()).unwrap()
 }
 
+/// A READY that offers one of the requests that not every peer takes.
+fn offering(kind: Type) -> Frame {
+    let offered = ChaincodeAdditionalParams {
+        use_write_batch: kind == Type::WriteBatchState,
+        use_get_multiple_keys: kind == Type::GetStateMultiple,
+        ..Default::default()
+    };
+    let mut message = ready().decode().unwrap();
+    message.payload = offered.encode_to_vec();
+    Frame::parse(message.encode_to_vec().into()).unwrap()
+}
+
 #[test]
 fn the_peer_is_asked_once_when_the_first_replica_is_there() {
     let mut bench = Bench::new(Limits::default());
@@ -139,12 +171,12 @@ fn the_peer_is_asked_once_when_the_first_replica_is_there() {
 #[test]
 fn every_replica_gets_the_peers_own_ready() {
     let mut bench = Bench::new(Limits::default());
-    let mut early = bench.replica();
-    assert!(early.frames().is_empty(), "greeted before the peer was ready");
+    let early = bench.replica();
+    assert!(bench.frames(early).is_empty(), "greeted before the peer was ready");
     bench.switch.peer_is_ready(ready());
-    let mut late = bench.replica();
-    for remote in [&mut early, &mut late] {
-        let frames = remote.frames();
+    let late = bench.replica();
+    for remote in [early, late] {
+        let frames = bench.frames(remote);
         assert_eq!(frames[0].kind(), Some(Type::Registered));
         assert_eq!(frames[1].bytes(), ready().bytes());
     }
@@ -156,99 +188,87 @@ fn every_replica_gets_the_peers_own_ready() {
 #[test]
 fn a_transaction_goes_to_the_replica_with_the_fewest_in_flight() {
     let mut bench = Bench::ready(Limits::default());
-    let (mut first, mut second) = (bench.greeted(), bench.greeted());
+    let (first, second) = (bench.greeted(), bench.greeted());
     for txid in ["a", "b", "c", "d"] {
         bench.begin(txid);
     }
     assert_eq!(
-        (first.txids(), second.txids()),
+        (bench.txids(first), bench.txids(second)),
         (vec!["a".into(), "c".into()], vec!["b".into(), "d".into()])
     );
-    bench.switch.replica_says(second.id, frame(Type::Completed, "ch", "b"));
-    bench.switch.replica_says(second.id, frame(Type::Error, "ch", "d"));
+    bench.says(second, Type::Completed, "b");
+    bench.says(second, Type::Error, "d");
     bench.begin("e");
     bench.begin("f");
-    assert_eq!((first.txids(), second.txids()), (vec![], vec!["e".into(), "f".into()]));
+    assert_eq!((bench.txids(first), bench.txids(second)), (vec![], vec!["e".into(), "f".into()]));
 }
 
 #[test]
 fn an_answer_goes_to_the_replica_that_has_the_transaction_of_that_channel() {
     let mut bench = Bench::ready(Limits::default());
-    let (mut first, mut second) = (bench.greeted(), bench.greeted());
+    let (first, second) = (bench.greeted(), bench.greeted());
     bench.switch.peer_says(frame(Type::Transaction, "ch1", "same"));
     bench.switch.peer_says(frame(Type::Transaction, "ch2", "same"));
-    assert_eq!((first.frames().len(), second.frames().len()), (1, 1));
+    assert_eq!((bench.frames(first).len(), bench.frames(second).len()), (1, 1));
+    bench.switch.replica_says(first, frame(Type::GetState, "ch1", "same"));
+    bench.switch.replica_says(second, frame(Type::GetState, "ch2", "same"));
+    assert_eq!(bench.said_to_peer().len(), 2);
     bench.switch.peer_says(frame(Type::Response, "ch2", "same"));
     bench.switch.peer_says(frame(Type::Error, "ch1", "same"));
-    assert_eq!((first.kinds(), second.kinds()), (vec![Type::Error], vec![Type::Response]));
+    assert_eq!(
+        (bench.kinds(first), bench.kinds(second)),
+        (vec![Type::Error], vec![Type::Response])
+    );
     // The end on one channel is not the end on the other.
-    bench.switch.replica_says(first.id, frame(Type::Completed, "ch1", "same"));
-    bench.switch.replica_says(second.id, frame(Type::GetState, "ch2", "same"));
+    bench.switch.replica_says(first, frame(Type::Completed, "ch1", "same"));
+    bench.switch.replica_says(second, frame(Type::GetState, "ch2", "same"));
     assert_eq!(bench.said_to_peer().len(), 2);
 }
 
 #[test]
 fn an_answer_for_a_transaction_that_nobody_has_is_dropped() {
     let mut bench = Bench::ready(Limits::default());
-    let mut only = bench.greeted();
+    let only = bench.greeted();
     bench.switch.peer_says(frame(Type::Response, "ch", "unknown"));
-    assert!(only.frames().is_empty());
+    assert!(bench.frames(only).is_empty());
     assert!(bench.said_to_peer().is_empty());
-}
-
-#[test]
-fn a_transaction_that_is_asked_again_stays_with_its_replica_until_it_ends() {
-    let mut bench = Bench::ready(Limits::default());
-    let (mut first, mut second) = (bench.greeted(), bench.greeted());
-    bench.begin("a");
-    bench.begin("a");
-    assert_eq!((first.txids().len(), second.txids().len()), (2, 0));
-    bench.switch.replica_says(first.id, frame(Type::Completed, "ch", "a"));
-    bench.switch.replica_says(first.id, frame(Type::Completed, "ch", "a"));
-    assert_eq!(bench.said_to_peer().len(), 1, "the peer gets one answer");
-    // A chaincode that is called twice within one transaction.
-    bench.begin("a");
-    assert_eq!((first.txids().len(), second.txids().len()), (0, 1));
-    bench.switch.replica_says(second.id, frame(Type::Completed, "ch", "a"));
-    assert_eq!(bench.said_to_peer().len(), 1);
-    assert_eq!(bench.switch.in_flight(), 0);
 }
 
 #[test]
 fn what_is_asked_after_the_end_is_answered_and_not_punished() {
     let mut bench = Bench::ready(Limits::default());
-    let mut only = bench.greeted();
+    let only = bench.greeted();
     bench.begin("a");
-    bench.switch.replica_says(only.id, frame(Type::Completed, "ch", "a"));
-    only.frames();
+    bench.says(only, Type::Completed, "a");
+    bench.frames(only);
     bench.said_to_peer();
-    bench.switch.replica_says(only.id, frame(Type::GetState, "ch", "a"));
-    assert_eq!(only.kinds(), [Type::Error]);
+    bench.says(only, Type::GetState, "a");
+    assert_eq!(bench.kinds(only), [Type::Error]);
     assert!(bench.said_to_peer().is_empty());
-    assert!(!only.is_cut());
-    assert_eq!(bench.events(), [Event::ReplicaReady { replica: only.id }]);
+    assert!(!bench.is_cut(only));
+    assert_eq!(bench.events(), [Event::ReplicaReady { replica: only }]);
 }
 
 #[test]
 fn exactly_the_transactions_of_a_dead_replica_fail() {
     let mut bench = Bench::ready(Limits::default());
-    let (first, mut second) = (bench.greeted(), bench.greeted());
+    let (first, second) = (bench.greeted(), bench.greeted());
     bench.events();
     for txid in ["a", "b", "c", "d", "e"] {
         bench.begin(txid);
     }
-    assert_eq!(second.txids(), ["b", "d"]);
-    bench.switch.replica_gone(first.id, "broken pipe");
+    assert_eq!(bench.txids(second), ["b", "d"]);
+    bench.switch.replica_gone(first, "broken pipe");
     let said = bench.said_to_peer();
     assert!(said.iter().all(|(_, _, text)| text.ends_with("broken pipe")), "{said:?}");
     let mut failed: Vec<_> = said.iter().map(|(_, txid, _)| txid.as_str()).collect();
     failed.sort_unstable();
     assert_eq!(failed, ["a", "c", "e"]);
     let reason = "broken pipe".to_owned();
-    assert_eq!(bench.events(), [Event::ReplicaGone { replica: first.id, reason, answered: 3 }]);
-    bench.switch.replica_says(second.id, frame(Type::Completed, "ch", "b"));
+    assert_eq!(bench.events(), [Event::ReplicaGone { replica: first, reason, answered: 3 }]);
+    bench.says(second, Type::Completed, "b");
     bench.switch.peer_says(frame(Type::Response, "ch", "a"));
-    assert!(second.frames().is_empty(), "an answer for the dead one went to another");
+    assert!(bench.frames(second).is_empty(), "an answer for the dead one went to another");
     assert_eq!(bench.said_to_peer().len(), 1);
 }
 
@@ -258,9 +278,9 @@ fn transactions_wait_for_a_replica_in_their_order() {
     bench.begin("a");
     bench.begin("b");
     assert!(bench.said_to_peer().is_empty());
-    let mut next = bench.replica();
-    assert_eq!(next.txids(), ["", "", "a", "b"]);
-    assert_eq!(bench.switch.next_expiry(), None);
+    let next = bench.replica();
+    assert_eq!(bench.txids(next), ["", "", "a", "b"]);
+    assert_eq!(bench.switch.waiting.deadline(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -290,14 +310,14 @@ fn no_more_transactions_wait_than_may() {
 
 #[test]
 fn a_replica_can_take_all_that_waited_for_it() {
-    let waiting = REPLICA_QUEUE;
+    let waiting = 4096;
     let mut bench = Bench::ready(Limits { waiting, ..Limits::default() });
     for number in 0..waiting {
         bench.begin(&number.to_string());
     }
-    let mut next = bench.replica();
-    assert!(!next.is_cut(), "{:?}", bench.events());
-    assert_eq!(next.frames().len(), 2 + waiting);
+    let next = bench.replica();
+    assert!(!bench.is_cut(next), "{:?}", bench.events());
+    assert_eq!(bench.frames(next).len(), 2 + waiting);
     assert!(bench.said_to_peer().is_empty());
 }
 
@@ -313,7 +333,7 @@ fn known_trouble_answers_at_once_until_a_replica_registers() {
         assert_eq!(text, "no replica of the chaincode is running: ImagePullBackOff");
     }
     let next = bench.greeted();
-    bench.switch.replica_gone(next.id, "it was restarted");
+    bench.switch.replica_gone(next, "it was restarted");
     bench.begin("c");
     assert!(bench.said_to_peer().is_empty(), "old trouble fails what could wait");
 }
@@ -323,7 +343,7 @@ fn trouble_known_before_the_stream_ends_holds_when_it_has() {
     let mut bench = Bench::ready(Limits::default());
     let dead = bench.greeted();
     bench.switch.set_trouble("it ended 3 times in a row".into());
-    bench.switch.replica_gone(dead.id, "it closed its stream");
+    bench.switch.replica_gone(dead, "it closed its stream");
     bench.begin("a");
     let [(_, _, text)] = &bench.said_to_peer()[..] else { panic!("it waits") };
     assert_eq!(text, "no replica of the chaincode is running: it ended 3 times in a row");
@@ -334,37 +354,43 @@ fn a_chaincode_must_not_send_what_only_the_peer_may() {
     use Type::{Init, Ready, Register, Registered, Response, Transaction, Undefined};
     for kind in [Undefined, Register, Registered, Init, Ready, Transaction, Response] {
         let mut bench = Bench::ready(Limits::default());
-        let (mut bad, mut good) = (bench.greeted(), bench.greeted());
+        let (bad, good) = (bench.greeted(), bench.greeted());
         bench.events();
         bench.begin("a");
         bench.begin("b");
-        bench.switch.replica_says(bad.id, frame(kind, "ch", "a"));
+        bench.switch.replica_says(bad, frame(kind, "ch", "a"));
         assert_eq!(bench.failed(), ["a"], "{kind:?}");
-        assert!(bad.is_cut());
+        assert!(bench.is_cut(bad));
         let [Event::ReplicaCutOff { replica, reason }] = &bench.events()[..] else { panic!() };
-        assert_eq!(*replica, bad.id);
+        assert_eq!(*replica, bad);
         assert!(reason.contains(kind.as_str_name()), "{reason}");
         // Whatever else it sent before it noticed has no effect, nor has its end.
-        bench.switch.replica_says(bad.id, frame(Type::Completed, "ch", "a"));
-        bench.switch.replica_gone(bad.id, "it closed its stream");
+        bench.says(bad, Type::Completed, "a");
+        bench.switch.replica_gone(bad, "it closed its stream");
         assert!(bench.said_to_peer().is_empty() && bench.events().is_empty());
-        assert_eq!(good.txids(), ["b"]);
-        bench.switch.replica_says(good.id, frame(Type::Completed, "ch", "b"));
+        assert_eq!(bench.txids(good), ["b"]);
+        bench.says(good, Type::Completed, "b");
         assert_eq!(bench.said_to_peer().len(), 1);
     }
 }
 
 #[test]
-fn a_replica_must_not_touch_what_is_not_its_own() {
+fn what_a_replica_says_of_others_transactions_goes_nowhere() {
     for txid in ["never seen", "b", ""] {
         for kind in [Type::PutState, Type::Completed, Type::Error] {
             let mut bench = Bench::ready(Limits::default());
-            let (mut bad, mut good) = (bench.greeted(), bench.greeted());
+            let (one, other) = (bench.greeted(), bench.greeted());
             bench.begin("a");
             bench.begin("b");
-            bench.switch.replica_says(bad.id, frame(kind, "ch", txid));
-            assert_eq!(bench.failed(), ["a"], "{kind:?} for {txid:?}");
-            assert!(bad.is_cut() && !good.is_cut());
+            bench.frames(one);
+            bench.says(one, kind, txid);
+            assert!(bench.said_to_peer().is_empty(), "{kind:?} for {txid:?}");
+            assert!(!bench.is_cut(one) && !bench.is_cut(other));
+            // Who asked is answered, as a peer would; an end needs no answer.
+            let answer = if kind == Type::PutState { vec![Type::Error] } else { vec![] };
+            assert_eq!(bench.kinds(one), answer);
+            bench.says(other, Type::Completed, "b");
+            assert_eq!(bench.said_to_peer().len(), 1);
         }
     }
 }
@@ -382,10 +408,10 @@ fn a_replica_must_register_its_own_package_first() {
     ];
     for (first, part) in cases {
         let mut bench = Bench::new(Limits::default());
-        let mut remote = bench.replica_saying(&first);
-        assert!(remote.is_cut());
-        let told = remote.inbox.try_recv().unwrap().unwrap_err();
-        assert!(told.message().contains(part), "{told}");
+        let remote = bench.replica_saying(&first);
+        assert!(bench.is_cut(remote));
+        let told = bench.farewell(remote);
+        assert!(told.contains(part), "{told}");
         let [Event::ReplicaCutOff { reason, .. }] = &bench.events()[..] else { panic!() };
         assert!(reason.contains(part), "{reason}");
         assert!(!bench.switch.start_registration());
@@ -395,25 +421,44 @@ fn a_replica_must_register_its_own_package_first() {
 #[test]
 fn one_replica_too_many_is_refused() {
     let mut bench = Bench::ready(Limits { replicas: 1, ..Limits::default() });
-    let (mut first, mut second) = (bench.greeted(), bench.replica());
-    assert!(second.is_cut() && !first.is_cut());
+    let (first, second) = (bench.greeted(), bench.replica());
+    assert!(bench.is_cut(second) && !bench.is_cut(first));
     bench.begin("a");
-    assert_eq!(first.txids(), ["a"]);
+    assert_eq!(bench.txids(first), ["a"]);
 }
 
 #[test]
 fn a_replica_that_does_not_read_is_cut_off() {
     let mut bench = Bench::ready(Limits { waiting: 0, ..Limits::default() });
-    let mut bad = bench.replica();
+    let bad = bench.replica();
     let mut given = 0;
-    while !bad.is_cut() {
+    while !bench.is_cut(bad) {
         bench.begin(&given.to_string());
         given += 1;
-        assert!(given <= REPLICA_QUEUE, "its queue has no bound");
+        assert!(given <= 4096, "its queue has no bound");
     }
     assert_eq!(bench.failed().len(), given);
     assert!(bench.events().iter().any(|event| matches!(event,
         Event::ReplicaCutOff { reason, .. } if reason == "it does not read what is sent to it")));
+}
+
+#[test]
+fn only_what_the_peers_ready_offers_may_be_asked() {
+    for kind in [Type::WriteBatchState, Type::GetStateMultiple] {
+        let mut bench = Bench::ready(Limits::default());
+        let bad = bench.greeted();
+        bench.begin("a");
+        bench.says(bad, kind, "a");
+        assert_eq!(bench.failed(), ["a"], "a peer of 2.5 would end the stream");
+        assert!(bench.farewell(bad).contains("did not offer"));
+
+        let mut bench = Bench::new(Limits::default());
+        let good = bench.replica();
+        bench.switch.peer_is_ready(offering(kind));
+        bench.begin("a");
+        bench.says(good, kind, "a");
+        assert_eq!(bench.said_to_peer()[0].0, kind);
+    }
 }
 
 #[test]
@@ -422,7 +467,7 @@ fn what_a_replica_invents_does_not_blow_up_what_the_peer_is_told() {
     let mut bench = Bench::ready(Limits::default());
     let bad = bench.greeted();
     bench.begin("a");
-    bench.switch.replica_says(bad.id, frame(Type::PutState, "ch", &long));
+    bench.switch.replica_breaks(bad, &Violation::Garbled(quote(long.clone())));
     bench.replica_saying(&Frame::register(&long));
     assert!(bench.said_to_peer().iter().all(|(_, _, text)| text.len() < 1000));
     for event in bench.events() {
@@ -433,11 +478,13 @@ fn what_a_replica_invents_does_not_blow_up_what_the_peer_is_told() {
 #[test]
 fn signs_of_life_are_answered_to_the_peer_and_kept_from_it() {
     let mut bench = Bench::ready(Limits::default());
-    let mut only = bench.greeted();
+    let only = bench.greeted();
     bench.switch.peer_says(Frame::keepalive());
     assert_eq!(bench.said_to_peer(), [(Type::Keepalive, String::new(), String::new())]);
-    bench.switch.replica_says(only.id, Frame::keepalive());
-    assert!(bench.said_to_peer().is_empty() && only.frames().is_empty() && !only.is_cut());
+    bench.switch.replica_says(only, Frame::keepalive());
+    assert!(
+        bench.said_to_peer().is_empty() && bench.frames(only).is_empty() && !bench.is_cut(only)
+    );
 }
 
 #[test]
@@ -454,7 +501,7 @@ fn draining_refuses_the_new_and_waits_for_the_old() {
     bench.switch.close("the chaincode is being stopped");
     bench.begin("c");
     assert_eq!(bench.failed(), ["c"]);
-    bench.switch.replica_says(only.id, frame(Type::Completed, "ch", "a"));
+    bench.says(only, Type::Completed, "a");
     assert_eq!(bench.said_to_peer()[0].0, Type::Completed);
     assert_ne!(bench.switch.in_flight(), 0);
     bench.switch.answer_all("the chaincode is being stopped");

@@ -6,9 +6,17 @@ use std::io::{self, ErrorKind};
 use http::HeaderValue;
 use tonic::Status;
 
-/// Flow-control window in bytes. The default of 64 KiB would stop a large
+/// Flow-control window towards the peer in bytes. The default of 64 KiB would stop a large
 /// message once per window for a round trip.
 pub(crate) const WINDOW: u32 = 4 << 20;
+
+/// The same towards a connection of which nothing is known yet: HTTP/2 keeps so much of what
+/// nobody reads.
+pub(crate) const NARROW_WINDOW: u32 = 64 << 10;
+
+/// The same towards a replica that has registered: on its way to the proxy, which is on its node,
+/// a round trip is short.
+pub(crate) const WIDE_WINDOW: u32 = 1 << 20;
 
 /// The one method of `protos.ChaincodeSupport`: a stream of messages, both ways.
 pub(crate) const REGISTER: &str = "/protos.ChaincodeSupport/Register";

@@ -1,5 +1,6 @@
 //! How replicas break the protocol, in the words that everybody is told.
 
+use crate::excerpt::excerpt;
 use crate::frame::FrameError;
 
 /// How much of a text that a replica made up is repeated to others, in characters.
@@ -16,24 +17,21 @@ pub(crate) enum Violation {
     Impostor { claimed: String, expected: String },
     #[error("it sent a message of type {0}, which a chaincode must not send")]
     IllegalType(String),
-    #[error("it sent a message for transaction {0:?}, which it was not given")]
-    ForeignTransaction(String),
+    #[error("it sent a message of type {0}, which this peer did not offer to take")]
+    NotOffered(String),
     #[error("{0}")]
     Garbled(String),
     #[error("it does not read what is sent to it")]
     NotReading,
+    #[error("it sent a part of a message and then nothing more")]
+    NotWriting,
     #[error("it is one replica too many, the limit is {0}")]
     TooMany(usize),
     #[error("it sent a message that cannot be decoded")]
     Malformed(#[from] FrameError),
 }
 
-/// The beginning of what a replica wrote. It goes to the peer once per transaction
-/// in flight, and the peer ends the stream on a message over its limit.
-pub(crate) fn excerpt(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(EXCERPT) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
+/// The beginning of what a replica wrote. It goes to the peer once per transaction in flight.
+pub(crate) fn quote(text: String) -> String {
+    excerpt(text, EXCERPT)
 }

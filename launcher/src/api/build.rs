@@ -10,7 +10,7 @@ use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 use tracing::{Instrument, info, info_span, warn};
 
-use super::{Shared, chunk, failed, unexpected};
+use super::shared::{Shared, chunk, failed, unexpected};
 use crate::source::{Chunks, StagedSource};
 
 type Events = mpsc::Sender<Result<BuildEvent, Status>>;

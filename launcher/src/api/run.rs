@@ -1,25 +1,52 @@
 //! `Run`: a chaincode is started, linked to its peer, and followed to its end.
 
+use std::time::Duration;
+
 use selvedge_proto::launcher::{
     Ended, ImageReference, RunEvent, RunRequest, RunStart, run_event, run_request,
 };
 use selvedge_proxy::{PeerAddress, PeerCredentials};
 use tokio::sync::mpsc;
+use tokio::time::{sleep_until, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, Streaming};
 use tracing::{Instrument, info, info_span, warn};
 
-use super::{Shared, chunk, failed, unexpected};
+use super::shared::{Shared, chunk, failed, unexpected};
 use crate::chaincode::ChaincodeRun;
+use crate::deadline::LaunchDeadline;
+use crate::error_chain::one_line;
 use crate::opening::Works;
 use crate::run_log::RunLog;
 use crate::source::{Language, StagedSource};
 
+/// What took all of a launch's time.
+#[derive(Debug, thiserror::Error)]
+enum TooLate {
+    #[error(
+        "an earlier launch of the chaincode did not end within {} s (--start-timeout)",
+        .0.as_secs_f32()
+    )]
+    Predecessor(Duration),
+    #[error(
+        "the launcher has not started within {} s (--start-timeout); its log says what it waits for",
+        .0.as_secs_f32()
+    )]
+    Launcher(Duration),
+    #[error(
+        "the image was not there within {} s (--start-timeout); a build that takes longer needs \
+         more time here and in the peer (chaincode.startuptimeout)",
+        .0.as_secs_f32()
+    )]
+    Image(Duration),
+}
+
 pub(super) async fn run(
     shared: &Shared,
     mut requests: Streaming<RunRequest>,
+    deadline: LaunchDeadline,
     log: &RunLog,
 ) -> Result<RunEvent, Status> {
     let first = requests.message().await?.and_then(|request| request.content);
@@ -27,7 +54,7 @@ pub(super) async fn run(
         return Err(unexpected("what is to be run"));
     };
     let span = info_span!("chaincode", package_id = start.package_id);
-    let outcome = follow(shared, start, requests, log).instrument(span.clone()).await;
+    let outcome = follow(shared, start, requests, deadline, log).instrument(span.clone()).await;
     let _entered = span.enter();
     match &outcome {
         Ok(reason) => info!(reason, "chaincode ended"),
@@ -40,14 +67,15 @@ async fn follow(
     shared: &Shared,
     start: RunStart,
     requests: Streaming<RunRequest>,
+    deadline: LaunchDeadline,
     log: &RunLog,
 ) -> Result<String, Status> {
     info!(peer = start.peer_address, "chaincode is to be run");
     let peer: PeerAddress = start.peer_address.parse().map_err(|error| failed(&error))?;
-    let slot = shared
-        .running
-        .begin((start.package_id.clone(), start.peer_address.clone()))
+    let place = shared.running.begin((start.package_id.clone(), start.peer_address.clone()));
+    let slot = timeout_at(deadline.until(), place)
         .await
+        .map_err(|_| failed(&TooLate::Predecessor(deadline.limit())))?
         .map_err(|error| failed(&error))?;
     // One end of the call ends the run: the peer's wish, or the death of its `run`.
     let stop = slot.stop().clone();
@@ -62,30 +90,64 @@ async fn follow(
             stop.cancel();
         }
     }));
+    let run = chaincode_run(&start, peer, deadline)?;
+    launch(shared, run, &start, sources, &stop, log).await
+}
+
+/// Runs the chaincode once the launcher is open and the image is there.
+async fn launch(
+    shared: &Shared,
+    run: ChaincodeRun,
+    start: &RunStart,
+    sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
+    stop: &CancellationToken,
+    log: &RunLog,
+) -> Result<String, Status> {
+    let (until, limit) = (run.deadline.until(), run.deadline.limit());
     let works = tokio::select! {
-        works = shared.entrance.enter(|line| log.line(line)) => works.map_err(|error| failed(&error))?,
+        works = shared.entrance.enter(|line| log.line(line)) => works.map_err(|error| failed(&error)),
+        () = stop.cancelled() => Err(told_to_stop()),
+        () = sleep_until(until) => Err(failed(&TooLate::Launcher(limit))),
+    }?;
+    let backend = works.backend.as_ref();
+    let image = tokio::select! {
+        image = image(shared, &works, start, sources, log) => image,
         () = stop.cancelled() => return Err(told_to_stop()),
+        () = sleep_until(until) => Err(failed(&TooLate::Image(limit))),
     };
-    let image = image(shared, &works, &start, sources, log, &stop).await?;
-    let source = start.source.unwrap_or_default();
-    let run = ChaincodeRun {
-        package_id: start.package_id,
-        msp_id: start.msp_id,
-        peer,
-        credentials: start.tls.map(|tls| PeerCredentials {
-            certificate: tls.client_cert,
-            key: tls.client_key,
-            root: tls.root_cert,
-        }),
-        language: Language::of(&source.r#type).map_err(|error| failed(&error))?,
-        image,
-        start_limit: shared.limits.start,
-    };
-    run.run(works.backend.as_ref(), &stop, log).await.map_err(|error| failed(&error))
+    match image {
+        Ok(image) => run.run(image, backend, stop, log).await.map_err(|error| failed(&error)),
+        Err(status) => {
+            if let Err(error) = run.refuse(status.message().to_owned(), backend).await {
+                warn!(reason = one_line(&error), "who called cannot be told of the failure");
+            }
+            Err(status)
+        }
+    }
 }
 
 fn told_to_stop() -> Status {
     Status::cancelled("it was asked to stop")
+}
+
+fn chaincode_run(
+    start: &RunStart,
+    peer: PeerAddress,
+    deadline: LaunchDeadline,
+) -> Result<ChaincodeRun, Status> {
+    let named = start.source.as_ref().map_or("", |source| &source.r#type);
+    Ok(ChaincodeRun {
+        package_id: start.package_id.clone(),
+        msp_id: start.msp_id.clone(),
+        peer,
+        credentials: start.tls.clone().map(|tls| PeerCredentials {
+            certificate: tls.client_cert,
+            key: tls.client_key,
+            root: tls.root_cert,
+        }),
+        language: Language::of(named).map_err(|error| failed(&error))?,
+        deadline,
+    })
 }
 
 /// The image to run: the one that the build left, or one made anew of the same
@@ -96,7 +158,6 @@ async fn image(
     start: &RunStart,
     sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
     log: &RunLog,
-    stop: &CancellationToken,
 ) -> Result<ImageReference, Status> {
     let image = start.image.clone().ok_or_else(|| unexpected("an image"))?;
     if works.backend.holds(&image).await {
@@ -104,31 +165,25 @@ async fn image(
     }
     log.line(format!("image {} is gone, it is built again from the source", image.digest));
     let described = start.source.clone().unwrap_or_default();
-    let rebuild = async {
-        let _slot = shared.slots.take(|line| log.line(line)).await;
-        log.want_source();
-        let chunks = Box::pin(ReceiverStream::new(sources));
-        let source = StagedSource::receive(&described, chunks, &works.data)
-            .await
-            .map_err(|error| failed(&error))?;
-        let (lines, mut built) = mpsc::channel::<String>(64);
-        let build = async {
-            let image = works.backend.build(&source, shared.limits.build, &lines).await;
-            drop(lines);
-            image
-        };
-        let relay = async {
-            while let Some(line) = built.recv().await {
-                log.line(line);
-            }
-        };
-        let (image, ()) = tokio::join!(build, relay);
-        image.map_err(|error| failed(&error))
+    let _slot = shared.slots.take(|line| log.line(line)).await;
+    log.want_source();
+    let chunks = Box::pin(ReceiverStream::new(sources));
+    let source = StagedSource::receive(&described, chunks, &works.data)
+        .await
+        .map_err(|error| failed(&error))?;
+    let (lines, mut built) = mpsc::channel::<String>(64);
+    let build = async {
+        let image = works.backend.build(&source, shared.limits.build, &lines).await;
+        drop(lines);
+        image
     };
-    let rebuilt = tokio::select! {
-        rebuilt = rebuild => rebuilt?,
-        () = stop.cancelled() => return Err(told_to_stop()),
+    let relay = async {
+        while let Some(line) = built.recv().await {
+            log.line(line);
+        }
     };
+    let (rebuilt, ()) = tokio::join!(build, relay);
+    let rebuilt = rebuilt.map_err(|error| failed(&error))?;
     if rebuilt.digest != image.digest {
         warn!(was = image.digest, is = rebuilt.digest, "the toolchain has changed since the build");
         log.line(format!(

@@ -6,9 +6,12 @@ use std::time::Duration;
 use selvedge_buildpack::source::Source;
 use selvedge_proto::launcher::launcher_client::LauncherClient;
 use selvedge_proto::launcher::launcher_server::LauncherServer;
-use selvedge_proto::launcher::{ChaincodeSource, ImageReference, build_event, build_request};
+use selvedge_proto::launcher::{
+    ChaincodeSource, ImageReference, RunStart, build_event, build_request, run_event, run_request,
+};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, watch};
+use tokio_stream::StreamExt;
 
 use super::*;
 use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
@@ -96,6 +99,20 @@ impl Scene {
         client.build(tokio_stream::iter(requests)).await.unwrap().into_inner()
     }
 
+    /// Calls as a peer's `run` does.
+    async fn run(&self) -> Streaming<RunEvent> {
+        let start = RunStart {
+            package_id: "basic_1.0:01".into(),
+            peer_address: "127.0.0.1:7052".into(),
+            source: Some(ChaincodeSource { r#type: "golang".into(), ..ChaincodeSource::default() }),
+            ..RunStart::default()
+        };
+        let start = RunRequest { content: Some(run_request::Content::Start(start)) };
+        let requests = tokio_stream::once(start).chain(tokio_stream::pending());
+        let mut client = LauncherClient::new(self.server.clone());
+        client.run(requests).await.unwrap().into_inner()
+    }
+
     async fn underway(&self, wanted: usize) {
         self.builder.underway.subscribe().wait_for(|number| *number == wanted).await.unwrap();
     }
@@ -133,6 +150,24 @@ async fn who_calls_a_launcher_that_cannot_start_learns_why() {
     scene.opening.fail("there is no registry".to_owned());
     let status = events.message().await.unwrap_err();
     assert_eq!(status.message(), "the launcher cannot start: there is no registry");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_waits_for_the_launcher_no_longer_than_it_may_take() {
+    let scene = Scene::new(1);
+    let mut events = scene.run().await;
+    let mut lines = Vec::new();
+    let status = loop {
+        match events.message().await {
+            Ok(Some(RunEvent { event: Some(run_event::Event::Log(line)) })) => lines.push(line),
+            Err(status) => break status,
+            other => panic!("{other:?} instead of a line"),
+        }
+    };
+    assert_eq!(lines[0], "the launcher is starting: waiting for it");
+    let expected = "the launcher has not started within 60 s (--start-timeout); its log says what \
+                    it waits for";
+    assert_eq!(status.message(), expected);
 }
 
 #[tokio::test]

@@ -3,9 +3,6 @@
 use selvedge_buildpack::digest::Sha256;
 use serde::{Deserialize, Serialize};
 
-use super::BuildJobError;
-use crate::error_chain::one_line;
-
 /// What Kubernetes keeps of a termination message, in bytes
 /// (`pkg/kubelet/kuberuntime/kuberuntime_container.go`), less some room.
 const LIMIT: usize = 3800;
@@ -25,16 +22,6 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// What there is to tell of a build.
-    pub(super) fn of(built: &Result<Sha256, BuildJobError>) -> Self {
-        match built {
-            Ok(image) => Self::Image(*image),
-            Err(BuildJobError::Compile(lines)) => Self::Compile(lines.clone()),
-            Err(BuildJobError::Killed) => Self::Killed,
-            Err(error) => Self::Failed(one_line(error)),
-        }
-    }
-
     /// As JSON that Kubernetes keeps whole.
     pub(super) fn to_json(&self) -> String {
         let mut outcome = self.clone();

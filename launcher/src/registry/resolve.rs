@@ -8,7 +8,7 @@ use oci_client::{Reference, RegistryOperation};
 use selvedge_buildpack::digest::Sha256;
 use tokio::time::timeout;
 
-use super::client;
+use super::client::client;
 
 /// How long the registry may take: an install waits for it.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -1,9 +1,15 @@
 //! Benchmarks on a real peer. `cargo xtask bench` builds what they need and runs this.
 
+mod aim;
 mod arena;
+mod deaths;
+mod figures;
+mod found;
+mod machine;
 mod proxy;
 mod report;
 mod spread;
+mod stall;
 mod usage;
 
 use clap::{Parser, Subcommand};
@@ -19,10 +25,12 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Benchmark {
     Proxy(proxy::Options),
+    Deaths(deaths::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().benchmark {
         Benchmark::Proxy(options) => proxy::run(&options),
+        Benchmark::Deaths(options) => deaths::run(&options),
     }
 }

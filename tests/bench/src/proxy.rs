@@ -1,25 +1,27 @@
-//! `bench proxy`: what the shim proxy costs, in pairs of loads taken in turn.
+//! `bench proxy`: what the shim proxy costs, in loads taken in turn.
 
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::Args;
 use e2e::Op;
-use serde::Serialize;
 
 use crate::arena::{Arena, Contender};
+use crate::found::{Found, Kind, Measure, Round, Row, Work};
+use crate::machine::Machine;
 use crate::report;
-use crate::usage::Used;
+use crate::stall;
 
 /// The same Go chaincode on the same peer, directly and through the proxy.
 #[derive(Debug, Args)]
-#[command(after_help = "evaluate is one key read, submit is one write. Direct and proxied loads \
-                        take turns; each ratio is of two loads that follow one another.")]
+#[command(after_help = "evaluate is one key read, submit is one write. In each round a proxied \
+                        load stands between two direct ones: by what these differ is noise, and \
+                        what the proxy costs is told beside it.")]
 pub(crate) struct Options {
     /// How often each load is run
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// How long a load takes, about: both of a pair make as many calls
+    /// How long a load takes, about: all of a round make as many calls
     #[arg(long, value_name = "S", default_value_t = 2.0)]
     seconds: f64,
     /// How many calls a load makes, instead of --seconds
@@ -32,56 +34,12 @@ pub(crate) struct Options {
     /// How many clients call at once
     #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64])]
     clients: Vec<u64>,
+    /// How many chaincodes die, for what their neighbour suffers of it
+    #[arg(long, default_value_t = 3)]
+    stalls: u32,
     /// Prints JSON instead of tables
     #[arg(long)]
     json: bool,
-}
-
-/// What a load does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
-    Evaluate,
-    Submit,
-}
-
-/// One load's figures.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Measure {
-    /// The median, in microseconds.
-    pub(crate) latency: f64,
-    /// Calls in a second.
-    pub(crate) throughput: f64,
-    /// Per call.
-    pub(crate) peer: Work,
-    /// Per call.
-    pub(crate) chaincode: Work,
-    /// Per call.
-    pub(crate) launcher: Work,
-}
-
-/// What one process does for one call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Work {
-    /// CPU time in microseconds.
-    pub(crate) cpu: f64,
-    /// How often a thread of it sleeps.
-    pub(crate) sleeps: f64,
-}
-
-/// Two loads that followed one another.
-pub(crate) struct Pair {
-    pub(crate) direct: Measure,
-    pub(crate) proxied: Measure,
-}
-
-/// One kind of load and its pairs.
-pub(crate) struct Row {
-    pub(crate) kind: Kind,
-    pub(crate) clients: u64,
-    /// Calls that each load makes.
-    pub(crate) count: u64,
-    pub(crate) pairs: Vec<Pair>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -94,21 +52,28 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 || calls_in(&mut arena, kind, clients, Duration::from_secs_f64(options.seconds)),
                 Ok,
             )?;
-            rows.push(Row { kind, clients, count, pairs: Vec::new() });
+            rows.push(Row { kind, clients, count, rounds: Vec::new() });
         }
     }
-    for round in 0..options.rounds {
-        eprintln!("round {} of {}", round + 1, options.rounds);
+    for number in 1..=options.rounds {
+        eprintln!("round {number} of {}", options.rounds);
         for row in &mut rows {
-            let pair = pair(&mut arena, row, round % 2 == 0)?;
-            row.pairs.push(pair);
+            let round = round(&mut arena, row)?;
+            row.rounds.push(round);
         }
     }
-    let threads = arena.launcher.threads();
+    // Before others are deployed, whose proxies have threads as well.
+    let launcher_threads = arena.launcher.threads();
+    let mut stalls = Vec::new();
+    for number in 1..=options.stalls {
+        eprintln!("stall {number} of {}", options.stalls);
+        stalls.push(stall::measure(&mut arena, number)?);
+    }
+    let found = Found { rows, stalls, launcher_threads };
     if options.json {
-        report::print_json(&rows, threads)
+        report::print_json(&found)
     } else {
-        report::print_tables(&rows, threads);
+        report::print_tables(&found);
         Ok(())
     }
 }
@@ -124,14 +89,10 @@ fn calls_in(arena: &mut Arena, kind: Kind, clients: u64, time: Duration) -> Resu
     Ok(calls.max(clients))
 }
 
-fn pair(arena: &mut Arena, row: &Row, direct_first: bool) -> Result<Pair> {
-    if direct_first {
-        let direct = measure(arena, row, |arena| &mut arena.direct)?;
-        Ok(Pair { direct, proxied: measure(arena, row, |arena| &mut arena.proxied)? })
-    } else {
-        let proxied = measure(arena, row, |arena| &mut arena.proxied)?;
-        Ok(Pair { direct: measure(arena, row, |arena| &mut arena.direct)?, proxied })
-    }
+fn round(arena: &mut Arena, row: &Row) -> Result<Round> {
+    let direct = measure(arena, row, |arena| &mut arena.direct)?;
+    let proxied = measure(arena, row, |arena| &mut arena.proxied)?;
+    Ok(Round { direct: [direct, measure(arena, row, |arena| &mut arena.direct)?], proxied })
 }
 
 fn measure(
@@ -143,9 +104,9 @@ fn measure(
         let chaincode = contender(arena).process.usage();
         [arena.peer.usage(), chaincode, arena.launcher.usage()]
     };
-    let before = used(arena);
+    let (before, machine) = (used(arena), Machine::now());
     let report = load(contender(arena), row.kind, row.clients, row.count)?;
-    let after = used(arena);
+    let (after, machine) = (used(arena), Machine::now().since(machine));
     // Each client calls once to warm up, which is work as well.
     let calls = row.count + row.clients;
     Ok(Measure {
@@ -154,6 +115,7 @@ fn measure(
         peer: Work::per_call(after[0].since(&before[0]), calls),
         chaincode: Work::per_call(after[1].since(&before[1]), calls),
         launcher: Work::per_call(after[2].since(&before[2]), calls),
+        machine,
     })
 }
 
@@ -170,21 +132,4 @@ fn load(
     let report = contender.gateway.load(op, clients, count, arguments);
     ensure!(report.failed == 0, "{} calls failed: {:?}", report.failed, report.errors);
     Ok(report)
-}
-
-impl Work {
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    fn per_call(used: Used, calls: u64) -> Self {
-        let calls = calls as f64;
-        Self { cpu: used.cpu_ns as f64 / 1000.0 / calls, sleeps: used.sleeps as f64 / calls }
-    }
-}
-
-impl Kind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Evaluate => "evaluate",
-            Self::Submit => "submit",
-        }
-    }
 }

@@ -38,6 +38,16 @@ impl Process {
         })
     }
 
+    /// What signals are sent to.
+    pub(crate) fn handle(&self) -> e2e::Process {
+        e2e::Process::with_pid(&self.directory.file_name().unwrap_or_default().to_string_lossy())
+    }
+
+    /// Whether it has not come to its end, as its parent knows it.
+    pub(crate) fn exists(&self) -> bool {
+        self.directory.exists()
+    }
+
     /// The file that it runs.
     pub(crate) fn executable(&self) -> PathBuf {
         self.directory.join("exe")

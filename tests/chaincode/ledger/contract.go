@@ -26,9 +26,12 @@ var functions = map[string]function{
 	"Delete": {"key", 1, 1, del},
 	"Range":  {"start end", 2, 2, rangeOf},
 	"Add":    {"key n", 2, 2, add},
+	"Copy":   {"from to", 2, 2, copyTo},
 
-	"PutMany": {"key value [key value]...", 2, -1, putMany},
-	"GetMany": {"key...", 1, -1, getMany},
+	"PutMany":    {"key value [key value]...", 2, -1, putMany},
+	"GetMany":    {"key...", 1, -1, getMany},
+	"DeleteMany": {"key...", 1, -1, deleteMany},
+	"Digest":     {"start end nonce", 3, 3, digestOf},
 
 	"PutPrivate":    {"collection key [value]", 2, 3, putPrivate},
 	"GetPrivate":    {"collection key", 2, 2, getPrivate},
@@ -42,9 +45,12 @@ var functions = map[string]function{
 	"SlowPut": {"milliseconds key value", 3, 3, slowPut},
 	"Crash":   {"", 0, 0, crash},
 	"Panic":   {"", 0, 0, panics},
+	"Leave":   {"key", 1, 1, leave},
+	"Recall":  {"", 0, 0, recall},
 
-	"Event":     {"name payload", 2, 2, event},
-	"CallOther": {"chaincode channel function [argument]...", 3, -1, callOther},
+	"Event":       {"name payload", 2, 2, event},
+	"CallOther":   {"chaincode channel function [argument]...", 3, -1, callOther},
+	"CallInstead": {"chaincode call call", 3, 3, callInstead},
 
 	"Log":   {"line", 1, 1, logLine},
 	"Flood": {"lines width", 2, 2, flood},

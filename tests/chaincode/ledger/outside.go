@@ -4,6 +4,7 @@ package main
 // the contract runs in.
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -25,16 +26,50 @@ func event(stub stub, args []string) ([]byte, error) {
 // callOther calls a chaincode, on the channel of this transaction if the
 // channel is empty, and returns its payload.
 func callOther(stub stub, args []string) ([]byte, error) {
-	call := make([][]byte, len(args)-2)
-	for i, arg := range args[2:] {
-		call[i] = []byte(arg)
+	return call(stub, args[0], args[1], args[2:])
+}
+
+func call(stub stub, chaincode, channel string, args []string) ([]byte, error) {
+	bytes := make([][]byte, len(args))
+	for i, arg := range args {
+		bytes[i] = []byte(arg)
 	}
-	response := stub.InvokeChaincode(args[0], call, args[1])
+	response := stub.InvokeChaincode(chaincode, bytes, channel)
 	if response.GetStatus() != shim.OK {
-		// A peer's own refusal comes in the payload, a chaincode's in the message.
-		return nil, fmt.Errorf("%s: %s%s", args[0], response.GetMessage(), response.GetPayload())
+		// A peer's own refusal comes in the payload, a chaincode's in the message. An ERROR comes
+		// in the payload too, as the whole message that it was, which is no text.
+		payload := strings.ToValidUTF8(string(response.GetPayload()), "?")
+		return nil, fmt.Errorf("%s: %s%s", chaincode, response.GetMessage(), payload)
 	}
 	return response.GetPayload(), nil
+}
+
+// instead is what came of two calls.
+type instead struct {
+	// Failure is how the first one failed.
+	Failure string `json:"failure"`
+	// Payload is what the second one returned.
+	Payload string `json:"payload"`
+}
+
+// callInstead makes a call (a JSON array of the function's name and its arguments)
+// of a chaincode and, when that has failed, the other one in its place: in the same
+// transaction, which the peer begins at that chaincode a second time.
+func callInstead(stub stub, args []string) ([]byte, error) {
+	var calls [2][]string
+	for i := range calls {
+		if err := json.Unmarshal([]byte(args[1+i]), &calls[i]); err != nil {
+			return nil, fmt.Errorf("%s: %w", args[1+i], err)
+		}
+	}
+	if _, err := call(stub, args[0], "", calls[0]); err != nil {
+		payload, second := call(stub, args[0], "", calls[1])
+		if second != nil {
+			return nil, fmt.Errorf("%w; and then %w", err, second)
+		}
+		return json.Marshal(instead{err.Error(), string(payload)})
+	}
+	return nil, fmt.Errorf("%s has not failed", args[1])
 }
 
 func logLine(_ stub, args []string) ([]byte, error) {

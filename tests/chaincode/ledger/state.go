@@ -4,6 +4,7 @@ package main
 // (WRITE_BATCH_STATE, GET_STATE_MULTIPLE) that v3.1 peers announce in READY.
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -53,6 +54,28 @@ func rangeOf(stub stub, args []string) ([]byte, error) {
 	return json.Marshal(entries)
 }
 
+// digestOf reads what Range does, and returns the nonce, how many keys there were,
+// and the SHA-256 of a line "key=value" for each. By the nonce a caller can tell
+// the answer to another call from its own.
+func digestOf(stub stub, args []string) ([]byte, error) {
+	results, err := stub.GetStateByRange(args[0], args[1])
+	if err != nil {
+		return nil, err
+	}
+	defer results.Close()
+
+	count, digest := 0, sha256.New()
+	for results.HasNext() {
+		result, err := results.Next()
+		if err != nil {
+			return nil, err
+		}
+		count++
+		fmt.Fprintf(digest, "%s=%s\n", result.Key, result.Value)
+	}
+	return fmt.Appendf(nil, "%s %d %x", args[2], count, digest.Sum(nil)), nil
+}
+
 // add adds n to the number at key (none counts as 0) and returns the sum. Two
 // at a time conflict, as read-then-write does.
 func add(stub stub, args []string) ([]byte, error) {
@@ -75,6 +98,15 @@ func add(stub stub, args []string) ([]byte, error) {
 	return sum, stub.PutState(args[0], sum)
 }
 
+// copyTo writes what it reads at one key to another.
+func copyTo(stub stub, args []string) ([]byte, error) {
+	value, err := get(stub, args)
+	if err != nil {
+		return nil, err
+	}
+	return nil, stub.PutState(args[1], value)
+}
+
 // putMany writes pairs in one batch where the peer takes batches (v3.1), and
 // one by one where it does not; the shim knows from READY.
 func putMany(stub stub, args []string) ([]byte, error) {
@@ -84,6 +116,17 @@ func putMany(stub stub, args []string) ([]byte, error) {
 	stub.StartWriteBatch()
 	for i := 0; i < len(args); i += 2 {
 		if err := stub.PutState(args[i], []byte(args[i+1])); err != nil {
+			return nil, err
+		}
+	}
+	return nil, stub.FinishWriteBatch()
+}
+
+// deleteMany deletes keys in one batch, as putMany writes them.
+func deleteMany(stub stub, args []string) ([]byte, error) {
+	stub.StartWriteBatch()
+	for _, key := range args {
+		if err := stub.DelState(key); err != nil {
 			return nil, err
 		}
 	}

@@ -1,13 +1,19 @@
 package main
 
-// Transactions that take long, and ones that take the process with them.
+// Transactions that take long, ones that take the process with them, and what
+// they leave behind.
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"time"
 )
+
+// leftBehind takes the place where a goroutine that Leave left behind is to say
+// what it was told.
+var leftBehind = make(chan chan<- string)
 
 // maxDelay bounds a slow call, well above a peer's executetimeout (30 s).
 const maxDelay = 10 * time.Minute
@@ -63,4 +69,30 @@ func crash(stub stub, _ []string) ([]byte, error) {
 // panics ends the process as a programming error would: with a Go trace.
 func panics(stub stub, _ []string) ([]byte, error) {
 	panic("ledger: panic on demand in transaction " + stub.GetTxID())
+}
+
+// leave leaves a goroutine behind, as a chaincode does that forgot one of its own:
+// when Recall wants it to, it asks for key in a transaction that has ended.
+func leave(stub stub, args []string) ([]byte, error) {
+	go func() {
+		told := <-leftBehind
+		value, err := stub.GetState(args[0])
+		if err != nil {
+			told <- "refused: " + err.Error()
+			return
+		}
+		told <- "answered: " + string(value)
+	}()
+	return nil, nil
+}
+
+// recall has such a goroutine ask, and returns what it was told.
+func recall(stub, []string) ([]byte, error) {
+	told := make(chan string, 1)
+	select {
+	case leftBehind <- told:
+		return []byte(<-told), nil
+	case <-time.After(10 * time.Second):
+		return nil, errors.New("nothing was left behind")
+	}
 }

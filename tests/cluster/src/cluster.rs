@@ -6,23 +6,23 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1 as core;
 use kube::api::ListParams;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use testbed::cache::CacheError;
-use testbed::process::{Server, ServerError};
-use testbed::scratch::{Scratch, ScratchError};
-use thiserror::Error;
+use testbed::process::Server;
+use testbed::scratch::Scratch;
 
 use crate::certificates::Authority;
 use crate::configuration;
 use crate::control_plane::ControlPlane;
 use crate::dns;
-use crate::ground::{Ground, GroundError, write};
+use crate::ground::{Ground, write};
 use crate::kubeconfig::kubeconfig;
-use crate::kubectl::{Kubectl, KubectlError};
+use crate::kubectl::Kubectl;
 use crate::network::Lan;
 use crate::node::Node;
 use crate::registry::GuardedRegistry;
+use crate::start_error::StartError;
 use crate::tools::Tools;
 use crate::wait::{Overdue, until};
 
@@ -43,44 +43,6 @@ impl Default for ClusterSpec {
     fn default() -> Self {
         Self { nodes: 2 }
     }
-}
-
-/// Why a cluster did not come up.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// No directory for it.
-    #[error(transparent)]
-    Scratch(#[from] ScratchError),
-    /// No namespaces.
-    #[error(transparent)]
-    Ground(#[from] GroundError),
-    /// A file could not be written.
-    #[error(transparent)]
-    File(#[from] CacheError),
-    /// A certificate could not be made.
-    #[error("cannot make the cluster's certificates")]
-    Certificate(#[from] rcgen::Error),
-    /// A server did not start, or ended.
-    #[error(transparent)]
-    Server(#[from] ServerError),
-    /// kubectl failed.
-    #[error(transparent)]
-    Kubectl(#[from] KubectlError),
-    /// The kubeconfig is not one.
-    #[error("cannot use the cluster's kubeconfig")]
-    Kubeconfig(#[from] KubeconfigError),
-    /// No client for the API server.
-    #[error("cannot make a client for the cluster's API server")]
-    Client(#[from] kube::Error),
-    /// Something is not ready in time.
-    #[error("the cluster did not come up; in kube-system:\n{report}")]
-    Overdue {
-        /// What is there instead, in the namespace `kube-system`.
-        report: String,
-        /// What is not.
-        source: Overdue,
-    },
 }
 
 /// A running cluster. Dropping it ends it and leaves nothing of it.

@@ -7,10 +7,10 @@ use testbed::process::{Server, ServerError};
 use testbed::registry;
 
 use crate::certificates::{Authority, token_keys};
-use crate::cluster::StartError;
 use crate::ground::Machine;
 use crate::kubeconfig::kubeconfig;
 use crate::network::{API_PORT, API_SERVICE, GUARDED_REGISTRY_PORT, Lan, REGISTRY_PORT, SERVICES};
+use crate::start_error::StartError;
 use crate::tools::Tools;
 
 /// The running control plane.

@@ -18,8 +18,6 @@ use testbed::registry::{Access, RegistryError, RegistryServer};
 use testbed::scratch::{Scratch, ScratchError};
 use thiserror::Error;
 
-use crate::tools::Tools;
-
 /// Changes when what is made below changes.
 const RECIPE: &str = "1";
 
@@ -51,6 +49,13 @@ pub enum ImagesError {
     Certificates(#[from] BaseError),
 }
 
+/// The programs that images are made of and with.
+pub(crate) struct Ingredients {
+    pub(crate) coredns: PathBuf,
+    pub(crate) crane: PathBuf,
+    pub(crate) registry: PathBuf,
+}
+
 /// How the containers of an image start.
 struct Start<'a> {
     entrypoint: &'a [&'a str],
@@ -58,10 +63,13 @@ struct Start<'a> {
 }
 
 /// The registry's directory, filled: from the cache, or made.
-pub(crate) fn obtain(tools: &Tools, progress: &mut Progress<'_>) -> Result<PathBuf, ImagesError> {
+pub(crate) fn obtain(
+    ingredients: &Ingredients,
+    progress: &mut Progress<'_>,
+) -> Result<PathBuf, ImagesError> {
     let go = go_environment()?;
     let mut key = Sha256::new();
-    for part in [RECIPE, &go, &release()?, &tools.program("coredns").to_string_lossy()] {
+    for part in [RECIPE, &go, &release()?, &ingredients.coredns.to_string_lossy()] {
         key.update(part.len().to_le_bytes());
         key.update(part);
     }
@@ -70,7 +78,7 @@ pub(crate) fn obtain(tools: &Tools, progress: &mut Progress<'_>) -> Result<PathB
     let entry = cache::obtain(&entry, |partial| {
         progress("making images (once; then cached)");
         let started = Instant::now();
-        let press = Press::start(tools, partial)?;
+        let press = Press::start(ingredients, partial)?;
         press.busybox()?;
         press.coredns()?;
         press.toolchain(Path::new(go.lines().next().unwrap_or(GO)), progress)?;
@@ -88,7 +96,7 @@ fn go_environment() -> Result<String, DebianError> {
 
 /// A registry that serves while images are made.
 struct Press<'a> {
-    tools: &'a Tools,
+    ingredients: &'a Ingredients,
     /// What the images are for: `linux/amd64`.
     platform: String,
     server: RegistryServer,
@@ -96,12 +104,11 @@ struct Press<'a> {
 }
 
 impl<'a> Press<'a> {
-    fn start(tools: &'a Tools, content: &Path) -> Result<Self, ImagesError> {
-        let program = tools.debian().program("docker-registry");
-        let server = RegistryServer::start(&program, content, Access::Open)?;
+    fn start(ingredients: &'a Ingredients, content: &Path) -> Result<Self, ImagesError> {
+        let server = RegistryServer::start(&ingredients.registry, content, Access::Open)?;
         let platform = Platform::host()?;
         let platform = format!("{}/{}", platform.os(), platform.architecture());
-        Ok(Self { tools, platform, server, scratch: Scratch::create()? })
+        Ok(Self { ingredients, platform, server, scratch: Scratch::create()? })
     }
 
     /// `busybox`, and `pause` of the same content: Kubernetes wants a process that waits.
@@ -126,7 +133,7 @@ impl<'a> Press<'a> {
 
     fn coredns(&self) -> Result<(), ImagesError> {
         let root = self.root("coredns")?;
-        copy(&self.tools.program("coredns"), &root.join("coredns"))?;
+        copy(&self.ingredients.coredns, &root.join("coredns"))?;
         let layer = self.layer(&root, &[])?;
         self.push("coredns:1", &[&layer], &Start { entrypoint: &["/coredns"], environment: &[] })
     }
@@ -168,14 +175,14 @@ impl<'a> Press<'a> {
 
     fn push(&self, name: &str, layers: &[&PathBuf], start: &Start<'_>) -> Result<(), ImagesError> {
         let image = format!("{}/{name}", self.server.address());
-        let crane = self.tools.program("crane");
-        let mut append = Command::new(&crane);
+        let crane = &self.ingredients.crane;
+        let mut append = Command::new(crane);
         append.args(["append", "--oci-empty-base", "-t", &image]);
         for layer in layers {
             append.arg("-f").arg(layer);
         }
         run(&mut append)?;
-        let mut mutate = Command::new(&crane);
+        let mut mutate = Command::new(crane);
         mutate.args(["mutate", &image, "-t", &image, "--set-platform", &self.platform]);
         mutate.arg("--entrypoint").arg(start.entrypoint.join(","));
         for variable in start.environment {

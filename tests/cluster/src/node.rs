@@ -9,12 +9,12 @@ use std::time::Duration;
 use testbed::process::{Server, ServerError};
 
 use crate::certificates::Authority;
-use crate::cluster::StartError;
 use crate::configuration;
 use crate::control_plane::flag;
 use crate::ground::Machine;
 use crate::kubeconfig::kubeconfig;
 use crate::network::{Lan, SERVICES};
+use crate::start_error::StartError;
 use crate::tools::Tools;
 
 /// containerd opens its socket within a second; an overloaded machine takes longer.

@@ -11,7 +11,7 @@ use testbed::go_module::{CRANE, GoModule};
 use thiserror::Error;
 
 use crate::debian::{self, Debian};
-use crate::images::{self, ImagesError};
+use crate::images::{self, ImagesError, Ingredients};
 
 const MODULES: [GoModule; 4] = [
     GoModule {
@@ -83,7 +83,7 @@ impl Tools {
             .map(|module| module.obtain(progress))
             .collect::<Result<Vec<_>, BuildError>>()?;
         let mut tools = Self { built, debian, images: PathBuf::new() };
-        tools.images = images::obtain(&tools, progress)?;
+        tools.images = images::obtain(&tools.ingredients(), progress)?;
         Ok(tools)
     }
 
@@ -98,6 +98,14 @@ impl Tools {
             .map(|dir| dir.join(name))
             .find(|program| program.is_file())
             .unwrap_or_else(|| panic!("no module of the testbed builds {name}"))
+    }
+
+    fn ingredients(&self) -> Ingredients {
+        Ingredients {
+            coredns: self.program("coredns"),
+            crane: self.program("crane"),
+            registry: self.debian.program("docker-registry"),
+        }
     }
 
     pub(crate) fn debian(&self) -> &Debian {

@@ -39,6 +39,8 @@ pub struct LoadReport {
     pub count: u64,
     /// Calls that failed.
     pub failed: u64,
+    /// How many of those returned what was not expected of them.
+    pub wrong: u64,
     /// What they failed with.
     #[serde(default)]
     pub errors: Vec<LoadError>,
@@ -147,16 +149,39 @@ impl Gateway {
         self.send(json!({"op": op.word(), "args": arguments}))
     }
 
-    /// Calls a function `count` times by so many clients. With `unique`, each `%d`
-    /// in the arguments becomes the call's number.
+    /// Calls a function `count` times by so many clients. Each `%d` in the arguments becomes
+    /// the call's number.
     pub fn start_load(&mut self, op: Op, clients: u64, count: u64, arguments: &[&str]) -> Pending {
-        self.send(json!({
-            "op": "load", "kind": op.word(), "clients": clients, "count": count,
-            "warmup": clients, "unique": true, "progress": true, "args": arguments,
-        }))
+        self.send(load(op, clients, ("count", count.into()), arguments))
     }
 
-    /// The same, to its end.
+    /// The same for so long, and until what is under way then has been answered.
+    pub fn start_load_for(
+        &mut self,
+        op: Op,
+        clients: u64,
+        time: Duration,
+        arguments: &[&str],
+    ) -> Pending {
+        self.send(load(op, clients, ("seconds", time.as_secs_f64().into()), arguments))
+    }
+
+    /// [`Self::start_load`], and each call is to return `expected`, in which `%d` stands for its
+    /// number too.
+    pub fn start_compared_load(
+        &mut self,
+        op: Op,
+        clients: u64,
+        count: u64,
+        arguments: &[&str],
+        expected: &str,
+    ) -> Pending {
+        let mut request = load(op, clients, ("count", count.into()), arguments);
+        request["expect"] = expected.into();
+        self.send(request)
+    }
+
+    /// [`Self::start_load`], to its end.
     pub fn load(&mut self, op: Op, clients: u64, count: u64, arguments: &[&str]) -> LoadReport {
         self.start_load(op, clients, count, arguments).report()
     }
@@ -209,15 +234,29 @@ impl Pending {
         assert_eq!(event["event"], "started", "{event}");
     }
 
+    /// A load's report, if it has ended.
+    ///
+    /// # Panics
+    ///
+    /// When the client cannot run it, or has ended.
+    pub fn try_report(&self) -> Option<LoadReport> {
+        loop {
+            match self.0.try_recv() {
+                Ok(event) if event.get("event").is_some() => {}
+                Ok(answer) => return Some(report(answer)),
+                Err(TryRecvError::Empty) => return None,
+                Err(TryRecvError::Disconnected) => panic!("the gateway client has ended"),
+            }
+        }
+    }
+
     /// Waits for a load's end.
     ///
     /// # Panics
     ///
     /// When the client cannot run it.
     pub fn report(self) -> LoadReport {
-        let answer = self.answer();
-        let shown = answer.to_string();
-        serde_json::from_value(answer).unwrap_or_else(|error| panic!("{error}: {shown}"))
+        report(self.answer())
     }
 
     /// The last line about this request; those on the way are passed over.
@@ -237,6 +276,21 @@ impl Pending {
             Err(RecvTimeoutError::Disconnected) => panic!("the gateway client has ended"),
         }
     }
+}
+
+/// A load, with how many calls or how many seconds it has.
+fn load(op: Op, clients: u64, (bound, value): (&str, Value), arguments: &[&str]) -> Value {
+    let mut load = json!({
+        "op": "load", "kind": op.word(), "clients": clients, "warmup": clients,
+        "unique": true, "progress": true, "args": arguments,
+    });
+    load[bound] = value;
+    load
+}
+
+fn report(answer: Value) -> LoadReport {
+    let shown = answer.to_string();
+    serde_json::from_value(answer).unwrap_or_else(|error| panic!("{error}: {shown}"))
 }
 
 fn outcome(answer: &Value) -> Result<String, String> {

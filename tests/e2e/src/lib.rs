@@ -1,13 +1,15 @@
 //! What the end-to-end suites share: a stage with a real peer and Selvedge's own
 //! binaries, and a client that calls chaincode through the peer's gateway.
 
+mod deaths;
 mod gateway;
 mod greeting;
 mod processes;
 mod shared;
 mod stage;
 
-pub use gateway::{Gateway, LoadReport, Op, Pending};
+pub use deaths::{RangeReader, Toll};
+pub use gateway::{Gateway, LoadError, LoadReport, Op, Pending};
 pub use greeting::greeting;
 pub use processes::{Process, Remains, chaincode_processes, processes_of, run_processes};
 pub use shared::{SharedStage, Turn};

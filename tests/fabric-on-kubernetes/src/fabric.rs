@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::{Cluster, KubectlError, Namespace, NamespaceError, Overdue, until};
+use cluster::{Cluster, KubectlError, Namespace, until};
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use kube::api::PostParams;
 use kube::core::ObjectMeta;
@@ -14,11 +14,9 @@ use serde_json::Value;
 use testbed::cache::{CacheError, io_error};
 use testbed::dist::workspace_dir;
 use testbed::material::{Address, Organisation};
-use testbed::{
-    Binaries, CliError, ExternalBuilder, NetworkError, NetworkSpec, PeerSpec, RemoteNetwork, Site,
-};
-use thiserror::Error;
+use testbed::{Binaries, ExternalBuilder, NetworkSpec, PeerSpec, RemoteNetwork, Site};
 
+use crate::fabric_error::FabricError;
 use crate::images::{Images, write};
 use crate::outside;
 use crate::overlay::{INSTANCE, Overlay};
@@ -66,32 +64,6 @@ impl FabricSpec {
         self.settings.insert(name.to_owned(), value.to_owned());
         self
     }
-}
-
-/// Why a network did not come up in a cluster.
-#[derive(Debug, Error)]
-pub enum FabricError {
-    /// No namespace.
-    #[error(transparent)]
-    Namespace(#[from] NamespaceError),
-    /// A file could not be read or written.
-    #[error(transparent)]
-    File(#[from] CacheError),
-    /// kubectl failed.
-    #[error(transparent)]
-    Kubectl(#[from] KubectlError),
-    /// The API server refused.
-    #[error("cannot make the Service through which {0} is reached")]
-    Service(String, #[source] Box<kube::Error>),
-    /// Something did not come.
-    #[error(transparent)]
-    Overdue(#[from] Overdue),
-    /// The orderer did not come up.
-    #[error(transparent)]
-    Network(#[from] NetworkError),
-    /// A peer refused to join.
-    #[error(transparent)]
-    Cli(#[from] CliError),
 }
 
 /// A running network. Dropping it ends the orderer and deletes the namespace.

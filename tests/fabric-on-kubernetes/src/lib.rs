@@ -25,12 +25,14 @@
 
 mod chaincode;
 mod fabric;
+mod fabric_error;
 mod images;
 mod outside;
 mod overlay;
 mod peer;
 
 pub use chaincode::Chaincode;
-pub use fabric::{Fabric, FabricError, FabricSpec};
+pub use fabric::{Fabric, FabricSpec};
+pub use fabric_error::FabricError;
 pub use images::{Images, ImagesError};
 pub use peer::PeerPod;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testbed::cache::io_error;
 use testbed::dist::workspace_dir;
 
-use crate::fabric::FabricError;
+use crate::fabric_error::FabricError;
 use crate::peer::PeerPod;
 
 /// The peer's user and group, by the manifests.

@@ -12,7 +12,7 @@ use crate::chaincode::{self, CallOptions, Definition, InstalledChaincode};
 use crate::cli::{self, CliError, CliOutput};
 use crate::log::Log;
 use crate::material::{Address, NodeMaterial, Organisation, UserMaterial};
-use crate::network::Topology;
+use crate::topology::Topology;
 
 /// Above the 30 s that `--waitForEvent` and the peer's own execute timeout take.
 const CALL_LIMIT: Duration = Duration::from_mins(2);

@@ -46,6 +46,7 @@ pub mod process;
 pub mod registry;
 pub mod release;
 pub mod scratch;
+mod topology;
 
 pub use binaries::Binaries;
 pub use chaincode::{CallOptions, Definition, InstalledChaincode};

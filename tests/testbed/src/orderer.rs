@@ -9,9 +9,9 @@ use crate::binaries::Binaries;
 use crate::cli::{self, CliError};
 use crate::log::Log;
 use crate::material::{Address, NodeMaterial};
-use crate::network::Topology;
 use crate::process::{Server, ServerCommand, ServerError};
 use crate::scratch::ScratchDir;
+use crate::topology::Topology;
 
 const START_LIMIT: Duration = Duration::from_mins(1);
 const LEADER_LIMIT: Duration = Duration::from_secs(30);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::ops::Deref;
+use std::process::ExitStatus;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,6 +75,11 @@ impl Peer {
     /// Its process ID.
     pub fn pid(&self) -> u32 {
         self.server().pid()
+    }
+
+    /// How it ended, if it has: by itself, or stopped or killed.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.server().ended()
     }
 
     /// Ends it as an operator would, and starts it again on the same ledgers; waits until it

@@ -7,8 +7,11 @@ use testbed::{
     Binaries, ExternalBuilder, Launcher, LauncherSpec, Network, NetworkSpec, PeerSpec, Release,
 };
 
+use super::arguments::Demo;
 use super::calls::Call;
-use super::{Demo, LABEL, ORGANISATION, Package, approve, commit_and_call, install, print_exports};
+use super::course::{
+    LABEL, ORGANISATION, Package, approve, commit_and_call, install, print_exports,
+};
 use crate::dist;
 use crate::steps::{DIM, Steps};
 

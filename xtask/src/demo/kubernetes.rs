@@ -9,9 +9,10 @@ use fabric_on_kubernetes::{Fabric, FabricSpec, Images};
 use testbed::Binaries;
 use tokio::runtime::Runtime;
 
+use super::arguments::Demo;
 use super::calls::Call;
-use super::{
-    Demo, LABEL, ORGANISATION, Package, approve, commit_and_call, install, make, print_exports,
+use super::course::{
+    LABEL, ORGANISATION, Package, approve, commit_and_call, install, make, print_exports,
 };
 use crate::dist;
 use crate::steps::{DIM, Steps};

@@ -1,5 +1,7 @@
 //! Replicas that break the protocol: each is cut off, and nobody else notices.
 
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -89,18 +91,38 @@ async fn a_second_registration() {
 }
 
 #[tokio::test]
-async fn transactions_that_it_was_not_given() {
-    for kind in [Type::GetState, Type::PutState, Type::Completed, Type::Error] {
-        for txid in ["made up", "good's", ""] {
-            let frame = message::of(kind, txid, b"");
-            breach(txid, message::grpc(frame.bytes()), "which it was not given").await;
+async fn words_for_transactions_that_it_does_not_have_reach_nobody() {
+    let Incident { mut scene, mut bad, mut good } = Incident::new(Limits::default()).await;
+    let long = "x".repeat(1 << 19);
+    for txid in ["made up", "good's", "", &long] {
+        for kind in [Type::Completed, Type::Error, Type::GetState, Type::PutState] {
+            bad.tell(kind, txid).await;
         }
-        let elsewhere = message::on("another", kind, "bad's", b"");
-        breach("channel", message::grpc(elsewhere.bytes()), "which it was not given").await;
+        for _ in [Type::GetState, Type::PutState] {
+            let answer = bad.expect(Type::Error, txid).await;
+            let text = String::from_utf8(message::payload(&answer)).unwrap();
+            assert!(text.starts_with("no ledger context"), "{text}");
+        }
     }
-    // The peer would be told this once per transaction in flight.
-    let long = message::of(Type::Completed, &"x".repeat(1 << 19), b"");
-    breach("long txid", message::grpc(long.bytes()), "xxx…\"").await;
+    bad.say(&message::on("another", Type::Completed, "bad's", b"")).await;
+    // Neither the peer nor the other replica hears of it, and both go on.
+    scene.finish(&mut good, "good's").await;
+    scene.finish(&mut bad, "bad's").await;
+}
+
+#[tokio::test]
+async fn a_word_long_after_the_end_costs_nobody_anything() {
+    let (mut scene, mut replica) = Scene::new(Limits::default()).await;
+    scene.serve(&mut replica, "early").await;
+    scene.peer.begin("long").await;
+    replica.expect(Type::Transaction, "long").await;
+    for number in 0..100 {
+        scene.serve(&mut replica, &format!("tx{number}")).await;
+    }
+    replica.tell(Type::Completed, "early").await;
+    replica.tell(Type::GetState, "early").await;
+    replica.expect(Type::Error, "early").await;
+    scene.finish(&mut replica, "long").await;
 }
 
 #[tokio::test]
@@ -238,35 +260,93 @@ async fn more_replicas_than_may() {
 
 #[tokio::test]
 async fn a_replica_that_never_reads() {
-    let mut incident = Incident::new(Limits { waiting: 0, ..Limits::default() }).await;
-    let response = message::of(Type::Response, "bad's", &[0; 1 << 10]);
-    let stage = &mut incident.scene.stage;
+    let limits = Limits { replica_bytes: 8 << 20, ..Limits::default() };
+    let (mut scene, mut bad) = Scene::new(limits).await;
+    let mut begun = 0;
     let reason = loop {
-        incident.scene.peer.say(response.clone()).await;
-        // The good one's transaction goes on meanwhile.
-        incident.scene.peer.say(message::of(Type::Response, "good's", b"")).await;
-        incident.good.expect(Type::Response, "good's").await;
+        let txid = format!("tx{begun}");
+        scene.peer.begin_with(message::of(Type::Transaction, &txid, &vec![7; 1 << 20])).await;
+        begun += 1;
         let event = tokio::select! {
             biased;
-            event = stage.proxy.next_event() => event.unwrap(),
-            () = std::future::ready(()) => continue,
+            notice = scene.stage.proxy.next_event() => notice.unwrap().event,
+            () = tokio::task::yield_now() => continue,
         };
         if let Event::ReplicaCutOff { replica: 0, reason } = event {
             break reason;
         }
+        assert!(begun < 200, "what waits for it has no bound");
     };
     assert_eq!(reason, "it does not read what is sent to it");
-    let text = incident.scene.peer.error("bad's").await;
-    assert!(text.contains(&reason), "{text}");
+    let told = message::payload(&scene.peer.next().await);
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.contains(&reason), "{told}");
     // Nor is anything kept for it that it may read one day.
-    incident.bad.dropped().await;
-    incident.scene.finish(&mut incident.good, "good's").await;
-    incident.scene.serve(&mut incident.good, "next").await;
+    bad.dropped().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_stops_reading_is_cut_off_after_a_while() {
+    let limits = Limits { standstill: Duration::from_millis(300), ..Limits::default() };
+    let (mut scene, bad) = Scene::new(limits).await;
+    for txid in ["one", "another"] {
+        let begin = message::of(Type::Transaction, txid, &vec![7; 4 << 20]);
+        scene.peer.begin_with(begin).await;
+    }
+    assert_eq!(scene.stage.lost(0).await, "it does not read what is sent to it");
+    drop(bad);
+    let mut next = scene.replica().await;
+    for _ in 0..2 {
+        assert_eq!(scene.peer.next().await.kind(), Some(Type::Error));
+    }
+    scene.serve(&mut next, "next").await;
+}
+
+#[tokio::test]
+async fn a_long_message_that_is_never_ended_costs_its_replica() {
+    let limits = Limits { standstill: Duration::from_millis(300), ..Limits::default() };
+    let mut incident = Incident::new(limits).await;
+    let whole = message::grpc(message::of(Type::Completed, "bad's", &vec![7; 1 << 20]).bytes());
+    incident.bad.say_raw(whole.slice(..whole.len() / 2)).await;
+    incident.contained("half a message", "a part of a message and then nothing more").await;
+}
+
+#[tokio::test]
+async fn long_messages_wait_for_the_memory_that_others_take() {
+    let limits = Limits { unfinished: 3 << 20, ..Limits::default() };
+    let Incident { mut scene, mut bad, mut good } = Incident::new(limits).await;
+    let of = |txid| message::grpc(message::of(Type::Completed, txid, &vec![7; 2 << 20]).bytes());
+    let (slow, quick) = (of("bad's"), of("good's"));
+    let half = slow.len() / 2;
+    bad.say_raw(slow.slice(..half)).await;
+    // Both take turns, and neither is lost.
+    let sending = async {
+        good.say_raw(quick).await;
+        bad.say_raw(slow.slice(half..)).await;
+    };
+    let receiving = async { (scene.peer.next().await, scene.peer.next().await) };
+    let ((), (one, other)) = tokio::join!(sending, receiving);
+    let mut ended = [one.transaction().txid(), other.transaction().txid()];
+    ended.sort();
+    assert_eq!(ended, ["bad's", "good's"]);
+    scene.serve(&mut bad, "next").await;
+}
+
+#[tokio::test]
+async fn a_first_message_is_short() {
+    let (mut scene, mut good) = Scene::new(Limits::default()).await;
+    let mut bad = scene.stage.silent_replica().await;
+    bad.say(&Frame::register(&"x".repeat(8 << 10))).await;
+    let told = scene.stage.lost(1).await;
+    assert!(told.contains("too large: ") && told.contains("the limit is 4096"), "{told}");
+    scene.serve(&mut good, "tx").await;
 }
 
 #[tokio::test]
 async fn a_breach_amidst_a_message_that_is_not_read() {
     let mut incident = Incident::new(Limits::default()).await;
+    incident.bad.tell(Type::GetState, "bad's").await;
+    incident.scene.peer.expect(Type::GetState, "bad's").await;
     let long = message::of(Type::Response, "bad's", &vec![7; 32 << 20]);
     incident.scene.peer.say(long).await;
     incident.scene.finish(&mut incident.good, "good's").await;
@@ -280,21 +360,23 @@ async fn a_breach_amidst_a_message_that_is_not_read() {
 }
 
 #[tokio::test]
-async fn requests_without_waiting_for_answers_hold_up_nobody() {
+async fn requests_without_waiting_for_answers_cost_their_transaction() {
     let mut incident = Incident::new(Limits::default()).await;
     let Incident { scene, bad, good } = &mut incident;
-    let flood = async {
-        for _ in 0..2000 {
-            bad.tell(Type::GetState, "bad's").await;
-        }
-    };
-    let reading = async {
-        for _ in 0..2000 {
-            scene.peer.expect(Type::GetState, "bad's").await;
-        }
-        scene.finish(good, "good's").await;
-    };
-    soon("the flood's end", async { tokio::join!(flood, reading) }).await;
+    for _ in 0..2000 {
+        bad.tell(Type::GetState, "bad's").await;
+    }
+    scene.peer.expect(Type::GetState, "bad's").await;
+    scene.finish(good, "good's").await;
+    scene.peer.say(message::of(Type::Response, "bad's", b"value")).await;
+    let text = scene.peer.error("bad's").await;
+    assert!(text.contains("while the peer was answering another request"), "{text}");
+    // Each of its requests has an answer.
+    for _ in 1..2000 {
+        bad.expect(Type::Error, "bad's").await;
+    }
+    bad.expect(Type::Response, "bad's").await;
+    scene.serve(bad, "next").await;
 }
 
 #[tokio::test]
@@ -332,6 +414,19 @@ async fn connections_are_no_more_than_may_be() {
     idle.pop();
     let answered = tokio::task::spawn_blocking(move || waiting.join().unwrap());
     soon("a place for the connection that waited", answered).await.unwrap();
+}
+
+#[tokio::test]
+async fn strangers_that_connect_and_say_nothing_keep_nobody_out() {
+    let stage = Stage::new(Limits::default()).await;
+    let address = stage.proxy.address();
+    // More than may be at their handshake; the latest of them have what is left of their time.
+    let mut silent: Vec<_> = (0..128).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let (mut scene, mut good) = Scene::linked(stage).await;
+    let latest = silent.pop().unwrap();
+    latest.set_nonblocking(true).unwrap();
+    assert_eq!((&latest).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    scene.serve(&mut good, "tx").await;
 }
 
 #[tokio::test]

@@ -25,6 +25,10 @@ async fn unknown_fields_pass_with_every_type_that_a_chaincode_may_send() {
         let frame = message::from_the_future(kind, "tx", b"content");
         replica.say(&frame).await;
         assert_eq!(scene.peer.next().await.bytes(), frame.bytes());
+        if kind != Type::Completed.into() {
+            scene.peer.say(message::of(Type::Response, "tx", b"")).await;
+            replica.expect(Type::Response, "tx").await;
+        }
     }
 }
 
@@ -35,6 +39,10 @@ async fn what_a_newer_peer_says_in_a_transaction_reaches_the_replica() {
     scene.peer.begin_with(begin.clone()).await;
     assert_eq!(replica.next().await.bytes(), begin.bytes());
     for kind in [Type::Response.into(), Type::Error.into(), 26, 999, -1] {
+        if [Type::Response.into(), Type::Error.into()].contains(&kind) {
+            replica.tell(Type::GetState, "tx").await;
+            scene.peer.expect(Type::GetState, "tx").await;
+        }
         let frame = message::from_the_future(kind, "tx", b"content");
         scene.peer.say(frame.clone()).await;
         assert_eq!(replica.next().await.bytes(), frame.bytes());

@@ -8,6 +8,7 @@ mod bytes_kept;
 mod credentials;
 mod death;
 mod ending;
+mod events;
 mod fake;
 mod registration;
 mod routing;

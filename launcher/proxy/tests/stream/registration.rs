@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use selvedge_proxy::{Event, Frame, Limits, Proxy};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::fake::authority::Authority;
 use crate::fake::message;
-use crate::fake::scene::{Scene, Stage, greeting, settings};
+use crate::fake::scene::{MISSED, Scene, Stage, greeting, settings};
 use crate::fake::soon;
 
 /// Limits that a peer which says nothing meets soon.
@@ -109,6 +110,41 @@ async fn a_peer_that_never_answers_ends_the_proxy() {
     assert!(reason.contains("did not accept the registration within 0.3 s"), "{reason}");
 }
 
+/// A stage on which the peer must have accepted within that time.
+async fn hurried(time: Duration) -> Stage {
+    let limits = Limits { registration: Duration::from_mins(5), ..Limits::default() };
+    Stage::with(limits, |settings| settings.registration.until = Instant::now() + time).await
+}
+
+#[tokio::test]
+async fn a_replica_that_comes_when_the_launch_is_over_is_not_registered() {
+    let mut stage = hurried(Duration::ZERO).await;
+    let mut replica = stage.registering_replica().await;
+    assert_eq!(stage.ended().await, (MISSED.into(), false));
+    replica.end().await.unwrap_err();
+    assert!(!stage.peer.was_asked());
+}
+
+#[tokio::test]
+async fn a_launch_that_is_over_is_not_refused_by_registering() {
+    let mut stage = hurried(Duration::ZERO).await;
+    stage.proxy.refuse("it took too long".into()).await;
+    assert_eq!(stage.ended().await, (MISSED.into(), false));
+    assert!(!stage.peer.was_asked());
+}
+
+#[tokio::test]
+async fn a_registration_is_given_up_when_the_launch_is_over() {
+    let mut stage = hurried(Duration::from_secs(5)).await;
+    let _replica = stage.registering_replica().await;
+    let mut peer = stage.peer.stream().await;
+    peer.expect_register().await;
+    let (reason, was_ready) = stage.ended().await;
+    assert!(!was_ready);
+    assert!(reason.contains("did not accept the registration within"), "{reason}");
+    assert!(peer.end().await.is_err());
+}
+
 #[tokio::test]
 async fn a_peer_that_is_not_there_ends_the_proxy_at_once() {
     let authority = Authority::new("replicas");
@@ -116,7 +152,7 @@ async fn a_peer_that_is_not_there_ends_the_proxy_at_once() {
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     let mut proxy = Proxy::start(settings(&address, &authority, Limits::default())).unwrap();
-    let event = soon("the proxy's end", proxy.next_event()).await.unwrap();
+    let event = soon("the proxy's end", proxy.next_event()).await.unwrap().event;
     let Event::Ended { reason, was_ready: false } = event else { panic!("{event:?}") };
     assert!(reason.contains(&format!("cannot connect to the peer at {address}")), "{reason}");
     assert_eq!(reason.matches("refused").count(), 1, "{reason}");
@@ -131,7 +167,7 @@ async fn a_peer_that_takes_the_connection_and_no_more_ends_the_proxy() {
     settings.credentials = Some(Authority::new("tlsca of the peer").chaincode());
     let mut proxy = Proxy::start(settings).unwrap();
     let _mute = soon("a connection", listener.accept()).await.unwrap();
-    let event = soon("the proxy's end", proxy.next_event()).await.unwrap();
+    let event = soon("the proxy's end", proxy.next_event()).await.unwrap().event;
     let Event::Ended { reason, was_ready: false } = event else { panic!("{event:?}") };
     assert!(reason.contains(&format!("cannot connect to the peer at {address}")), "{reason}");
 }

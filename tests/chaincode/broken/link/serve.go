@@ -45,6 +45,27 @@ func (tx *Transaction) completed(response *peer.Response) (*peer.ChaincodeMessag
 	return tx.Message(peer.ChaincodeMessage_COMPLETED, bytes), err
 }
 
+// Ask sends a request of this transaction and waits for the answer. No other
+// transaction may be under way: what comes for one is lost.
+func (tx *Transaction) Ask(kind peer.ChaincodeMessage_Type, payload []byte) ([]byte, error) {
+	if err := tx.Send(tx.Message(kind, payload)); err != nil {
+		return nil, err
+	}
+	for {
+		message, err := tx.receive()
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case message.GetTxid() != tx.ID:
+		case message.GetType() == peer.ChaincodeMessage_ERROR:
+			return nil, fmt.Errorf("%s: %s", kind, message.GetPayload())
+		default:
+			return message.GetPayload(), nil
+		}
+	}
+}
+
 // Answer ends this transaction well.
 func (tx *Transaction) Answer(payload string) error {
 	message, err := tx.Completed(payload)
@@ -91,11 +112,11 @@ func ServeAs(packageID string) error {
 }
 
 func serve(c config, functions map[string]Function) error {
-	id, err := proto.Marshal(&peer.ChaincodeID{Name: c.packageID})
+	register, err := registration(c)
 	if err != nil {
 		return err
 	}
-	stream, err := open(c, &peer.ChaincodeMessage{Type: peer.ChaincodeMessage_REGISTER, Payload: id})
+	stream, err := open(c, register)
 	if err != nil {
 		return fmt.Errorf("registering as %s: %w", c.packageID, err)
 	}

@@ -28,17 +28,45 @@ type Stream struct {
 	fromPeer io.Reader
 }
 
-// open starts the stream. A gRPC server answers no sooner than it has a first
-// message to send, so first must be one that it answers.
-func open(c config, first *peer.ChaincodeMessage) (*Stream, error) {
-	body, toPeer := io.Pipe()
-	request, err := http.NewRequest(http.MethodPost, url(c), body)
+// Dial starts another stream, on a connection of its own, and says nothing on it:
+// what goes to the peer is up to the caller, what comes from it is not read.
+func Dial() (*Stream, error) {
+	c, err := loadConfig()
 	if err != nil {
 		return nil, err
 	}
+	request, toPeer, err := newRequest(c)
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		// Without it, nobody takes what is sent any more.
+		if _, err := transport(c).RoundTrip(request); err != nil {
+			toPeer.CloseWithError(err)
+		}
+	}()
+	return &Stream{toPeer: toPeer}, nil
+}
+
+// newRequest is the stream's request, and what its body is written to.
+func newRequest(c config) (*http.Request, *io.PipeWriter, error) {
+	body, toPeer := io.Pipe()
+	request, err := http.NewRequest(http.MethodPost, url(c), body)
+	if err != nil {
+		return nil, nil, err
+	}
 	request.Header.Set("Content-Type", "application/grpc")
 	request.Header.Set("TE", "trailers")
+	return request, toPeer, nil
+}
 
+// open starts the stream. A gRPC server answers no sooner than it has a first
+// message to send, so first must be one that it answers.
+func open(c config, first *peer.ChaincodeMessage) (*Stream, error) {
+	request, toPeer, err := newRequest(c)
+	if err != nil {
+		return nil, err
+	}
 	stream := &Stream{toPeer: toPeer}
 	sent := make(chan error, 1)
 	go func() { sent <- stream.Send(first) }()
@@ -99,8 +127,31 @@ func (s *Stream) Send(message *peer.ChaincodeMessage) error {
 func (s *Stream) SendFrame(length uint32, bytes []byte) error {
 	frame := make([]byte, prefixSize, prefixSize+len(bytes))
 	binary.BigEndian.PutUint32(frame[1:], length)
-	_, err := s.toPeer.Write(append(frame, bytes...))
+	return s.SendBytes(append(frame, bytes...))
+}
+
+// SendBytes sends bytes, whatever they are a part of.
+func (s *Stream) SendBytes(bytes []byte) error {
+	_, err := s.toPeer.Write(bytes)
 	return err
+}
+
+// Register sends what the process registers with, under its own package ID.
+func (s *Stream) Register() error {
+	c, err := loadConfig()
+	if err != nil {
+		return err
+	}
+	register, err := registration(c)
+	if err != nil {
+		return err
+	}
+	return s.Send(register)
+}
+
+func registration(c config) (*peer.ChaincodeMessage, error) {
+	id, err := proto.Marshal(&peer.ChaincodeID{Name: c.packageID})
+	return &peer.ChaincodeMessage{Type: peer.ChaincodeMessage_REGISTER, Payload: id}, err
 }
 
 // End ends the request's body: to the peer, the chaincode has sent its last.

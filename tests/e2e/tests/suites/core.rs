@@ -1,30 +1,11 @@
 //! The core path on each Fabric release: state, private data, events, batches, calls
 //! between chaincodes, log lines, indexes.
 
-use e2e::{Op, SharedStage, Stage, StageSpec, Turn, chaincode_dir};
+use e2e::{Op, Stage, Turn, chaincode_dir};
 use testbed::{CallOptions, Mark, Release};
 
+use crate::releases::on_each_release;
 use crate::{ledger, link};
-
-macro_rules! on_each_release {
-    ($($test:ident),+ $(,)?) => {
-        on_each_release!(in v3_1_1 on V3_1_1: $($test),+);
-        on_each_release!(in v2_5_0 on V2_5_0: $($test),+);
-    };
-    (in $module:ident on $release:ident: $($test:ident),+) => {
-        mod $module {
-            use super::{Release, SharedStage};
-
-            static STAGE: SharedStage = SharedStage::new(|| super::raise(Release::$release));
-            $(
-                #[test]
-                fn $test() {
-                    super::$test(&STAGE.enter());
-                }
-            )+
-        }
-    };
-}
 
 on_each_release!(
     state_is_written_read_and_deleted,
@@ -36,14 +17,6 @@ on_each_release!(
     the_chaincodes_lines_reach_the_peers_log,
     the_peer_gets_the_indexes,
 );
-
-fn raise(release: Release) -> Stage {
-    let spec = StageSpec { network: link::watched, ..StageSpec::new(release) };
-    let stage = Stage::raise(&spec);
-    ledger::deploy(&stage, "ledger");
-    ledger::deploy(&stage, "other");
-    stage
-}
 
 fn state_is_written_read_and_deleted(turn: &Turn<'_>) {
     let mut gateway = turn.gateway("ledger");

@@ -11,7 +11,7 @@ use testbed::process::wait_until;
 use testbed::{Definition, Release};
 
 use crate::ledger;
-use crate::link::{LOST, SOON, assert_kept, watched};
+use crate::link::{LOST, SOON, assert_kept, await_asleep, watched};
 
 /// Longer than any test: only the process's death ends such a call.
 const VERY_SLOW: &str = "25000";
@@ -52,10 +52,7 @@ fn kill_fails_exactly_what_was_in_flight_at_once() {
             [reading, victim.gateway.start_call(Op::Submit, &writing)]
         })
         .collect();
-    // All are asleep once the peer has answered what each asks for before.
-    let answered = "_STATE. Sending RESPONSE";
-    let asleep = || turn.peer().log().since(mark).matches(answered).count() == calls.len();
-    assert!(wait_until(SOON, asleep), "{}", turn.peer().log().since(mark));
+    await_asleep(&turn, mark, calls.len());
 
     process.kill();
     let killed = Instant::now();

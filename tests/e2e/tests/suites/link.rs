@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use e2e::Turn;
-use testbed::NetworkSpec;
+use testbed::process::wait_until;
+use testbed::{Mark, NetworkSpec};
 
 /// What the peer logs when it has lost a chaincode, on debug
 /// (`core/chaincode/handler_registry.go`, `Deregister`).
@@ -25,4 +26,12 @@ pub(crate) fn assert_kept(turn: &Turn<'_>, package_id: &str) {
     let lost = format!("{LOST}{package_id}");
     let lines = turn.peer_lines();
     assert!(!lines.contains(&lost), "the peer has lost the chaincode: {lost}");
+}
+
+/// Waits until so many slow calls sleep: since `mark`, the peer has answered what each asks for
+/// before.
+pub(crate) fn await_asleep(turn: &Turn<'_>, mark: Mark, calls: usize) {
+    let answered = "_STATE. Sending RESPONSE";
+    let asleep = || turn.peer().log().since(mark).matches(answered).count() >= calls;
+    assert!(wait_until(SOON, asleep), "{}", turn.peer().log().since(mark));
 }

@@ -2,13 +2,18 @@
 //!
 //! A suite raises one stage and its tests take turns on it; suites run side by side.
 
+mod appetite;
 mod builds;
 mod core;
 mod credentials;
 mod death;
+mod late;
+mod launch_time;
 mod ledger;
 mod link;
 mod misbehaviour;
+mod outstanding;
 mod recovery;
+mod releases;
 mod reproducible;
 mod volume;

@@ -154,15 +154,14 @@ fn a_field_that_nobody_knows_is_no_offence() {
 }
 
 #[test]
-fn messages_for_a_foreign_transaction_cost_the_replica_and_not_the_link() {
+fn messages_for_a_foreign_transaction_go_nowhere() {
     let turn = STAGE.enter();
     let mut foreign = Offender::deploy(&turn, "foreign", "foreign");
-    let nobody = "f".repeat(64);
-    let reason = format!("it sent a message for transaction \"{nobody}\", which it was not given");
-    for function in ["PutState", "Completed"] {
-        foreign.breaks(&[function], &reason);
-        await_told(&turn, &["the chaincode's replica was cut off", "which it was not given"]);
+    for (function, said) in [("PutState", "sent PUT_STATE"), ("Completed", "sent COMPLETED")] {
+        assert_eq!(foreign.gateway.call(Op::Evaluate, &[function]).unwrap(), said);
+        assert_eq!(foreign.gateway.call(Op::Evaluate, &["Ping"]).unwrap(), "pong");
     }
+    assert_kept(&turn, &foreign.package_id);
 }
 
 #[test]

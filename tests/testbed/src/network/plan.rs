@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::error::NetworkError;
 use super::sites::{Site, Sites};
-use super::{Endorser, NetworkError, NetworkSpec, PeerSpec, Topology};
+use super::spec::{NetworkSpec, PeerSpec};
 use crate::binaries::Binaries;
 use crate::cli;
 use crate::client::PeerClient;
@@ -22,6 +23,7 @@ use crate::material::{Address, Organisation};
 use crate::orderer::OrdererFacts;
 use crate::peer::PeerFacts;
 use crate::scratch::ScratchDir;
+use crate::topology::{Endorser, Topology};
 
 const TOOL_LIMIT: Duration = Duration::from_mins(1);
 

@@ -3,9 +3,11 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use super::deploy::{deploy, on_each};
+use super::error::NetworkError;
 use super::plan::Plan;
 use super::sites::{Site, Sites};
-use super::{NetworkError, NetworkSpec};
+use super::spec::NetworkSpec;
 use crate::binaries::Binaries;
 use crate::chaincode::Definition;
 use crate::cli::CliError;
@@ -58,7 +60,7 @@ impl RemoteNetwork {
 
     /// Has every peer join the channel, once they serve.
     pub fn join_channel(&self) -> Result<(), CliError> {
-        super::on_each(&self.clients(), |peer| peer.join(&self.genesis))?;
+        on_each(&self.clients(), |peer| peer.join(&self.genesis))?;
         Ok(())
     }
 
@@ -84,7 +86,7 @@ impl RemoteNetwork {
 
     /// As [`Network::deploy`](super::Network::deploy).
     pub fn deploy(&self, package: &Path, definition: &Definition) -> Result<String, CliError> {
-        super::deploy(&self.clients(), package, definition)
+        deploy(&self.clients(), package, definition)
     }
 
     fn clients(&self) -> Vec<&PeerClient> {

@@ -28,9 +28,10 @@ pub(crate) fn from_the_future(kind: i32, txid: &str, payload: &[u8]) -> Frame {
     Frame::parse(bytes.into()).unwrap()
 }
 
-/// The peer's READY with some batch parameters.
+/// The peer's READY with the parameters of both kinds of batches.
 pub(crate) fn ready() -> Frame {
-    let known = numbered("", Type::Ready.into(), "", &[0x08, 0x01, 0x10, 0xe8, 0x07]);
+    let batches = [0x08, 0x01, 0x10, 0xe8, 0x07, 0x18, 0x01, 0x20, 0xe8, 0x07];
+    let known = numbered("", Type::Ready.into(), "", &batches);
     Frame::parse([&known.bytes()[..], &UNKNOWN_FIELD].concat().into()).unwrap()
 }
 

@@ -1,8 +1,10 @@
 //! A proxy with a peer on one side and replicas on the other.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
-use selvedge_proxy::{Event, Limits, Proxy, ProxySettings, Type};
+use selvedge_proxy::{Event, Limits, Proxy, ProxySettings, RegistrationDeadline, Type};
+use tokio::time::Instant;
 
 use super::authority::{Authority, Identity};
 use super::flood::Connection;
@@ -34,18 +36,31 @@ pub(crate) fn settings(address: &str, authority: &Authority, limits: Limits) -> 
         listener: TcpListener::bind("127.0.0.1:0").unwrap(),
         authority: authority.for_replicas(),
         limits,
+        registration: RegistrationDeadline {
+            until: Instant::now() + Duration::from_mins(5),
+            missed: MISSED.into(),
+        },
     }
 }
+
+/// What a proxy says that would register too late.
+pub(crate) const MISSED: &str = "the launch is over";
 
 impl Stage {
     /// With TLS on both sides, as Fabric has it.
     pub(crate) async fn new(limits: Limits) -> Self {
+        Self::with(limits, |_| {}).await
+    }
+
+    /// As [`Self::new`], with other settings.
+    pub(crate) async fn with(limits: Limits, change: impl FnOnce(&mut ProxySettings)) -> Self {
         let peers = Authority::new("tlsca of the peer");
         let peer = Peer::listen(Some((&peers, "localhost"))).await;
         let authority = Authority::new("replicas");
         let address = format!("localhost:{}", peer.port);
         let mut settings = settings(&address, &authority, limits);
         settings.credentials = Some(peers.chaincode());
+        change(&mut settings);
         Self::of(peer, authority, settings)
     }
 
@@ -91,7 +106,7 @@ impl Stage {
     ) -> T {
         soon(what, async {
             loop {
-                let event = self.proxy.next_event().await.expect(what);
+                let event = self.proxy.next_event().await.expect(what).event;
                 if let Some(found) = wanted(event) {
                     return found;
                 }

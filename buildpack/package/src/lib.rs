@@ -1,0 +1,17 @@
+//! What a chaincode package says of itself, read as a peer reads it.
+//!
+//! A crate of its own, since two have to agree who share nothing else: the executables that the
+//! peer forks, which are small and see a package after the peer has taken it apart, and the
+//! buildpack, which reads whole packages and says beforehand what will become of them.
+
+mod go_json;
+mod kind;
+mod label;
+mod meta_inf;
+mod metadata;
+
+pub use go_json::GoJsonError;
+pub use kind::ChaincodeType;
+pub use label::{InvalidLabel, Label};
+pub use meta_inf::{IndexFault, MAX_INDEX_BYTES, META_INF, MetaInfFile, Uselessness, check_index};
+pub use metadata::{MAX_METADATA_BYTES, METADATA_FILE, MetadataFault, RawMetadata};

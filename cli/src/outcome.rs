@@ -1,0 +1,8 @@
+//! What a command came to.
+
+/// What a command came to, as an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done = 0,
+    Refused = 1,
+}

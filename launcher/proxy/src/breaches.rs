@@ -1,0 +1,81 @@
+//! Who broke the protocol again and again, and gets no transactions for a while.
+//!
+//! A replica that was cut off comes back without a transaction in flight: it would be the first
+//! to get the next one each time, and spoil it.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// After this time without a breach the earlier ones are forgotten.
+const FORGIVEN: Duration = Duration::from_mins(2);
+
+/// How long the second breach bars; each further one bars twice as long.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// The longest bar.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// The breaches of each place that replicas come from: a pod, or this machine. One place may
+/// have several replicas, of which nobody can be told from another.
+#[derive(Default)]
+pub(crate) struct Breaches(HashMap<IpAddr, Record>);
+
+struct Record {
+    count: u32,
+    last: Instant,
+}
+
+impl Breaches {
+    /// Somebody from there broke the protocol.
+    pub(crate) fn count(&mut self, origin: IpAddr, now: Instant) {
+        // Bounded by how many can be cut off in that time.
+        self.0.retain(|_, record| now < record.last + FORGIVEN);
+        let record = self.0.entry(origin).or_insert(Record { count: 0, last: now });
+        record.count += 1;
+        record.last = now;
+    }
+
+    /// Until when those from there get nothing, if they are barred.
+    pub(crate) fn barred_until(&self, origin: IpAddr, now: Instant) -> Option<Instant> {
+        let record = self.0.get(&origin).filter(|record| now < record.last + FORGIVEN)?;
+        let doublings = record.count.checked_sub(2)?;
+        let bar = FIRST.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST);
+        Some(record.last + bar).filter(|until| *until > now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const THERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+    #[test]
+    fn the_first_is_free_and_each_further_one_bars_for_longer() {
+        let (mut breaches, now) = (Breaches::default(), Instant::now());
+        let mut bars = Vec::new();
+        for _ in 0..9 {
+            breaches.count(HERE, now);
+            bars.push(breaches.barred_until(HERE, now).map(|until| (until - now).as_secs()));
+        }
+        let expected = [0, 1, 2, 4, 8, 16, 32, 60, 60].map(|bar| Some(bar).filter(|bar| *bar > 0));
+        assert_eq!(bars, expected);
+        assert_eq!(breaches.barred_until(THERE, now), None);
+    }
+
+    #[test]
+    fn who_keeps_to_it_is_forgiven() {
+        let (mut breaches, now) = (Breaches::default(), Instant::now());
+        breaches.count(HERE, now);
+        breaches.count(HERE, now);
+        assert_eq!(breaches.barred_until(HERE, now + FIRST), None);
+        breaches.count(HERE, now + FORGIVEN);
+        assert_eq!(breaches.barred_until(HERE, now + FORGIVEN), None);
+    }
+}

@@ -1,0 +1,103 @@
+//! A registered replica, as the switch knows it.
+
+use std::net::IpAddr;
+use std::task::Waker;
+
+use tokio::time::Instant;
+
+use crate::backlog::Backlog;
+use crate::frame::Frame;
+use crate::limits::Limits;
+
+/// A replica's number, in the order of connection.
+pub(crate) type ReplicaId = u64;
+
+/// Messages that may wait for a replica. More than a peer has transactions in flight
+/// (core.yaml, `limits.concurrency.endorserService`: 2,500).
+const MESSAGES: usize = 4096;
+
+/// Where a replica comes from, and how it is told that there is something for it.
+#[derive(Clone)]
+pub(crate) struct ReplicaLink {
+    /// The machine or pod that it connects from.
+    pub(crate) origin: IpAddr,
+    /// Wakes its connection.
+    pub(crate) waker: Waker,
+}
+
+/// One that was admitted.
+pub(crate) struct Replica {
+    link: ReplicaLink,
+    /// What it has not been sent yet.
+    outbox: Backlog,
+    /// How many transactions weigh on it.
+    pub(crate) in_flight: usize,
+    /// When it last was given a transaction, in transactions given so far.
+    pub(crate) last_given: u64,
+    /// How many of its requests the peer is at.
+    outstanding: usize,
+    /// About how long the longest answers are that it gets, in bytes.
+    answer: usize,
+    /// Until when it gets no transaction.
+    pub(crate) barred_until: Option<Instant>,
+}
+
+impl Replica {
+    pub(crate) fn new(link: ReplicaLink, barred_until: Option<Instant>) -> Self {
+        Self {
+            link,
+            outbox: Backlog::default(),
+            in_flight: 0,
+            last_given: 0,
+            outstanding: 0,
+            answer: 0,
+            barred_until,
+        }
+    }
+
+    pub(crate) fn origin(&self) -> IpAddr {
+        self.link.origin
+    }
+
+    /// Wakes its connection.
+    pub(crate) fn wake(&self) {
+        self.link.waker.wake_by_ref();
+    }
+
+    /// Keeps a message for it; whether it keeps within its bounds.
+    pub(crate) fn send(&mut self, frame: Frame, limits: &Limits) -> bool {
+        self.outbox.push_back(frame);
+        self.wake();
+        // One that has just come gets all that waited at once.
+        self.outbox.len() <= MESSAGES + limits.waiting
+            && self.outbox.bytes() <= limits.replica_bytes
+    }
+
+    /// The next message for it.
+    pub(crate) fn take_next(&mut self) -> Option<Frame> {
+        self.outbox.pop_front()
+    }
+
+    /// How many bytes wait for it.
+    pub(crate) fn unread(&self) -> usize {
+        self.outbox.bytes()
+    }
+
+    /// One of its requests went to the peer.
+    pub(crate) fn asked(&mut self) {
+        self.outstanding += 1;
+    }
+
+    /// The peer has answered one, with so many bytes.
+    pub(crate) fn answered(&mut self, bytes: usize) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        self.answer = bytes.max(self.answer - self.answer / 8);
+    }
+
+    /// Whether it may ask for more: what it has asked for has to find room until it reads it.
+    pub(crate) fn may_ask(&self, limits: &Limits) -> bool {
+        let to_come = self.answer.saturating_mul(self.outstanding + 1);
+        let is_idle = self.outstanding == 0 && self.outbox.is_empty();
+        is_idle || self.outbox.bytes() + to_come <= limits.answers
+    }
+}

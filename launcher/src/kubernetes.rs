@@ -1,0 +1,168 @@
+//! Runs chaincode as Deployments of a Kubernetes cluster, on its peer's node.
+
+mod build;
+mod container;
+mod egress;
+mod failure;
+mod followed_logs;
+#[cfg(test)]
+mod golden;
+mod ground;
+mod hindrance;
+mod identity;
+mod kept;
+mod lease;
+mod manifest;
+#[cfg(test)]
+mod mock;
+mod objects;
+mod observed;
+mod pod_log;
+mod restricted;
+mod run;
+mod sweep;
+mod trouble;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use selvedge_buildpack::digest::Sha256;
+use selvedge_proto::launcher::ImageReference;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::info;
+
+use self::build::{Builds, BuildsError};
+use self::ground::{Ground, GroundError};
+use self::identity::Identity;
+use self::lease::Lease;
+use self::manifest::{PROXY_PORT, PodShape};
+use self::observed::Observed;
+use self::run::{ClusterReplicas, Order};
+use self::sweep::{Adopted, Sweeper};
+use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
+use crate::certificates::ProxyHost;
+use crate::data::DataDirectory;
+use crate::launch::{LaunchPlan, LaunchTarget};
+use crate::settings::KubernetesSettings;
+use crate::source::StagedSource;
+
+/// Why the backend cannot work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KubernetesError {
+    #[error(transparent)]
+    Ground(#[from] GroundError),
+    #[error(transparent)]
+    Builds(#[from] BuildsError),
+}
+
+/// The `kubernetes` backend.
+pub(crate) struct KubernetesBackend {
+    ground: Arc<Ground>,
+    observed: Arc<Observed>,
+    lease: Arc<Lease>,
+    adopted: Arc<Adopted>,
+    shape: PodShape,
+    builds: Builds,
+    _sweeper: AbortOnDropHandle<()>,
+}
+
+impl KubernetesBackend {
+    /// Finds the cluster and the launcher's own place in it, and starts to watch.
+    pub(crate) async fn open(
+        settings: &KubernetesSettings,
+        data: &DataDirectory,
+    ) -> Result<Self, KubernetesError> {
+        let ground = Arc::new(Ground::survey(settings).await?);
+        info!(
+            peer = ground.peer,
+            node = ground.pod.node,
+            namespace = ground.namespace,
+            "chaincode runs in Kubernetes"
+        );
+        let builds = Builds::open(&settings.builds, Arc::clone(&ground), data).await?;
+        let observed = Arc::new(Observed::start(&ground));
+        let adopted = Arc::new(Adopted::default());
+        let lease = Arc::new(Lease::hold(Arc::clone(&ground)));
+        let sweeper = Sweeper {
+            ground: Arc::clone(&ground),
+            observed: Arc::clone(&observed),
+            adopted: Arc::clone(&adopted),
+            lease: Arc::clone(&lease),
+            adopt_within: settings.adopt_within.0,
+            forget_after: settings.forget_after.0,
+        };
+        Ok(Self {
+            ground,
+            observed,
+            lease,
+            adopted,
+            shape: PodShape {
+                affinity: settings.affinity,
+                requests: settings.chaincode_requests.clone(),
+                limits: settings.chaincode_limits.clone(),
+                tmp: settings.chaincode_tmp.clone(),
+                launcher_image: builds.launcher_image().to_owned(),
+                pull_secrets: builds.pull_secrets().to_vec(),
+            },
+            builds,
+            _sweeper: AbortOnDropHandle::new(tokio::spawn(sweeper.sweep())),
+        })
+    }
+
+    fn identity(&self, package_id: &str, msp_id: &str) -> Identity {
+        Identity::new(&self.ground.namespace, package_id, msp_id, &self.ground.peer)
+    }
+}
+
+#[async_trait]
+impl Backend for KubernetesBackend {
+    async fn build(
+        &self,
+        source: &StagedSource,
+        limit: Duration,
+        log: &mpsc::Sender<String>,
+    ) -> Result<ImageReference, BuildError> {
+        Box::pin(self.builds.build(source, limit, log)).await
+    }
+
+    async fn holds(&self, image: &ImageReference) -> bool {
+        self.builds.holds(image).await
+    }
+
+    fn proxy_host(&self, package_id: &str, msp_id: &str) -> (IpAddr, ProxyHost) {
+        (self.ground.pod.ip, ProxyHost::Name(self.identity(package_id, msp_id).host()))
+    }
+
+    async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
+        let identity = self.identity(&workload.package_id, &workload.msp_id);
+        self.adopted.add(&identity.name);
+        let plan = LaunchPlan::new(
+            &LaunchTarget {
+                language: workload.language,
+                package_id: &workload.package_id,
+                msp_id: &workload.msp_id,
+                address: &format!("{}:{PROXY_PORT}", identity.host()),
+                root: "",
+            },
+            &workload.credentials,
+        );
+        Ok(Box::new(ClusterReplicas::start(Order {
+            ground: Arc::clone(&self.ground),
+            observed: Arc::clone(&self.observed),
+            lease: Arc::clone(&self.lease),
+            identity,
+            image: format!("{}@{}", workload.image.name, workload.image.digest),
+            plan,
+            credentials: Sha256::of(workload.credentials.certificate.as_bytes()).hex(),
+            proxy: workload.proxy,
+            shape: self.shape.clone(),
+        })))
+    }
+
+    async fn close(&self) {
+        tokio::join!(self.builds.close(), self.lease.release());
+    }
+}

@@ -1,0 +1,149 @@
+//! Chaincode built by Jobs in the cluster: compiled there, judged here, pushed from here.
+//!
+//! A build gets no credential at all, neither the cluster's nor the registry's. It gets an
+//! address in this launcher (`build/exchange.rs`) that is good for the source of one package and
+//! for leaving one image, and the image is pushed, by the launcher and to the one repository,
+//! only if it is what that source makes (`build/judge.rs`).
+
+mod access;
+mod builds;
+mod custody;
+mod error;
+mod exchange;
+mod follow;
+#[cfg(test)]
+mod found_tests;
+mod job;
+mod job_log;
+mod judge;
+mod making;
+mod manifest;
+mod orphans;
+mod others;
+mod patience;
+mod pulse;
+mod reach;
+mod surroundings;
+#[cfg(test)]
+mod tests;
+mod toolchain;
+mod turns;
+mod verdict;
+
+use std::time::Duration;
+
+use selvedge_buildpack::digest::Sha256;
+use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath};
+use selvedge_buildpack::image::{BuildKey, BuildKeyInputs};
+use selvedge_proto::launcher::ImageReference;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::warn;
+
+use crate::backend::BuildError;
+use crate::error_chain::one_line;
+use crate::source::{Language, StagedSource};
+
+pub(crate) use builds::Builds;
+pub(crate) use error::BuildsError;
+use error::ClusterBuildError;
+use making::Wanted;
+use toolchain::Toolchain;
+use verdict::JobFailure;
+
+/// What ending all builds may take: a pod has little more than that for everything.
+const END: Duration = Duration::from_secs(5);
+
+impl Builds {
+    /// Turns a source into an image in the registry, or finds the one that it was turned into
+    /// before, by whomever.
+    pub(crate) async fn build(
+        &self,
+        source: &StagedSource,
+        limit: Duration,
+        log: &mpsc::Sender<String>,
+    ) -> Result<ImageReference, BuildError> {
+        // Counts until the build has been dropped, and with it its Job given up.
+        let _underway = self.ends.token();
+        let built = self.closing.run_until_cancelled(self.found_or_made(source, limit, log)).await;
+        built.unwrap_or_else(|| Err(BuildError::Cluster(ClusterBuildError::Stopping.into())))
+    }
+
+    async fn found_or_made(
+        &self,
+        source: &StagedSource,
+        limit: Duration,
+        log: &mpsc::Sender<String>,
+    ) -> Result<ImageReference, BuildError> {
+        let toolchain = self.toolchain(log).await;
+        let (digest, key) = self.key(source, &toolchain)?;
+        let _turn = self.turns.take(key).await;
+        let build = async {
+            let registry = self.registry().await?;
+            let wanted = Wanted { source, digest, toolchain, key, limit, registry };
+            // Boxed: the futures of the API's client are large.
+            Box::pin(self.image(&wanted, log)).await
+        };
+        match timeout(limit, build).await {
+            Ok(Ok(image)) => Ok(self.reference(image)),
+            Ok(Err(ClusterBuildError::Job(JobFailure::Compile(lines)))) => {
+                Err(BuildError::Compile(lines))
+            }
+            Ok(Err(ClusterBuildError::Job(JobFailure::Time))) | Err(_) => {
+                Err(BuildError::TimedOut(limit.as_secs_f32()))
+            }
+            Ok(Err(error)) => Err(BuildError::Cluster(Box::new(error))),
+        }
+    }
+
+    /// Ends the builds there are, and returns when their Jobs are deleted.
+    pub(crate) async fn close(&self) {
+        self.closing.cancel();
+        self.ends.close();
+        if timeout(END, self.ends.wait()).await.is_err() {
+            warn!("builds could not be ended in time: another launcher will delete their Jobs");
+        }
+    }
+
+    /// Whether nodes can be told to run the image. A registry that cannot be asked keeps nobody
+    /// from running what a node may have: what is wrong then shows at the pod.
+    pub(crate) async fn holds(&self, image: &ImageReference) -> bool {
+        let Ok(digest) = image.digest.parse() else { return false };
+        if image.name != self.repository.to_string() {
+            return false;
+        }
+        let held = async { Ok(self.registry().await?.holds(digest).await?) };
+        held.await.unwrap_or_else(|error: ClusterBuildError| {
+            warn!(reason = one_line(&error), "cannot tell whether the registry has the image");
+            true
+        })
+    }
+
+    /// What decides the image: the digest of the source, and the key over that and all else.
+    fn key(
+        &self,
+        source: &StagedSource,
+        toolchain: &Toolchain,
+    ) -> Result<(Sha256, BuildKey), BuildError> {
+        let refused = |error: Box<dyn std::error::Error + Send + Sync>| BuildError::Source(error);
+        let Language::Golang = source.language;
+        let path: GoPath = source.path.parse().map_err(|error| refused(Box::new(error)))?;
+        let module = GoModule::find(&source.source.paths(), &path)
+            .map_err(|error| refused(Box::new(error)))?;
+        let plan = GoBuild::new(module, self.platform);
+        let digest = source.source.digest().map_err(|error| refused(Box::new(error)))?;
+        let base = self.base.diff_id().map_err(|error| BuildError::Image(error.into()))?;
+        let key = BuildKey::new(&BuildKeyInputs {
+            source: digest,
+            recipe: &plan.recipe(),
+            toolchain: &toolchain.identity,
+            base,
+            platform: self.platform,
+        });
+        Ok((digest, key))
+    }
+
+    fn reference(&self, image: Sha256) -> ImageReference {
+        ImageReference { name: self.repository.to_string(), digest: image.to_string() }
+    }
+}

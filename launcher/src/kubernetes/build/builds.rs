@@ -1,0 +1,99 @@
+//! What the builds of one launcher have in common.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use selvedge_buildpack::image::{Base, ca_bundle_path};
+use selvedge_buildpack::platform::Platform;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+
+use super::super::ground::Ground;
+use super::error::BuildsError;
+use super::exchange::Exchange;
+use super::orphans;
+use super::surroundings::{OwnImage, api_server, name_servers, warn_of_public_pods};
+use super::turns::Turns;
+use crate::data::DataDirectory;
+use crate::registry::Repository;
+use crate::settings::BuildSettings;
+
+/// The builds of one launcher.
+pub(crate) struct Builds {
+    pub(super) ground: Arc<Ground>,
+    pub(super) settings: BuildSettings,
+    pub(super) repository: Repository,
+    pub(super) launcher_image: String,
+    pub(super) pull_secrets: Vec<String>,
+    pub(super) certificates: Bytes,
+    pub(super) base: Base,
+    pub(super) platform: Platform,
+    pub(super) exchange: Exchange,
+    pub(super) api_server: Vec<IpAddr>,
+    pub(super) name_servers: Vec<IpAddr>,
+    pub(super) data: DataDirectory,
+    pub(super) turns: Turns,
+    /// Fires when the launcher takes no more builds, and ends those there are.
+    pub(super) closing: CancellationToken,
+    /// What is to be waited for at the launcher's end: builds, and the deletions of their Jobs.
+    pub(super) ends: TaskTracker,
+    pub(super) _sweeper: AbortOnDropHandle<()>,
+}
+
+impl Builds {
+    /// Opens the port for the pods of builds, and finds out what they are made from.
+    pub(crate) async fn open(
+        settings: &BuildSettings,
+        ground: Arc<Ground>,
+        data: &DataDirectory,
+    ) -> Result<Self, BuildsError> {
+        let repository = settings.registry.registry.clone().ok_or(BuildsError::NoRegistry)?;
+        let bundle = ca_bundle_path(std::env::var_os("SSL_CERT_FILE"))?;
+        let base = Base::open(&bundle)?;
+        let certificates = std::fs::read(&bundle)
+            .map_err(|source| BuildsError::Certificates { path: bundle, source })?;
+        let any: IpAddr = match ground.pod.ip {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let address = SocketAddr::new(any, settings.build_port);
+        let exchange = Exchange::open(address)
+            .await
+            .map_err(|source| BuildsError::Listen { address, source })?;
+        warn_of_public_pods(&ground);
+        let own = OwnImage::read(&ground).await?;
+        let pull_secrets = own.pull_secrets(&ground, settings.registry.registry_secret.as_deref());
+        let launcher_image = settings.launcher_image.clone().or(own.name);
+        let launcher_image =
+            launcher_image.ok_or_else(|| BuildsError::NoOwnImage(ground.pod.name.clone()))?;
+        Ok(Self {
+            repository,
+            launcher_image,
+            pull_secrets,
+            certificates: certificates.into(),
+            base,
+            platform: Platform::host()?,
+            exchange,
+            api_server: api_server(&ground).await,
+            name_servers: name_servers(),
+            data: data.clone(),
+            turns: Turns::default(),
+            closing: CancellationToken::new(),
+            ends: TaskTracker::new(),
+            _sweeper: AbortOnDropHandle::new(tokio::spawn(orphans::sweep(Arc::clone(&ground)))),
+            ground,
+            settings: settings.clone(),
+        })
+    }
+
+    /// The launcher's own image.
+    pub(crate) fn launcher_image(&self) -> &str {
+        &self.launcher_image
+    }
+
+    /// The Secrets that nodes pull that and the chaincodes' images with.
+    pub(crate) fn pull_secrets(&self) -> &[String] {
+        &self.pull_secrets
+    }
+}

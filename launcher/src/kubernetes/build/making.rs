@@ -1,0 +1,262 @@
+//! How the image of a source comes about: it is found, another launcher's Job is waited for, or a
+//! Job of this launcher's makes it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
+
+use selvedge_buildpack::digest::Sha256;
+use selvedge_buildpack::image::{BuildKey, Layout, Origin, Tag};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tracing::{info, warn};
+
+use super::builds::Builds;
+use super::custody::Custody;
+use super::error::ClusterBuildError;
+use super::exchange::{Offer, Ticket};
+use super::follow::FollowError;
+use super::job::{Begun, BuildJobHandle, begin};
+use super::judge::{IMAGE_LIMIT, Rejected, judge, look_at};
+use super::manifest::BuildOrder;
+use super::pulse;
+use super::reach::Reach;
+use super::toolchain::Toolchain;
+use super::verdict::JobFailure;
+use crate::build_job::Outcome;
+use crate::error_chain::one_line;
+use crate::registry::{Pulled, Registry};
+use crate::source::StagedSource;
+
+/// How often a build is begun anew that another launcher's failure ended.
+const ATTEMPTS: usize = 3;
+
+/// What one build is about.
+pub(super) struct Wanted<'a> {
+    pub(super) source: &'a StagedSource,
+    pub(super) digest: Sha256,
+    pub(super) toolchain: Toolchain,
+    pub(super) key: BuildKey,
+    pub(super) limit: Duration,
+    pub(super) registry: Registry,
+}
+
+impl Builds {
+    /// The source's image, found or made.
+    pub(super) async fn image(
+        &self,
+        wanted: &Wanted<'_>,
+        log: &mpsc::Sender<String>,
+    ) -> Result<Sha256, ClusterBuildError> {
+        for _ in 0..ATTEMPTS {
+            if let Some(image) = self.found(wanted, log).await? {
+                info!(digest = %image, "the image of this source is there already");
+                return Ok(image);
+            }
+            let attempt = attempt_name().map_err(ClusterBuildError::Offer)?;
+            let alive_at = pulse::now();
+            let order = self.order(wanted, &attempt, &alive_at);
+            match begin(&self.ground, &order, &self.ends).await? {
+                Begun::Ours(job, custody) => {
+                    return self.make(&order, job, custody, wanted, log).await;
+                }
+                Begun::There(job) => Box::pin(job.see_out(log)).await?,
+            }
+        }
+        Err(ClusterBuildError::Unlucky(ATTEMPTS))
+    }
+
+    /// The image that the registry has under the key's tag, if it is what the source makes: whoever
+    /// may push there may have put another one under it.
+    async fn found(
+        &self,
+        wanted: &Wanted<'_>,
+        log: &mpsc::Sender<String>,
+    ) -> Result<Option<Sha256>, ClusterBuildError> {
+        let tag = wanted.key.tag();
+        let Some(image) = wanted.registry.find(&tag).await? else { return Ok(None) };
+        let files = self.data.temporary("found").map_err(ClusterBuildError::Offer)?;
+        let images = Layout::create(&files.path().join("images")).map_err(Rejected::Layout)?;
+        let fetched = match wanted.registry.pull(image, &images, IMAGE_LIMIT).await? {
+            Pulled::Here(fetched) => fetched,
+            Pulled::Unfit => return Ok(self.refuse(&tag, &Rejected::Unfit, log).await),
+        };
+        let origin = self.origin(wanted)?;
+        let looked = spawn_blocking(move || look_at(&images, &fetched, origin)).await;
+        match looked.map_err(|error| ClusterBuildError::Offer(error.into()))? {
+            Ok(()) => Ok(Some(image)),
+            Err(rejected) => Ok(self.refuse(&tag, &rejected, log).await),
+        }
+    }
+
+    /// Says that what the registry has is not taken: the source is built anew.
+    async fn refuse<T>(
+        &self,
+        tag: &Tag,
+        rejected: &Rejected,
+        log: &mpsc::Sender<String>,
+    ) -> Option<T> {
+        let (image, reason) = (format!("{}:{tag}", self.repository), one_line(rejected));
+        warn!(image, reason, "what the registry has is not taken");
+        let line = format!(
+            "what the registry has as {image} was not made of this source: {reason}; building it \
+             anew (who else may push there?)"
+        );
+        let _ = log.send(line).await;
+        None
+    }
+
+    fn origin(&self, wanted: &Wanted<'_>) -> Result<Origin, ClusterBuildError> {
+        let base = self.base.diff_id().map_err(ClusterBuildError::Offer)?;
+        Ok(Origin { base, source: wanted.digest, platform: self.platform })
+    }
+
+    /// Sees a Job through that this launcher began.
+    async fn make(
+        &self,
+        order: &BuildOrder<'_>,
+        job: BuildJobHandle<'_>,
+        custody: Box<Custody>,
+        wanted: &Wanted<'_>,
+        log: &mpsc::Sender<String>,
+    ) -> Result<Sha256, ClusterBuildError> {
+        let files = self.data.temporary("build").map_err(ClusterBuildError::Offer)?;
+        let mut ticket = self.offer(wanted, &files).await?;
+        let launcher = SocketAddr::new(self.ground.pod.ip, self.exchange.port());
+        let url = format!("http://{launcher}{}", ticket.path());
+        job.release(order, &url, &self.reach(launcher)).await?;
+        let began = format!("compiling with {} in the Job {}", self.settings.go_image, job.name());
+        let _ = log.send(began).await;
+
+        let mut taken = None;
+        let outcome = {
+            let mut taking = pin!(self.take(&mut ticket, &files, wanted));
+            let mut following = pin!(job.follow(log));
+            loop {
+                tokio::select! {
+                    image = &mut taking, if taken.is_none() => taken = Some(image),
+                    outcome = &mut following => break outcome,
+                }
+            }
+        };
+        if has_ended(&outcome) {
+            custody.leave();
+        }
+        match (outcome, taken) {
+            // Why the image was not taken is the cause of whatever the Job says.
+            (_, Some(Err(error))) => Err(error),
+            (Ok(Outcome::Image(said)), Some(Ok(left))) if said == left => Ok(left),
+            (Ok(Outcome::Image(said)), Some(Ok(left))) => {
+                Err(ClusterBuildError::Tampered { left, said })
+            }
+            (Ok(_), _) => Err(ClusterBuildError::NothingLeft),
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    /// Takes the image that the build leaves, and pushes it.
+    async fn take(
+        &self,
+        ticket: &mut Ticket,
+        files: &TempDir,
+        wanted: &Wanted<'_>,
+    ) -> Result<Sha256, ClusterBuildError> {
+        let upload = ticket.upload().await;
+        let pushed = self.judge_and_push(files.path(), wanted).await;
+        upload.answer(pushed.as_ref().map(drop).map_err(|error| one_line(error)));
+        pushed
+    }
+
+    async fn judge_and_push(
+        &self,
+        files: &Path,
+        wanted: &Wanted<'_>,
+    ) -> Result<Sha256, ClusterBuildError> {
+        let origin = self.origin(wanted)?;
+        let (upload, target) = (upload_path(files), files.join("image"));
+        let judged = spawn_blocking(move || judge(&upload, &target, origin)).await;
+        let (images, image) = judged.map_err(|error| ClusterBuildError::Offer(error.into()))??;
+        wanted.registry.push(&images, &image, &wanted.key.tag()).await?;
+        selvedge_buildpack::image::sha256(&image).ok_or(ClusterBuildError::NothingLeft)
+    }
+
+    async fn offer(
+        &self,
+        wanted: &Wanted<'_>,
+        files: &TempDir,
+    ) -> Result<Ticket, ClusterBuildError> {
+        let tar = files.path().join("source.tar");
+        let (source, target) = (wanted.source.source.clone(), tar.clone());
+        let written = spawn_blocking(move || {
+            let file = std::fs::File::create_new(target).map_err(ClusterBuildError::Offer)?;
+            Ok(source.write_tar(file)?)
+        });
+        let written: Result<Sha256, ClusterBuildError> =
+            written.await.map_err(|error| ClusterBuildError::Offer(error.into()))?;
+        written?;
+        let offer = Offer {
+            certificates: self.certificates.clone(),
+            source: tar,
+            upload: upload_path(files.path()),
+        };
+        self.exchange.offer(offer).map_err(ClusterBuildError::Offer)
+    }
+
+    fn reach(&self, launcher: SocketAddr) -> Reach<'_> {
+        Reach {
+            launcher,
+            namespace: &self.ground.pod.namespace,
+            labels: &self.ground.pod.labels,
+            name_servers: &self.name_servers,
+            api_server: &self.api_server,
+            except: &self.settings.build_egress_except,
+            allow: &self.settings.build_egress_allow,
+        }
+    }
+
+    fn order<'a>(
+        &'a self,
+        wanted: &'a Wanted<'_>,
+        attempt: &'a str,
+        alive_at: &'a str,
+    ) -> BuildOrder<'a> {
+        BuildOrder {
+            namespace: &self.ground.namespace,
+            key: wanted.key,
+            source: wanted.digest,
+            certificates: Sha256::of(&self.certificates),
+            path: &wanted.source.path,
+            platform: self.platform,
+            toolchain: &wanted.toolchain.image,
+            launcher_image: &self.launcher_image,
+            begun_by: &self.ground.pod.uid,
+            alive_at,
+            attempt,
+            pull_secrets: &self.pull_secrets,
+            limit: wanted.limit.as_secs(),
+            settings: &self.settings,
+        }
+    }
+}
+
+/// Whether nothing of the Job goes on; Kubernetes clears it away.
+fn has_ended(outcome: &Result<Outcome, FollowError>) -> bool {
+    use JobFailure::{CannotStart, NoNode, NoPod};
+    !matches!(
+        outcome,
+        Err(FollowError::Api(_) | FollowError::Job(CannotStart { .. } | NoPod { .. } | NoNode(_)))
+    )
+}
+
+fn upload_path(files: &Path) -> PathBuf {
+    files.join("upload.tar")
+}
+
+/// A few random digits.
+fn attempt_name() -> std::io::Result<String> {
+    let mut random = [0; 4];
+    getrandom::fill(&mut random)?;
+    Ok(format!("{:08x}", u32::from_be_bytes(random)))
+}

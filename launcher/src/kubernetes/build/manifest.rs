@@ -1,0 +1,327 @@
+//! The objects of one build: pure functions of typed input, held by golden files.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource,
+    LocalObjectReference, PodSpec, PodTemplateSpec, ResourceRequirements, Secret,
+    SecretKeySelector, Volume,
+};
+use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicySpec};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use kube::Resource;
+use selvedge_buildpack::digest::Sha256;
+use selvedge_buildpack::image::{BuildKey, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
+use selvedge_buildpack::platform::Platform;
+
+use super::super::container::{mount, variable};
+use super::super::identity::{MANAGED_BY, MANAGER};
+use super::super::restricted;
+use super::pulse::ALIVE_AT;
+use super::reach::Reach;
+use crate::settings::BuildSettings;
+
+/// Which launcher began a build: its pod's UID.
+pub(super) const BEGUN_BY: &str = "selvedge.dev/begun-by";
+
+/// The container whose log is the build's.
+pub(super) const COMPILE: &str = "compile";
+
+/// How long an ended Job is kept, in seconds: another launcher may be reading what became of it.
+const KEPT: i32 = 120;
+
+/// What a Job may go on after its launcher gave up on it, or is gone, in seconds.
+const GRACE: i64 = 30;
+
+/// The label by which the Job controller marks a Job's pods.
+pub(super) const JOB_LABEL: &str = "batch.kubernetes.io/job-name";
+
+/// What an object is a part of, and which part builds are.
+const COMPONENT: &str = "app.kubernetes.io/component";
+const BUILD: &str = "build";
+
+/// The key of the address in the Secret.
+const URL: &str = "url";
+
+const TOOLS: &str = "/selvedge";
+const WORK: &str = "/work";
+const AUTHORITIES: &str = "/selvedge-authorities";
+
+/// One build.
+pub(super) struct BuildOrder<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) key: BuildKey,
+    pub(super) source: Sha256,
+    pub(super) certificates: Sha256,
+    /// The path of the code in the source, as in the package's metadata.
+    pub(super) path: &'a str,
+    pub(super) platform: Platform,
+    /// The image that compiles.
+    pub(super) toolchain: &'a str,
+    /// The image with this program.
+    pub(super) launcher_image: &'a str,
+    /// The pod's UID of the launcher that begins it.
+    pub(super) begun_by: &'a str,
+    /// Its first sign of life.
+    pub(super) alive_at: &'a str,
+    /// Tells this attempt's Secret from those of earlier ones, which may still be on their way out.
+    pub(super) attempt: &'a str,
+    /// The Secrets that the images are pulled with.
+    pub(super) pull_secrets: &'a [String],
+    /// How long it may take, in seconds.
+    pub(super) limit: u64,
+    pub(super) settings: &'a BuildSettings,
+}
+
+/// The name of a build's objects: the same key, the same name, whoever builds.
+pub(super) fn name(key: BuildKey) -> String {
+    let digits = key.to_string();
+    // Half of a SHA-256 is plenty, and leaves room for the suffix of the pod's name.
+    format!("selvedge-build-{}", &digits[..32])
+}
+
+/// What selects the builds' Jobs, all launchers'.
+pub(super) fn selector() -> String {
+    format!("{MANAGED_BY}={MANAGER},{COMPONENT}={BUILD}")
+}
+
+impl BuildOrder<'_> {
+    /// The Job, suspended: its pod must not start before its policy is there.
+    pub(super) fn job(&self) -> Job {
+        let pod = PodTemplateSpec {
+            metadata: Some(ObjectMeta { labels: Some(self.labels()), ..ObjectMeta::default() }),
+            spec: Some(self.pod()),
+        };
+        Job {
+            metadata: ObjectMeta {
+                annotations: Some(
+                    [(BEGUN_BY, self.begun_by), (ALIVE_AT, self.alive_at)]
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .into(),
+                ),
+                ..self.metadata()
+            },
+            spec: Some(JobSpec {
+                active_deadline_seconds: Some(seconds(self.limit) + GRACE),
+                // What failed is told; a person installs again.
+                backoff_limit: Some(0),
+                suspend: Some(true),
+                template: pod,
+                ttl_seconds_after_finished: Some(KEPT),
+                ..JobSpec::default()
+            }),
+            ..Job::default()
+        }
+    }
+
+    /// The Secret with the build's address.
+    pub(super) fn secret(&self, job: &Job, url: &str) -> Secret {
+        Secret {
+            metadata: self.owned_by(job),
+            immutable: Some(true),
+            string_data: Some([(URL.to_owned(), url.to_owned())].into()),
+            ..Secret::default()
+        }
+    }
+
+    /// The policy that lets the build reach what it may, and nobody reach the build.
+    pub(super) fn policy(&self, job: &Job, reach: &Reach<'_>) -> NetworkPolicy {
+        let selector = [(JOB_LABEL.to_owned(), name(self.key))];
+        NetworkPolicy {
+            metadata: self.owned_by(job),
+            spec: Some(NetworkPolicySpec {
+                egress: Some(reach.rules()),
+                ingress: None,
+                pod_selector: Some(LabelSelector {
+                    match_labels: Some(selector.into()),
+                    ..LabelSelector::default()
+                }),
+                policy_types: Some(vec!["Egress".to_owned(), "Ingress".to_owned()]),
+            }),
+        }
+    }
+
+    fn metadata(&self) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(name(self.key)),
+            namespace: Some(self.namespace.to_owned()),
+            labels: Some(self.labels()),
+            ..ObjectMeta::default()
+        }
+    }
+
+    /// What belongs to the Job goes with it.
+    fn owned_by(&self, job: &Job) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(self.attempt_name()),
+            owner_references: Some(job.controller_owner_ref(&()).into_iter().collect()),
+            ..self.metadata()
+        }
+    }
+
+    fn attempt_name(&self) -> String {
+        format!("{}-{}", name(self.key), self.attempt)
+    }
+
+    fn labels(&self) -> BTreeMap<String, String> {
+        [
+            ("app.kubernetes.io/name", "selvedge-build".to_owned()),
+            ("app.kubernetes.io/instance", name(self.key)),
+            (COMPONENT, BUILD.to_owned()),
+            ("app.kubernetes.io/part-of", "selvedge".to_owned()),
+            (MANAGED_BY, MANAGER.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    fn pod(&self) -> PodSpec {
+        let pull_secrets: Vec<_> = self
+            .pull_secrets
+            .iter()
+            .map(|name| LocalObjectReference { name: name.clone() })
+            .collect();
+        PodSpec {
+            automount_service_account_token: Some(false),
+            containers: vec![self.compile()],
+            enable_service_links: Some(false),
+            image_pull_secrets: Some(pull_secrets).filter(|secrets| !secrets.is_empty()),
+            init_containers: Some(vec![self.bring_tools()]),
+            restart_policy: Some("Never".to_owned()),
+            security_context: Some(restricted::pod(
+                CHAINCODE_USER_ID.into(),
+                CHAINCODE_GROUP_ID.into(),
+            )),
+            termination_grace_period_seconds: Some(1),
+            volumes: Some(self.volumes()),
+            ..PodSpec::default()
+        }
+    }
+
+    fn volumes(&self) -> Vec<Volume> {
+        let empty = |name: &str, size: &str| Volume {
+            name: name.to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource {
+                size_limit: Some(KubeQuantity(size.to_owned())),
+                ..EmptyDirVolumeSource::default()
+            }),
+            ..Volume::default()
+        };
+        let mut volumes = vec![empty("tools", "256Mi"), empty("work", &self.settings.build_disk)];
+        if let Some(name) = &self.settings.build_ca_config_map {
+            volumes.push(Volume {
+                name: "authorities".to_owned(),
+                config_map: Some(ConfigMapVolumeSource {
+                    name: name.clone(),
+                    ..ConfigMapVolumeSource::default()
+                }),
+                ..Volume::default()
+            });
+        }
+        volumes
+    }
+
+    /// Puts the static launcher where a toolchain's image, which knows nothing of it, can run it.
+    fn bring_tools(&self) -> Container {
+        let program = format!("{TOOLS}/selvedge-launcher");
+        Container {
+            name: "tools".to_owned(),
+            image: Some(self.launcher_image.to_owned()),
+            args: Some(vec!["copy-self".to_owned(), program]),
+            resources: Some(self.resources("10m", "64Mi", None)),
+            security_context: Some(restricted::container()),
+            volume_mounts: Some(vec![mount("tools", TOOLS, false)]),
+            ..Container::default()
+        }
+    }
+
+    fn compile(&self) -> Container {
+        let BuildOrder { settings, .. } = self;
+        let mut mounts = vec![mount("tools", TOOLS, true), mount("work", WORK, false)];
+        let mut environment: Vec<EnvVar> =
+            settings.build_env.iter().map(|set| variable(&set.name, &set.value)).collect();
+        if settings.build_ca_config_map.is_some() {
+            mounts.push(mount("authorities", AUTHORITIES, true));
+            // Go adds the files of this directory to the system's bundle
+            // (`src/crypto/x509/root_unix.go`).
+            environment.push(variable("SSL_CERT_DIR", AUTHORITIES));
+        }
+        environment.push(self.url());
+        Container {
+            name: COMPILE.to_owned(),
+            image: Some(self.toolchain.to_owned()),
+            command: Some(vec![format!("{TOOLS}/selvedge-launcher"), "build-job".to_owned()]),
+            args: Some(self.arguments()),
+            env: Some(environment),
+            resources: Some(self.resources(
+                &settings.build_cpu,
+                &settings.build_memory,
+                Some(&settings.build_disk),
+            )),
+            security_context: Some(restricted::container()),
+            volume_mounts: Some(mounts),
+            working_dir: Some(WORK.to_owned()),
+            ..Container::default()
+        }
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        [
+            ("source", self.source.to_string()),
+            ("certificates", self.certificates.to_string()),
+            ("path", self.path.to_owned()),
+            ("platform", self.platform.to_string()),
+            ("work", WORK.to_owned()),
+        ]
+        .iter()
+        .map(|(name, value)| format!("--{name}={value}"))
+        .collect()
+    }
+
+    /// CPU is asked for but not limited unless that is set: a limit makes a build slow on a machine
+    /// that is idle.
+    fn resources(&self, cpu: &str, memory: &str, disk: Option<&str>) -> ResourceRequirements {
+        let quantity =
+            |name: &str, amount: &str| (name.to_owned(), KubeQuantity(amount.to_owned()));
+        let mut limits: BTreeMap<_, _> = [quantity("memory", memory)].into();
+        limits.extend(self.settings.build_cpu_limit.iter().map(|limit| quantity("cpu", limit)));
+        // Without a word of it the request is the limit, and no node may have that free.
+        let mut requests = BTreeMap::from([quantity("cpu", cpu), quantity("memory", memory)]);
+        if let Some(disk) = disk {
+            limits.extend([quantity("ephemeral-storage", disk)]);
+            requests.extend([quantity("ephemeral-storage", "1Mi")]);
+        }
+        ResourceRequirements {
+            limits: Some(limits),
+            requests: Some(requests),
+            ..ResourceRequirements::default()
+        }
+    }
+
+    /// From a Secret: whoever may read Jobs must not learn it.
+    fn url(&self) -> EnvVar {
+        let secret = SecretKeySelector {
+            key: URL.to_owned(),
+            name: self.attempt_name(),
+            ..SecretKeySelector::default()
+        };
+        EnvVar {
+            name: "SELVEDGE_BUILD_URL".to_owned(),
+            value_from: Some(EnvVarSource {
+                secret_key_ref: Some(secret),
+                ..EnvVarSource::default()
+            }),
+            ..EnvVar::default()
+        }
+    }
+}
+
+fn seconds(limit: u64) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX / 2)
+}
+
+#[cfg(test)]
+#[path = "manifest_tests.rs"]
+pub(super) mod tests;

@@ -1,0 +1,56 @@
+//! The toolchain's image as a build knows it: by its digest, so that a tag which moves to another
+//! compiler is another toolchain.
+
+use oci_client::Reference;
+use oci_client::secrets::RegistryAuth;
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use super::builds::Builds;
+use crate::error_chain::one_line;
+use crate::registry::resolve;
+
+/// The image that compiles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Toolchain {
+    /// What the Job runs.
+    pub(super) image: String,
+    /// What it is known by in a build's key: the digest alone, which is the same behind every
+    /// mirror. The image's name when the digest is not known.
+    pub(super) identity: String,
+}
+
+impl Builds {
+    /// The toolchain's image as it is now. When its registry cannot be asked, nodes may have it all
+    /// the same: then the name has to do, and the installer is told.
+    pub(super) async fn toolchain(&self, log: &mpsc::Sender<String>) -> Toolchain {
+        let name = &self.settings.go_image;
+        let named = || Toolchain { image: name.clone(), identity: name.clone() };
+        // What is no name of an image, the kubelet says best.
+        let Ok(reference) = name.parse::<Reference>() else { return named() };
+        let registry = reference.registry();
+        let plain_http =
+            self.settings.registry.registry_plain_http && registry == self.repository.registry();
+        let auth = match self.docker_config().await {
+            Ok(Some(config)) => config.for_registry(registry).unwrap_or(RegistryAuth::Anonymous),
+            // What is wrong with the credentials shows when they are needed.
+            Ok(None) | Err(_) => RegistryAuth::Anonymous,
+        };
+        match resolve(&reference, plain_http, &auth).await {
+            Ok(digest) => Toolchain {
+                image: reference.clone_with_digest(digest.to_string()).to_string(),
+                identity: digest.to_string(),
+            },
+            Err(error) => {
+                let reason = one_line(&error);
+                warn!(image = name, reason, "cannot tell which image this is now");
+                let line = format!(
+                    "cannot tell which image {name} is now: {reason}; what an earlier one of this \
+                     name compiled is taken for this one's (name it by digest: --go-image)"
+                );
+                let _ = log.send(line).await;
+                named()
+            }
+        }
+    }
+}

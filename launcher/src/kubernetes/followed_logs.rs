@@ -1,0 +1,113 @@
+//! The logs of a run's pods: each is followed from its container's start to the pod's end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use kube::api::LogParams;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, info};
+
+use super::ground::Ground;
+use super::manifest::CONTAINER;
+use super::pod_log;
+use super::trouble::{self, Ended};
+use crate::backend::ReplicaEvent;
+
+/// What reading the last lines may take.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Bytes of the last lines that are read.
+const LAST_BYTES: i64 = 64 << 10;
+
+/// The logs that are followed; dropping them ends that.
+pub(crate) struct FollowedLogs {
+    ground: Arc<Ground>,
+    /// Who takes the lines.
+    events: mpsc::Sender<ReplicaEvent>,
+    /// By the pod's UID.
+    logs: HashMap<String, FollowedLog>,
+}
+
+struct FollowedLog {
+    /// The container has started anew.
+    again: Arc<Notify>,
+    restarts: i32,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl FollowedLogs {
+    /// Follows none yet.
+    pub(crate) fn new(ground: Arc<Ground>, events: mpsc::Sender<ReplicaEvent>) -> Self {
+        Self { ground, events, logs: HashMap::new() }
+    }
+
+    /// Whether no pod's log is followed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.logs.is_empty()
+    }
+
+    /// Lets go of the pods that are gone; `there` are the UIDs of the others.
+    pub(crate) fn retain(&mut self, there: &[String]) {
+        self.logs.retain(|uid, _| there.contains(uid));
+    }
+
+    /// Follows the pod's log, once its container has started; again when that was started anew.
+    pub(crate) fn follow(&mut self, pod: &Pod) {
+        let Some(uid) = pod.uid().filter(|_| trouble::has_started(pod)) else {
+            return;
+        };
+        let restarts = trouble::restarts(pod);
+        if let Some(log) = self.logs.get_mut(&uid) {
+            if log.restarts != restarts {
+                log.restarts = restarts;
+                log.again.notify_one();
+            }
+            return;
+        }
+        let (name, node) =
+            (pod.name_any(), pod.spec.as_ref().and_then(|spec| spec.node_name.clone()));
+        info!(pod = name, node, "pod has started");
+        let again = Arc::new(Notify::new());
+        let (api, events) = (self.ground.api::<Pod>(), self.events.clone());
+        let follow = {
+            let again = Arc::clone(&again);
+            async move {
+                let (sink, mut lines) = mpsc::channel(64);
+                let relay = async {
+                    while let Some(line) = lines.recv().await {
+                        if events.send(ReplicaEvent::Line(line)).await.is_err() {
+                            break;
+                        }
+                    }
+                    drop(lines);
+                };
+                tokio::join!(pod_log::follow(api, name, CONTAINER, sink, &again), relay);
+            }
+        };
+        let task = AbortOnDropHandle::new(tokio::spawn(follow.in_current_span()));
+        self.logs.insert(uid, FollowedLog { again, restarts, _task: task });
+    }
+
+    /// The last lines by the pod's log, which has more of them than its status:
+    /// the first lines of a long crash among them.
+    pub(crate) async fn last_lines(&self, pod: &Pod, end: &Ended) -> Option<Vec<String>> {
+        let code = end.code?;
+        let parameters = LogParams {
+            container: Some(CONTAINER.into()),
+            previous: end.replaced,
+            limit_bytes: Some(LAST_BYTES),
+            tail_lines: Some(500),
+            ..LogParams::default()
+        };
+        let api = self.ground.api::<Pod>();
+        let log = timeout(LAST_LINES, api.logs(&pod.name_any(), &parameters)).await.ok()?.ok()?;
+        // Started anew in the meantime, the container has another log.
+        let is_its = end.exit.last_lines.last().is_none_or(|last| log.contains(last.as_str()));
+        is_its.then(|| trouble::last_lines(&log, code))
+    }
+}

@@ -1,0 +1,146 @@
+//! Where the launcher stands: the cluster's API, its own pod, and for which peer it is.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{Pod, Toleration};
+use kube::{Api, Client, Config, Resource};
+use tokio::time::{Instant, sleep};
+use tracing::info;
+
+use super::failure::{ApiFailure, call};
+use crate::error_chain::one_line;
+use crate::settings::KubernetesSettings;
+
+/// How long the API may take to show the launcher its own pod, with an address.
+const OWN_POD: Duration = Duration::from_mins(1);
+
+/// How often it is asked.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Why the launcher does not know where it stands.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GroundError {
+    #[error(
+        "the kubernetes backend needs {0}: give it by the downward API (fieldRef {1}) or the flag"
+    )]
+    Unset(&'static str, &'static str),
+    #[error("cannot find the Kubernetes API")]
+    Config(#[source] kube::config::InferConfigError),
+    #[error("cannot use the Kubernetes API")]
+    Client(#[source] kube::Error),
+    #[error("cannot read the launcher's own pod {namespace}/{name}")]
+    OwnPod { namespace: String, name: String, source: ApiFailure },
+    #[error("the launcher's own pod {0}/{1} has neither node nor address")]
+    NotPlaced(String, String),
+}
+
+/// The cluster as one launcher sees it.
+pub(crate) struct Ground {
+    /// The API.
+    pub(crate) client: Client,
+    /// Where chaincode runs.
+    pub(crate) namespace: String,
+    /// The peer's name.
+    pub(crate) peer: String,
+    /// The launcher's pod, which is the peer's.
+    pub(crate) pod: PeerPod,
+}
+
+/// What matters of the peer's pod.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerPod {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its namespace.
+    pub(crate) namespace: String,
+    /// Its UID.
+    pub(crate) uid: String,
+    /// Its node.
+    pub(crate) node: String,
+    /// Its address.
+    pub(crate) ip: IpAddr,
+    /// Its labels.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Its tolerations.
+    pub(crate) tolerations: Vec<Toleration>,
+}
+
+impl Ground {
+    /// Looks around: finds the API and reads the launcher's own pod.
+    pub(crate) async fn survey(settings: &KubernetesSettings) -> Result<Self, GroundError> {
+        let name = settings
+            .pod_name
+            .clone()
+            .ok_or(GroundError::Unset("SELVEDGE_POD_NAME", "metadata.name"))?;
+        let own_namespace = settings
+            .pod_namespace
+            .clone()
+            .ok_or(GroundError::Unset("SELVEDGE_POD_NAMESPACE", "metadata.namespace"))?;
+        let mut config = Config::infer().await.map_err(GroundError::Config)?;
+        config.connect_timeout = Some(Duration::from_secs(5));
+        let client = Client::try_from(config).map_err(GroundError::Client)?;
+        let pod = own_pod(&client, &own_namespace, &name).await?;
+        Ok(Self {
+            client,
+            namespace: settings.namespace.clone().unwrap_or(own_namespace),
+            peer: settings.peer_name.clone().unwrap_or(name),
+            pod,
+        })
+    }
+
+    /// Objects of a kind, where chaincode runs.
+    pub(crate) fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+}
+
+/// The launcher's pod, once it is placed: the launcher may run before its pod's
+/// address is known to the API, and before the API can be reached.
+async fn own_pod(client: &Client, namespace: &str, name: &str) -> Result<PeerPod, GroundError> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let deadline = Instant::now() + OWN_POD;
+    loop {
+        let failure = match call("read its own pod", api.get(name)).await {
+            Ok(pod) => match PeerPod::read(&pod) {
+                Some(pod) => return Ok(pod),
+                None => GroundError::NotPlaced(namespace.into(), name.into()),
+            },
+            Err(source) => {
+                let passing = source.is_passing();
+                let failure =
+                    GroundError::OwnPod { namespace: namespace.into(), name: name.into(), source };
+                if !passing {
+                    return Err(failure);
+                }
+                failure
+            }
+        };
+        if Instant::now() >= deadline {
+            return Err(failure);
+        }
+        info!(reason = one_line(&failure), "waiting for the launcher's own pod");
+        sleep(INTERVAL).await;
+    }
+}
+
+impl PeerPod {
+    /// What matters of a pod; `None` before it has a node and an address.
+    pub(crate) fn read(pod: &Pod) -> Option<Self> {
+        let spec = pod.spec.as_ref()?;
+        Some(Self {
+            name: pod.metadata.name.clone()?,
+            namespace: pod.metadata.namespace.clone()?,
+            uid: pod.metadata.uid.clone()?,
+            node: spec.node_name.clone()?,
+            ip: pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?,
+            labels: pod.metadata.labels.clone().unwrap_or_default(),
+            tolerations: spec.tolerations.clone().unwrap_or_default(),
+        })
+    }
+}

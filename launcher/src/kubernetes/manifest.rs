@@ -1,0 +1,131 @@
+//! A chaincode's objects in Kubernetes: pure functions of what is to run, and where.
+//!
+//! The Service owns the others. It is what stays the longest, the address of the
+//! proxy: deleting it deletes all that there is of a chaincode, and a Deployment
+//! that someone deletes takes neither the address nor the credentials with it.
+
+mod deployment;
+mod network;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{Secret, Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+
+use super::ground::PeerPod;
+use super::identity::Identity;
+use crate::launch::LaunchPlan;
+use crate::settings::{Affinity, Resources};
+
+/// The port of the stable address, as a peer's own for chaincode.
+pub(crate) const PROXY_PORT: u16 = 7052;
+
+/// The port's name, which Service and EndpointSlice must agree on.
+const PORT_NAME: &str = "chaincode";
+
+/// The container that runs the chaincode.
+pub(crate) const CONTAINER: &str = "chaincode";
+
+/// The container that waits for the way to the proxy.
+pub(crate) const GATE: &str = "proxy-reached";
+
+/// What a chaincode's objects are made from.
+pub(crate) struct Blueprint<'a> {
+    /// Which chaincode, for which peer.
+    pub(crate) identity: &'a Identity,
+    /// The image, by digest.
+    pub(crate) image: &'a str,
+    /// How it is started; its files go into the Secret.
+    pub(crate) plan: &'a LaunchPlan,
+    /// The SHA-256 of the replicas' certificate.
+    pub(crate) credentials: &'a str,
+    /// Which of the run's pods: a new number makes the Deployment replace them.
+    pub(crate) generation: u32,
+    /// Where the proxy really listens.
+    pub(crate) proxy: SocketAddr,
+    /// The peer's pod.
+    pub(crate) peer: &'a PeerPod,
+    /// What the settings say of pods.
+    pub(crate) shape: &'a PodShape,
+}
+
+/// What the settings say of chaincode's pods.
+#[derive(Clone, Debug)]
+pub(crate) struct PodShape {
+    /// How they are bound to the peer's node.
+    pub(crate) affinity: Affinity,
+    /// What they are promised.
+    pub(crate) requests: Resources,
+    /// What they may use at most.
+    pub(crate) limits: Resources,
+    /// The size of `/tmp`.
+    pub(crate) tmp: String,
+    /// The launcher's own image, which waits in them for the way to the proxy.
+    pub(crate) launcher_image: String,
+    /// The Secrets that the images are pulled with.
+    pub(crate) pull_secrets: Vec<String>,
+}
+
+impl Blueprint<'_> {
+    /// The stable address. It selects no pods: its endpoint is the launcher's to say.
+    pub(crate) fn service(&self) -> Service {
+        Service {
+            metadata: self.metadata(None),
+            spec: Some(ServiceSpec {
+                type_: Some("ClusterIP".into()),
+                ports: Some(vec![ServicePort {
+                    name: Some(PORT_NAME.into()),
+                    port: PROXY_PORT.into(),
+                    protocol: Some("TCP".into()),
+                    ..ServicePort::default()
+                }]),
+                ..ServiceSpec::default()
+            }),
+            ..Service::default()
+        }
+    }
+
+    /// The replicas' own credentials; never the peer's.
+    pub(crate) fn secret(&self, owner: &OwnerReference) -> Secret {
+        let file = |(path, content): &(String, Vec<u8>)| {
+            (file_name(path).to_owned(), ByteString(content.clone()))
+        };
+        Secret {
+            metadata: self.metadata(Some(owner)),
+            type_: Some("Opaque".into()),
+            data: Some(self.plan.files.iter().map(file).collect::<BTreeMap<_, _>>()),
+            ..Secret::default()
+        }
+    }
+
+    fn metadata(&self, owner: Option<&OwnerReference>) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(self.identity.name.clone()),
+            namespace: Some(self.identity.namespace.clone()),
+            labels: Some(self.identity.labels()),
+            annotations: Some(self.identity.annotations()),
+            owner_references: owner.map(|owner| vec![owner.clone()]),
+            ..ObjectMeta::default()
+        }
+    }
+}
+
+/// The reference to the Service by which it owns another object.
+pub(crate) fn owner(service: &Service) -> OwnerReference {
+    OwnerReference {
+        api_version: "v1".into(),
+        kind: "Service".into(),
+        name: service.metadata.name.clone().unwrap_or_default(),
+        uid: service.metadata.uid.clone().unwrap_or_default(),
+        ..OwnerReference::default()
+    }
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! All objects of one chaincode: applied in an order that works, and kept so.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::runtime::reflector::Store;
+use serde_json::json;
+
+use super::failure::{ApiFailure, call};
+use super::ground::Ground;
+use super::identity::{Identity, MANAGER, STOPPED_AT};
+use super::kept::{Departure, Kept, Kind};
+use super::manifest::{Blueprint, owner};
+use super::observed::Observed;
+
+/// The objects of a chaincode.
+#[derive(Default)]
+pub(crate) struct Objects {
+    service: Kept<Service>,
+    secret: Kept<Secret>,
+    endpoint_slice: Kept<EndpointSlice>,
+    network_policy: Kept<NetworkPolicy>,
+    deployment: Kept<Deployment>,
+}
+
+impl Objects {
+    /// Applies all of them: the Service, whose address the others name; what pods
+    /// need; and the pods last.
+    pub(crate) async fn apply(
+        &mut self,
+        ground: &Ground,
+        blueprint: &Blueprint<'_>,
+    ) -> Result<(), ApiFailure> {
+        let service = self.service.apply(ground, &blueprint.service()).await?;
+        let owner = owner(service);
+        let (secret, slice, policy, deployment) = (
+            blueprint.secret(&owner),
+            blueprint.endpoint_slice(&owner),
+            blueprint.network_policy(&owner, service),
+            blueprint.deployment(&owner, service),
+        );
+        tokio::try_join!(
+            self.secret.apply(ground, &secret),
+            self.endpoint_slice.apply(ground, &slice),
+            self.network_policy.apply(ground, &policy),
+        )?;
+        self.deployment.apply(ground, &deployment).await?;
+        Ok(())
+    }
+
+    /// What someone else did to one of them, in words. The Secret is not looked at:
+    /// nobody who may watch one Secret may be kept from the others of its namespace.
+    pub(crate) fn departure(&mut self, observed: &Observed, identity: &Identity) -> Option<String> {
+        of_kind(&mut self.deployment, &observed.deployments, identity)
+            .or_else(|| of_kind(&mut self.service, &observed.services, identity))
+            .or_else(|| of_kind(&mut self.endpoint_slice, &observed.endpoint_slices, identity))
+            .or_else(|| of_kind(&mut self.network_policy, &observed.network_policies, identity))
+    }
+}
+
+fn of_kind<K: Kind>(kept: &mut Kept<K>, store: &Store<K>, identity: &Identity) -> Option<String> {
+    let live = super::observed::find(store, identity);
+    let kind = K::kind(&());
+    let name = &identity.name;
+    kept.departure(live.as_deref()).map(|departure| match departure {
+        Departure::Gone => format!("the {kind} {name} was deleted"),
+        Departure::Changed(field) => format!("the {kind} {name} was edited ({field})"),
+    })
+}
+
+/// Ends a chaincode's pods, and keeps its objects for the next start. Its Secret
+/// is left: the authority of its certificate ended with the run.
+pub(crate) async fn scale_to_zero(ground: &Ground, name: &str) -> Result<(), ApiFailure> {
+    let patch = Patch::Merge(json!({
+        "metadata": {"annotations": {STOPPED_AT: Timestamp::now().to_string()}},
+        "spec": {"replicas": 0},
+    }));
+    let parameters = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    let api = ground.api::<Deployment>();
+    let act = format!("scale the Deployment {name} to zero");
+    match call(&act, api.patch(name, &parameters, &patch)).await {
+        Err(failure) if failure.is_not_found() => Ok(()),
+        outcome => outcome.map(drop),
+    }
+}
+
+/// Deletes the Service, which owns all the rest.
+pub(crate) async fn forget(ground: &Ground, deployment: &Deployment) -> Result<(), ApiFailure> {
+    let name = deployment.name_any();
+    let owner = deployment.owner_references().first().map(|owner| owner.uid.clone());
+    let parameters = DeleteParams {
+        preconditions: Some(Preconditions { uid: owner, resource_version: None }),
+        ..DeleteParams::background()
+    };
+    let act = format!("delete the Service {name}");
+    call(&act, ground.api::<Service>().delete(&name, &parameters)).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,336 @@
+//! One run of a chaincode in the cluster: applied, kept as it was applied, watched,
+//! and scaled to zero at its end.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, error, warn};
+
+use super::failure::ApiFailure;
+use super::followed_logs::FollowedLogs;
+use super::ground::Ground;
+use super::identity::{CREDENTIALS, INSTANCE, Identity};
+use super::lease::Lease;
+use super::manifest::{Blueprint, PodShape};
+use super::objects::{Objects, scale_to_zero};
+use super::observed::{Observed, find};
+use super::trouble::{self, Scene, TroubleKind};
+use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas};
+use crate::error_chain::one_line;
+use crate::launch::LaunchPlan;
+
+/// How long an earlier launcher of the same peer may take to be gone.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// How long the watches may take before it is said that they do.
+const WATCHES: Duration = Duration::from_secs(5);
+
+/// The delay before something that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What the end may take: with the drain it stays below the peer's 5 s.
+const END: Duration = Duration::from_millis(1500);
+
+/// Times in the Kubernetes API are whole seconds.
+const RESOLUTION: Duration = Duration::from_secs(1);
+
+/// What one run needs.
+pub(crate) struct Order {
+    pub(crate) ground: Arc<Ground>,
+    pub(crate) observed: Arc<Observed>,
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) identity: Identity,
+    pub(crate) image: String,
+    pub(crate) plan: LaunchPlan,
+    pub(crate) credentials: String,
+    pub(crate) proxy: SocketAddr,
+    pub(crate) shape: PodShape,
+}
+
+/// The replicas of one run.
+pub(crate) struct ClusterReplicas {
+    events: mpsc::Receiver<ReplicaEvent>,
+    /// Since when what runs is of no use.
+    disconnected: watch::Sender<Option<SystemTime>>,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl ClusterReplicas {
+    /// Starts to apply the chaincode's objects; what comes of it, events tell.
+    pub(crate) fn start(order: Order) -> Self {
+        let (sink, events) = mpsc::channel(256);
+        let (disconnected, since) = watch::channel(None);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(supervise(order, sink, since, stop.clone()).in_current_span());
+        Self { events, disconnected, stop, task: Some(task) }
+    }
+}
+
+#[async_trait]
+impl Replicas for ClusterReplicas {
+    async fn next_event(&mut self) -> Option<ReplicaEvent> {
+        self.events.recv().await
+    }
+
+    fn replace_disconnected(&self, since: SystemTime) {
+        self.disconnected.send_replace(Some(since));
+    }
+
+    async fn stop(mut self: Box<Self>) {
+        self.stop.cancel();
+        // What is still written is nobody's concern, but must not hold it up.
+        self.events.close();
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            error!(%error, "the supervision of a chaincode failed");
+        }
+    }
+}
+
+impl Drop for ClusterReplicas {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn supervise(
+    order: Order,
+    events: mpsc::Sender<ReplicaEvent>,
+    disconnected: watch::Receiver<Option<SystemTime>>,
+    stop: CancellationToken,
+) {
+    let mut run = Run {
+        logs: FollowedLogs::new(Arc::clone(&order.ground), events.clone()),
+        order,
+        events,
+        objects: Objects::default(),
+        disconnected,
+        generation: 1,
+        ended: HashMap::new(),
+        trouble: None,
+        delay: None,
+        attempted: false,
+    };
+    tokio::select! {
+        () = run.follow() => {}
+        () = stop.cancelled() => {}
+    }
+    run.end().await;
+}
+
+struct Run {
+    order: Order,
+    events: mpsc::Sender<ReplicaEvent>,
+    objects: Objects,
+    /// Since when what runs is of no use.
+    disconnected: watch::Receiver<Option<SystemTime>>,
+    /// Which of this run's pods are wanted: a new number makes the Deployment replace them.
+    generation: u32,
+    logs: FollowedLogs,
+    /// The last end that was told of each pod, by UID.
+    ended: HashMap<String, String>,
+    /// What was last told, while it lasts.
+    trouble: Option<TroubleKind>,
+    /// What keeps the pods from being started or seen, and passes by itself.
+    delay: Option<String>,
+    /// Something may have been applied, even if no answer came.
+    attempted: bool,
+}
+
+impl Run {
+    /// Never returns by itself.
+    async fn follow(&mut self) {
+        self.prepare().await;
+        self.apply().await;
+        let mut changes = self.order.observed.changes();
+        loop {
+            self.put_right().await;
+            self.look().await;
+            let unseen = self.order.observed.failure().filter(|_| self.logs.is_empty());
+            self.set_delay(unseen).await;
+            tokio::select! {
+                () = changes.next() => {}
+                Ok(()) = self.disconnected.changed() => self.replace_disconnected().await,
+            }
+        }
+    }
+
+    /// Waits for what every run needs.
+    async fn prepare(&self) {
+        while let Err(denied) = self.order.lease.held(LEASE).await {
+            self.tell(ReplicaEvent::Trouble(one_line(&denied))).await;
+        }
+        let mut ready = std::pin::pin!(self.order.observed.ready());
+        while timeout(WATCHES, &mut ready).await.is_err() {
+            let reason = self.order.observed.failure();
+            let reason = reason.unwrap_or_else(|| "the Kubernetes API does not answer".into());
+            self.tell(ReplicaEvent::Trouble(reason)).await;
+        }
+    }
+
+    /// Applies the objects, as often as it takes.
+    async fn apply(&mut self) {
+        self.attempted = true;
+        while let Err(failure) = self.apply_once().await {
+            let reason = one_line(&failure);
+            if failure.is_passing() {
+                self.set_delay(Some(reason)).await;
+            } else {
+                self.tell(ReplicaEvent::Trouble(reason)).await;
+            }
+            sleep(AGAIN).await;
+        }
+        self.set_delay(None).await;
+    }
+
+    async fn set_delay(&mut self, delay: Option<String>) {
+        if self.delay != delay {
+            self.delay.clone_from(&delay);
+            self.tell(ReplicaEvent::Delayed(delay)).await;
+        }
+    }
+
+    async fn apply_once(&mut self) -> Result<(), ApiFailure> {
+        let order = &self.order;
+        let blueprint = Blueprint {
+            identity: &order.identity,
+            image: &order.image,
+            plan: &order.plan,
+            credentials: &order.credentials,
+            generation: self.generation,
+            proxy: order.proxy,
+            peer: &order.ground.pod,
+            shape: &order.shape,
+        };
+        self.objects.apply(&order.ground, &blueprint).await
+    }
+
+    /// Applies again what someone else changed, and says so.
+    async fn put_right(&mut self) {
+        // The hand of the peer's next launcher is not another's.
+        if !self.order.lease.is_held() {
+            return;
+        }
+        let Some(departure) = self.objects.departure(&self.order.observed, &self.order.identity)
+        else {
+            return;
+        };
+        warn!(departure, "the chaincode's objects are put right");
+        self.apply().await;
+        self.tell(ReplicaEvent::Line(format!("{departure} by another hand; it was put right")))
+            .await;
+    }
+
+    /// Looks at the pods: follows their logs, tells how they ended and what they lack.
+    async fn look(&mut self) {
+        let observed = Arc::clone(&self.order.observed);
+        let name = self.order.identity.name.clone();
+        let all = observed.pods.state_filter(|pod| pod.labels().get(INSTANCE) == Some(&name));
+        let (own, others): (Vec<_>, Vec<_>) =
+            all.iter().partition(|pod| self.is_own(pod.annotations().get(CREDENTIALS)));
+        let own: Vec<&Pod> = own.into_iter().map(AsRef::as_ref).collect();
+        let there: Vec<String> = own.iter().filter_map(|pod| pod.uid()).collect();
+        self.logs.retain(&there);
+        self.ended.retain(|uid, _| there.contains(uid));
+        for pod in &own {
+            self.logs.follow(pod);
+            self.tell_end(pod).await;
+        }
+
+        let sets = observed.replica_sets.state_filter(|set| {
+            let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
+            let annotations = template
+                .and_then(|template| template.metadata.as_ref())
+                .and_then(|metadata| metadata.annotations.as_ref());
+            self.is_own(annotations.and_then(|annotations| annotations.get(CREDENTIALS)))
+        });
+        let deployment = find(&observed.deployments, &self.order.identity);
+        let warnings = observed.warnings.state();
+        let found = trouble::trouble(&Scene {
+            deployment: deployment.as_deref(),
+            replica_sets: &sets.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
+            pods: &own,
+            others_leaving: !others.is_empty(),
+            warnings: &warnings.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
+        });
+        let kind = found.as_ref().map(|found| found.kind);
+        if kind != self.trouble
+            && let Some(found) = found
+        {
+            let lacks = matches!(found.kind, TroubleKind::Sandbox | TroubleKind::Container);
+            if lacks && self.order.lease.is_held() {
+                // The Secret may be missing, which no watch tells.
+                self.apply().await;
+            }
+            self.tell(ReplicaEvent::Trouble(found.reason)).await;
+        }
+        self.trouble = kind;
+    }
+
+    /// Has the Deployment replace the pods, if there is one that lost its connection and runs on.
+    async fn replace_disconnected(&mut self) {
+        let Some(since) = *self.disconnected.borrow_and_update() else { return };
+        let name = &self.order.identity.name;
+        let hangs = |pod: &Pod| {
+            pod.labels().get(INSTANCE) == Some(name)
+                && self.is_own(pod.annotations().get(CREDENTIALS))
+                && trouble::runs_since(pod).is_some_and(|begun| begun + RESOLUTION < since)
+        };
+        if !self.order.lease.is_held() || self.order.observed.pods.find(hangs).is_none() {
+            return;
+        }
+        self.generation += 1;
+        self.apply().await;
+        let exit = ReplicaExit { status: DISCONNECTED.to_owned(), last_lines: Vec::new() };
+        self.tell(ReplicaEvent::Exited(exit)).await;
+    }
+
+    fn is_own(&self, credentials: Option<&String>) -> bool {
+        credentials == Some(&self.order.credentials)
+    }
+
+    async fn tell_end(&mut self, pod: &Pod) {
+        let (Some(uid), Some(mut end)) = (pod.uid(), trouble::ended(pod)) else {
+            return;
+        };
+        // A pod that the Deployment took away ends because of that.
+        if pod.metadata.deletion_timestamp.is_some() || self.ended.get(&uid) == Some(&end.container)
+        {
+            return;
+        }
+        self.ended.insert(uid, end.container.clone());
+        if let Some(lines) = self.logs.last_lines(pod, &end).await {
+            end.exit.last_lines = lines;
+        }
+        self.tell(ReplicaEvent::Exited(end.exit)).await;
+    }
+
+    async fn tell(&self, event: ReplicaEvent) {
+        // Nobody listens any more once the run is to end.
+        let _ = self.events.send(event).await;
+    }
+
+    /// Ends the pods; the objects stay, so that the next start is an update.
+    async fn end(self) {
+        if !self.attempted || !self.order.lease.is_held() {
+            return;
+        }
+        let name = &self.order.identity.name;
+        match timeout(END, scale_to_zero(&self.order.ground, name)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => warn!(reason = one_line(&failure), "cannot scale to zero"),
+            Err(_) => warn!("cannot scale to zero: the Kubernetes API does not answer"),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! A stage of each Fabric release, for suites whose tests run on all of them: the ledger contract
+//! as `ledger` and as `other`.
+
+use e2e::{SharedStage, Stage, StageSpec};
+use testbed::{NetworkSpec, Release};
+
+use crate::{ledger, link};
+
+pub(crate) static V3_1_1: SharedStage = SharedStage::new(|| raise(Release::V3_1_1));
+pub(crate) static V2_5_0: SharedStage = SharedStage::new(|| raise(Release::V2_5_0));
+
+/// Makes a test of each function, on each release.
+macro_rules! on_each_release {
+    ($($test:ident),+ $(,)?) => {
+        on_each_release!(in v3_1_1 on V3_1_1: $($test),+);
+        on_each_release!(in v2_5_0 on V2_5_0: $($test),+);
+    };
+    (in $module:ident on $release:ident: $($test:ident),+) => {
+        mod $module {
+            use $crate::releases::$release as STAGE;
+            $(
+                #[test]
+                fn $test() {
+                    super::$test(&STAGE.enter());
+                }
+            )+
+        }
+    };
+}
+pub(crate) use on_each_release;
+
+fn raise(release: Release) -> Stage {
+    let stage = Stage::raise(&StageSpec { network, ..StageSpec::new(release) });
+    ledger::deploy(&stage, "ledger");
+    ledger::deploy(&stage, "other");
+    stage
+}
+
+fn network(network: &mut NetworkSpec) {
+    link::watched(network);
+    for peer in &mut network.peers {
+        peer.work_side_by_side();
+    }
+}

@@ -1,0 +1,54 @@
+//! What can be said of the demo on the command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+use testbed::Release;
+use testbed::dist::workspace_dir;
+
+use super::calls;
+
+/// Raises a real Fabric network, installs a chaincode through Selvedge, and calls it.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("calls").args(["call", "query"]).multiple(true))]
+#[command(after_help = r#"Examples:
+  cargo xtask demo
+      our own ledger chaincode on Fabric v3.1.1: writes a value and reads it back
+  cargo xtask demo --fabric 2.5
+      the same on v2.5.0
+  cargo xtask demo --chaincode ~/asset --call '{"Args":["Create","a","7"]}' --query '{"Args":["Read","a"]}'
+      your own; calls and queries are made in the order in which they stand here
+
+  cargo xtask demo --kubernetes
+      all of it in a two-node Kubernetes that it raises: the peer and its launcher in a pod, the
+      build in a Job, the image in a registry, the chaincode a Deployment on the peer's node
+
+Needs Rust, Go and a C compiler; no Docker. With --kubernetes: root, and Debian's packages, which
+it installs; Kubernetes is built from Go modules, once."#)]
+pub(crate) struct Demo {
+    /// The Fabric release
+    #[arg(long, value_name = "3.1|2.5", default_value = "3.1")]
+    pub(super) fabric: Release,
+    /// A directory with a chaincode's sources [default: tests/chaincode/ledger]
+    #[arg(long, value_name = "DIR", requires = "calls")]
+    pub(super) chaincode: Option<PathBuf>,
+    /// Submits a transaction, written as for the peer CLI (repeatable)
+    #[arg(long, value_name = "JSON", value_parser = calls::ctor)]
+    pub(super) call: Vec<String>,
+    /// Evaluates a call without a transaction, in the same form (repeatable)
+    #[arg(long, value_name = "JSON", value_parser = calls::ctor)]
+    pub(super) query: Vec<String>,
+    /// Runs peer, builds and chaincode in a real two-node Kubernetes (needs root)
+    #[arg(long)]
+    pub(super) kubernetes: bool,
+    /// Leaves the network up, and says how to talk to it and how to end it
+    #[arg(long)]
+    pub(super) keep: bool,
+}
+
+impl Demo {
+    /// The chaincode's sources.
+    pub(super) fn source(&self) -> PathBuf {
+        self.chaincode.clone().unwrap_or_else(|| workspace_dir().join("tests/chaincode/ledger"))
+    }
+}

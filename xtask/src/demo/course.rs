@@ -1,0 +1,86 @@
+//! What the demo does, wherever the peer runs.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use testbed::{Definition, PeerClient};
+
+use super::calls::Call;
+use crate::cargo::output;
+use crate::steps::{DIM, Steps};
+
+pub(super) const ORGANISATION: &str = "Org1MSP";
+const CHAINCODE: &str = "demo";
+pub(super) const LABEL: &str = "demo_1.0";
+
+/// Packages the chaincode under a label, and installs the package; its ID.
+pub(super) fn install(
+    steps: &mut Steps,
+    peer: &PeerClient,
+    dist: &Path,
+    source: &Path,
+    package: &Package<'_>,
+) -> Result<String> {
+    let file = package.dir.join(format!("{}.tar.gz", package.label));
+    steps.take(&format!("package {}", package.label), |_| {
+        let mut selvedge = Command::new(dist.join("bin/selvedge"));
+        selvedge.arg("package").arg(source).args(["--label", package.label]);
+        output(selvedge.arg("-o").arg(&file))
+    })?;
+    let package_id = steps.take(package.step, |_| Ok(peer.install(&file)?))?;
+    anstream::println!("  {DIM}{package_id}{DIM:#}");
+    Ok(package_id)
+}
+
+/// A package that is to be installed.
+pub(super) struct Package<'a> {
+    /// Where it is written.
+    pub(super) dir: &'a Path,
+    pub(super) label: &'a str,
+    /// What its install is called in the table.
+    pub(super) step: &'a str,
+}
+
+/// Approves the definition.
+pub(super) fn approve(steps: &mut Steps, peer: &PeerClient, package_id: &str) -> Result<()> {
+    steps.take("approve", |_| Ok(peer.approve(package_id, &Definition::new(CHAINCODE))?))
+}
+
+/// Commits the definition and makes the calls; returns the last call's output.
+pub(super) fn commit_and_call(
+    steps: &mut Steps,
+    peer: &PeerClient,
+    calls: &[Call],
+) -> Result<String> {
+    steps.take("commit", |_| Ok(peer.commit(&Definition::new(CHAINCODE))?))?;
+    let mut last = String::new();
+    for call in calls {
+        last = make(steps, peer, call)?;
+    }
+    Ok(last)
+}
+
+pub(super) fn make(steps: &mut Steps, peer: &PeerClient, call: &Call) -> Result<String> {
+    let answer = steps.take(&call.to_string(), |_| {
+        let output = match call {
+            Call::Submit(ctor) => peer.invoke(CHAINCODE, ctor),
+            Call::Query(ctor) => peer.query(CHAINCODE, ctor),
+        };
+        output.context("the peer refused")
+    })?;
+    if !answer.is_empty() {
+        anstream::println!("  {answer}");
+    }
+    Ok(answer)
+}
+
+/// How a person's shell talks to the peer.
+pub(super) fn print_exports(binaries: &Path, peer: &PeerClient, channel: &str) {
+    println!("\nThe network is up. To talk to it:\n");
+    println!("export PATH='{}':\"$PATH\"", binaries.display());
+    for (name, value) in peer.cli_environment() {
+        println!("export {name}='{value}'");
+    }
+    println!("peer chaincode query -C {channel} -n {CHAINCODE} -c '{{\"Args\":[…]}}'");
+}
