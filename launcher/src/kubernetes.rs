@@ -3,6 +3,7 @@
 mod adopted;
 mod build;
 mod container;
+mod dispute;
 mod egress;
 mod failure;
 mod followed_logs;

@@ -37,6 +37,8 @@ struct State {
     refused: Vec<(String, u16)>,
     /// The pods whose launcher the API does not hear.
     cut_off: BTreeSet<String>,
+    /// What is done to each object that is written, as by an admission webhook.
+    webhook: Option<fn(&mut Value)>,
     /// Who watches a kind, by path.
     watchers: Vec<(String, mpsc::UnboundedSender<Value>)>,
     version: u64,
@@ -89,6 +91,11 @@ impl Api {
         } else {
             pods.remove(pod)
         };
+    }
+
+    /// Has a webhook change whatever is written from now on.
+    pub(super) fn admit_by(&self, webhook: fn(&mut Value)) {
+        self.0.lock().unwrap().webhook = Some(webhook);
     }
 
     /// Puts an object there.
@@ -161,6 +168,9 @@ impl State {
                 let known = known.cloned();
                 let mut object = known.clone().unwrap_or_else(|| json!({}));
                 merge(&mut object, &body);
+                if let Some(webhook) = self.webhook {
+                    webhook(&mut object);
+                }
                 if known.as_ref() == Some(&object) {
                     // What changes nothing is no new version.
                     self.requests.push(request);

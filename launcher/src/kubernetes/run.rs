@@ -11,11 +11,12 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, warn};
 
 use super::adopted::Adoption;
+use super::dispute::Disputes;
 use super::failure::ApiFailure;
 use super::followed_logs::FollowedLogs;
 use super::ground::Ground;
@@ -119,6 +120,7 @@ async fn supervise(
         events,
         objects: Objects::default(),
         disconnected,
+        disputes: Disputes::default(),
         generation: 1,
         ended: HashMap::new(),
         trouble: None,
@@ -141,6 +143,7 @@ struct Run {
     /// Which of this run's pods are wanted: a new number makes the Deployment replace them.
     generation: u32,
     logs: FollowedLogs,
+    disputes: Disputes,
     /// The last end that was told of each pod, by UID.
     ended: HashMap<String, String>,
     /// What was last told, while it lasts.
@@ -167,7 +170,7 @@ impl Run {
         self.apply().await;
         let mut changes = self.order.observed.changes();
         loop {
-            self.put_right().await;
+            let due = self.put_right().await;
             self.look().await;
             let unseen = self.order.observed.failure().filter(|_| self.logs.is_empty());
             self.set_delay(unseen).await;
@@ -175,6 +178,7 @@ impl Run {
                 () = changes.next() => {}
                 // What was changed in the meantime is seen already.
                 () = self.order.lease.gained(), if !self.order.lease.is_held() => {}
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 Ok(()) = self.disconnected.changed() => self.replace_disconnected().await,
             }
         }
@@ -256,20 +260,26 @@ impl Run {
         Ok(order.lease.act(applying).await??)
     }
 
-    /// Applies again what someone else changed, and says so.
-    async fn put_right(&mut self) {
+    /// Applies again what someone else changed, and says so. Returns when there will be more to
+    /// put right, if what there is must wait.
+    async fn put_right(&mut self) -> Option<Instant> {
         // The hand of the peer's next launcher is not another's.
         if !self.order.lease.is_held() {
-            return;
+            return None;
         }
-        let Some(departure) = self.objects.departure(&self.order.observed, &self.order.identity)
-        else {
-            return;
-        };
-        warn!(departure, "the chaincode's objects are put right");
+        let departures = self.objects.departures(&self.order.observed, &self.order.identity);
+        let due = departures.iter().map(|departure| self.disputes.due(departure)).min()?;
+        if due > Instant::now() {
+            return Some(due);
+        }
+        warn!(?departures, "the chaincode's objects are put right");
         self.apply().await;
-        self.tell(ReplicaEvent::Line(format!("{departure} by another hand; it was put right")))
-            .await;
+        for departure in &departures {
+            if let Some(line) = self.disputes.put_right(departure) {
+                self.tell(ReplicaEvent::Line(line)).await;
+            }
+        }
+        None
     }
 
     /// Looks at the pods: follows their logs, tells how they ended and what they lack.

@@ -120,6 +120,12 @@ impl Scene {
         });
         self.api.put(&self.path("deployments"), deployment);
     }
+
+    /// How often an object of this kind was written.
+    pub(super) fn writes(&self, kind: &str) -> usize {
+        let request = format!("PATCH {}", self.path(kind));
+        self.api.requests().iter().filter(|made| **made == request).count()
+    }
 }
 
 /// The API shows the pod.
