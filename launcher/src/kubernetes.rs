@@ -3,6 +3,8 @@
 mod adopted;
 mod build;
 mod container;
+mod controller;
+mod departed;
 mod dispute;
 mod egress;
 mod failure;

@@ -240,7 +240,9 @@ impl Keeper {
         let parameters =
             PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
         let Some(mut lease) = call("read the lease", api.get_opt(&name)).await? else {
-            let lease = fresh(&self.ground, &name, &me);
+            let mut lease = fresh(&self.ground, &name, &me);
+            let owner = self.ground.owner().await?;
+            lease.metadata.owner_references = owner.map(|owner| vec![owner]);
             call("create the lease", api.create(&parameters, &lease)).await?;
             return Ok(None);
         };

@@ -245,6 +245,7 @@ impl Run {
 
     async fn apply_once(&mut self) -> Result<(), Unapplied> {
         let order = &self.order;
+        let owner = order.ground.owner().await?;
         let blueprint = Blueprint {
             identity: &order.identity,
             image: &order.image,
@@ -254,6 +255,7 @@ impl Run {
             proxy: order.proxy,
             peer: &order.ground.pod,
             shape: &order.shape,
+            owner: owner.as_ref(),
         };
         // Boxed: five calls are in it, and several tasks hold it.
         let applying = Box::pin(self.objects.apply(&order.ground, &blueprint));

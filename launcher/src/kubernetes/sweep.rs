@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use super::adopted::Adopted;
+use super::departed;
 use super::ground::Ground;
 use super::identity::{PACKAGE_ID, STOPPED_AT};
 use super::lease::Lease;
@@ -46,6 +47,9 @@ impl Sweeper {
             self.await_lease().await;
             let is_seen = timeout(READY, self.observed.ready()).await.is_ok();
             let is_late = Instant::now() >= adopt_until;
+            if is_late {
+                self.clear_departed().await;
+            }
             let pause = if is_seen && self.look(&self.observed.deployments.state(), is_late).await {
                 if is_late { INTERVAL } else { adopt_until.duration_since(Instant::now()) }
             } else {
@@ -61,6 +65,13 @@ impl Sweeper {
     /// Another launcher's chaincode is not this one's to judge.
     async fn await_lease(&self) {
         while self.lease.held(READY).await.is_err() {}
+    }
+
+    /// Deletes what peers left that are gone.
+    async fn clear_departed(&self) {
+        if let Err(failure) = departed::clear(&self.ground, self.forget_after).await {
+            warn!(reason = one_line(&failure), "cannot look for peers that are gone");
+        }
     }
 
     /// Looks at all of them; whether nothing is left to be done just now.

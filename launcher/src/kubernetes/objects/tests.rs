@@ -30,6 +30,7 @@ async fn apply(api: &Api) -> Result<Objects, ApiFailure> {
         proxy: SocketAddr::new(ground.pod.ip, 40123),
         peer: &ground.pod,
         shape: &shape,
+        owner: None,
     };
     Box::pin(objects.apply(&ground, &blueprint)).await.map(|()| objects)
 }

@@ -7,6 +7,7 @@
 mod absence;
 mod builds;
 mod confinement;
+mod controllers;
 mod elsewhere;
 mod holdings;
 mod labels;
