@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::backoff::doubled;
+
 /// So often the same change is put right at once.
 const PATIENCE: u32 = 3;
 
@@ -57,9 +59,7 @@ impl Disputes {
 fn delay(times: u32) -> Duration {
     match times.checked_sub(PATIENCE) {
         None => Duration::ZERO,
-        Some(doublings) => FIRST_DELAY
-            .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX))
-            .min(LONGEST_DELAY),
+        Some(doublings) => doubled(FIRST_DELAY, doublings, LONGEST_DELAY),
     }
 }
 

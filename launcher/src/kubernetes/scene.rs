@@ -64,14 +64,7 @@ impl Scene {
             plan: LaunchPlan { environment: vec![], files: vec![], arguments: vec![] },
             credentials: "c0ffee".into(),
             proxy: SocketAddr::new(self.ground.pod.ip, 40123),
-            shape: PodShape {
-                affinity: Affinity::Required,
-                requests: "cpu=50m".parse().unwrap(),
-                limits: "memory=1024Mi".parse().unwrap(),
-                tmp: "64Mi".into(),
-                launcher_image: "launcher".into(),
-                pull_secret: None,
-            },
+            shape: shape(),
         })
     }
 
@@ -125,6 +118,18 @@ impl Scene {
     pub(super) fn writes(&self, kind: &str) -> usize {
         let request = format!("PATCH {}", self.path(kind));
         self.api.requests().iter().filter(|made| **made == request).count()
+    }
+}
+
+/// What the settings say of pods.
+pub(super) fn shape() -> PodShape {
+    PodShape {
+        affinity: Affinity::Required,
+        requests: "cpu=50m".parse().unwrap(),
+        limits: "memory=1024Mi".parse().unwrap(),
+        tmp: "64Mi".into(),
+        launcher_image: "launcher".into(),
+        pull_secret: None,
     }
 }
 
