@@ -1,7 +1,11 @@
 //! Runs chaincode as Deployments of a Kubernetes cluster, on its peer's node.
 
+mod adopted;
 mod build;
 mod container;
+mod controller;
+mod departed;
+mod dispute;
 mod egress;
 mod failure;
 mod followed_logs;
@@ -20,6 +24,8 @@ mod observed;
 mod pod_log;
 mod restricted;
 mod run;
+#[cfg(test)]
+mod scene;
 mod sweep;
 mod trouble;
 
@@ -34,6 +40,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
+use self::adopted::Adopted;
 use self::build::{Builds, BuildsError};
 use self::ground::{Ground, GroundError};
 use self::identity::Identity;
@@ -41,7 +48,7 @@ use self::lease::Lease;
 use self::manifest::{PROXY_PORT, PodShape};
 use self::observed::Observed;
 use self::run::{ClusterReplicas, Order};
-use self::sweep::{Adopted, Sweeper};
+use self::sweep::Sweeper;
 use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
 use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
@@ -138,7 +145,7 @@ impl Backend for KubernetesBackend {
 
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
         let identity = self.identity(&workload.package_id, &workload.msp_id);
-        self.adopted.add(&identity.name);
+        let adoption = self.adopted.adopt(&identity.name).await;
         let plan = LaunchPlan::new(
             &LaunchTarget {
                 language: workload.language,
@@ -153,6 +160,7 @@ impl Backend for KubernetesBackend {
             ground: Arc::clone(&self.ground),
             observed: Arc::clone(&self.observed),
             lease: Arc::clone(&self.lease),
+            adoption,
             identity,
             image: format!("{}@{}", workload.image.name, workload.image.digest),
             plan,

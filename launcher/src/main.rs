@@ -5,6 +5,7 @@
 mod api;
 mod await_proxy;
 mod backend;
+mod backoff;
 mod build_job;
 mod certificates;
 mod chaincode;

@@ -49,6 +49,8 @@ pub(crate) struct Blueprint<'a> {
     pub(crate) peer: &'a PeerPod,
     /// What the settings say of pods.
     pub(crate) shape: &'a PodShape,
+    /// What runs the peer, with which all of it is to go.
+    pub(crate) owner: Option<&'a OwnerReference>,
 }
 
 /// What the settings say of chaincode's pods.
@@ -72,7 +74,7 @@ impl Blueprint<'_> {
     /// The stable address. It selects no pods: its endpoint is the launcher's to say.
     pub(crate) fn service(&self) -> Service {
         Service {
-            metadata: self.metadata(None),
+            metadata: self.metadata(self.owner),
             spec: Some(ServiceSpec {
                 type_: Some("ClusterIP".into()),
                 ports: Some(vec![ServicePort {

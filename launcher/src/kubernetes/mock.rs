@@ -1,7 +1,7 @@
 //! A Kubernetes API of a few lines: keeps what it is given, lists, watches and deletes it, and can
 //! be told to fail. Selectors select nothing. What an API really does, the cluster suites try.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -33,6 +33,12 @@ struct State {
     requests: Vec<String>,
     /// Answers for the next requests, instead of the right ones.
     failures: Vec<(u16, String)>,
+    /// Answers for all requests whose `VERB path` contains this.
+    refused: Vec<(String, u16)>,
+    /// The pods whose launcher the API does not hear.
+    cut_off: BTreeSet<String>,
+    /// What is done to each object that is written, as by an admission webhook.
+    webhook: Option<fn(&mut Value)>,
     /// Who watches a kind, by path.
     watchers: Vec<(String, mpsc::UnboundedSender<Value>)>,
     version: u64,
@@ -41,10 +47,10 @@ struct State {
 impl Api {
     /// The cluster, as the launcher in the pod sees it.
     pub(super) fn ground(&self, pod: &str) -> Arc<Ground> {
-        let api = self.clone();
+        let (api, own) = (self.clone(), pod.to_owned());
         let service = tower::service_fn(move |request: http::Request<Body>| {
-            let api = api.clone();
-            async move { Ok::<_, Infallible>(api.answer(request).await) }
+            let (api, own) = (api.clone(), own.clone());
+            async move { Ok::<_, Infallible>(api.answer(&own, request).await) }
         });
         Arc::new(Ground {
             client: Client::new(service, "chaincode"),
@@ -67,6 +73,31 @@ impl Api {
         self.0.lock().unwrap().failures.push((code, message.into()));
     }
 
+    /// Requests whose `VERB path` contains this are refused from now on.
+    pub(super) fn refuse(&self, what: &str, code: u16) {
+        self.0.lock().unwrap().refused.push((what.into(), code));
+    }
+
+    /// No request is refused any more.
+    pub(super) fn refuse_nothing(&self) {
+        self.0.lock().unwrap().refused.clear();
+    }
+
+    /// The API hears nothing of the launcher in the pod from now on, or again.
+    pub(super) fn cut_off(&self, pod: &str, is_cut_off: bool) {
+        let pods = &mut self.0.lock().unwrap().cut_off;
+        if is_cut_off {
+            pods.insert(pod.into())
+        } else {
+            pods.remove(pod)
+        };
+    }
+
+    /// Has a webhook change whatever is written from now on.
+    pub(super) fn admit_by(&self, webhook: fn(&mut Value)) {
+        self.0.lock().unwrap().webhook = Some(webhook);
+    }
+
     /// Puts an object there.
     pub(super) fn put(&self, path: &str, object: Value) {
         self.0.lock().unwrap().keep(path, object);
@@ -87,8 +118,11 @@ impl Api {
         self.0.lock().unwrap().requests.clone()
     }
 
-    async fn answer(&self, request: http::Request<Body>) -> http::Response<Content> {
+    async fn answer(&self, pod: &str, request: http::Request<Body>) -> http::Response<Content> {
         let (parts, body) = request.into_parts();
+        if self.0.lock().unwrap().cut_off.contains(pod) {
+            std::future::pending::<()>().await;
+        }
         if parts.uri.query().is_some_and(|query| query.contains("watch=true")) {
             let (watcher, events) = mpsc::unbounded_channel();
             self.0.lock().unwrap().watchers.push((parts.uri.path().to_owned(), watcher));
@@ -113,6 +147,10 @@ impl State {
             let (code, message) = self.failures.remove(0);
             return refusal(code, reason(code), &message);
         }
+        let request = format!("{method} {path}");
+        if let Some((_, code)) = self.refused.iter().find(|(what, _)| request.contains(what)) {
+            return refusal(*code, reason(*code), "it is refused");
+        }
         if method == "GET" && is_collection(path) {
             return (200, self.list(path));
         }
@@ -132,8 +170,17 @@ impl State {
             }
             ("POST", None) | ("PUT", Some(_)) => self.stored(body),
             ("PATCH", _) => {
-                let mut object = known.cloned().unwrap_or_else(|| json!({}));
+                let known = known.cloned();
+                let mut object = known.clone().unwrap_or_else(|| json!({}));
                 merge(&mut object, &body);
+                if let Some(webhook) = self.webhook {
+                    webhook(&mut object);
+                }
+                if known.as_ref() == Some(&object) {
+                    // What changes nothing is no new version.
+                    self.requests.push(request);
+                    return (200, object);
+                }
                 self.stored(object)
             }
             ("POST", Some(_)) => return refusal(409, "AlreadyExists", "it is there already"),

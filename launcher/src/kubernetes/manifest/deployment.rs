@@ -1,13 +1,14 @@
 //! The Deployment that keeps a chaincode's pods running on their peer's node.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
 };
 use k8s_openapi::api::core::v1::{
     Affinity as PodAffinity, Container, EmptyDirVolumeSource, HostAlias, LocalObjectReference,
-    NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec,
+    NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodDNSConfig, PodSpec,
     PodTemplateSpec, PreferredSchedulingTerm, ResourceRequirements, SecretVolumeSource, Service,
     Volume,
 };
@@ -80,13 +81,15 @@ impl Blueprint<'_> {
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
             host_aliases: self.host_alias(service).map(|alias| vec![alias]),
+            dns_policy: Some("None".into()),
+            dns_config: Some(no_names()),
             termination_grace_period_seconds: Some(GRACE),
             security_context: Some(restricted::pod(
                 CHAINCODE_USER_ID.into(),
                 CHAINCODE_GROUP_ID.into(),
             )),
             image_pull_secrets: self.pull_secrets(),
-            init_containers: Some(vec![self.gate()]),
+            init_containers: Some(vec![self.gate(service)]),
             containers: vec![self.container()],
             volumes: Some(vec![
                 Volume {
@@ -117,20 +120,23 @@ impl Blueprint<'_> {
         Some(secrets).filter(|secrets| !secrets.is_empty())
     }
 
-    /// The stable address for the proxy's name. A cluster's DNS may still know the
-    /// name by an address that it had before, or not at all, for half a minute.
+    /// The stable address for the proxy's name: the only name that a pod needs, and knows.
     fn host_alias(&self, service: &Service) -> Option<HostAlias> {
-        let ip = service.spec.as_ref()?.cluster_ip.clone()?;
+        let ip = address(service)?.to_owned();
         Some(HostAlias { ip, hostnames: Some(vec![self.identity.host()]) })
     }
 
     /// Ends when the proxy can be reached from the pod: only then is the chaincode started.
-    fn gate(&self) -> Container {
-        let address = format!("{}:{PROXY_PORT}", self.identity.host());
+    /// It is told the address, not the name: a C library asks the network for names first.
+    fn gate(&self, service: &Service) -> Container {
+        let proxy = address(service).and_then(|address| address.parse().ok()).map_or_else(
+            || format!("{}:{PROXY_PORT}", self.identity.host()),
+            |address: IpAddr| SocketAddr::new(address, PROXY_PORT).to_string(),
+        );
         Container {
             name: GATE.into(),
             image: Some(self.shape.launcher_image.clone()),
-            args: Some(vec!["await-proxy".into(), address]),
+            args: Some(vec!["await-proxy".into(), proxy]),
             resources: Some(self.resources()),
             security_context: Some(restricted::container()),
             ..Container::default()
@@ -165,6 +171,22 @@ impl Blueprint<'_> {
             ]),
             ..Container::default()
         }
+    }
+}
+
+/// The stable address, once there is one.
+fn address(service: &Service) -> Option<&str> {
+    service.spec.as_ref()?.cluster_ip.as_deref()
+}
+
+/// No server of names: the policy lets none be asked. Go's gRPC asks for a record beside the
+/// address all the same (`internal/resolver/dns/dns_resolver.go`, `lookupTXT`), and would wait
+/// out every server's silence before it dials; a port of its own where nobody listens refuses at
+/// once.
+fn no_names() -> PodDNSConfig {
+    PodDNSConfig {
+        nameservers: Some(vec![Ipv4Addr::LOCALHOST.to_string()]),
+        ..PodDNSConfig::default()
     }
 }
 

@@ -9,9 +9,6 @@ use super::super::egress::{address, pods, port};
 use super::super::identity::MANAGER;
 use super::{Blueprint, PORT_NAME, PROXY_PORT};
 
-/// Where names are resolved.
-const DNS_PORT: u16 = 53;
-
 impl Blueprint<'_> {
     /// Where the stable address leads: the launcher's pod, wherever it is now.
     pub(crate) fn endpoint_slice(&self, owner: &OwnerReference) -> EndpointSlice {
@@ -41,7 +38,8 @@ impl Blueprint<'_> {
         }
     }
 
-    /// The pods reach their proxy and DNS and nothing else; nothing reaches them.
+    /// The pods reach their proxy and nothing else; nothing reaches them. Not even a server of
+    /// names, which would pass on whatever is put into a name: they know the one that they need.
     pub(crate) fn network_policy(
         &self,
         owner: &OwnerReference,
@@ -56,12 +54,7 @@ impl Blueprint<'_> {
                 }),
                 policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
                 ingress: None,
-                egress: Some(
-                    [Some(self.to_proxy()), to_service(service), Some(to_dns())]
-                        .into_iter()
-                        .flatten()
-                        .collect(),
-                ),
+                egress: Some([self.to_proxy()].into_iter().chain(to_service(service)).collect()),
             }),
         }
     }
@@ -89,13 +82,4 @@ fn to_service(service: &Service) -> Option<NetworkPolicyEgressRule> {
         to: Some(to),
         ports: Some(vec![port("TCP", PROXY_PORT)]),
     })
-}
-
-/// Names, from whoever resolves them: where a cluster's DNS is, on which network and
-/// under what labels, differs between clusters.
-fn to_dns() -> NetworkPolicyEgressRule {
-    NetworkPolicyEgressRule {
-        to: None,
-        ports: Some(vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)]),
-    }
 }

@@ -18,7 +18,7 @@ fn call(gateway: &mut Gateway) -> Result<String, String> {
 
 /// The peer whose launcher holds the lease, and the other.
 async fn first_and_second(fabric: &Fabric) -> (&PeerPod, &PeerPod) {
-    let selector = format!("selvedge.dev/peer={PEER}");
+    let selector = format!("selvedge.dev/peer=two-launchers.{PEER}");
     let output = "jsonpath={.items[*].spec.holderIdentity}";
     let lease = ["get", "lease", "-l", &selector, "-o", output];
     let holder = until("a holder of the lease", LIMIT, async || {
@@ -48,7 +48,7 @@ fn of_two_launchers_for_one_peer_one_works_until_it_is_gone() {
         let waits = ["waiting for the lease", &holder];
         second.await_line("launcher", &waits, LIMIT).await.unwrap();
         let error = call(&mut gateway(fabric, second, "ledger")).unwrap_err();
-        let refusal = format!("this launcher may not act for the peer {PEER}");
+        let refusal = format!("this launcher may not act for the peer two-launchers.{PEER}");
         assert!(error.contains(&refusal) && error.contains(&holder), "{error}");
         second.await_line("peer", &[BUILDER, &refusal, &holder], LIMIT).await.unwrap();
         assert_eq!(chaincode.await_running().await.unwrap().0, pod);

@@ -8,6 +8,7 @@ mod abandoned;
 mod absence;
 mod builds;
 mod confinement;
+mod controllers;
 mod elsewhere;
 mod holdings;
 mod labels;
