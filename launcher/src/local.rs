@@ -16,8 +16,8 @@ use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath};
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{
-    Base, BaseError, BuildKey, BuildKeyInputs, ImagePlan, Layout, LayoutError, Tag, assemble,
-    ca_bundle_path, sha256, validate,
+    Base, BaseError, BuildKey, BuildKeyInputs, ImagePlan, Layout, LayoutError, Origin, Tag,
+    assemble, ca_bundle_path, sha256, validate,
 };
 use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
 use selvedge_proto::launcher::ImageReference;
@@ -28,6 +28,7 @@ use tracing::{info, warn};
 use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
 use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
+use crate::removal;
 use crate::source::{Language, StagedSource};
 
 /// The repository that local images are named after; nothing is pulled from it.
@@ -59,8 +60,13 @@ impl LocalBackend {
     /// Opens the image store in the data directory.
     pub(crate) fn open(data: &DataDirectory) -> Result<Self, LocalError> {
         let certificates = ca_bundle_path(std::env::var_os("SSL_CERT_FILE"))?;
+        let images = Layout::create(&data.images())?;
+        // Nobody else adds to it: what lies there was left by a launcher that was killed.
+        if let Err(error) = removal::clear(&images.scratch()) {
+            warn!(%error, "cannot remove all that interrupted builds left");
+        }
         Ok(Self {
-            images: Layout::create(&data.images())?,
+            images,
             base: Base::open(&certificates)?,
             platform: Platform::host()?,
             data: data.clone(),
@@ -68,10 +74,20 @@ impl LocalBackend {
         })
     }
 
-    /// The image under the tag, if all of it is there and sound.
-    async fn known(&self, tag: &Tag) -> Option<Descriptor> {
+    /// The image under the tag, if all of it is there and sound, and it says of itself that it was
+    /// made of this source: chaincode can write in the store, and give another's tag to its own.
+    async fn known(&self, tag: &Tag, source: Sha256) -> Option<Descriptor> {
         let found = self.images.find_tag(tag).ok().flatten()?;
-        self.is_sound(sha256(&found)?).await.then_some(found)
+        if !self.is_sound(sha256(&found)?).await {
+            return None;
+        }
+        let base = self.base.diff_id().ok()?;
+        let origin = Origin { base, source, platform: self.platform };
+        if origin.made(&self.images, &found).unwrap_or(false) {
+            return Some(found);
+        }
+        warn!(digest = %found.digest(), "another image has this source's tag, it is built anew");
+        None
     }
 
     async fn is_sound(&self, digest: Sha256) -> bool {
@@ -128,7 +144,7 @@ impl Backend for LocalBackend {
         });
 
         let _turn = self.turn.acquire().await;
-        if let Some(known) = self.known(&key.tag()).await {
+        if let Some(known) = self.known(&key.tag(), digest).await {
             info!(digest = %known.digest(), "the image of this source is there already");
             return Ok(reference(&known));
         }
@@ -169,4 +185,34 @@ fn refused(error: impl Error + Send + Sync + 'static) -> BuildError {
 
 fn boxed(error: impl Error + Send + Sync + 'static) -> Box<dyn Error + Send + Sync> {
     error.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_tag_that_was_given_to_another_image_is_not_believed() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = DataDirectory::open(&parent.path().join("data")).unwrap();
+        let backend = LocalBackend::open(&data).unwrap();
+        let program = parent.path().join("program");
+        std::fs::write(&program, "program").unwrap();
+        let [victim, intruder] = [Sha256::of(b"victim"), Sha256::of(b"intruder")];
+        let tag: Tag = "build-of-the-victim".parse().unwrap();
+        let image = backend.assemble(&program, intruder, &tag).await.unwrap();
+        assert_eq!(backend.known(&tag, intruder).await, Some(image));
+        assert_eq!(backend.known(&tag, victim).await, None);
+    }
+
+    #[test]
+    fn what_interrupted_builds_left_is_removed_at_the_start() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = DataDirectory::open(&parent.path().join("data")).unwrap();
+        drop(LocalBackend::open(&data).unwrap());
+        let scratch = data.images().join("scratch");
+        std::fs::write(scratch.join("layer"), "half").unwrap();
+        LocalBackend::open(&data).unwrap();
+        assert_eq!(std::fs::read_dir(scratch).unwrap().count(), 0);
+    }
 }

@@ -20,6 +20,7 @@ mod lines;
 mod local;
 mod opening;
 mod registry;
+mod removal;
 mod run_log;
 mod running;
 mod settings;
@@ -61,7 +62,11 @@ const FAREWELL: Duration = Duration::from_millis(500);
 fn main() -> anyhow::Result<ExitCode> {
     let settings = Settings::read();
     match settings.command {
-        Some(Command::Guard(command)) => return Err(guard::become_chaincode(command).into()),
+        Some(Command::Guard(guard)) => {
+            guard::run(guard)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Command::Guarded(guarded)) => return Err(guard::become_program(guarded).into()),
         Some(Command::AwaitProxy(order)) => {
             await_proxy::run(&order);
             return Ok(ExitCode::SUCCESS);

@@ -6,17 +6,17 @@ mod quantity;
 mod registry;
 mod seconds;
 
-use std::ffi::OsString;
 use std::fmt;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf};
+use crate::local::guard::{Guard, Guarded};
 
 pub(crate) use builds::BuildSettings;
 pub(crate) use kubernetes::{Affinity, KubernetesSettings};
@@ -82,9 +82,12 @@ pub(crate) struct Settings {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs a program that ends when the launcher does.
+    /// Runs a program and ends all that it leaves behind.
     #[command(hide = true)]
-    Guard(GuardedCommand),
+    Guard(Guard),
+    /// Becomes a program that ends when its guard does.
+    #[command(hide = true)]
+    Guarded(Guarded),
     /// Waits until a chaincode's pod can reach its proxy.
     #[command(hide = true)]
     AwaitProxy(AwaitProxy),
@@ -94,17 +97,6 @@ pub(crate) enum Command {
     /// Copies this program to a file.
     #[command(hide = true)]
     CopySelf(CopySelf),
-}
-
-/// A program and its arguments.
-#[derive(Debug, Args)]
-pub(crate) struct GuardedCommand {
-    /// The launcher's process ID.
-    #[arg(long)]
-    pub(crate) parent: u32,
-    /// The program and its arguments.
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) program: Vec<OsString>,
 }
 
 /// What runs the chaincode.

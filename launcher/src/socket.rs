@@ -100,8 +100,6 @@ mod tests {
         let socket = ApiSocket::bind(&address).unwrap();
         assert!(matches!(ApiSocket::bind(&address), Err(SocketError::Taken { .. })));
         // As a killed launcher leaves it: the file stays, nobody listens.
-        let ApiSocket { ref listener, .. } = socket;
-        drop(listener.try_clone());
         drop(socket);
         drop(UnixListener::bind(&address.0).unwrap());
         // A child of another test has the listener, too, until it has become its program.

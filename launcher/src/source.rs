@@ -7,12 +7,11 @@ use bytes::Bytes;
 use selvedge_buildpack::package::ChaincodeType;
 use selvedge_buildpack::source::{Source, SourceError};
 use selvedge_proto::launcher::ChaincodeSource;
-use tempfile::TempDir;
 use tokio_stream::Stream;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use tonic::Status;
 
-use crate::data::DataDirectory;
+use crate::data::{DataDirectory, TemporaryDirectory};
 
 /// The chunks of a source's tar.
 pub(crate) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
@@ -43,7 +42,7 @@ pub(crate) struct StagedSource {
     pub(crate) path: String,
     /// The files.
     pub(crate) source: Source,
-    _directory: TempDir,
+    _directory: TemporaryDirectory,
 }
 
 impl Language {

@@ -31,7 +31,7 @@ impl Bench {
 /// The benchmarks of the binaries in `dist`.
 pub(crate) fn bench(dist: &Path) -> Result<Command> {
     // All of its programs: one is a builder that the peer calls.
-    run(&mut cargo(&["build", "--quiet", "--package", "bench"]))?;
+    run(&mut cargo(&["build", "--package", "bench"]))?;
     let mut bench = program();
     bench.env("SELVEDGE_DIST", dist);
     Ok(bench)

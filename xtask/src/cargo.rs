@@ -45,3 +45,34 @@ fn line(command: &Command) -> String {
         .collect::<Vec<_>>()
         .join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// The first thing that somebody sees who has cloned the repository: that something is done.
+    #[test]
+    fn what_compiles_xtask_is_seen_to_do_so() {
+        let clone = tempfile::tempdir().unwrap();
+        let write = |name: &str, content: &str| {
+            let path = clone.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        };
+        let alias = fs::read_to_string(workspace_dir().join(".cargo/config.toml")).unwrap();
+        write(".cargo/config.toml", &alias);
+        write("Cargo.toml", "[package]\nname = \"xtask\"\nedition = \"2024\"\n");
+        write("src/main.rs", "fn main() {}");
+        let mut xtask = cargo(&["xtask", "demo"]);
+        let run = xtask
+            .current_dir(clone.path())
+            .env("CARGO_TARGET_DIR", clone.path().join("target"))
+            .env_remove("CARGO_TERM_QUIET")
+            .output()
+            .unwrap();
+        let seen = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success() && seen.contains("Compiling xtask"), "{seen}");
+    }
+}

@@ -7,6 +7,7 @@ mod demo;
 mod dist;
 mod profile;
 mod record;
+mod screen;
 mod steps;
 mod test;
 

@@ -1,24 +1,23 @@
 //! Steps as they happen: one line each with its time, and a closing table.
 
-use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result};
 
+pub(crate) use crate::screen::DIM;
+use crate::screen::{Screen, Shown};
+
 /// What went well.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 /// What did not.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// What is beside the point.
-pub(crate) const DIM: Style = Style::new().dimmed();
 
 /// A sequence of steps.
 pub(crate) struct Steps {
     begin: Instant,
     taken: Vec<Step>,
-    /// A running step's title stands on the terminal's current line.
-    live: bool,
+    screen: Screen,
 }
 
 struct Step {
@@ -29,41 +28,48 @@ struct Step {
 
 impl Steps {
     pub(crate) fn begin() -> Self {
-        Self { begin: Instant::now(), taken: Vec::new(), live: stdout().is_terminal() }
+        Self::on(Screen::standard())
     }
 
-    /// Takes a step and prints its line. The step may report what it is doing, a line at a time.
+    fn on(screen: Screen) -> Self {
+        Self { begin: Instant::now(), taken: Vec::new(), screen }
+    }
+
+    /// Takes a step: it is seen that it begins, that it goes on, and how it ended. It may report
+    /// what it is doing, a line at a time.
     pub(crate) fn take<T>(
         &mut self,
         title: &str,
         step: impl FnOnce(&mut dyn FnMut(&str)) -> Result<T>,
     ) -> Result<T> {
-        let live = self.live;
-        let started = Instant::now();
-        show_running(live, title);
-        let result = step(&mut |line| {
-            clear(live);
-            anstream::println!("  {DIM}{line}{DIM:#}");
-            show_running(live, title);
-        });
-        clear(live);
-        let step = Step { title: title.to_owned(), time: started.elapsed(), well: result.is_ok() };
-        anstream::println!("{}", step.line(0));
-        self.taken.push(step);
-        result.with_context(|| format!("{title} failed"))
+        self.take_shown(title, self.screen.reporting(), step)
     }
 
-    /// As [`Steps::take`], for a step that prints by itself what it is doing.
+    /// As [`Steps::take`], for a step that runs programs which print by themselves what they are
+    /// doing.
     pub(crate) fn take_aloud<T>(
         &mut self,
         title: &str,
         step: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        anstream::println!("{DIM}… {title}{DIM:#}");
-        let live = std::mem::replace(&mut self.live, false);
-        let result = self.take(title, |_| step());
-        self.live = live;
-        result
+        self.take_shown(title, self.screen.by_itself(), |_| step())
+    }
+
+    fn take_shown<T>(
+        &mut self,
+        title: &str,
+        shown: Shown,
+        step: impl FnOnce(&mut dyn FnMut(&str)) -> Result<T>,
+    ) -> Result<T> {
+        let started = Instant::now();
+        let taken = |result: &Result<T>| Step {
+            title: title.to_owned(),
+            time: started.elapsed(),
+            well: result.is_ok(),
+        };
+        let result = self.screen.show(title, shown, step, |result| taken(result).line(0));
+        self.taken.push(taken(&result));
+        result.with_context(|| format!("{title} failed"))
     }
 
     /// How long the step of that title took.
@@ -74,12 +80,9 @@ impl Steps {
     /// Prints every step with its time, and the sum.
     pub(crate) fn print_table(&self) {
         let width = self.taken.iter().map(|step| step.title.chars().count()).max().unwrap_or(0);
-        anstream::println!();
-        for step in &self.taken {
-            anstream::println!("{}", step.line(width));
-        }
+        let lines: Vec<String> = self.taken.iter().map(|step| step.line(width)).collect();
         let total = seconds(self.begin.elapsed());
-        anstream::println!("  {:width$}  {total}", "in all");
+        self.screen.write(&format!("\n{}\n  {:width$}  {total}\n", lines.join("\n"), "in all"));
     }
 }
 
@@ -95,30 +98,20 @@ fn seconds(time: Duration) -> String {
     format!("{:7.2} s", time.as_secs_f64())
 }
 
-fn show_running(live: bool, title: &str) {
-    if live {
-        anstream::print!("{DIM}… {title}{DIM:#}");
-        // A terminal that is gone is no reason to stop.
-        let _ = stdout().flush();
-    }
-}
-
-fn clear(live: bool) {
-    if live {
-        anstream::print!("\r\x1b[2K");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_failed_step_is_named_in_the_error_and_in_the_table() {
-        let mut steps = Steps::begin();
+        let (screen, seen) = crate::screen::tests::screen(false, Duration::MAX);
+        let mut steps = Steps::on(screen);
         let error =
             steps.take("install", |_| -> Result<()> { anyhow::bail!("no such file") }).unwrap_err();
         assert_eq!(format!("{error:#}"), "install failed: no such file");
-        assert!(steps.taken[0].line(0).contains('✗'));
+        steps.print_table();
+        let text = seen.text();
+        assert_eq!(text.matches("✗ install").count(), 2, "{text}");
+        assert!(text.contains("in all"), "{text}");
     }
 }

@@ -38,13 +38,17 @@ pub(crate) fn test() -> Result<()> {
 }
 
 fn take_steps(steps: &mut Steps) -> Result<()> {
-    steps.take_aloud("tools", check_tools)?;
+    steps.take("tools", |_| check_tools())?;
     steps.take_aloud("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
     steps.take_aloud("lints", || {
         run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
-    steps
-        .take_aloud("Go programs", || GO_MODULES.iter().try_for_each(|module| check_go(module)))?;
+    steps.take("Go programs", |report| {
+        GO_MODULES.iter().try_for_each(|module| {
+            report(module);
+            check_go(module)
+        })
+    })?;
     steps.take_aloud("unit tests", || {
         let mut tests = cargo(&["test", "--workspace"]);
         for package in [&END_TO_END[..], &IN_A_CLUSTER].concat() {

@@ -16,6 +16,9 @@ use crate::backend::BuildError;
 /// How long the toolchain may take to say its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long a compiler may take to be gone.
+const KILLED: Duration = Duration::from_secs(5);
+
 /// What of a compiler's output is searched for the first errors, in bytes.
 const OUTPUT_LIMIT: usize = 256 << 10;
 
@@ -65,10 +68,13 @@ pub(crate) async fn compile(
         }
         process.end().await
     };
-    let end = timeout(limit, compiled)
-        .await
-        .map_err(|_| BuildError::TimedOut(limit.as_secs_f32()))?
-        .map_err(|source| failed(&command, source))?;
+    let Ok(end) = timeout(limit, compiled).await else {
+        process.kill();
+        // Who removes the files waits until nobody writes there.
+        let _ = timeout(KILLED, process.end()).await;
+        return Err(BuildError::TimedOut(limit.as_secs_f32()));
+    };
+    let end = end.map_err(|source| failed(&command, source))?;
     if end.status.success() { Ok(()) } else { Err(BuildError::Compile(first_errors(&written))) }
 }
 
@@ -81,7 +87,7 @@ fn start(command: &BuildCommand) -> Result<Process, BuildError> {
         .env_clear()
         .envs(command.environment.iter().map(|(name, value)| (name, value)))
         .current_dir(&command.directory);
-    Process::spawn(&mut guarded).map_err(failed)
+    Process::spawn(guarded).map_err(failed)
 }
 
 fn failed(command: &BuildCommand, source: io::Error) -> BuildError {

@@ -1,44 +1,202 @@
-//! A program that ends when the launcher does, however that ends.
+//! A program of which nothing is left when it ends, or the launcher does, however either ends.
 //!
-//! The launcher starts itself with the hidden command `guard`, which asks the
-//! kernel for that and then becomes the program.
+//! The launcher starts itself with the hidden command `guard`, which starts the program and stays
+//! as its parent. Whatever the program leaves behind, in whatever group or session, becomes the
+//! guard's child (`PR_SET_CHILD_SUBREAPER` of prctl(2)), and the guard ends it. It signals only
+//! children that have ended for nobody yet: until then their numbers are nobody else's.
+//!
+//! Guard and launcher share a socket, the guard's standard input. What the launcher wishes is
+//! [`Wish`]; at the end of it, which is also the launcher's own end, everything is killed.
 
-use std::ffi::OsStr;
-use std::io;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{env, fs, thread};
 
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, getppid, kill_process,
+    kill_process_group, set_child_subreaper, set_parent_process_death_signal, wait, waitid,
+};
 
-use crate::settings::GuardedCommand;
+/// A program and its arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Guard {
+    /// The program and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    program: Vec<OsString>,
+}
+
+/// The same, with its guard.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Guarded {
+    /// The guard's process ID.
+    #[arg(long)]
+    guard: u32,
+    /// The program and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    program: Vec<OsString>,
+}
+
+/// That the program is asked to end: what the launcher writes to its guard.
+pub(super) const TERMINATE: [u8; 1] = *b"t";
+
+/// What a guard answers when the program has ended: its status as wait(2) gives it.
+pub(super) type Status = [u8; size_of::<i32>()];
 
 /// The command that runs `program` under guard, in a process group of its own.
 pub(crate) fn guarded(program: &OsStr) -> tokio::process::Command {
-    // This very file, even if another release has been put in its place.
-    let mut command = tokio::process::Command::new("/proc/self/exe");
-    command
-        .arg("guard")
-        .arg("--parent")
-        .arg(std::process::id().to_string())
-        .arg("--")
-        .arg(program)
-        .process_group(0);
+    let mut command = tokio::process::Command::from(this_program("guard"));
+    command.arg("--").arg(program);
     command
 }
 
-/// Becomes the program; returns only why that failed.
-pub(crate) fn become_chaincode(command: GuardedCommand) -> io::Error {
+/// This very file, even if another release has been put in its place, with a hidden command.
+fn this_program(command: &str) -> Command {
+    let mut this = Command::new("/proc/self/exe");
+    // Who ends all launchers by name does not mean to end the guards before.
+    this.arg0("selvedge-guard").arg(command).process_group(0);
+    this
+}
+
+/// Where the kernel lists a thread's children.
+const CHILDREN: &str = "/proc/thread-self/children";
+
+/// What is guarded.
+struct Ward {
+    /// The program's process.
+    program: Pid,
+    /// How the program ended, once it has.
+    status: Option<i32>,
+    /// Nothing more is to run.
+    is_over: bool,
+}
+
+/// Runs the program and returns when nothing is left of it.
+pub(crate) fn run(guard: Guard) -> io::Result<()> {
+    set_child_subreaper(Some(getpid()))?;
+    fs::read(CHILDREN).map_err(|error| {
+        let reason = "the kernel does not tell a process's children (CONFIG_PROC_CHILDREN)";
+        io::Error::new(error.kind(), format!("{reason}: {CHILDREN}: {error}"))
+    })?;
+    let mut launcher = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let wishes = launcher.try_clone()?;
+    let program = this_program("guarded")
+        .args(["--guard", &std::process::id().to_string(), "--"])
+        .args(guard.program)
+        .stdin(Stdio::null())
+        .spawn()?;
+    // Where it runs is the chaincode's matter from here on.
+    env::set_current_dir("/")?;
+    let ward = Ward { program: Pid::from_child(&program), status: None, is_over: false };
+    let ward = Arc::new(Mutex::new(ward));
+    let heeded = Arc::clone(&ward);
+    thread::spawn(move || heed(wishes, &heeded));
+    if let Some(status) = outlive(&ward)? {
+        // A launcher that is gone wants no answer.
+        let _ = launcher.write_all(&status.to_ne_bytes());
+    }
+    Ok(())
+}
+
+/// Becomes the program, which ends should its guard be killed; returns only why that failed.
+pub(crate) fn become_program(guarded: Guarded) -> io::Error {
     if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
         return error.into();
     }
-    // The launcher may have ended before the line above.
-    if getppid().map(Pid::as_raw_nonzero).map(|id| id.get().cast_unsigned()) != Some(command.parent)
+    // The guard may have ended before the line above.
+    if getppid().map(Pid::as_raw_nonzero).map(|id| id.get().cast_unsigned()) != Some(guarded.guard)
     {
-        return io::Error::other("the launcher has ended");
+        return io::Error::other("the guard has ended");
     }
-    let mut program = command.program.into_iter();
+    let mut program = guarded.program.into_iter();
     let Some(name) = program.next() else {
         return io::Error::other("no program was named");
     };
     Command::new(name).args(program).exec()
+}
+
+/// Does what the launcher wishes, until it wishes nothing more.
+fn heed(mut launcher: UnixStream, ward: &Mutex<Ward>) {
+    let mut wish = TERMINATE;
+    loop {
+        match launcher.read(&mut wish) {
+            Ok(1..) => lock(ward).terminate(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => break,
+        }
+    }
+    let mut ward = lock(ward);
+    ward.is_over = true;
+    kill_children(&ward);
+}
+
+/// Returns when there are no children any more; how the program ended.
+fn outlive(ward: &Mutex<Ward>) -> io::Result<Option<i32>> {
+    loop {
+        // Not taken yet: who signals it meanwhile hits nobody else.
+        match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(Errno::CHILD) => return Ok(lock(ward).status),
+            Err(error) => return Err(error.into()),
+        }
+        let mut ward = lock(ward);
+        ward.take_ended()?;
+        if ward.is_over {
+            // What they have left are children of ours by now.
+            kill_children(&ward);
+        }
+    }
+}
+
+impl Ward {
+    /// Asks the program to end, with all that is in its group.
+    fn terminate(&self) {
+        if self.status.is_none() {
+            // A group of none has nobody to ask.
+            let _ = kill_process_group(self.program, Signal::TERM);
+        }
+    }
+
+    fn take_ended(&mut self) -> io::Result<()> {
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((process, status))) if process == self.program => {
+                    self.status = Some(status.as_raw());
+                    self.is_over = true;
+                }
+                Ok(Some(_)) | Err(Errno::INTR) => {}
+                Ok(None) | Err(Errno::CHILD) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Kills all children. Whoever calls it holds the ward: nobody takes one that has ended meanwhile.
+fn kill_children(_: &Ward) {
+    for child in children() {
+        // One that has ended, and was not taken yet, takes no notice.
+        let _ = kill_process(child, Signal::KILL);
+    }
+}
+
+/// The processes whose parent this one is, whichever of its threads that concerns.
+fn children() -> Vec<Pid> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    threads
+        // A thread that has ended meanwhile has left its children to another.
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
+        .flat_map(|list| list.split_whitespace().map(str::parse).collect::<Vec<_>>())
+        .filter_map(|id| Pid::from_raw(id.ok()?))
+        .collect()
+}
+
+fn lock(ward: &Mutex<Ward>) -> MutexGuard<'_, Ward> {
+    ward.lock().unwrap_or_else(PoisonError::into_inner)
 }

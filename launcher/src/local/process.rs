@@ -1,29 +1,34 @@
 //! A guarded process with its lines: a compiler, or a replica.
 
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::guard;
 use crate::last_lines::LastLines;
 use crate::lines::read_lines;
 
-/// How long the output of an ended process is still read: a process that it left
-/// behind may hold it open.
+/// How long the output of an ended process is still read: one that has killed its guard may have
+/// left a process behind that holds it open.
 const REMAINS: Duration = Duration::from_millis(250);
 
 /// Lines queued for a reader; the process waits when it is full.
 const QUEUE: usize = 256;
 
-/// A running process and the group that it leads. Dropping it kills the group.
+/// A running process under guard. Dropping it ends the process and all that it has started.
 pub(crate) struct Process {
-    child: Child,
-    group: Option<Pid>,
+    guard: Child,
+    /// To the guard; its end is the word that everything is to end.
+    wishes: UnixStream,
     lines: mpsc::Receiver<String>,
     readers: JoinSet<()>,
     last_lines: LastLines,
@@ -41,26 +46,27 @@ pub(crate) struct ProcessEnd {
 }
 
 impl Process {
-    /// Starts the command, which must lead a group of its own.
-    pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
-        let mut child = command
-            .stdin(Stdio::null())
+    /// Starts the command, which must be a guard's.
+    pub(crate) fn spawn(mut command: Command) -> io::Result<Self> {
+        let (wishes, heeded) = UnixStream::pair()?;
+        // What is said is little, and fits.
+        wishes.set_nonblocking(true)?;
+        let mut guard = command
+            .stdin(OwnedFd::from(heeded))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()?;
-        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let (sink, lines) = mpsc::channel(QUEUE);
         let mut readers = JoinSet::new();
-        if let Some(output) = child.stdout.take() {
+        if let Some(output) = guard.stdout.take() {
             readers.spawn(read_lines(output, sink.clone()));
         }
-        if let Some(output) = child.stderr.take() {
+        if let Some(output) = guard.stderr.take() {
             readers.spawn(read_lines(output, sink));
         }
         Ok(Self {
-            child,
-            group,
+            guard,
+            wishes,
             lines,
             readers,
             last_lines: LastLines::default(),
@@ -73,7 +79,7 @@ impl Process {
         while self.remains_until.is_none() {
             tokio::select! {
                 Some(line) = self.lines.recv() => return Some(self.remember(line)),
-                _ = self.child.wait() => self.remains_until = Some(Instant::now() + REMAINS),
+                _ = self.guard.wait() => self.remains_until = Some(Instant::now() + REMAINS),
             }
         }
         let line = timeout_at(self.remains_until?, self.lines.recv()).await.ok()??;
@@ -85,29 +91,36 @@ impl Process {
         line
     }
 
-    /// How it ended, once it has; what is left of its group is ended too.
+    /// How it ended, once nothing is left of it.
     pub(crate) async fn end(&mut self) -> io::Result<ProcessEnd> {
-        let status = self.child.wait().await?;
-        self.kill();
+        let guards = self.guard.wait().await?;
+        // A guard that could not start it, or was killed, has nothing to tell but that.
+        let status = self.told().unwrap_or(guards);
         let last_lines = std::mem::take(&mut self.last_lines).of_end(status.code());
         Ok(ProcessEnd { status, last_lines })
     }
 
-    /// Asks the whole group to end.
+    fn told(&mut self) -> Option<ExitStatus> {
+        let mut status = guard::Status::default();
+        self.wishes.read_exact(&mut status).ok()?;
+        Some(ExitStatus::from_raw(i32::from_ne_bytes(status)))
+    }
+
+    /// Asks it to end, with all that is in its group.
     pub(crate) fn terminate(&self) {
-        self.signal(Signal::TERM);
+        // A guard that is gone needs none.
+        let _ = (&self.wishes).write_all(&guard::TERMINATE);
     }
 
-    /// Ends the whole group.
+    /// Ends it and all that it has started.
     pub(crate) fn kill(&self) {
-        self.signal(Signal::KILL);
+        let _ = self.wishes.shutdown(Shutdown::Write);
     }
 
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group {
-            // A group that is gone needs none.
-            let _ = kill_process_group(group, signal);
-        }
+    /// Ends a guard that does not do what it is there for, and the process with it.
+    pub(crate) fn abandon(&mut self) {
+        // Gone already is as good.
+        let _ = self.guard.start_kill();
     }
 }
 
@@ -123,9 +136,10 @@ mod tests {
     use super::*;
 
     async fn end_of(script: &str) -> Vec<String> {
+        // In the place of a guard, whose own end counts when it tells of no other.
         let mut command = Command::new("sh");
-        command.args(["-c", script]).process_group(0);
-        let mut process = Process::spawn(&mut command).unwrap();
+        command.args(["-c", script]);
+        let mut process = Process::spawn(command).unwrap();
         while process.next_line().await.is_some() {}
         process.end().await.unwrap().last_lines
     }

@@ -8,19 +8,19 @@ use std::path::Path;
 
 use selvedge_buildpack::image::oci_spec::image::ImageConfiguration;
 use selvedge_buildpack::image::{Layout, unpack};
-use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 use super::guard::guarded;
 use super::supervise::Start;
 use crate::backend::{StartError, Workload};
+use crate::data::TemporaryDirectory;
 use crate::launch::{LaunchPlan, LaunchTarget};
 
 /// Unpacks the image into `files` and plans the command that starts the replica.
 pub(super) async fn prepare(
     images: &Layout,
     workload: Workload,
-    files: TempDir,
+    files: TemporaryDirectory,
 ) -> Result<Start, StartError> {
     let root = files.path().join("root");
     let image = workload.image.digest.clone();

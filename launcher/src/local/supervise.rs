@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use super::process::{Process, ProcessEnd};
 use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas, StartError};
@@ -45,7 +45,7 @@ pub(crate) struct Start {
     /// Makes the command.
     pub(crate) command: Box<dyn Fn() -> Command + Send + Sync>,
     /// What must live as long as the replica.
-    pub(crate) _files: tempfile::TempDir,
+    pub(crate) _files: crate::data::TemporaryDirectory,
 }
 
 impl Supervised {
@@ -156,7 +156,7 @@ async fn is_outdated(begun: SystemTime, disconnected: &mut watch::Receiver<Optio
 }
 
 fn spawn(start: &Start) -> Result<Process, StartError> {
-    Process::spawn(&mut (start.command)())
+    Process::spawn((start.command)())
         .map_err(|source| StartError::Process { program: start.program.clone(), source })
 }
 
@@ -173,7 +173,11 @@ async fn end_gently(mut process: Process) {
     if timeout(GRACE, process.end()).await.is_err() {
         debug!("the chaincode did not end on SIGTERM");
         process.kill();
-        let _ = timeout(GRACE, process.end()).await;
+        if timeout(GRACE, process.end()).await.is_err() {
+            warn!("the chaincode's guard did not end it, and is killed");
+            process.abandon();
+            let _ = timeout(GRACE, process.end()).await;
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use testbed::{PeerSpec, Release};
 use crate::arena::Ground;
 
 /// A killed process is started again at once if it had run for this long
-/// (`launcher/src/backend/local/supervise.rs`), and the first one after it half a second later.
+/// (`launcher/src/local/supervise.rs`), and the first one after it half a second later.
 const RECOVERED: Duration = Duration::from_secs(21);
 
 /// How often a process is killed in one load: with a third death in a row, the launcher lets

@@ -59,6 +59,7 @@ impl Binaries {
             let bin = partial.join("bin");
             for program in PROGRAMS {
                 let started = Instant::now();
+                progress(&format!("building {program}"));
                 let package = format!("github.com/hyperledger/fabric/cmd/{program}");
                 let version = format!(
                     "-s -w -X github.com/hyperledger/fabric/common/metadata.Version={release}"

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{BuildKey, Layout, Origin, Tag};
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
@@ -26,6 +25,7 @@ use super::reach::Reach;
 use super::toolchain::Toolchain;
 use super::verdict::JobFailure;
 use crate::build_job::Outcome;
+use crate::data::TemporaryDirectory;
 use crate::error_chain::one_line;
 use crate::registry::{Pulled, Registry};
 use crate::source::StagedSource;
@@ -160,7 +160,7 @@ impl Builds {
     async fn take(
         &self,
         ticket: &mut Ticket,
-        files: &TempDir,
+        files: &TemporaryDirectory,
         wanted: &Wanted<'_>,
     ) -> Result<Sha256, ClusterBuildError> {
         let upload = ticket.upload().await;
@@ -185,7 +185,7 @@ impl Builds {
     async fn offer(
         &self,
         wanted: &Wanted<'_>,
-        files: &TempDir,
+        files: &TemporaryDirectory,
     ) -> Result<Ticket, ClusterBuildError> {
         let tar = files.path().join("source.tar");
         let (source, target) = (wanted.source.source.clone(), tar.clone());
