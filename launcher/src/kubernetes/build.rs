@@ -1,7 +1,7 @@
 //! Chaincode built by Jobs in the cluster: compiled there, judged here, pushed from here.
 //!
 //! A build gets no credential at all, neither the cluster's nor the registry's. It gets an
-//! address in this launcher (`build/exchange.rs`) that is good for the source of one package and
+//! address in this launcher (`build/handover.rs`) that is good for the source of one package and
 //! for leaving one image, and the image is pushed, by the launcher and to the one repository,
 //! only if it is what that source makes (`build/judge.rs`).
 
@@ -9,10 +9,10 @@ mod access;
 mod builds;
 mod custody;
 mod error;
-mod exchange;
 mod follow;
 #[cfg(test)]
 mod found_tests;
+mod handover;
 mod job;
 mod job_log;
 mod judge;

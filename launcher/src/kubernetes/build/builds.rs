@@ -11,7 +11,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::super::ground::Ground;
 use super::error::BuildsError;
-use super::exchange::Exchange;
+use super::handover::Handover;
 use super::orphans;
 use super::surroundings::{OwnImage, api_server, name_servers, warn_of_public_pods};
 use super::turns::Turns;
@@ -29,7 +29,7 @@ pub(crate) struct Builds {
     pub(super) certificates: Bytes,
     pub(super) base: Base,
     pub(super) platform: Platform,
-    pub(super) exchange: Exchange,
+    pub(super) handover: Handover,
     pub(super) api_server: Vec<IpAddr>,
     pub(super) name_servers: Vec<IpAddr>,
     pub(super) data: DataDirectory,
@@ -58,7 +58,7 @@ impl Builds {
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let address = SocketAddr::new(any, settings.build_port);
-        let exchange = Exchange::open(address)
+        let handover = Handover::open(address)
             .await
             .map_err(|source| BuildsError::Listen { address, source })?;
         warn_of_public_pods(&ground);
@@ -74,7 +74,7 @@ impl Builds {
             certificates: certificates.into(),
             base,
             platform: Platform::host()?,
-            exchange,
+            handover,
             api_server: api_server(&ground).await,
             name_servers: name_servers(),
             data: data.clone(),

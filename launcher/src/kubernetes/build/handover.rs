@@ -49,7 +49,7 @@ const BREATH: Duration = Duration::from_millis(100);
 type Content = BoxBody<Bytes, io::Error>;
 
 /// The server. Dropping it ends it.
-pub(crate) struct Exchange {
+pub(crate) struct Handover {
     address: SocketAddr,
     offers: Offers,
     _running: DropGuard,
@@ -98,7 +98,7 @@ enum Use {
     Upload(PathBuf, mpsc::Sender<Upload>),
 }
 
-impl Exchange {
+impl Handover {
     /// Listens on `address`.
     pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;

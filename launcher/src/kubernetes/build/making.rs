@@ -15,8 +15,8 @@ use tracing::{info, warn};
 use super::builds::Builds;
 use super::custody::Custody;
 use super::error::ClusterBuildError;
-use super::exchange::{Offer, Ticket};
 use super::follow::FollowError;
+use super::handover::{Offer, Ticket};
 use super::job::{Begun, BuildJobHandle, begin};
 use super::judge::{IMAGE_LIMIT, Rejected, judge, look_at};
 use super::manifest::BuildOrder;
@@ -124,7 +124,7 @@ impl Builds {
     ) -> Result<Sha256, ClusterBuildError> {
         let files = self.data.temporary("build").map_err(ClusterBuildError::Offer)?;
         let mut ticket = self.offer(wanted, &files).await?;
-        let launcher = SocketAddr::new(self.ground.pod.ip, self.exchange.port());
+        let launcher = SocketAddr::new(self.ground.pod.ip, self.handover.port());
         let url = format!("http://{launcher}{}", ticket.path());
         job.release(order, &url, &self.reach(launcher)).await?;
         let began = format!("compiling with {} in the Job {}", self.settings.go_image, job.name());
@@ -201,7 +201,7 @@ impl Builds {
             source: tar,
             upload: upload_path(files.path()),
         };
-        self.exchange.offer(offer).map_err(ClusterBuildError::Offer)
+        self.handover.offer(offer).map_err(ClusterBuildError::Offer)
     }
 
     fn reach(&self, launcher: SocketAddr) -> Reach<'_> {

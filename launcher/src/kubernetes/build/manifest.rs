@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource,
-    LocalObjectReference, PodSpec, PodTemplateSpec, ResourceRequirements, Secret,
-    SecretKeySelector, Volume,
+    ConfigMapVolumeSource, Container, EnvVar, EnvVarSource, PodSpec, PodTemplateSpec,
+    ResourceRequirements, Secret, SecretKeySelector, Volume,
 };
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicySpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
@@ -16,7 +15,7 @@ use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{BuildKey, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 use selvedge_buildpack::platform::Platform;
 
-use super::super::container::{mount, variable};
+use super::super::container::{empty, mount, pull_secrets, variable};
 use super::super::identity::{MANAGED_BY, MANAGER};
 use super::super::restricted;
 use super::pulse::ALIVE_AT;
@@ -178,16 +177,11 @@ impl BuildOrder<'_> {
     }
 
     fn pod(&self) -> PodSpec {
-        let pull_secrets: Vec<_> = self
-            .pull_secrets
-            .iter()
-            .map(|name| LocalObjectReference { name: name.clone() })
-            .collect();
         PodSpec {
             automount_service_account_token: Some(false),
             containers: vec![self.compile()],
             enable_service_links: Some(false),
-            image_pull_secrets: Some(pull_secrets).filter(|secrets| !secrets.is_empty()),
+            image_pull_secrets: pull_secrets(self.pull_secrets),
             init_containers: Some(vec![self.bring_tools()]),
             restart_policy: Some("Never".to_owned()),
             security_context: Some(restricted::pod(
@@ -201,14 +195,6 @@ impl BuildOrder<'_> {
     }
 
     fn volumes(&self) -> Vec<Volume> {
-        let empty = |name: &str, size: &str| Volume {
-            name: name.to_owned(),
-            empty_dir: Some(EmptyDirVolumeSource {
-                size_limit: Some(KubeQuantity(size.to_owned())),
-                ..EmptyDirVolumeSource::default()
-            }),
-            ..Volume::default()
-        };
         let mut volumes = vec![empty("tools", "256Mi"), empty("work", &self.settings.build_disk)];
         if let Some(name) = &self.settings.build_ca_config_map {
             volumes.push(Volume {

@@ -7,17 +7,16 @@ use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
 };
 use k8s_openapi::api::core::v1::{
-    Affinity as PodAffinity, Container, EmptyDirVolumeSource, HostAlias, LocalObjectReference,
-    NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodDNSConfig, PodSpec,
-    PodTemplateSpec, PreferredSchedulingTerm, ResourceRequirements, SecretVolumeSource, Service,
-    Volume,
+    Affinity as PodAffinity, Container, HostAlias, NodeAffinity, NodeSelector,
+    NodeSelectorRequirement, NodeSelectorTerm, PodDNSConfig, PodSpec, PodTemplateSpec,
+    PreferredSchedulingTerm, ResourceRequirements, SecretVolumeSource, Service, Volume,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use selvedge_buildpack::image::{CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 
-use super::super::container::{mount, variable};
+use super::super::container::{empty, mount, pull_secrets, variable};
 use super::super::identity::{CREDENTIALS, GENERATION};
 use super::super::restricted;
 use super::{Blueprint, CONTAINER, GATE, PROXY_PORT};
@@ -88,7 +87,7 @@ impl Blueprint<'_> {
                 CHAINCODE_USER_ID.into(),
                 CHAINCODE_GROUP_ID.into(),
             )),
-            image_pull_secrets: self.pull_secrets(),
+            image_pull_secrets: pull_secrets(&self.shape.pull_secrets),
             init_containers: Some(vec![self.gate(service)]),
             containers: vec![self.container()],
             volumes: Some(vec![
@@ -101,23 +100,10 @@ impl Blueprint<'_> {
                     }),
                     ..Volume::default()
                 },
-                Volume {
-                    name: "tmp".into(),
-                    empty_dir: Some(EmptyDirVolumeSource {
-                        size_limit: Some(Quantity(self.shape.tmp.clone())),
-                        ..EmptyDirVolumeSource::default()
-                    }),
-                    ..Volume::default()
-                },
+                empty("tmp", &self.shape.tmp),
             ]),
             ..PodSpec::default()
         }
-    }
-
-    fn pull_secrets(&self) -> Option<Vec<LocalObjectReference>> {
-        let names = self.shape.pull_secrets.iter().cloned();
-        let secrets: Vec<_> = names.map(|name| LocalObjectReference { name }).collect();
-        Some(secrets).filter(|secrets| !secrets.is_empty())
     }
 
     /// The stable address for the proxy's name: the only name that a pod needs, and knows.
