@@ -1,6 +1,6 @@
 //! What runs a peer gives it its name, and takes its chaincode along when it goes.
 
-use cluster::until;
+use cluster::{Namespace, until};
 use fabric_on_kubernetes::{Fabric, PeerPod};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::ListParams;
@@ -11,10 +11,11 @@ use crate::shared::{LIMIT, MSP_ID, deploy_ledger, on_fabric, one};
 /// The Deployment of the second launcher.
 const OTHER: &str = "other-peer";
 
-async fn await_absence(fabric: &Fabric, kind: &str, name: &str) {
+/// Waits until there is no such object.
+pub(crate) async fn await_absence(namespace: &Namespace, kind: &str, name: &str) {
     let get = ["get", kind, name, "--ignore-not-found", "-o", "name"];
     until(&format!("the end of the {kind} {name}"), LIMIT, async || {
-        let found = fabric.namespace().kubectl(&get).map_err(|error| error.to_string())?;
+        let found = namespace.kubectl(&get).map_err(|error| error.to_string())?;
         if found.is_empty() { Ok(()) } else { Err(found) }
     })
     .await
@@ -22,13 +23,17 @@ async fn await_absence(fabric: &Fabric, kind: &str, name: &str) {
 }
 
 /// A Deployment with the launcher of the peer's own pod, and no peer in it.
-fn launcher_alone(peer: &PeerPod) -> Value {
+pub(crate) fn launcher_alone(peer: &PeerPod) -> Value {
     let stateful_set = peer.pod().trim_end_matches("-0");
     let found = ["get", "statefulset", stateful_set, "-o", "json"];
     let found = peer.namespace().kubectl(&found).unwrap();
     let mut pod: Value = serde_json::from_str::<Value>(&found).unwrap()["spec"]["template"].take();
     let mut launcher = pod["spec"]["initContainers"][0].take();
     launcher.as_object_mut().unwrap().remove("restartPolicy");
+    let mounts: Vec<Value> =
+        launcher["volumeMounts"].as_array().unwrap().iter().map(|m| m["name"].clone()).collect();
+    let volumes = pod["spec"]["volumes"].as_array_mut().unwrap();
+    volumes.retain(|volume| mounts.contains(&volume["name"]));
     pod["spec"]["containers"] = json!([launcher]);
     pod["spec"].as_object_mut().unwrap().remove("initContainers");
     pod["metadata"] = json!({ "labels": { "app": OTHER } });
@@ -73,7 +78,7 @@ fn a_launcher_that_a_deployment_runs_keeps_its_name_and_goes_with_it() {
         assert_ne!(first, second);
 
         namespace.kubectl(&["delete", "deployment", OTHER]).unwrap();
-        await_absence(fabric, "lease", &lease).await;
+        await_absence(namespace, "lease", &lease).await;
     });
 }
 
@@ -87,7 +92,7 @@ fn a_peer_that_is_removed_leaves_nothing_of_its_chaincode() {
         let stateful_set = peer.pod().trim_end_matches("-0");
         fabric.namespace().kubectl(&["delete", "statefulset", stateful_set]).unwrap();
         for kind in ["service", "deployment", "secret", "networkpolicy", "endpointslice"] {
-            await_absence(fabric, kind, chaincode.name()).await;
+            await_absence(fabric.namespace(), kind, chaincode.name()).await;
         }
     });
 }

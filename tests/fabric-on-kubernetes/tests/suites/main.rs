@@ -6,6 +6,7 @@
 
 mod abandoned;
 mod absence;
+mod admission;
 mod builds;
 mod confinement;
 mod controllers;
@@ -26,3 +27,4 @@ mod shared;
 mod starting;
 mod stopped;
 mod toolchain;
+mod twins;

@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
 
-use cluster::{Cluster, GuardedRegistry};
+use cluster::{Cluster, GuardedRegistry, until};
 use e2e::{Op, chaincode_dir};
 use fabric_on_kubernetes::{Fabric, PeerPod};
 use serde_json::{Value, json};
@@ -88,6 +88,36 @@ fn one_with_a_password_is_used_with_the_right_one_alone() {
         let denied = "refused the credentials for guarded/chaincode (none were given; \
                       --registry-secret)";
         refused(fabric, peer, "no-password", &[denied]).await;
+    });
+}
+
+#[test]
+fn one_with_a_password_that_has_the_launcher_is_used_with_the_secret_of_its_own_pod() {
+    on_fabric(&one("launcher-guarded"), async |cluster, fabric| {
+        let (peer, registry) = (fabric.peer(MSP_ID), cluster.guarded_registry());
+        let kubectl = |arguments: &[&str]| fabric.namespace().kubectl(arguments).unwrap();
+        let settings = "selvedge-settings-org1";
+        let output = "jsonpath={.data.SELVEDGE_LAUNCHER_IMAGE}";
+        let image = kubectl(&["get", "configmap", settings, "-o", output]);
+        let image = image.replace(&cluster.registry(), &registry.address);
+        let before = peer.uid().await.unwrap();
+        fabric.namespace().apply(&credentials(&registry, registry.password)).unwrap();
+        let image = json!({ "data": { "SELVEDGE_LAUNCHER_IMAGE": image } }).to_string();
+        kubectl(&["patch", "configmap", settings, "-p", &image]);
+        let secrets = json!({ "imagePullSecrets": [{ "name": SECRET }] });
+        let secrets = json!({ "spec": { "template": { "spec": secrets } } }).to_string();
+        kubectl(&["patch", "statefulset", peer.pod().trim_end_matches("-0"), "-p", &secrets]);
+        until("another pod", LIMIT, async || {
+            let now = peer.uid().await.map_err(|error| error.to_string())?;
+            if now == before { Err(now) } else { Ok(()) }
+        })
+        .await
+        .unwrap();
+        peer.await_serving().await.unwrap();
+
+        peer.install(&package(fabric, &new_program(fabric, "pulled"), "pulled_1.0")).unwrap();
+        deploy_ledger(fabric, "ledger");
+        gateway(fabric, peer, "ledger").call(Op::Submit, &["Put", "k", "v"]).unwrap();
     });
 }
 
