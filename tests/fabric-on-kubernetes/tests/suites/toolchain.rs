@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use cluster::Cluster;
+use cluster::{Cluster, until};
 
 use crate::shared::{BUILDER, LIMIT, MSP_ID, new_program, on_fabric_of, one, package};
 
@@ -50,9 +50,16 @@ fn a_tag_that_moves_to_another_compiler_is_another_build() {
         for parts in [
             &["cannot tell which image 127.0.0.1:1/moving:latest is now", "--go-image"][..],
             &["cannot start: ErrImagePull", "127.0.0.1:1/moving:latest", "trying again"],
-            &["cannot start: ImagePullBackOff", "127.0.0.1:1/moving:latest"],
         ] {
             peer.await_line("peer", &[&[BUILDER], parts].concat(), LIMIT).await.unwrap();
         }
+        until("the builder's last word", LIMIT, async || {
+            let log = peer.log("peer").await?;
+            let last = log.lines().rfind(|line| line.contains("cannot start: "));
+            let is_end = last.is_some_and(|line| !line.contains("trying again"));
+            if is_end { Ok(()) } else { Err(log) }
+        })
+        .await
+        .unwrap();
     });
 }
