@@ -3,7 +3,11 @@
 mod build;
 mod run;
 mod shared;
+mod slots;
+#[cfg(test)]
+mod tests;
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use selvedge_proto::launcher::launcher_server::Launcher;
@@ -13,9 +17,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::shared::Shared;
-use crate::backend::Backend;
-use crate::data::DataDirectory;
+use self::slots::Slots;
 use crate::deadline::LaunchDeadline;
+use crate::opening::Entrance;
 use crate::run_log::RunLog;
 use crate::running::Running;
 use crate::settings::TimeLimits;
@@ -27,13 +31,15 @@ const QUEUE: usize = 1024;
 pub(crate) struct LauncherApi(Arc<Shared>);
 
 impl LauncherApi {
+    /// The service of a launcher that may not have started yet.
     pub(crate) fn new(
-        backend: Arc<dyn Backend>,
+        entrance: Entrance,
         running: Running,
-        data: DataDirectory,
         limits: TimeLimits,
+        parallel_builds: NonZeroU16,
     ) -> Self {
-        Self(Arc::new(Shared { backend, running, data, limits }))
+        let slots = Slots::new(parallel_builds);
+        Self(Arc::new(Shared { entrance, running, limits, slots }))
     }
 }
 

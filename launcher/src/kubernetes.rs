@@ -1,13 +1,18 @@
 //! Runs chaincode as Deployments of a Kubernetes cluster, on its peer's node.
 
+mod adopted;
 mod build;
 mod container;
+mod controller;
+mod departed;
+mod dispute;
 mod egress;
 mod failure;
 mod followed_logs;
 #[cfg(test)]
 mod golden;
 mod ground;
+mod hindrance;
 mod identity;
 mod kept;
 mod lease;
@@ -19,6 +24,8 @@ mod observed;
 mod pod_log;
 mod restricted;
 mod run;
+#[cfg(test)]
+mod scene;
 mod sweep;
 mod trouble;
 
@@ -33,6 +40,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
+use self::adopted::Adopted;
 use self::build::{Builds, BuildsError};
 use self::ground::{Ground, GroundError};
 use self::identity::Identity;
@@ -40,7 +48,7 @@ use self::lease::Lease;
 use self::manifest::{PROXY_PORT, PodShape};
 use self::observed::Observed;
 use self::run::{ClusterReplicas, Order};
-use self::sweep::{Adopted, Sweeper};
+use self::sweep::Sweeper;
 use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
 use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
@@ -104,7 +112,7 @@ impl KubernetesBackend {
                 limits: settings.chaincode_limits.clone(),
                 tmp: settings.chaincode_tmp.clone(),
                 launcher_image: builds.launcher_image().to_owned(),
-                pull_secret: settings.builds.pull_secret().map(ToOwned::to_owned),
+                pull_secrets: builds.pull_secrets().to_vec(),
             },
             builds,
             _sweeper: AbortOnDropHandle::new(tokio::spawn(sweeper.sweep())),
@@ -137,7 +145,7 @@ impl Backend for KubernetesBackend {
 
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
         let identity = self.identity(&workload.package_id, &workload.msp_id);
-        self.adopted.add(&identity.name);
+        let adoption = self.adopted.adopt(&identity.name).await;
         let plan = LaunchPlan::new(
             &LaunchTarget {
                 language: workload.language,
@@ -152,6 +160,7 @@ impl Backend for KubernetesBackend {
             ground: Arc::clone(&self.ground),
             observed: Arc::clone(&self.observed),
             lease: Arc::clone(&self.lease),
+            adoption,
             identity,
             image: format!("{}@{}", workload.image.name, workload.image.digest),
             plan,
@@ -162,6 +171,6 @@ impl Backend for KubernetesBackend {
     }
 
     async fn close(&self) {
-        self.lease.release().await;
+        tokio::join!(self.builds.close(), self.lease.release());
     }
 }

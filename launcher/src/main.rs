@@ -1,10 +1,11 @@
 //! `selvedge-launcher`: the long-running process beside a peer.
 //!
-//! Reads as: log, configure, start, run, drain.
+//! Reads as: log, configure, listen, look around, run, drain.
 
 mod api;
 mod await_proxy;
 mod backend;
+mod backoff;
 mod build_job;
 mod certificates;
 mod chaincode;
@@ -17,6 +18,7 @@ mod last_lines;
 mod launch;
 mod lines;
 mod local;
+mod opening;
 mod registry;
 mod removal;
 mod run_log;
@@ -32,7 +34,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use selvedge_proto::launcher::launcher_server::LauncherServer;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
@@ -42,8 +45,10 @@ use tracing_subscriber::EnvFilter;
 use crate::api::LauncherApi;
 use crate::backend::Backend;
 use crate::data::DataDirectory;
+use crate::error_chain::one_line;
 use crate::kubernetes::KubernetesBackend;
 use crate::local::{LocalBackend, guard};
+use crate::opening::{Opening, Works};
 use crate::running::Running;
 use crate::settings::{BackendKind, Command, Settings};
 use crate::socket::ApiSocket;
@@ -96,9 +101,69 @@ fn log(filter: &str) -> anyhow::Result<()> {
 }
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
-    let mut stop = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut signals = Signals::listen()?;
+    let socket = ApiSocket::bind(&settings.listen)?;
+    let (opening, entrance) = opening::begin();
+    let running = Running::default();
+    let limits = settings.limits();
+    let api = LauncherApi::new(entrance, running.clone(), limits, settings.parallel_builds);
+    let closing = CancellationToken::new();
+    let mut server = serve(&socket, api, &closing)?;
 
+    // Who calls from now on waits for the rest.
+    let worked = tokio::select! {
+        worked = work(&settings, &opening, &mut signals) => worked,
+        served = &mut server => {
+            served?.context("cannot serve the builders")?;
+            return Ok(());
+        }
+    };
+    if let Ok(Some(works)) = &worked {
+        info!("stopping");
+        running.stop_all(SHUTDOWN).await;
+        works.backend.close().await;
+    }
+    drop(opening);
+    closing.cancel();
+    // What is still open by then is a build, which ends with this process.
+    let _ = timeout(FAREWELL, server).await;
+    worked.map(drop)
+}
+
+/// Serves the builders until `closing` fires.
+fn serve(
+    socket: &ApiSocket,
+    api: LauncherApi,
+    closing: &CancellationToken,
+) -> anyhow::Result<JoinHandle<Result<(), tonic::transport::Error>>> {
+    let server = tonic::transport::Server::builder()
+        .add_service(LauncherServer::new(api))
+        .serve_with_incoming_shutdown(
+            UnixListenerStream::new(socket.listener()?),
+            closing.clone().cancelled_owned(),
+        );
+    Ok(tokio::spawn(server))
+}
+
+/// Looks around, opens, and works until the launcher is told to stop; `None` if that was before.
+async fn work(
+    settings: &Settings,
+    opening: &Opening,
+    signals: &mut Signals,
+) -> anyhow::Result<Option<Arc<Works>>> {
+    let opened = tokio::select! {
+        opened = look_around(settings) => opened,
+        () = signals.received() => return Ok(None),
+    };
+    let works = opened.inspect_err(|error| opening.fail(one_line(error.as_ref())))?;
+    let works = Arc::new(works);
+    opening.open(Arc::clone(&works));
+    info!(version = env!("CARGO_PKG_VERSION"), address = %settings.listen, "launcher is ready");
+    signals.received().await;
+    Ok(Some(works))
+}
+
+async fn look_around(settings: &Settings) -> anyhow::Result<Works> {
     let data = DataDirectory::open(&settings.data_dir)?;
     let backend: Arc<dyn Backend> = match settings.backend {
         BackendKind::Local => Arc::new(LocalBackend::open(&data)?),
@@ -106,30 +171,27 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
             Arc::new(KubernetesBackend::open(&settings.kubernetes, &data).await?)
         }
     };
-    let running = Running::default();
-    let socket = ApiSocket::bind(&settings.listen)?;
-    let api = LauncherApi::new(Arc::clone(&backend), running.clone(), data, settings.limits());
-    info!(version = env!("CARGO_PKG_VERSION"), address = %settings.listen, "launcher is ready");
+    Ok(Works { backend, data })
+}
 
-    let closing = CancellationToken::new();
-    let server = tonic::transport::Server::builder()
-        .add_service(LauncherServer::new(api))
-        .serve_with_incoming_shutdown(
-            UnixListenerStream::new(socket.listener()?),
-            closing.clone().cancelled_owned(),
-        );
-    let mut server = tokio::spawn(server);
-    tokio::select! {
-        served = &mut server => served?.context("cannot serve the builders")?,
-        _ = stop.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals by which the launcher is told to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+        })
     }
 
-    info!("stopping");
-    running.stop_all(SHUTDOWN).await;
-    backend.close().await;
-    closing.cancel();
-    // What is still open by then is a build, which ends with this process.
-    let _ = timeout(FAREWELL, server).await;
-    Ok(())
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod credentials;
+mod pull;
 mod repository;
 mod resolve;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use tracing::{info, warn};
 
 use client::client;
 pub(crate) use credentials::{CredentialsError, DockerConfig};
+pub(crate) use pull::Pulled;
 pub(crate) use repository::Repository;
 pub(crate) use resolve::resolve;
 
@@ -43,10 +45,12 @@ pub(crate) enum RegistryError {
     Answer { registry: String, subject: String, source: OciDistributionError },
     #[error("the registry {registry} has something else than an image as {subject}: {reason}")]
     NoImage { registry: String, subject: String, reason: String },
-    #[error("cannot read the image that is to be pushed")]
+    #[error("cannot use the launcher's copy of the image")]
     Layout(#[from] LayoutError),
     #[error("cannot read the blob {blob} that is to be pushed")]
     Blob { blob: Sha256, source: std::io::Error },
+    #[error("cannot keep the blob {blob} of the image that is looked at")]
+    Keep { blob: Sha256, source: std::io::Error },
 }
 
 /// One repository of a registry, with the credentials for it.
@@ -79,12 +83,7 @@ impl Registry {
 
     /// Whether the registry holds all of the image.
     pub(crate) async fn holds(&self, image: Sha256) -> Result<bool, RegistryError> {
-        let reference = Reference::with_digest(
-            self.repository.registry().to_owned(),
-            self.repository.name().to_owned(),
-            image.to_string(),
-        );
-        Ok(self.find_reference(&reference).await?.is_some())
+        Ok(self.find_reference(&self.by_digest(image)).await?.is_some())
     }
 
     /// Pushes an image of the layout: layers, configuration, and at last, under the tag, the
@@ -144,19 +143,7 @@ impl Registry {
     async fn find_reference(&self, reference: &Reference) -> Result<Option<Sha256>, RegistryError> {
         self.sign_in(reference, RegistryOperation::Pull).await?;
         let subject = reference.to_string();
-        let answer =
-            self.client.pull_manifest_raw(reference, &self.auth, &[OCI_IMAGE_MEDIA_TYPE]).await;
-        let document = match answer {
-            Ok((document, _)) => document,
-            Err(error) if is_unknown(&error) => return Ok(None),
-            Err(error) => return Err(self.failed(&subject, error)),
-        };
-        let manifest: ImageManifest =
-            serde_json::from_slice(&document).map_err(|error| RegistryError::NoImage {
-                registry: self.repository.registry().to_owned(),
-                subject: subject.clone(),
-                reason: error.to_string(),
-            })?;
+        let Some((document, manifest)) = self.manifest(reference).await? else { return Ok(None) };
         // A registry may have cleared away blobs of a manifest that it kept.
         for blob in manifest.layers().iter().chain([manifest.config()]) {
             let name = blob.digest().to_string();
@@ -167,6 +154,24 @@ impl Registry {
             }
         }
         Ok(Some(Sha256::of(&document)))
+    }
+
+    /// The image's manifest and the bytes that it is; `None` if there is none.
+    async fn manifest(
+        &self,
+        reference: &Reference,
+    ) -> Result<Option<(Bytes, ImageManifest)>, RegistryError> {
+        let subject = reference.to_string();
+        let answer =
+            self.client.pull_manifest_raw(reference, &self.auth, &[OCI_IMAGE_MEDIA_TYPE]).await;
+        let document = match answer {
+            Ok((document, _)) => document,
+            Err(error) if is_unknown(&error) => return Ok(None),
+            Err(error) => return Err(self.failed(&subject, error)),
+        };
+        let manifest =
+            serde_json::from_slice(&document).map_err(|error| self.no_image(&subject, &error))?;
+        Ok(Some((document, manifest)))
     }
 
     /// Has the client fetch a token if the registry wants one: in the calls that need it, the
@@ -186,6 +191,22 @@ impl Registry {
             self.repository.name().to_owned(),
             tag.to_string(),
         )
+    }
+
+    fn by_digest(&self, image: Sha256) -> Reference {
+        Reference::with_digest(
+            self.repository.registry().to_owned(),
+            self.repository.name().to_owned(),
+            image.to_string(),
+        )
+    }
+
+    fn no_image(&self, subject: &str, reason: &dyn std::fmt::Display) -> RegistryError {
+        RegistryError::NoImage {
+            registry: self.repository.registry().to_owned(),
+            subject: subject.to_owned(),
+            reason: reason.to_string(),
+        }
     }
 
     fn failed(&self, subject: &str, error: OciDistributionError) -> RegistryError {

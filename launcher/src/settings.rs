@@ -7,6 +7,7 @@ mod registry;
 mod seconds;
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf};
 use crate::local::guard::{Guard, Guarded};
 
-pub(crate) use builds::{BuildSettings, Cidr};
+pub(crate) use builds::BuildSettings;
 pub(crate) use kubernetes::{Affinity, KubernetesSettings};
 pub(crate) use quantity::Resources;
 use seconds::Seconds;
@@ -65,6 +66,11 @@ pub(crate) struct Settings {
     /// How long a build may take, in seconds.
     #[arg(long, env = "SELVEDGE_BUILD_TIMEOUT", default_value = "600", value_name = "SECONDS")]
     build_timeout: Seconds,
+
+    /// How many builds may go on at once; others wait for them. Each may fill 2 GiB of the
+    /// data directory: of a volume that is too full, Kubernetes ends the pod.
+    #[arg(long, env = "SELVEDGE_PARALLEL_BUILDS", default_value = "2", value_name = "NUMBER")]
+    pub(crate) parallel_builds: NonZeroU16,
 
     /// What is logged: a level, or levels per part (tracing's filter syntax).
     #[arg(long, env = "SELVEDGE_LOG", default_value = "info", value_name = "FILTER")]

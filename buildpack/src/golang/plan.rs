@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use super::GoModule;
 use crate::platform::Platform;
 
-/// The variables of the caller that reach `go build`: where it finds modules, caches and
-/// certificates. None of them changes the binary.
+/// The variables of the caller that reach `go build`: where it finds itself, modules, caches and
+/// certificates. `PATH` and `GOROOT` choose the compiler, which is part of a build's key
+/// ([`BuildKeyInputs::toolchain`](crate::image::BuildKeyInputs::toolchain)); what modules hold is
+/// fixed by `go.sum`, wherever they come from. So the same key is the same binary.
 const ALLOWED: &[&str] = &[
     "PATH",
     "HOME",

@@ -107,13 +107,22 @@ pub fn assemble(plan: &ImagePlan<'_>, scratch: &Path) -> Result<Image, AssembleE
     Image::new(layers, &configuration(plan.platform, plan.source, &diff_ids)?, plan.platform)
 }
 
-/// Its directories are listed too, so that they are 0755 whoever unpacks the layer.
+/// What the layer of a program holds besides that, in order. Directories are listed, so that they
+/// are 0755 whoever unpacks the layer.
+pub(super) const PROGRAM_DIRECTORIES: [&str; 3] = ["usr", "usr/local", "usr/local/bin"];
+
+/// The program in its layer.
+pub(super) const PROGRAM_ENTRY: &str = "usr/local/bin/chaincode";
+
+/// The mode of each of them.
+pub(super) const PROGRAM_MODE: u32 = 0o755;
+
 fn program_layer(program: &Path, scratch: &Path) -> io::Result<Layer> {
     Layer::write(scratch, |archive| {
-        for directory in ["usr", "usr/local", "usr/local/bin"] {
-            archive.directory(&entry(directory), 0o755)?;
+        for directory in PROGRAM_DIRECTORIES {
+            archive.directory(&entry(directory), PROGRAM_MODE)?;
         }
-        archive.file_at(&entry("usr/local/bin/chaincode"), 0o755, program)
+        archive.file_at(&entry(PROGRAM_ENTRY), PROGRAM_MODE, program)
     })
 }
 

@@ -129,6 +129,17 @@ impl Layout {
         Ok(descriptor)
     }
 
+    /// Lists an image without a tag whose blobs came by other means and are at their
+    /// [paths](Self::blob_path). They are not looked at: that is for [`validate`](super::validate).
+    pub fn adopt(&self, image: &Descriptor) -> Result<(), LayoutError> {
+        let _lock = self.lock()?;
+        let mut index = self.index()?;
+        let mut manifests = index.manifests().clone();
+        manifests.push(image.clone());
+        index.set_manifests(manifests);
+        self.write_index(&index)
+    }
+
     /// All images: one descriptor for each tag.
     pub fn images(&self) -> Result<Vec<Descriptor>, LayoutError> {
         Ok(self.index()?.manifests().clone())

@@ -1,11 +1,14 @@
 //! Whether an image that somebody else assembled is what this assembly would make.
 
+use oci_spec::image::Descriptor;
+
+use super::assemble::{PROGRAM_DIRECTORIES, PROGRAM_ENTRY, PROGRAM_MODE};
 use super::config::{configuration, manifest};
 use super::descriptor::canonical_json;
 use super::{Layout, LayoutError, sha256};
+use crate::archive::{ArchiveError, Entry, EntryFault, Kind, Limits, Visit, gunzip, scan};
 use crate::digest::Sha256;
 use crate::platform::Platform;
-use oci_spec::image::Descriptor;
 
 /// What an image should have been made from; only its program is unknown.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +24,8 @@ pub struct Origin {
 impl Origin {
     /// Whether manifest and configuration are, byte for byte, those of an image that
     /// [`assemble`](super::assemble) makes: of this base, source and platform, and of some
-    /// program. That the layers are what the two say is for [`validate`](super::validate) to tell.
+    /// program; and whether the program is all that is laid over the base. That the layers are
+    /// what manifest and configuration say is for [`validate`](super::validate) to tell.
     pub fn made(&self, layout: &Layout, image: &Descriptor) -> Result<bool, LayoutError> {
         let found = layout.manifest(image)?;
         let configured = layout.configuration(&found)?;
@@ -46,6 +50,43 @@ impl Origin {
         let layers = found.layers().iter().map(plain).collect();
         let manifest = canonical_json(&manifest(plain(found.config()), layers)?);
         Ok(layout.read_blob(found.config())? == config
-            && layout.read_blob(image)? == manifest.map_err(malformed)?)
+            && layout.read_blob(image)? == manifest.map_err(malformed)?
+            && is_program_alone(layout, &found.layers()[1])?)
+    }
+}
+
+/// Whether a layer holds a program where chaincode is started from, and nothing else: over the base
+/// it could hide the certificates that chaincode trusts, or the users that there are.
+fn is_program_alone(layout: &Layout, layer: &Descriptor) -> Result<bool, LayoutError> {
+    let Some(digest) = sha256(layer) else { return Ok(false) };
+    let (file, _) = layout.open_blob(digest)?;
+    let mut entries = Entries { expected: PROGRAM_DIRECTORIES.len() + 1, seen: 0, fit: true };
+    let scanned = gunzip(file).and_then(|content| scan(content, Limits::LAYER, &mut entries));
+    Ok(scanned.is_ok() && entries.fit && entries.seen == entries.expected)
+}
+
+/// Compares the entries of a layer with those of a program's.
+struct Entries {
+    expected: usize,
+    seen: usize,
+    fit: bool,
+}
+
+impl Visit for Entries {
+    type Error = ArchiveError;
+
+    fn entry(&mut self, entry: Entry<'_>) -> Result<(), ArchiveError> {
+        let (path, kind) = match PROGRAM_DIRECTORIES.get(self.seen) {
+            Some(directory) => (*directory, Kind::Directory),
+            None => (PROGRAM_ENTRY, Kind::File),
+        };
+        self.fit &= entry.path.as_str() == path && entry.kind == kind && entry.mode == PROGRAM_MODE;
+        self.seen += 1;
+        Ok(())
+    }
+
+    fn fault(&mut self, _: String, _: EntryFault) -> Result<(), ArchiveError> {
+        self.fit = false;
+        Ok(())
     }
 }

@@ -91,6 +91,49 @@ fn an_image_tells_what_it_was_made_of() {
 }
 
 #[test]
+fn nothing_but_the_program_is_laid_over_the_base() {
+    let origin = Origin {
+        base: Base::from_pem(CERTIFICATE).unwrap().diff_id().unwrap(),
+        source: Sha256::of(b"source"),
+        platform: Platform::LinuxAmd64,
+    };
+    let made = |entries: Vec<Crafted>| {
+        let specimen = Specimen::new().with_entries(entries);
+        specimen.has(&[]);
+        origin.made(&specimen.layout, &specimen.descriptor).unwrap()
+    };
+    let directory = |name: &str| {
+        let executable = |header: &mut tar::Header| header.set_mode(0o755);
+        Crafted::new(name, EntryType::Directory, "").changed(executable)
+    };
+    let directories = || ["usr", "usr/local", "usr/local/bin"].map(directory);
+    assert!(made(directories().into_iter().chain([program()]).collect()));
+    assert!(!made(vec![program()]), "directories of whatever mode");
+    let trusted = Crafted::file("etc/ssl/certs/ca-certificates.crt", "of somebody else");
+    let more = [trusted].into_iter().chain(directories()).chain([program()]);
+    assert!(!made(more.collect()), "other certificates");
+    let more = Crafted::file("usr/local/bin/more", "x");
+    assert!(!made(directories().into_iter().chain([program(), more]).collect()), "another file");
+    let wide = program().changed(|header| header.set_mode(0o777));
+    assert!(!made(directories().into_iter().chain([wide]).collect()), "another mode");
+}
+
+#[test]
+fn one_whose_blobs_were_brought_is_listed() {
+    let (one, other) = (Specimen::new(), tempfile::tempdir().unwrap());
+    let layout = Layout::create(other.path()).unwrap();
+    let manifest = one.layout.manifest(&one.descriptor).unwrap();
+    for blob in manifest.layers().iter().chain([manifest.config(), &one.descriptor]) {
+        let digest = sha256(blob).unwrap();
+        fs::copy(one.layout.blob_path(digest), layout.blob_path(digest)).unwrap();
+    }
+    let digest = sha256(&one.descriptor).unwrap();
+    assert!(!validate(&layout, digest).unwrap().is_empty());
+    layout.adopt(&one.descriptor).unwrap();
+    assert_eq!(validate(&layout, digest).unwrap(), []);
+}
+
+#[test]
 fn many_add_at_once() {
     let directory = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {

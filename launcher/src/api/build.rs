@@ -35,13 +35,20 @@ async fn built(
     chunks: Chunks,
     events: &Events,
 ) -> Result<selvedge_proto::launcher::ImageReference, Status> {
+    let tell = |line: String| {
+        info!(target: "build", line);
+        // A builder with that much to read has heard enough.
+        let _ = events.try_send(Ok(BuildEvent { event: Some(build_event::Event::Log(line)) }));
+    };
+    let works = shared.entrance.enter(tell).await.map_err(|error| failed(&error))?;
+    let _slot = shared.slots.take(tell).await;
     let begun = Instant::now();
-    let source = StagedSource::receive(described, chunks, &shared.data)
+    let source = StagedSource::receive(described, chunks, &works.data)
         .await
         .map_err(|error| failed(&error))?;
     let (log, lines) = mpsc::channel(64);
     let build = async {
-        let image = shared.backend.build(&source, shared.limits.build, &log).await;
+        let image = works.backend.build(&source, shared.limits.build, &log).await;
         drop(log);
         image
     };

@@ -18,6 +18,7 @@ use super::shared::{Shared, chunk, failed, unexpected};
 use crate::chaincode::ChaincodeRun;
 use crate::deadline::LaunchDeadline;
 use crate::error_chain::one_line;
+use crate::opening::Works;
 use crate::run_log::RunLog;
 use crate::source::{Language, StagedSource};
 
@@ -29,6 +30,11 @@ enum TooLate {
         .0.as_secs_f32()
     )]
     Predecessor(Duration),
+    #[error(
+        "the launcher has not started within {} s (--start-timeout); its log says what it waits for",
+        .0.as_secs_f32()
+    )]
+    Launcher(Duration),
     #[error(
         "the image was not there within {} s (--start-timeout); a build that takes longer needs \
          more time here and in the peer (chaincode.startuptimeout)",
@@ -85,14 +91,32 @@ async fn follow(
         }
     }));
     let run = chaincode_run(&start, peer, deadline)?;
-    let backend = shared.backend.as_ref();
+    launch(shared, run, &start, sources, &stop, log).await
+}
+
+/// Runs the chaincode once the launcher is open and the image is there.
+async fn launch(
+    shared: &Shared,
+    run: ChaincodeRun,
+    start: &RunStart,
+    sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
+    stop: &CancellationToken,
+    log: &RunLog,
+) -> Result<String, Status> {
+    let (until, limit) = (run.deadline.until(), run.deadline.limit());
+    let works = tokio::select! {
+        works = shared.entrance.enter(|line| log.line(line)) => works.map_err(|error| failed(&error)),
+        () = stop.cancelled() => Err(told_to_stop()),
+        () = sleep_until(until) => Err(failed(&TooLate::Launcher(limit))),
+    }?;
+    let backend = works.backend.as_ref();
     let image = tokio::select! {
-        image = image(shared, &start, sources, log) => image,
-        () = stop.cancelled() => return Err(Status::cancelled("it was asked to stop")),
-        () = sleep_until(deadline.until()) => Err(failed(&TooLate::Image(deadline.limit()))),
+        image = image(shared, &works, start, sources, log) => image,
+        () = stop.cancelled() => return Err(told_to_stop()),
+        () = sleep_until(until) => Err(failed(&TooLate::Image(limit))),
     };
     match image {
-        Ok(image) => run.run(image, backend, &stop, log).await.map_err(|error| failed(&error)),
+        Ok(image) => run.run(image, backend, stop, log).await.map_err(|error| failed(&error)),
         Err(status) => {
             if let Err(error) = run.refuse(status.message().to_owned(), backend).await {
                 warn!(reason = one_line(&error), "who called cannot be told of the failure");
@@ -100,6 +124,10 @@ async fn follow(
             Err(status)
         }
     }
+}
+
+fn told_to_stop() -> Status {
+    Status::cancelled("it was asked to stop")
 }
 
 fn chaincode_run(
@@ -126,24 +154,26 @@ fn chaincode_run(
 /// source when it is gone. The launcher keeps nothing that it could not make again.
 async fn image(
     shared: &Shared,
+    works: &Works,
     start: &RunStart,
     sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
     log: &RunLog,
 ) -> Result<ImageReference, Status> {
     let image = start.image.clone().ok_or_else(|| unexpected("an image"))?;
-    if shared.backend.holds(&image).await {
+    if works.backend.holds(&image).await {
         return Ok(image);
     }
     log.line(format!("image {} is gone, it is built again from the source", image.digest));
-    log.want_source();
     let described = start.source.clone().unwrap_or_default();
+    let _slot = shared.slots.take(|line| log.line(line)).await;
+    log.want_source();
     let chunks = Box::pin(ReceiverStream::new(sources));
-    let source = StagedSource::receive(&described, chunks, &shared.data)
+    let source = StagedSource::receive(&described, chunks, &works.data)
         .await
         .map_err(|error| failed(&error))?;
     let (lines, mut built) = mpsc::channel::<String>(64);
     let build = async {
-        let image = shared.backend.build(&source, shared.limits.build, &lines).await;
+        let image = works.backend.build(&source, shared.limits.build, &lines).await;
         drop(lines);
         image
     };

@@ -1,13 +1,11 @@
 //! What the calls of the API have in common.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use tonic::Status;
 
-use crate::backend::Backend;
-use crate::data::DataDirectory;
+use super::slots::Slots;
 use crate::error_chain::one_line;
+use crate::opening::Entrance;
 use crate::running::Running;
 use crate::settings::TimeLimits;
 
@@ -17,10 +15,10 @@ const REASON_LIMIT: usize = 8 << 10;
 
 /// What they all work with.
 pub(super) struct Shared {
-    pub(super) backend: Arc<dyn Backend>,
+    pub(super) entrance: Entrance,
     pub(super) running: Running,
-    pub(super) data: DataDirectory,
     pub(super) limits: TimeLimits,
+    pub(super) slots: Slots,
 }
 
 /// A failure as a status: its message is the line that the builder prints.

@@ -1,18 +1,28 @@
 //! Chaincode built by Jobs in the cluster: compiled there, judged here, pushed from here.
 //!
 //! A build gets no credential at all, neither the cluster's nor the registry's. It gets an
-//! address in this launcher (`build/exchange.rs`) that is good for the source of one package and
+//! address in this launcher (`build/handover.rs`) that is good for the source of one package and
 //! for leaving one image, and the image is pushed, by the launcher and to the one repository,
 //! only if it is what that source makes (`build/judge.rs`).
 
 mod access;
 mod builds;
+mod custody;
 mod error;
-mod exchange;
+mod follow;
+#[cfg(test)]
+mod found_tests;
+mod handover;
 mod job;
+mod job_log;
 mod judge;
 mod making;
 mod manifest;
+mod orphans;
+mod others;
+mod patience;
+mod pulse;
+mod reach;
 mod surroundings;
 #[cfg(test)]
 mod tests;
@@ -41,10 +51,25 @@ use making::Wanted;
 use toolchain::Toolchain;
 use verdict::JobFailure;
 
+/// What ending all builds may take: a pod has little more than that for everything.
+const END: Duration = Duration::from_secs(5);
+
 impl Builds {
     /// Turns a source into an image in the registry, or finds the one that it was turned into
     /// before, by whomever.
     pub(crate) async fn build(
+        &self,
+        source: &StagedSource,
+        limit: Duration,
+        log: &mpsc::Sender<String>,
+    ) -> Result<ImageReference, BuildError> {
+        // Counts until the build has been dropped, and with it its Job given up.
+        let _underway = self.ends.token();
+        let built = self.closing.run_until_cancelled(self.found_or_made(source, limit, log)).await;
+        built.unwrap_or_else(|| Err(BuildError::Cluster(ClusterBuildError::Stopping.into())))
+    }
+
+    async fn found_or_made(
         &self,
         source: &StagedSource,
         limit: Duration,
@@ -68,6 +93,15 @@ impl Builds {
                 Err(BuildError::TimedOut(limit.as_secs_f32()))
             }
             Ok(Err(error)) => Err(BuildError::Cluster(Box::new(error))),
+        }
+    }
+
+    /// Ends the builds there are, and returns when their Jobs are deleted.
+    pub(crate) async fn close(&self) {
+        self.closing.cancel();
+        self.ends.close();
+        if timeout(END, self.ends.wait()).await.is_err() {
+            warn!("builds could not be ended in time: another launcher will delete their Jobs");
         }
     }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use kube::core::Status;
+use kube::core::response::reason;
 
 /// How long one call may take.
 pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(10);
@@ -19,7 +20,7 @@ pub(crate) enum ApiFailure {
     NoNamespace(String),
     /// It was understood, and refused.
     #[error("the Kubernetes API refused to {act}: {message}")]
-    Refused { act: String, code: u16, message: String },
+    Refused { act: String, code: u16, reason: String, message: String },
     /// It could not be asked.
     #[error("cannot reach the Kubernetes API to {act}")]
     Unreachable { act: String, source: Box<dyn Error + Send + Sync> },
@@ -50,14 +51,15 @@ impl ApiFailure {
         {
             return Self::NoNamespace(details.name.clone());
         }
-        Self::Refused { act: act.into(), code: status.code, message: status.message }
+        let Status { code, reason, message, .. } = status;
+        Self::Refused { act: act.into(), code, reason, message }
     }
 
     /// Whether the same call may succeed a little later by itself.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            // 409: another writer was quicker. 429 and 5xx: the server has too much, or is not itself.
-            Self::Refused { code, .. } => *code == 409 || *code == 429 || *code >= 500,
+            // 429 and 5xx: the server has too much, or is not itself.
+            Self::Refused { code, .. } => self.is_conflict() || *code == 429 || *code >= 500,
             Self::Unreachable { .. } | Self::TimedOut { .. } => true,
             Self::Forbidden(_) | Self::NoNamespace(_) => false,
         }
@@ -68,9 +70,17 @@ impl ApiFailure {
         matches!(self, Self::Refused { code: 404, .. })
     }
 
-    /// Whether another writer was quicker.
+    /// Whether the object that was to be created is there already. Its reason alone tells that from
+    /// a conflict: both have the code 409.
+    pub(crate) fn is_there_already(&self) -> bool {
+        matches!(self, Self::Refused { code: 409, reason, .. } if reason == reason::ALREADY_EXISTS)
+    }
+
+    /// Whether another writer was quicker, to this object or to what is counted with it: who
+    /// creates an object at the same time as others is told of a conflict over the namespace's
+    /// quota (`k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go`, `checkQuotas`).
     pub(crate) fn is_conflict(&self) -> bool {
-        matches!(self, Self::Refused { code: 409, .. })
+        matches!(self, Self::Refused { code: 409, .. }) && !self.is_there_already()
     }
 }
 
@@ -136,7 +146,12 @@ mod tests {
     use super::*;
 
     fn refused(code: u16, message: &str) -> ApiFailure {
-        let status = Status { code, message: message.into(), ..Status::default() };
+        with_reason(code, "", message)
+    }
+
+    fn with_reason(code: u16, reason: &str, message: &str) -> ApiFailure {
+        let (reason, message) = (reason.into(), message.into());
+        let status = Status { code, reason, message, ..Status::default() };
         ApiFailure::new("apply the Service basic", kube::Error::Api(status.boxed()))
     }
 
@@ -179,5 +194,15 @@ mod tests {
         for (code, passing) in [(400, false), (404, false), (409, true), (429, true), (503, true)] {
             assert_eq!(refused(code, "no").is_passing(), passing, "{code}");
         }
+    }
+
+    #[test]
+    fn what_is_there_already_is_no_conflict() {
+        let there = with_reason(409, "AlreadyExists", "secrets \"a\" already exists");
+        assert!(there.is_there_already() && !there.is_conflict() && !there.is_passing());
+        let quota = "Operation cannot be fulfilled on resourcequotas \"small\": the object has been \
+                     modified; please apply your changes to the latest version and try again";
+        let quicker = with_reason(409, "Conflict", quota);
+        assert!(!quicker.is_there_already() && quicker.is_conflict() && quicker.is_passing());
     }
 }

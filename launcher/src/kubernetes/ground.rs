@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Pod, Toleration};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Api, Client, Config, Resource};
 use tokio::time::{Instant, sleep};
 use tracing::info;
 
+use super::controller;
 use super::failure::{ApiFailure, call};
 use crate::error_chain::one_line;
 use crate::settings::KubernetesSettings;
@@ -43,7 +45,8 @@ pub(crate) struct Ground {
     pub(crate) client: Client,
     /// Where chaincode runs.
     pub(crate) namespace: String,
-    /// The peer's name.
+    /// The peer's name, another for each peer of the cluster: peers of several namespaces may have
+    /// their chaincode in one.
     pub(crate) peer: String,
     /// The launcher's pod, which is the peer's.
     pub(crate) pod: PeerPod,
@@ -82,13 +85,21 @@ impl Ground {
         let mut config = Config::infer().await.map_err(GroundError::Config)?;
         config.connect_timeout = Some(Duration::from_secs(5));
         let client = Client::try_from(config).map_err(GroundError::Client)?;
-        let pod = own_pod(&client, &own_namespace, &name).await?;
-        Ok(Self {
-            client,
-            namespace: settings.namespace.clone().unwrap_or(own_namespace),
-            peer: settings.peer_name.clone().unwrap_or(name),
-            pod,
-        })
+        let (pod, lasting_name) = own_pod(&client, &own_namespace, &name).await?;
+        let peer = settings.peer_name.as_deref().unwrap_or(&lasting_name);
+        // No namespace's name has a dot.
+        let peer = format!("{own_namespace}.{peer}");
+        let namespace = settings.namespace.clone().unwrap_or(own_namespace);
+        Ok(Self { client, namespace, peer, pod })
+    }
+
+    /// What is to own the peer's objects, so that they go with it: what runs its pod, if that is in
+    /// their namespace.
+    pub(crate) async fn owner(&self) -> Result<Option<OwnerReference>, ApiFailure> {
+        if self.pod.namespace != self.namespace {
+            return Ok(None);
+        }
+        controller::owner(&self.client, &self.namespace, &self.pod.name).await
     }
 
     /// Objects of a kind, where chaincode runs.
@@ -100,15 +111,22 @@ impl Ground {
     }
 }
 
-/// The launcher's pod, once it is placed: the launcher may run before its pod's
-/// address is known to the API, and before the API can be reached.
-async fn own_pod(client: &Client, namespace: &str, name: &str) -> Result<PeerPod, GroundError> {
+/// The launcher's pod, once it is placed, and the name that outlives it: the launcher may
+/// run before its pod's address is known to the API, and before the API can be reached.
+async fn own_pod(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<(PeerPod, String), GroundError> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let deadline = Instant::now() + OWN_POD;
     loop {
         let failure = match call("read its own pod", api.get(name)).await {
-            Ok(pod) => match PeerPod::read(&pod) {
-                Some(pod) => return Ok(pod),
+            Ok(found) => match PeerPod::read(&found) {
+                Some(pod) => {
+                    let lasting_name = controller::lasting_name(&found, &pod.node);
+                    return Ok((pod, lasting_name));
+                }
                 None => GroundError::NotPlaced(namespace.into(), name.into()),
             },
             Err(source) => {

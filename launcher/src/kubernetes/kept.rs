@@ -46,7 +46,8 @@ pub(crate) struct Kept<K> {
 
 struct Applied<K> {
     wanted: Value,
-    /// As the API gave it back: with defaults, and quantities in its own writing.
+    /// As the API gave it back: with defaults, quantities in its own writing, and what admission
+    /// webhooks made of it.
     object: K,
     /// The watch has shown it, so that its absence means that it is gone.
     seen: bool,
@@ -76,8 +77,9 @@ impl<K: Kind> Kept<K> {
         let parameters = PatchParams::apply(MANAGER).force();
         let mut object = call(&act, api.patch(&name, &parameters, &Patch::Apply(wanted))).await?;
         let wanted = value(wanted);
-        if differs("", &wanted, None, &value(&object)).is_some() {
-            // Applying leaves in our lists what others put there; a merge replaces lists.
+        if extended("", &wanted, &value(&object)).is_some() {
+            // Applying leaves in our lists what others put there; a merge replaces lists. What is
+            // there after that, a webhook puts there every time.
             let parameters =
                 PatchParams { field_manager: Some(MANAGER.into()), ..Default::default() };
             let patch = Patch::Merge(content(&wanted));
@@ -97,8 +99,8 @@ impl<K: Kind> Kept<K> {
             return None;
         }
         applied.seen = true;
-        differs("", &applied.wanted, Some(&value(&applied.object)), &value(live))
-            .map(Departure::Changed)
+        let path = differs("", &applied.wanted, &value(&applied.object), &value(live))?;
+        Some(Departure::Changed(path.trim_start_matches('.').to_owned()))
     }
 }
 
@@ -124,33 +126,59 @@ fn content(wanted: &Value) -> Value {
     content
 }
 
-/// The first wanted field that differs: lists in length, and values from those in
-/// `applied`, if it is given. What is not wanted is anybody's to set.
-fn differs(path: &str, wanted: &Value, applied: Option<&Value>, live: &Value) -> Option<String> {
+/// The first list of ours that has more or fewer items than we put there.
+fn extended(path: &str, wanted: &Value, live: &Value) -> Option<String> {
     match wanted {
-        Value::Object(fields) => fields
-            .iter()
-            // What else metadata has is not said by anybody who edits an object.
-            .filter(|(name, _)| {
-                path != ".metadata" || ["labels", "annotations"].contains(&name.as_str())
-            })
-            .find_map(|(name, wanted)| {
-                let applied = applied.map(|applied| &applied[name]);
-                differs(&format!("{path}.{name}"), wanted, applied, &live[name])
-            }),
-        Value::Array(items) => {
-            let same = live.as_array().map_or(0, Vec::len) == items.len();
-            if !same {
-                return Some(path.to_owned());
-            }
-            items.iter().enumerate().find_map(|(index, wanted)| {
-                let applied = applied.map(|applied| &applied[index]);
-                differs(&format!("{path}[{index}]"), wanted, applied, &live[index])
-            })
-        }
-        _ => (applied? != live).then(|| path.to_owned()),
+        Value::Object(_) => ours(path, wanted)
+            .find_map(|(name, wanted)| extended(&format!("{path}.{name}"), wanted, &live[name])),
+        Value::Array(items) if length(live) != items.len() => Some(path.to_owned()),
+        Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
+            extended(&format!("{path}[{index}]"), item, counterpart(live, item, index))
+        }),
+        _ => None,
     }
-    .map(|path| path.trim_start_matches('.').to_owned())
+}
+
+/// The first field of ours that is another now than after it was applied. What we do not set is
+/// anybody's to set; and what an admission webhook made of ours (`applied`) it would make of it
+/// again.
+fn differs(path: &str, wanted: &Value, applied: &Value, live: &Value) -> Option<String> {
+    match wanted {
+        Value::Object(_) => ours(path, wanted).find_map(|(name, wanted)| {
+            differs(&format!("{path}.{name}"), wanted, &applied[name], &live[name])
+        }),
+        Value::Array(_) if length(applied) != length(live) => Some(path.to_owned()),
+        Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
+            let (applied, live) =
+                (counterpart(applied, item, index), counterpart(live, item, index));
+            differs(&format!("{path}[{index}]"), item, applied, live)
+        }),
+        _ => (applied != live).then(|| path.to_owned()),
+    }
+}
+
+/// The fields that are looked at: what else metadata has is not said by anybody who edits an
+/// object.
+fn ours<'a>(path: &str, wanted: &'a Value) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let is_metadata = path == ".metadata";
+    let fields = wanted.as_object().into_iter().flatten();
+    fields
+        .filter(move |(name, _)| !is_metadata || ["labels", "annotations"].contains(&name.as_str()))
+}
+
+/// The item of a list that has the name of ours, or its place: webhooks put theirs in front, too.
+fn counterpart<'a>(list: &'a Value, item: &Value, index: usize) -> &'a Value {
+    match item.get("name") {
+        Some(name) => list
+            .as_array()
+            .and_then(|items| items.iter().find(|other| other["name"] == *name))
+            .unwrap_or(&Value::Null),
+        None => &list[index],
+    }
+}
+
+fn length(list: &Value) -> usize {
+    list.as_array().map_or(0, Vec::len)
 }
 
 #[cfg(test)]
@@ -204,6 +232,34 @@ mod tests {
         let spec = more.spec.as_mut().and_then(|spec| spec.template.spec.as_mut()).unwrap();
         spec.containers.push(spec.containers[0].clone());
         assert_eq!(kept().departure(Some(&more)), Some(changed("spec.template.spec.containers")));
+    }
+
+    /// What is wanted, after a webhook has put a container in front and taken the limits away.
+    fn admitted(version: u32) -> Deployment {
+        let mut object = deployment(version, 1, "a");
+        let pod = object.spec.as_mut().and_then(|spec| spec.template.spec.as_mut()).unwrap();
+        let mut sidecar = pod.containers[0].clone();
+        sidecar.name = "sidecar".into();
+        pod.containers[0].resources = None;
+        pod.containers.insert(0, sidecar);
+        object
+    }
+
+    #[test]
+    fn what_a_webhook_made_of_it_is_left_alone_and_what_others_edit_beside_that_is_not() {
+        let wanted = value(&deployment(0, 1, "a"));
+        let mut kept =
+            Kept { applied: Some(Box::new(Applied { wanted, object: admitted(5), seen: false })) };
+        assert_eq!(kept.departure(Some(&admitted(6))), None);
+        let mut edited = admitted(7);
+        let pod = edited.spec.as_mut().and_then(|spec| spec.template.spec.as_mut()).unwrap();
+        pod.containers[1].image = Some("b".into());
+        let image = "spec.template.spec.containers[0].image";
+        assert_eq!(kept.departure(Some(&edited)), Some(changed(image)));
+        let pod = edited.spec.as_mut().and_then(|spec| spec.template.spec.as_mut()).unwrap();
+        pod.containers.remove(0);
+        let containers = "spec.template.spec.containers";
+        assert_eq!(kept.departure(Some(&edited)), Some(changed(containers)));
     }
 
     #[test]

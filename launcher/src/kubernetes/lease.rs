@@ -2,7 +2,9 @@
 //!
 //! Two would undo each other's work without end. A launcher that is killed leaves
 //! its Lease behind; the next takes it at once if the holder's pod is gone or is
-//! its own, and otherwise when it was not renewed for its time.
+//! its own, and otherwise when it was not renewed for its time. A holder that cannot
+//! renew it stops writing before that, as in `k8s.io/client-go/tools/leaderelection`:
+//! it cannot know whether it is the network that fails, or only its own part of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use kube::Api;
 use kube::api::PostParams;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{error, info, warn};
 
 use super::failure::{ApiFailure, call};
@@ -26,8 +28,15 @@ use crate::error_chain::one_line;
 /// How long a Lease is good for without being renewed.
 const DURATION: Duration = Duration::from_secs(20);
 
+/// How long its holder goes by the last renewal. What it has sent by then has the rest of
+/// [`DURATION`] to arrive.
+const DEADLINE: Duration = Duration::from_secs(12);
+
 /// How often it is renewed, or asked for.
 const INTERVAL: Duration = Duration::from_secs(3);
+
+/// The delay after somebody else was quicker.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// What giving it back may take.
 const RELEASE: Duration = Duration::from_secs(1);
@@ -42,9 +51,23 @@ pub(crate) struct Lease {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     Asking,
-    Held,
-    /// Why not.
-    Denied(String),
+    /// Until then, unless it is renewed.
+    Held(Instant),
+    Denied(Denial),
+}
+
+/// Why a Lease is not held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Denial {
+    reason: String,
+    /// Nobody said no: it cannot be asked for.
+    is_passing: bool,
+}
+
+impl State {
+    fn holds(&self) -> bool {
+        matches!(self, Self::Held(until) if Instant::now() < *until)
+    }
 }
 
 /// Another launcher works for the same peer, or it cannot be told.
@@ -53,6 +76,14 @@ enum State {
 pub(crate) struct NotHeld {
     peer: String,
     reason: String,
+    is_passing: bool,
+}
+
+impl NotHeld {
+    /// Whether nobody has said no: the API could not be asked.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.is_passing
+    }
 }
 
 impl Lease {
@@ -65,20 +96,59 @@ impl Lease {
 
     /// Waits until the Lease is held, at most until `limit`.
     pub(crate) async fn held(&self, limit: Duration) -> Result<(), NotHeld> {
-        let mut state = self.state.clone();
-        if timeout(limit, state.wait_for(|state| *state == State::Held)).await.is_ok() {
-            return Ok(());
-        }
-        let reason = match &*self.state.borrow() {
-            State::Denied(reason) => reason.clone(),
-            State::Asking | State::Held => "the Kubernetes API does not answer".into(),
-        };
-        Err(NotHeld { peer: self.ground.peer.clone(), reason })
+        timeout(limit, self.gained()).await.map_err(|_| self.denial())
     }
 
-    /// Whether the Lease is held, as far as this launcher knows.
+    /// Waits until the Lease is held.
+    pub(crate) async fn gained(&self) {
+        let mut state = self.state.clone();
+        if state.wait_for(State::holds).await.is_err() {
+            // Nobody asks for it any more: the launcher is ending.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether the Lease is held: nobody else can have taken it.
     pub(crate) fn is_held(&self) -> bool {
-        *self.state.borrow() == State::Held
+        self.state.borrow().holds()
+    }
+
+    /// Does something that only a holder may do. What is not done when the Lease is lost is left,
+    /// also in the middle of it.
+    pub(crate) async fn act<T>(&self, act: impl Future<Output = T>) -> Result<T, NotHeld> {
+        tokio::select! {
+            biased;
+            () = self.lost() => Err(self.denial()),
+            outcome = act => Ok(outcome),
+        }
+    }
+
+    /// Returns once the Lease is not held.
+    async fn lost(&self) {
+        let mut state = self.state.clone();
+        loop {
+            let until = match &*state.borrow_and_update() {
+                State::Held(until) => *until,
+                State::Asking | State::Denied(_) => return,
+            };
+            tokio::select! {
+                () = sleep_until(until) => return,
+                changed = state.changed() => if changed.is_err() {
+                    return sleep_until(until).await;
+                },
+            }
+        }
+    }
+
+    fn denial(&self) -> NotHeld {
+        let denial = match &*self.state.borrow() {
+            State::Denied(denial) => denial.clone(),
+            State::Asking | State::Held(_) => {
+                Denial { reason: "the Kubernetes API does not answer".into(), is_passing: true }
+            }
+        };
+        let Denial { reason, is_passing } = denial;
+        NotHeld { peer: self.ground.peer.clone(), reason, is_passing }
     }
 
     /// Gives the Lease back, so that the next launcher need not wait.
@@ -129,44 +199,61 @@ enum Step {
 impl Keeper {
     async fn keep(mut self, state: watch::Sender<State>) {
         loop {
-            let next = match self.step().await {
-                Ok(next) => next,
-                // What is held stays so while the API is away: nobody else can take it then.
-                Err(failure) if failure.is_passing() && *state.borrow() == State::Held => {
-                    State::Held
+            let asked = Instant::now();
+            let (next, pause) = match self.step().await {
+                // From before it was asked for: it is dated when it is written.
+                Ok(None) => (State::Held(asked + DEADLINE), INTERVAL),
+                Ok(Some(reason)) => (State::Denied(Denial { reason, is_passing: false }), INTERVAL),
+                Err(failure) => {
+                    let is_outrun = failure.is_conflict() || failure.is_there_already();
+                    let (reason, is_passing) = (one_line(&failure), failure.is_passing());
+                    let is_passing = is_passing || is_outrun;
+                    let pause = if is_outrun { AGAIN } else { INTERVAL };
+                    // Nobody can have taken it yet.
+                    let held = state.borrow().clone();
+                    let denied = State::Denied(Denial { reason, is_passing });
+                    (if held.holds() { held } else { denied }, pause)
                 }
-                Err(failure) => State::Denied(one_line(&failure)),
             };
-            let was = state.send_replace(next.clone());
-            match (&was, &next) {
-                (State::Held, State::Held) => {}
-                (_, State::Held) => info!(peer = self.ground.peer, "lease is held"),
-                (State::Held, State::Denied(reason)) => error!(reason, "lease was lost"),
-                (was, State::Denied(reason)) if *was != next => {
-                    warn!(peer = self.ground.peer, reason, "waiting for the lease");
-                }
-                _ => {}
-            }
-            sleep(INTERVAL).await;
+            self.tell(&state.send_replace(next.clone()), &next);
+            sleep(pause).await;
         }
     }
 
-    async fn step(&mut self) -> Result<State, ApiFailure> {
+    fn tell(&self, was: &State, now: &State) {
+        match (was, now) {
+            (State::Held(until), State::Held(_)) if Instant::now() < *until => {}
+            (_, State::Held(_)) => info!(peer = self.ground.peer, "lease is held"),
+            (State::Held(_), State::Denied(Denial { reason, .. })) => {
+                error!(reason, "lease was lost");
+            }
+            (was, State::Denied(Denial { reason, .. })) if was != now => {
+                warn!(peer = self.ground.peer, reason, "waiting for the lease");
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes or renews the Lease; why that may not be, if another has it.
+    async fn step(&mut self) -> Result<Option<String>, ApiFailure> {
         let api = self.ground.api::<LeaseObject>();
         let name = name(&self.ground.peer);
         let me = identity(&self.ground.pod);
         let parameters =
             PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
         let Some(mut lease) = call("read the lease", api.get_opt(&name)).await? else {
-            let lease = fresh(&self.ground, &name, &me);
+            let mut lease = fresh(&self.ground, &name, &me);
+            let owner = self.ground.owner().await?;
+            lease.metadata.owner_references = owner.map(|owner| vec![owner]);
             call("create the lease", api.create(&parameters, &lease)).await?;
-            return Ok(State::Held);
+            return Ok(None);
         };
         let spec = lease.spec.get_or_insert_default();
         match self.judge(spec, &me, Instant::now()) {
             Step::Wait(holder) if self.exists(&holder).await => {
-                return Ok(State::Denied(format!(
-                    "the launcher of the pod {holder} does, and holds the lease {name}"
+                return Ok(Some(format!(
+                    "the launcher of the pod {holder} does, and holds the lease {name}; if that \
+                     is another peer's, give each a name of its own (--peer-name)"
                 )));
             }
             Step::Take | Step::Wait(_) => {
@@ -180,7 +267,7 @@ impl Keeper {
         spec.renew_time = Some(now());
         // Conflicts with whoever was quicker: the version read is the version replaced.
         call("renew the lease", api.replace(&name, &parameters, &lease)).await?;
-        Ok(State::Held)
+        Ok(None)
     }
 
     fn judge(&mut self, spec: &LeaseSpec, me: &str, now: Instant) -> Step {

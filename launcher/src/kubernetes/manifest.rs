@@ -49,6 +49,8 @@ pub(crate) struct Blueprint<'a> {
     pub(crate) peer: &'a PeerPod,
     /// What the settings say of pods.
     pub(crate) shape: &'a PodShape,
+    /// What runs the peer, with which all of it is to go.
+    pub(crate) owner: Option<&'a OwnerReference>,
 }
 
 /// What the settings say of chaincode's pods.
@@ -64,15 +66,15 @@ pub(crate) struct PodShape {
     pub(crate) tmp: String,
     /// The launcher's own image, which waits in them for the way to the proxy.
     pub(crate) launcher_image: String,
-    /// What the registry is asked with, a Secret's name.
-    pub(crate) pull_secret: Option<String>,
+    /// The Secrets that the images are pulled with.
+    pub(crate) pull_secrets: Vec<String>,
 }
 
 impl Blueprint<'_> {
     /// The stable address. It selects no pods: its endpoint is the launcher's to say.
     pub(crate) fn service(&self) -> Service {
         Service {
-            metadata: self.metadata(None),
+            metadata: self.metadata(self.owner),
             spec: Some(ServiceSpec {
                 type_: Some("ClusterIP".into()),
                 ports: Some(vec![ServicePort {

@@ -52,13 +52,16 @@ impl Objects {
         Ok(())
     }
 
-    /// What someone else did to one of them, in words. The Secret is not looked at:
-    /// nobody who may watch one Secret may be kept from the others of its namespace.
-    pub(crate) fn departure(&mut self, observed: &Observed, identity: &Identity) -> Option<String> {
-        of_kind(&mut self.deployment, &observed.deployments, identity)
-            .or_else(|| of_kind(&mut self.service, &observed.services, identity))
-            .or_else(|| of_kind(&mut self.endpoint_slice, &observed.endpoint_slices, identity))
-            .or_else(|| of_kind(&mut self.network_policy, &observed.network_policies, identity))
+    /// What someone else did to them, in words. The Secret is not looked at: nobody who
+    /// may watch one Secret may be kept from the others of its namespace.
+    pub(crate) fn departures(&mut self, observed: &Observed, identity: &Identity) -> Vec<String> {
+        let all = [
+            of_kind(&mut self.deployment, &observed.deployments, identity),
+            of_kind(&mut self.service, &observed.services, identity),
+            of_kind(&mut self.endpoint_slice, &observed.endpoint_slices, identity),
+            of_kind(&mut self.network_policy, &observed.network_policies, identity),
+        ];
+        all.into_iter().flatten().collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the launcher sees of its peer's chaincode: one watch for each kind of
 //! object, for all chaincodes together.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::pin::pin;
 use std::sync::Arc;
@@ -53,8 +54,8 @@ pub(crate) struct Observed {
 /// What the watches tell besides the objects.
 #[derive(Default)]
 struct News {
-    /// What the last watch that failed failed of; `None` once one succeeded again.
-    failure: Option<String>,
+    /// What each watch that fails fails of, by the kind that it is for.
+    failures: BTreeMap<String, String>,
 }
 
 impl Observed {
@@ -99,7 +100,7 @@ impl Observed {
 
     /// Why something is not seen, if so.
     pub(crate) fn failure(&self) -> Option<String> {
-        self.news.borrow().failure.clone()
+        self.news.borrow().failures.values().next().cloned()
     }
 }
 
@@ -160,7 +161,10 @@ impl Watches<'_> {
                     _ => {}
                 }
                 failed = failure.is_some();
-                news.send_modify(|news| news.failure = failure);
+                news.send_modify(|news| match failure {
+                    Some(reason) => drop(news.failures.insert(kind.to_string(), reason)),
+                    None => drop(news.failures.remove(&*kind)),
+                });
             }
         });
         reader
@@ -198,5 +202,44 @@ fn failure(kind: &str, error: watcher::Error) -> ApiFailure {
         }
         WatchError(status) => ApiFailure::of_status(&act, *status),
         NoResourceVersion => ApiFailure::Unreachable { act, source: NoResourceVersion.into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::ResourceExt;
+    use serde_json::json;
+
+    use super::super::mock::Api;
+    use super::super::scene::until;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_watch_that_fails_is_told_of_while_the_others_go_on() {
+        let api = Api::default();
+        api.refuse("GET /api/v1/namespaces/chaincode/pods", 500);
+        let observed = Observed::start(&api.ground("peer0-a"));
+        until("the first failure", || observed.failure().is_some()).await;
+        for version in 1..20 {
+            let service = json!({
+                "apiVersion": "v1", "kind": "Service",
+                "metadata": {
+                    "name": "basic", "namespace": "chaincode",
+                    "resourceVersion": version.to_string(),
+                },
+            });
+            api.put("/api/v1/namespaces/chaincode/services/basic", service);
+            // Long before the other is asked for again.
+            let shown = || {
+                let services = observed.services.state();
+                services.first().and_then(|service| service.resource_version()?.parse().ok())
+            };
+            until("the change", || shown() == Some(version)).await;
+            let failure = observed.failure().unwrap();
+            assert!(failure.contains("refused to watch pods"), "{failure}");
+        }
+        api.refuse_nothing();
+        observed.ready().await;
+        assert_eq!(observed.failure(), None);
     }
 }

@@ -11,15 +11,17 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, warn};
 
+use super::adopted::Adoption;
+use super::dispute::Disputes;
 use super::failure::ApiFailure;
 use super::followed_logs::FollowedLogs;
 use super::ground::Ground;
 use super::identity::{CREDENTIALS, INSTANCE, Identity};
-use super::lease::Lease;
+use super::lease::{Lease, NotHeld};
 use super::manifest::{Blueprint, PodShape};
 use super::objects::{Objects, scale_to_zero};
 use super::observed::{Observed, find};
@@ -48,6 +50,8 @@ pub(crate) struct Order {
     pub(crate) ground: Arc<Ground>,
     pub(crate) observed: Arc<Observed>,
     pub(crate) lease: Arc<Lease>,
+    /// Keeps the sweeper from the run's objects.
+    pub(crate) adoption: Adoption,
     pub(crate) identity: Identity,
     pub(crate) image: String,
     pub(crate) plan: LaunchPlan,
@@ -116,6 +120,7 @@ async fn supervise(
         events,
         objects: Objects::default(),
         disconnected,
+        disputes: Disputes::default(),
         generation: 1,
         ended: HashMap::new(),
         trouble: None,
@@ -138,6 +143,7 @@ struct Run {
     /// Which of this run's pods are wanted: a new number makes the Deployment replace them.
     generation: u32,
     logs: FollowedLogs,
+    disputes: Disputes,
     /// The last end that was told of each pod, by UID.
     ended: HashMap<String, String>,
     /// What was last told, while it lasts.
@@ -148,6 +154,15 @@ struct Run {
     attempted: bool,
 }
 
+/// Why the objects were not applied.
+#[derive(Debug, thiserror::Error)]
+enum Unapplied {
+    #[error(transparent)]
+    NotHeld(#[from] NotHeld),
+    #[error(transparent)]
+    Api(#[from] ApiFailure),
+}
+
 impl Run {
     /// Never returns by itself.
     async fn follow(&mut self) {
@@ -155,43 +170,70 @@ impl Run {
         self.apply().await;
         let mut changes = self.order.observed.changes();
         loop {
-            self.put_right().await;
+            let due = self.put_right().await;
             self.look().await;
             let unseen = self.order.observed.failure().filter(|_| self.logs.is_empty());
             self.set_delay(unseen).await;
             tokio::select! {
                 () = changes.next() => {}
+                // What was changed in the meantime is seen already.
+                () = self.order.lease.gained(), if !self.order.lease.is_held() => {}
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 Ok(()) = self.disconnected.changed() => self.replace_disconnected().await,
             }
         }
     }
 
     /// Waits for what every run needs.
-    async fn prepare(&self) {
-        while let Err(denied) = self.order.lease.held(LEASE).await {
-            self.tell(ReplicaEvent::Trouble(one_line(&denied))).await;
-        }
-        let mut ready = std::pin::pin!(self.order.observed.ready());
+    async fn prepare(&mut self) {
+        self.await_lease().await;
+        let observed = Arc::clone(&self.order.observed);
+        let mut ready = std::pin::pin!(observed.ready());
         while timeout(WATCHES, &mut ready).await.is_err() {
-            let reason = self.order.observed.failure();
+            let reason = observed.failure();
             let reason = reason.unwrap_or_else(|| "the Kubernetes API does not answer".into());
             self.tell(ReplicaEvent::Trouble(reason)).await;
         }
     }
 
+    /// Waits until this launcher may act for its peer.
+    async fn await_lease(&mut self) {
+        let begun = Instant::now();
+        let mut is_told = false;
+        while let Err(denied) = self.order.lease.held(WATCHES).await {
+            let reason = one_line(&denied);
+            if denied.is_passing() {
+                self.set_delay(Some(reason)).await;
+            } else if !is_told && begun.elapsed() >= LEASE {
+                is_told = true;
+                self.tell(ReplicaEvent::Trouble(reason)).await;
+            }
+        }
+        self.set_delay(None).await;
+    }
+
     /// Applies the objects, as often as it takes.
     async fn apply(&mut self) {
         self.attempted = true;
-        while let Err(failure) = self.apply_once().await {
+        let mut told = None;
+        loop {
+            let failure = match self.apply_once().await {
+                Ok(()) => return self.set_delay(None).await,
+                Err(Unapplied::NotHeld(_)) => {
+                    self.await_lease().await;
+                    continue;
+                }
+                Err(Unapplied::Api(failure)) => failure,
+            };
             let reason = one_line(&failure);
             if failure.is_passing() {
                 self.set_delay(Some(reason)).await;
-            } else {
+            } else if told.as_ref() != Some(&reason) {
+                told = Some(reason.clone());
                 self.tell(ReplicaEvent::Trouble(reason)).await;
             }
             sleep(AGAIN).await;
         }
-        self.set_delay(None).await;
     }
 
     async fn set_delay(&mut self, delay: Option<String>) {
@@ -201,8 +243,9 @@ impl Run {
         }
     }
 
-    async fn apply_once(&mut self) -> Result<(), ApiFailure> {
+    async fn apply_once(&mut self) -> Result<(), Unapplied> {
         let order = &self.order;
+        let owner = order.ground.owner().await?;
         let blueprint = Blueprint {
             identity: &order.identity,
             image: &order.image,
@@ -212,24 +255,33 @@ impl Run {
             proxy: order.proxy,
             peer: &order.ground.pod,
             shape: &order.shape,
+            owner: owner.as_ref(),
         };
-        self.objects.apply(&order.ground, &blueprint).await
+        // Boxed: five calls are in it, and several tasks hold it.
+        let applying = Box::pin(self.objects.apply(&order.ground, &blueprint));
+        Ok(order.lease.act(applying).await??)
     }
 
-    /// Applies again what someone else changed, and says so.
-    async fn put_right(&mut self) {
+    /// Applies again what someone else changed, and says so. Returns when there will be more to
+    /// put right, if what there is must wait.
+    async fn put_right(&mut self) -> Option<Instant> {
         // The hand of the peer's next launcher is not another's.
         if !self.order.lease.is_held() {
-            return;
+            return None;
         }
-        let Some(departure) = self.objects.departure(&self.order.observed, &self.order.identity)
-        else {
-            return;
-        };
-        warn!(departure, "the chaincode's objects are put right");
+        let departures = self.objects.departures(&self.order.observed, &self.order.identity);
+        let due = departures.iter().map(|departure| self.disputes.due(departure)).min()?;
+        if due > Instant::now() {
+            return Some(due);
+        }
+        warn!(?departures, "the chaincode's objects are put right");
         self.apply().await;
-        self.tell(ReplicaEvent::Line(format!("{departure} by another hand; it was put right")))
-            .await;
+        for departure in &departures {
+            if let Some(line) = self.disputes.put_right(departure) {
+                self.tell(ReplicaEvent::Line(line)).await;
+            }
+        }
+        None
     }
 
     /// Looks at the pods: follows their logs, tells how they ended and what they lack.
@@ -323,14 +375,21 @@ impl Run {
 
     /// Ends the pods; the objects stay, so that the next start is an update.
     async fn end(self) {
-        if !self.attempted || !self.order.lease.is_held() {
+        if !self.attempted {
             return;
         }
-        let name = &self.order.identity.name;
-        match timeout(END, scale_to_zero(&self.order.ground, name)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(failure)) => warn!(reason = one_line(&failure), "cannot scale to zero"),
-            Err(_) => warn!("cannot scale to zero: the Kubernetes API does not answer"),
-        }
+        let Order { ground, lease, adoption, identity, .. } = self.order;
+        let scaled = lease.act(scale_to_zero(&ground, &identity.name));
+        let reason = match timeout(END, scaled).await {
+            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Err(failure))) => one_line(&failure),
+            Ok(Err(denied)) => one_line(&denied),
+            Err(_) => "the Kubernetes API does not answer".to_owned(),
+        };
+        warn!(reason, "cannot scale to zero, trying again");
+        adoption.leave_running();
     }
 }
+
+#[cfg(test)]
+mod tests;

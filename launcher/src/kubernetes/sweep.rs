@@ -1,15 +1,16 @@
 //! What an earlier launcher of the peer left: adopted by a new run, or swept.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
+use super::adopted::Adopted;
+use super::departed;
 use super::ground::Ground;
 use super::identity::{PACKAGE_ID, STOPPED_AT};
 use super::lease::Lease;
@@ -20,27 +21,11 @@ use crate::error_chain::one_line;
 /// How often what was stopped long ago is looked for.
 const INTERVAL: Duration = Duration::from_hours(1);
 
+/// The delay before what could not be done is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+
 /// How long the cluster may take to show what there is.
 const READY: Duration = Duration::from_mins(5);
-
-/// The chaincodes that this launcher has run, by name.
-#[derive(Default)]
-pub(crate) struct Adopted(Mutex<HashSet<String>>);
-
-impl Adopted {
-    /// A run uses the objects of this name from now on.
-    pub(crate) fn add(&self, name: &str) {
-        self.lock().insert(name.into());
-    }
-
-    fn contains(&self, name: &str) -> bool {
-        self.lock().contains(name)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Sweeps for as long as the launcher lives.
 pub(crate) struct Sweeper {
@@ -56,44 +41,84 @@ pub(crate) struct Sweeper {
 
 impl Sweeper {
     pub(crate) async fn sweep(self) {
-        // Another launcher's chaincode is not this one's to judge.
-        while self.lease.held(READY).await.is_err() {}
-        sleep(self.adopt_within).await;
+        self.await_lease().await;
+        let adopt_until = Instant::now() + self.adopt_within;
         loop {
-            if self.lease.is_held() && timeout(READY, self.observed.ready()).await.is_ok() {
-                for deployment in self.observed.deployments.state() {
-                    self.look_at(&deployment).await;
-                }
+            self.await_lease().await;
+            let is_seen = timeout(READY, self.observed.ready()).await.is_ok();
+            let is_late = Instant::now() >= adopt_until;
+            if is_late {
+                self.clear_departed().await;
             }
-            sleep(INTERVAL).await;
+            let pause = if is_seen && self.look(&self.observed.deployments.state(), is_late).await {
+                if is_late { INTERVAL } else { adopt_until.duration_since(Instant::now()) }
+            } else {
+                AGAIN
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.adopted.changed() => {}
+            }
         }
     }
 
-    async fn look_at(&self, deployment: &Deployment) {
+    /// Another launcher's chaincode is not this one's to judge.
+    async fn await_lease(&self) {
+        while self.lease.held(READY).await.is_err() {}
+    }
+
+    /// Deletes what peers left that are gone.
+    async fn clear_departed(&self) {
+        if let Err(failure) = departed::clear(&self.ground, self.forget_after).await {
+            warn!(reason = one_line(&failure), "cannot look for peers that are gone");
+        }
+    }
+
+    /// Looks at all of them; whether nothing is left to be done just now.
+    async fn look(&self, deployments: &[Arc<Deployment>], is_late: bool) -> bool {
+        let mut is_done = true;
+        for deployment in deployments {
+            is_done &= self.look_at(deployment, is_late).await;
+        }
+        is_done
+    }
+
+    async fn look_at(&self, deployment: &Deployment, is_late: bool) -> bool {
         let name = deployment.name_any();
+        let verdict = self.judge(deployment, Timestamp::now(), is_late);
+        if verdict == Verdict::Keep {
+            return true;
+        }
+        // From here on to the end no run begins with what is judged.
+        let Some(unowned) = self.adopted.take(&name) else { return true };
         let package_id =
             deployment.annotations().get(PACKAGE_ID).map(String::as_str).unwrap_or_default();
-        let outcome = match self.judge(deployment, Timestamp::now()) {
-            Verdict::Keep => return,
-            Verdict::Stop => {
+        let act = async {
+            if verdict == Verdict::Stop {
                 info!(package_id, name, "no peer started the chaincode anew, it is stopped");
                 scale_to_zero(&self.ground, &name).await
-            }
-            Verdict::Forget => {
+            } else {
                 info!(package_id, name, "the chaincode was stopped long ago, it is deleted");
                 forget(&self.ground, deployment).await
             }
         };
-        if let Err(failure) = outcome {
-            warn!(package_id, name, reason = one_line(&failure), "cannot sweep");
-        }
+        let reason = match self.lease.act(act).await {
+            Ok(Ok(())) => {
+                unowned.settled(&self.adopted, &name);
+                return true;
+            }
+            Ok(Err(failure)) => one_line(&failure),
+            Err(denied) => one_line(&denied),
+        };
+        warn!(package_id, name, reason, "cannot sweep, trying again");
+        false
     }
 
-    fn judge(&self, deployment: &Deployment, now: Timestamp) -> Verdict {
+    fn judge(&self, deployment: &Deployment, now: Timestamp, is_late: bool) -> Verdict {
         let running = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1) > 0;
         if running {
-            let adopted = self.adopted.contains(&deployment.name_any());
-            return if adopted { Verdict::Keep } else { Verdict::Stop };
+            let may_come = !is_late && !self.adopted.was_left(&deployment.name_any());
+            return if may_come { Verdict::Keep } else { Verdict::Stop };
         }
         let stopped: Option<Timestamp> =
             deployment.annotations().get(STOPPED_AT).and_then(|time| time.parse().ok());
@@ -111,3 +136,6 @@ enum Verdict {
     Stop,
     Forget,
 }
+
+#[cfg(test)]
+mod tests;

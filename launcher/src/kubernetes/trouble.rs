@@ -9,15 +9,11 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::jiff::SignedDuration;
 
+use super::hindrance;
+pub(crate) use super::hindrance::TroubleKind;
 use super::manifest::{CONTAINER, GATE};
 use crate::backend::ReplicaExit;
 use crate::last_lines::LastLines;
-
-/// Events about a pod that cannot be set up (`pkg/kubelet/events/event.go`).
-const SANDBOX: [&str; 3] = ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"];
-
-/// From this many times on an event is no passing one.
-const REPEATED: i32 = 2;
 
 /// A container that lived this long has recovered: its next start is at once again.
 const RECOVERED: SignedDuration = SignedDuration::from_mins(10);
@@ -44,23 +40,6 @@ pub(crate) struct Trouble {
     pub(crate) kind: TroubleKind,
     /// The reason, one line.
     pub(crate) reason: String,
-}
-
-/// What a trouble is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TroubleKind {
-    /// No pod may be made: a quota, an admission.
-    Create,
-    /// No node takes the pod.
-    Schedule,
-    /// The image cannot be had.
-    Image,
-    /// The pod's volumes or network cannot be made.
-    Sandbox,
-    /// The container cannot be made.
-    Container,
-    /// It ends again and again.
-    Crash,
 }
 
 /// A container that ended.
@@ -164,7 +143,7 @@ fn evicted(pod: &Pod) -> Option<Ended> {
     })
 }
 
-/// What the kubelet waits for (`pkg/kubelet/images/types.go`, `pkg/kubelet/container/sync_result.go`).
+/// What the kubelet waits for.
 fn waits(pod: &Pod) -> Option<Trouble> {
     let status = pod.status.as_ref()?;
     let gate = status.init_container_statuses.iter().flatten().find(|gate| gate.name == GATE);
@@ -173,24 +152,14 @@ fn waits(pod: &Pod) -> Option<Trouble> {
 
 fn waits_for(pod: &Pod, status: &ContainerStatus) -> Option<Trouble> {
     let waiting = status.state.as_ref()?.waiting.as_ref()?;
-    let (kind, reason) = match waiting.reason.as_deref()? {
-        "ErrImagePull"
-        | "ImagePullBackOff"
-        | "ErrImageNeverPull"
-        | "InvalidImageName"
-        | "ImageInspectError"
-        | "RegistryUnavailable"
-        | "SignatureValidationFailed" => (
-            TroubleKind::Image,
-            format!("cannot pull the image {}: {}", status.image, words(waiting)),
-        ),
-        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            (TroubleKind::Container, format!("its container cannot be made: {}", words(waiting)))
-        }
-        "CrashLoopBackOff" => {
+    let message = waiting.message.as_deref().unwrap_or_default();
+    let (kind, _) = hindrance::of_waiting(waiting.reason.as_deref()?, message)?;
+    let reason = match kind {
+        TroubleKind::Crash => {
             return Some(crash(status, status.last_state.as_ref()?.terminated.as_ref()?, pod));
         }
-        _ => return None,
+        TroubleKind::Image => format!("cannot pull the image {}: {}", status.image, words(waiting)),
+        _ => format!("its container cannot be made: {}", words(waiting)),
     };
     Some(Trouble { kind, reason })
 }
@@ -219,24 +188,13 @@ fn warned(pod: &Pod, warnings: &[&Event]) -> Option<Trouble> {
     if has_started(pod) {
         return None;
     }
-    let of_pod = |event: &&&Event| event.involved_object.uid == pod.metadata.uid;
-    let event = SANDBOX.iter().find_map(|reason| {
-        let mut same =
-            warnings.iter().filter(of_pod).filter(|event| event.reason.as_deref() == Some(reason));
-        // The words may differ each time, by a container's ID: then each is an event.
-        let times: i32 = same.clone().map(|event| times(event)).sum();
-        same.next_back().filter(|_| times >= REPEATED)
-    })?;
+    let event = hindrance::of_sandbox(pod.metadata.uid.as_deref(), warnings)?;
     let message = one_line(event.message.as_deref().unwrap_or_default());
     let reason = event.reason.as_deref().unwrap_or_default();
     Some(Trouble {
         kind: TroubleKind::Sandbox,
         reason: format!("its pod cannot be set up ({reason}): {message}"),
     })
-}
-
-fn times(event: &Event) -> i32 {
-    event.series.as_ref().and_then(|series| series.count).or(event.count).unwrap_or(1)
 }
 
 fn unschedulable(pod: &Pod) -> Option<Trouble> {

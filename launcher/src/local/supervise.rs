@@ -12,6 +12,7 @@ use tracing::{debug, error, warn};
 
 use super::process::{Process, ProcessEnd};
 use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas, StartError};
+use crate::backoff::doubled;
 
 /// The delay before the second restart in a row; it doubles from there. The first is at once.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
@@ -163,9 +164,7 @@ fn spawn(start: &Start) -> Result<Process, StartError> {
 fn delay(ends: u32) -> Duration {
     match ends.checked_sub(2) {
         None => Duration::ZERO,
-        Some(doublings) => FIRST_DELAY
-            .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX))
-            .min(LONGEST_DELAY),
+        Some(doublings) => doubled(FIRST_DELAY, doublings, LONGEST_DELAY),
     }
 }
 

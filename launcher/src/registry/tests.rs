@@ -7,7 +7,7 @@ pub(crate) mod server;
 use std::fs;
 
 use oci_client::secrets::RegistryAuth;
-use selvedge_buildpack::image::{Base, ImagePlan, assemble};
+use selvedge_buildpack::image::{Base, ImagePlan, assemble, validate};
 use selvedge_buildpack::platform::Platform;
 use tempfile::TempDir;
 
@@ -106,6 +106,24 @@ async fn what_was_cleared_away_is_not_there() {
     crane(&["delete", &image]);
     assert_eq!(registry.find(&tag()).await.unwrap(), None);
     assert!(!registry.holds(specimen.digest).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_pulled_is_what_was_pushed_and_no_more_than_may_be() {
+    let server = RegistryServer::start(Access::Open);
+    let registry = anonymous(server.host());
+    let specimen = Specimen::new("#!program\n");
+    registry.push(&specimen.images, &specimen.image, &tag()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let images = Layout::create(directory.path()).unwrap();
+    let few = registry.pull(specimen.digest, &images, 100).await.unwrap();
+    assert_eq!(few, Pulled::Unfit);
+    let pulled = registry.pull(specimen.digest, &images, 1 << 20).await.unwrap();
+    let Pulled::Here(image) = pulled else { panic!("{pulled:?}") };
+    assert_eq!(sha256(&image), Some(specimen.digest));
+    assert_eq!(validate(&images, specimen.digest).unwrap(), []);
+    let absent = registry.pull(Sha256::of(b"absent"), &images, 1 << 20).await;
+    assert!(absent.is_err(), "{absent:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use clap::Args;
+use ipnet::IpNet;
 
 use super::quantity::quantity;
 use super::registry::RegistrySettings;
@@ -28,7 +29,10 @@ pub(crate) struct BuildSettings {
     pub(crate) go_image: String,
 
     /// The launcher's own image, from which a build's pod gets the program that
-    /// assembles images. Default: the image of the container `launcher` in this pod.
+    /// assembles images. Default: the image of the container `launcher` in this pod. It
+    /// is pulled with the Secret of --registry-secret and, where chaincode runs in this
+    /// pod's namespace, with the pull Secrets of this pod; a Secret is good in its own
+    /// namespace alone.
     #[arg(long, env = "SELVEDGE_LAUNCHER_IMAGE", value_name = "IMAGE")]
     pub(crate) launcher_image: Option<String>,
 
@@ -87,18 +91,30 @@ pub(crate) struct BuildSettings {
     #[arg(long, env = "SELVEDGE_BUILD_CA_CONFIG_MAP", value_name = "NAME")]
     pub(crate) build_ca_config_map: Option<String>,
 
-    /// What the network policy keeps builds from, besides the API server's address
-    /// and link-local addresses (where clouds serve credentials); they reach all
-    /// else, for their dependencies.
-    #[arg(long, env = "SELVEDGE_BUILD_EGRESS_EXCEPT", value_delimiter = ',', value_name = "CIDR")]
-    pub(crate) build_egress_except: Vec<Cidr>,
-}
+    /// A network inside that builds may reach all the same: of a module proxy, of a
+    /// company's HTTP proxy, of name servers elsewhere than most clusters have them. By
+    /// their network policy builds reach the launcher, the cluster's DNS and the world,
+    /// but no private address, no link-local one, and IPv6 only in a cluster that has
+    /// nothing else. What is allowed has no part in it where clouds serve credentials.
+    #[arg(
+        long,
+        env = "SELVEDGE_BUILD_EGRESS_ALLOW",
+        value_delimiter = ',',
+        value_parser = network,
+        value_name = "CIDR"
+    )]
+    pub(crate) build_egress_allow: Vec<IpNet>,
 
-impl BuildSettings {
-    /// The Secret that nodes pull images with, if they need one.
-    pub(crate) fn pull_secret(&self) -> Option<&str> {
-        self.registry.registry_secret.as_deref()
-    }
+    /// A network outside that builds may not reach: of pods, if this cluster's have
+    /// addresses of the world, or of the API server, if the launcher may not see its.
+    #[arg(
+        long,
+        env = "SELVEDGE_BUILD_EGRESS_EXCEPT",
+        value_delimiter = ',',
+        value_parser = network,
+        value_name = "CIDR"
+    )]
+    pub(crate) build_egress_except: Vec<IpNet>,
 }
 
 /// An environment variable.
@@ -121,36 +137,12 @@ impl FromStr for Variable {
     }
 }
 
-/// A network.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Cidr {
-    text: String,
-    v6: bool,
-}
-
-impl Cidr {
-    pub(crate) fn is_v6(&self) -> bool {
-        self.v6
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-impl FromStr for Cidr {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || "expected an address and a length, such as 10.0.0.0/8".to_owned();
-        let (address, length) = text.split_once('/').ok_or_else(expected)?;
-        let address: std::net::IpAddr = address.parse().map_err(|_| expected())?;
-        let length: u8 = length.parse().map_err(|_| expected())?;
-        if length > if address.is_ipv6() { 128 } else { 32 } {
-            return Err(expected());
-        }
-        Ok(Self { text: text.to_owned(), v6: address.is_ipv6() })
-    }
+/// A network, as the API server writes it.
+fn network(text: &str) -> Result<IpNet, String> {
+    let network: Result<IpNet, _> = text.trim().parse();
+    network
+        .map(|network| network.trunc())
+        .map_err(|_| "expected an address and a length, such as 10.0.0.0/8".to_owned())
 }
 
 #[cfg(test)]
@@ -164,9 +156,10 @@ mod tests {
         for bad in ["GOPROXY", "=x", "A B=c"] {
             assert!(bad.parse::<Variable>().is_err(), "{bad}");
         }
-        assert!("fd00::/8".parse::<Cidr>().unwrap().is_v6());
+        assert_eq!(network("10.1.2.3/8").unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!(network("fd00::/8").unwrap().to_string(), "fd00::/8");
         for bad in ["10.0.0.0", "10.0.0.0/33", "a/8", "10.0.0.0/"] {
-            assert!(bad.parse::<Cidr>().is_err(), "{bad}");
+            assert!(network(bad).is_err(), "{bad}");
         }
     }
 }

@@ -18,7 +18,9 @@ pub(crate) struct KubernetesSettings {
     #[arg(long, env = "SELVEDGE_POD_NAMESPACE", value_name = "NAMESPACE")]
     pub(crate) pod_namespace: Option<String>,
 
-    /// The peer's name, by which its chaincode is known across restarts [default: the pod's name].
+    /// The peer's name within its namespace, by which its chaincode is known across
+    /// restarts [default: the name of the pod's Deployment, or the pod's own, which a
+    /// StatefulSet keeps].
     #[arg(long, env = "SELVEDGE_PEER_NAME", value_name = "NAME")]
     pub(crate) peer_name: Option<String>,
 
@@ -63,7 +65,8 @@ pub(crate) struct KubernetesSettings {
     #[arg(long, env = "SELVEDGE_ADOPT_WITHIN", default_value = "300", value_name = "SECONDS")]
     pub(crate) adopt_within: Seconds,
 
-    /// How long a stopped chaincode's objects are kept, in seconds.
+    /// How long a stopped chaincode's objects are kept, and those of a peer that is
+    /// gone, in seconds.
     #[arg(long, env = "SELVEDGE_FORGET_AFTER", default_value = "604800", value_name = "SECONDS")]
     pub(crate) forget_after: Seconds,
 

@@ -59,7 +59,7 @@ var functions = map[string]function{
 
 	"Dial":   {"network address milliseconds", 3, 3, dial},
 	"Listen": {"network address", 2, 2, listen},
-	"LookUp": {"host", 1, 1, lookUp},
+	"LookUp": {"host [server]", 1, 2, lookUp},
 	"File":   {"path", 1, 1, file},
 	"Files":  {"pattern", 1, 1, files},
 	"Write":  {"path", 1, 1, write},

@@ -4,6 +4,7 @@ package main
 // the contract runs in.
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -159,9 +160,17 @@ func listen(_ stub, args []string) ([]byte, error) {
 	return []byte(net.JoinHostPort(addresses[0], port)), nil
 }
 
-// lookUp returns the first address of a host name.
+// lookUp returns the first address of a host name, from a server of names at an
+// address if one is given.
 func lookUp(_ stub, args []string) ([]byte, error) {
-	addresses, err := net.LookupHost(args[0])
+	resolver := net.DefaultResolver
+	if len(args) > 1 {
+		ask := func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, args[1])
+		}
+		resolver = &net.Resolver{PreferGo: true, Dial: ask}
+	}
+	addresses, err := resolver.LookupHost(context.Background(), args[0])
 	if err != nil {
 		return nil, err
 	}

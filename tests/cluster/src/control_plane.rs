@@ -185,6 +185,9 @@ impl Files {
             "--etcd-servers=http://127.0.0.1:2379".into(),
             "--authorization-mode=Node,RBAC".into(),
             "--enable-admission-plugins=NodeRestriction".into(),
+            // Policies that change objects, which need no server of their own as webhooks do.
+            "--feature-gates=MutatingAdmissionPolicy=true".into(),
+            "--runtime-config=admissionregistration.k8s.io/v1alpha1=true".into(),
             "--allow-privileged=true".into(),
             flag("client-ca-file", &self.authority),
             flag("tls-cert-file", &self.server.certificate),

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use selvedge_buildpack::image::{Base, ca_bundle_path};
 use selvedge_buildpack::platform::Platform;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::super::ground::Ground;
 use super::error::BuildsError;
-use super::exchange::Exchange;
-use super::surroundings::{api_server, own_image};
+use super::handover::Handover;
+use super::orphans;
+use super::surroundings::{OwnImage, api_server, name_servers, warn_of_public_pods};
 use super::turns::Turns;
 use crate::data::DataDirectory;
 use crate::registry::Repository;
@@ -22,13 +25,20 @@ pub(crate) struct Builds {
     pub(super) settings: BuildSettings,
     pub(super) repository: Repository,
     pub(super) launcher_image: String,
+    pub(super) pull_secrets: Vec<String>,
     pub(super) certificates: Bytes,
     pub(super) base: Base,
     pub(super) platform: Platform,
-    pub(super) exchange: Exchange,
+    pub(super) handover: Handover,
     pub(super) api_server: Vec<IpAddr>,
+    pub(super) name_servers: Vec<IpAddr>,
     pub(super) data: DataDirectory,
     pub(super) turns: Turns,
+    /// Fires when the launcher takes no more builds, and ends those there are.
+    pub(super) closing: CancellationToken,
+    /// What is to be waited for at the launcher's end: builds, and the deletions of their Jobs.
+    pub(super) ends: TaskTracker,
+    pub(super) _sweeper: AbortOnDropHandle<()>,
 }
 
 impl Builds {
@@ -48,23 +58,30 @@ impl Builds {
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let address = SocketAddr::new(any, settings.build_port);
-        let exchange = Exchange::open(address)
+        let handover = Handover::open(address)
             .await
             .map_err(|source| BuildsError::Listen { address, source })?;
-        let launcher_image = match &settings.launcher_image {
-            Some(image) => image.clone(),
-            None => own_image(&ground).await?,
-        };
+        warn_of_public_pods(&ground);
+        let own = OwnImage::read(&ground).await?;
+        let pull_secrets = own.pull_secrets(&ground, settings.registry.registry_secret.as_deref());
+        let launcher_image = settings.launcher_image.clone().or(own.name);
+        let launcher_image =
+            launcher_image.ok_or_else(|| BuildsError::NoOwnImage(ground.pod.name.clone()))?;
         Ok(Self {
             repository,
             launcher_image,
+            pull_secrets,
             certificates: certificates.into(),
             base,
             platform: Platform::host()?,
-            exchange,
+            handover,
             api_server: api_server(&ground).await,
+            name_servers: name_servers(),
             data: data.clone(),
             turns: Turns::default(),
+            closing: CancellationToken::new(),
+            ends: TaskTracker::new(),
+            _sweeper: AbortOnDropHandle::new(tokio::spawn(orphans::sweep(Arc::clone(&ground)))),
             ground,
             settings: settings.clone(),
         })
@@ -73,5 +90,10 @@ impl Builds {
     /// The launcher's own image.
     pub(crate) fn launcher_image(&self) -> &str {
         &self.launcher_image
+    }
+
+    /// The Secrets that nodes pull that and the chaincodes' images with.
+    pub(crate) fn pull_secrets(&self) -> &[String] {
+        &self.pull_secrets
     }
 }

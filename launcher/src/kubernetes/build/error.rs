@@ -8,6 +8,7 @@ use selvedge_buildpack::platform::UnsupportedPlatform;
 use selvedge_buildpack::source::SourceError;
 
 use super::super::failure::ApiFailure;
+use super::follow::FollowError;
 use super::judge::Rejected;
 use super::verdict::JobFailure;
 use crate::registry::{CredentialsError, RegistryError};
@@ -61,4 +62,15 @@ pub(crate) enum ClusterBuildError {
     Source(#[from] SourceError),
     #[error("the build was ended {0} times by what happened to other launchers")]
     Unlucky(usize),
+    #[error("the launcher is stopping")]
+    Stopping,
+}
+
+impl From<FollowError> for ClusterBuildError {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Job(failure) => failure.into(),
+            FollowError::Api(failure) => failure.into(),
+        }
+    }
 }

@@ -1,98 +1,60 @@
-//! One Job of a build, from its creation to its end, whoever created it.
+//! One Job of a build: made, let run, found, deleted.
 
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Event, Pod, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::api::{DeleteParams, LogParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
-use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
-use tokio_stream::{Stream, StreamExt};
-use tokio_util::compat::FuturesAsyncReadCompatExt;
-use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
 
 use super::super::failure::{ApiFailure, call};
 use super::super::ground::Ground;
 use super::super::identity::MANAGER;
-use super::manifest::{self, BuildOrder, COMPILE, JOB_LABEL};
-use super::verdict::{JobFailure, Sight, Verdict, complaint};
-use crate::build_job::Outcome;
+use super::custody::{self, Custody};
+use super::manifest::{self, BuildOrder};
+use super::reach::Reach;
 use crate::error_chain::one_line;
-use crate::lines::read_lines;
 use crate::settings::BuildSettings;
-
-/// How long the log of an ended build is still read.
-const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// A pause before something that passes by itself is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How often a Job is tried to be deleted.
-const DELETIONS: usize = 20;
-
 /// A Job that exists.
 pub(super) struct BuildJobHandle<'a> {
-    ground: &'a Ground,
-    settings: &'a BuildSettings,
-    job: Job,
-}
-
-/// Why it is not known how a Job ended, or how it did.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FollowError {
-    #[error(transparent)]
-    Job(#[from] JobFailure),
-    #[error(transparent)]
-    Api(#[from] ApiFailure),
+    pub(super) ground: &'a Ground,
+    pub(super) settings: &'a BuildSettings,
+    /// Boxed: an object's type is kilobytes large.
+    pub(super) job: Box<Job>,
 }
 
 /// Whose a Job is.
 pub(super) enum Begun<'a> {
-    /// It was made just now.
-    Ours(BuildJobHandle<'a>),
+    /// It was made just now, and is deleted when the custody of it is dropped.
+    Ours(BuildJobHandle<'a>, Box<Custody>),
     /// It was there.
     There(BuildJobHandle<'a>),
 }
 
-/// Deletes a Job when it is dropped.
-pub(super) struct Abandon {
-    jobs: Api<Job>,
-    name: String,
-    uid: String,
-    armed: bool,
-}
-
-/// Something new of a Job.
-enum News {
-    Job(Option<Box<Job>>),
-    Pod(Box<Pod>),
-    Event(Box<Event>),
-    Failed(ApiFailure),
-}
-
-/// Makes the order's Job, suspended, or finds the one that is there.
+/// Makes the order's Job, suspended, or finds the one that is there. `ends` sees to it that one
+/// that was made is deleted even if nobody waits for this any more.
 pub(super) async fn begin<'a>(
     ground: &'a Ground,
     order: &BuildOrder<'a>,
+    ends: &TaskTracker,
 ) -> Result<Begun<'a>, ApiFailure> {
     let jobs: Api<Job> = ground.api();
     let name = manifest::name(order.key);
-    let handle = |job| BuildJobHandle { ground, settings: order.settings, job };
-    let parameters =
-        PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    let handle = |job| BuildJobHandle { ground, settings: order.settings, job: Box::new(job) };
     loop {
-        let act = format!("create the Job {name}");
         let job = order.job();
-        match patiently(|| call(&act, jobs.create(&parameters, &job))).await {
-            Ok(job) => return Ok(Begun::Ours(handle(job))),
-            Err(failure) if failure.is_conflict() => {}
+        match patiently(|| make(jobs.clone(), job.clone(), ends)).await {
+            Ok((job, custody)) => return Ok(Begun::Ours(handle(job), Box::new(custody))),
+            Err(failure) if failure.is_there_already() => {}
             Err(failure) => return Err(failure),
         }
         let act = format!("read the Job {name}");
@@ -102,14 +64,31 @@ pub(super) async fn begin<'a>(
     }
 }
 
+/// Makes the Job, in a task of its own: a build that is given up just now must not leave a Job of
+/// which nobody heard that it was made.
+async fn make(jobs: Api<Job>, job: Job, ends: &TaskTracker) -> Result<(Job, Custody), ApiFailure> {
+    let act = format!("create the Job {}", job.name_any());
+    let made = ends.spawn({
+        let (act, ends) = (act.clone(), ends.clone());
+        async move {
+            let parameters =
+                PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+            let job = call(&act, jobs.create(&parameters, &job)).await?;
+            let uid = job.uid().unwrap_or_default();
+            let custody = Custody::take(jobs, &job.name_any(), &uid, ends);
+            Ok((job, custody))
+        }
+    });
+    made.await.unwrap_or_else(|error| Err(ApiFailure::Unreachable { act, source: error.into() }))
+}
+
 impl BuildJobHandle<'_> {
     /// Gives the Job what it needs and lets it run. Its address is in `url`.
     pub(super) async fn release(
         &self,
         order: &BuildOrder<'_>,
         url: &str,
-        launcher: SocketAddr,
-        api_server: &[IpAddr],
+        reach: &Reach<'_>,
     ) -> Result<(), ApiFailure> {
         let creation = PostParams::default();
         let secrets: Api<Secret> = self.ground.api();
@@ -117,7 +96,7 @@ impl BuildJobHandle<'_> {
         let act = format!("create the Secret {}", secret.name_any());
         made(patiently(|| call(&act, secrets.create(&creation, &secret))).await)?;
         let policies: Api<NetworkPolicy> = self.ground.api();
-        let policy = order.policy(&self.job, launcher, api_server);
+        let policy = order.policy(&self.job, reach);
         let act = format!("create the NetworkPolicy {}", policy.name_any());
         made(patiently(|| call(&act, policies.create(&creation, &policy))).await)?;
         let jobs: Api<Job> = self.ground.api();
@@ -134,18 +113,13 @@ impl BuildJobHandle<'_> {
         self.job.name_any()
     }
 
-    fn uid(&self) -> String {
+    pub(super) fn uid(&self) -> String {
         self.job.uid().unwrap_or_default()
     }
 
     /// Whether it is on its way: neither ended nor being deleted.
     pub(super) fn is_open(&self) -> bool {
-        let status = self.job.status.as_ref();
-        let conditions = status.and_then(|status| status.conditions.as_ref());
-        let ended = conditions.into_iter().flatten().any(|condition| {
-            matches!(condition.type_.as_str(), "Complete" | "Failed") && condition.status == "True"
-        });
-        !ended && self.job.metadata.deletion_timestamp.is_none()
+        !has_ended(&self.job) && self.job.metadata.deletion_timestamp.is_none()
     }
 
     /// The pod's UID of the launcher that made it.
@@ -153,18 +127,11 @@ impl BuildJobHandle<'_> {
         self.job.annotations().get(manifest::BEGUN_BY).map(String::as_str)
     }
 
-    /// Deletes it when what this returns is dropped.
-    pub(super) fn abandon(&self) -> Abandon {
-        let jobs = self.ground.api();
-        Abandon { jobs, name: self.name(), uid: self.uid(), armed: true }
-    }
-
     /// Deletes it now, and returns when the name is free.
     pub(super) async fn delete(self) -> Result<(), ApiFailure> {
         let jobs: Api<Job> = self.ground.api();
         let (name, uid) = (self.name(), self.uid());
-        let act = format!("delete the Job {name}");
-        patiently(|| delete(&jobs, &name, &uid, &act)).await?;
+        patiently(|| custody::delete(&jobs, &name, &uid)).await?;
         let act = format!("read the Job {name}");
         while let Some(job) = patiently(|| call(&act, jobs.get_opt(&name))).await?
             && job.uid().as_ref() == Some(&uid)
@@ -173,215 +140,33 @@ impl BuildJobHandle<'_> {
         }
         Ok(())
     }
-
-    /// Watches it until it has ended. Lines of the build go to `log` as they come.
-    pub(super) async fn follow(&self, log: &mpsc::Sender<String>) -> Result<Outcome, FollowError> {
-        let mut news = self.news();
-        let mut sight = Sight { job: Some(self.job.clone()), ..Sight::default() };
-        let mut reader: Option<LogReader> = None;
-        let mut told = None;
-        let result = loop {
-            match news.next().await {
-                Some(News::Job(job)) => sight.job = job.map(|job| *job),
-                Some(News::Pod(pod)) => sight.pod = Some(*pod),
-                Some(News::Event(event)) => sight.complaint = complaint(&event).or(sight.complaint),
-                Some(News::Failed(failure)) => break Err(failure.into()),
-                // Watches do not end.
-                None => break Err(JobFailure::Deleted(self.name()).into()),
-            }
-            if reader.is_none() && sight.has_log() {
-                reader = sight.pod.as_ref().map(|pod| self.read_log(pod.name_any(), log));
-            }
-            if let Verdict::Ended(result) = sight.verdict(&self.name(), self.settings) {
-                break (*result).map_err(Into::into);
-            }
-            let waits = sight.unschedulable().map(str::to_owned);
-            if waits.is_some() && waits != told {
-                let words = waits.as_deref().unwrap_or_default();
-                let _ = log.send(format!("the build's pod waits for a node: {words}")).await;
-                told = waits;
-            }
-        };
-        if let Some(reader) = reader {
-            reader.finish().await;
-        }
-        result
-    }
-
-    fn news(&self) -> impl Stream<Item = News> + Unpin + use<> {
-        let uid = self.uid();
-        let (name, ours) = (self.name(), uid.clone());
-        let jobs = watcher::watch_object(self.ground.api::<Job>(), &name).default_backoff();
-        let jobs = jobs.filter_map(move |job| {
-            let job =
-                told("Jobs", job)?.map(|job| job.filter(|job| job.uid().as_ref() == Some(&ours)));
-            Some(job.map_or_else(News::Failed, |job| News::Job(job.map(Box::new))))
-        });
-        let of_job = watcher::Config::default().labels(&format!("{JOB_LABEL}={name}"));
-        let owner = uid.clone();
-        let pods = watcher(self.ground.api::<Pod>(), of_job).default_backoff().applied_objects();
-        let pods = pods.filter_map(move |pod| match told("pods", pod)? {
-            // One of an earlier Job of the same name may still be there.
-            Ok(pod) => pod
-                .owner_references()
-                .iter()
-                .any(|reference| reference.uid == owner)
-                .then(|| News::Pod(Box::new(pod))),
-            Err(failure) => Some(News::Failed(failure)),
-        });
-        let about = watcher::Config::default().fields(&format!("involvedObject.uid={uid}"));
-        let events = watcher(self.ground.api::<Event>(), about).default_backoff().applied_objects();
-        let events = events.filter_map(|event| {
-            let event = told("events", event)?;
-            Some(event.map_or_else(News::Failed, |event| News::Event(Box::new(event))))
-        });
-        Box::pin(jobs.merge(pods).merge(events))
-    }
-
-    fn read_log(&self, pod: String, log: &mpsc::Sender<String>) -> LogReader {
-        let ended = CancellationToken::new();
-        let reading = read_log(self.ground.api(), pod, log.clone(), ended.clone());
-        LogReader { task: tokio::spawn(reading), ended }
-    }
 }
 
-/// What a watch told; `None` for what passes by itself, which the watch sees to.
-fn told<T>(what: &str, news: Result<T, watcher::Error>) -> Option<Result<T, ApiFailure>> {
-    let act = format!("watch {what}");
-    let failure = match news {
-        Ok(object) => return Some(Ok(object)),
-        Err(watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error)) => {
-            ApiFailure::new(&act, error)
-        }
-        Err(error) => {
-            debug!(what, %error, "watch was interrupted");
-            return None;
-        }
-    };
-    if failure.is_passing() {
-        debug!(what, reason = one_line(&failure), "watch was interrupted");
-        return None;
-    }
-    Some(Err(failure))
-}
-
-/// Reads a pod's log in the background.
-struct LogReader {
-    task: tokio::task::JoinHandle<()>,
-    ended: CancellationToken,
-}
-
-impl LogReader {
-    /// The container has ended: waits for its last lines.
-    async fn finish(mut self) {
-        self.ended.cancel();
-        if timeout(LAST_WORDS, &mut self.task).await.is_err() {
-            warn!("the last lines of the build's log did not come");
-        }
-    }
-}
-
-impl Drop for LogReader {
-    fn drop(&mut self) {
-        let task: AbortHandle = self.task.abort_handle();
-        task.abort();
-    }
-}
-
-/// Passes each line of the log on once, over any number of connections, until the log was read
-/// to its end after the container's.
-async fn read_log(
-    pods: Api<Pod>,
-    pod: String,
-    log: mpsc::Sender<String>,
-    ended: CancellationToken,
-) {
-    let parameters =
-        LogParams { container: Some(COMPILE.to_owned()), follow: true, ..LogParams::default() };
-    let mut passed = 0;
-    loop {
-        let is_last = ended.is_cancelled();
-        match pods.log_stream(&pod, &parameters).await {
-            Ok(stream) => {
-                let (sink, mut lines) = mpsc::channel(64);
-                let pass_on = async {
-                    let mut number = 0;
-                    while let Some(line) = lines.recv().await {
-                        number += 1;
-                        if number > passed {
-                            passed = number;
-                            let _ = log.send(line).await;
-                        }
-                    }
-                };
-                tokio::join!(read_lines(stream.compat(), sink), pass_on);
-            }
-            Err(error) => debug!(pod, %error, "cannot read the build's log"),
-        }
-        if is_last {
-            return;
-        }
-        // The container has ended and will be told to have, or the connection was cut.
-        let _ = timeout(PAUSE, ended.cancelled()).await;
-    }
-}
-
-impl Abandon {
-    /// The Job has ended by itself; Kubernetes clears it away.
-    pub(super) fn disarm(mut self) {
-        self.armed = false;
-    }
-}
-
-impl Drop for Abandon {
-    fn drop(&mut self) {
-        if !self.armed {
-            return;
-        }
-        let (jobs, name, uid) = (self.jobs.clone(), self.name.clone(), self.uid.clone());
-        tokio::spawn(async move {
-            let act = format!("delete the Job {name}");
-            for _ in 0..DELETIONS {
-                match delete(&jobs, &name, &uid, &act).await {
-                    Ok(()) => return info!(job = name, "build was ended"),
-                    Err(failure) if failure.is_passing() => sleep(PAUSE).await,
-                    Err(failure) => return warn!(reason = one_line(&failure), "build goes on"),
-                }
-            }
-            warn!(job = name, "build goes on until its time limit: it cannot be deleted");
-        });
-    }
-}
-
-/// Deletes the Job and what it owns, if it is the one with that UID.
-async fn delete(jobs: &Api<Job>, name: &str, uid: &str, act: &str) -> Result<(), ApiFailure> {
-    let parameters = DeleteParams::background()
-        .preconditions(Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() });
-    match call(act, jobs.delete(name, &parameters)).await {
-        Ok(_) => Ok(()),
-        // Another one has the name: ours is gone.
-        Err(failure) if failure.is_not_found() || failure.is_conflict() => Ok(()),
-        Err(failure) => Err(failure),
-    }
+/// Whether nothing of the Job goes on any more; Kubernetes clears it away.
+pub(super) fn has_ended(job: &Job) -> bool {
+    let conditions = job.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|condition| {
+        matches!(condition.type_.as_str(), "Complete" | "Failed") && condition.status == "True"
+    })
 }
 
 /// An object whose creation was tried twice is there all the same: its name is ours alone.
 fn made<T>(created: Result<T, ApiFailure>) -> Result<(), ApiFailure> {
     match created {
         Ok(_) => Ok(()),
-        Err(failure) if failure.is_conflict() => Ok(()),
+        Err(failure) if failure.is_there_already() => Ok(()),
         Err(failure) => Err(failure),
     }
 }
 
-/// Tries again what passes by itself, for as long as the build may take; a conflict does not.
-async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, ApiFailure>
+/// Tries again what passes by itself, for as long as the build may take.
+pub(super) async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, ApiFailure>
 where
     F: Future<Output = Result<T, ApiFailure>>,
 {
     loop {
         match attempt().await {
-            Err(failure) if failure.is_passing() && !failure.is_conflict() => {
+            Err(failure) if failure.is_passing() => {
                 warn!(reason = one_line(&failure), "trying again");
                 sleep(PAUSE).await;
             }
@@ -389,3 +174,7 @@ where
         }
     }
 }
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;

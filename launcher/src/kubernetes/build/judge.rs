@@ -1,5 +1,5 @@
-//! What a build left is an image of ours, or nothing: whoever compiles untrusted code is trusted
-//! with no more than the program that comes of it.
+//! What a build left, or what is found in the registry, is an image of ours, or nothing: whoever
+//! compiles untrusted code, or may push to the registry, is trusted with no more than the program.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,12 +8,14 @@ use selvedge_buildpack::archive::{ArchiveError, Limits, Modes, unpack};
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{Fault, Layout, LayoutError, Origin, sha256, validate};
 
-use super::exchange::UPLOAD_LIMIT;
+/// The most that an image may be, in bytes. A static program of the whole Kubernetes has a tenth of
+/// that; the launcher keeps what is left and what it unpacks to at once.
+pub(super) const IMAGE_LIMIT: u64 = 512 << 20;
 
 /// How much a layout with one image may hold: two layers, and what describes them.
-const LAYOUT: Limits = Limits { bytes: UPLOAD_LIMIT, entries: 16 };
+const LAYOUT: Limits = Limits { bytes: IMAGE_LIMIT, entries: 16 };
 
-/// Why what a build left is not taken.
+/// Why an image is not taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Rejected {
     #[error("cannot open what the build left")]
@@ -24,10 +26,12 @@ pub(crate) enum Rejected {
     Layout(#[from] LayoutError),
     #[error("the build left {0} images instead of one")]
     Number(usize),
-    #[error("the build's image is faulty: {first} ({count} in all)")]
+    #[error("the image is faulty: {first} ({count} in all)")]
     Faulty { first: Fault, count: usize },
-    #[error("the build's image is not what its source, base and platform make")]
+    #[error("the image is not what its source, base and platform make")]
     Origin,
+    #[error("the image is no image of ours, or larger than {} MiB", IMAGE_LIMIT >> 20)]
+    Unfit,
 }
 
 /// Unpacks `upload` into the new directory `target` and looks at all of it.
@@ -45,11 +49,17 @@ pub(super) fn judge(
         1 => images.remove(0),
         number => return Err(Rejected::Number(number)),
     };
-    let digest = sha256(&image).ok_or(Rejected::Origin)?;
-    let mut faults = validate(&layout, digest)?;
+    look_at(&layout, &image, origin)?;
+    Ok((layout, image))
+}
+
+/// Looks at all of an image in the layout.
+pub(super) fn look_at(layout: &Layout, image: &Descriptor, origin: Origin) -> Result<(), Rejected> {
+    let digest = sha256(image).ok_or(Rejected::Origin)?;
+    let mut faults = validate(layout, digest)?;
     if !faults.is_empty() {
         let count = faults.len();
         return Err(Rejected::Faulty { first: faults.remove(0), count });
     }
-    if origin.made(&layout, &image)? { Ok((layout, image)) } else { Err(Rejected::Origin) }
+    if origin.made(layout, image)? { Ok(()) } else { Err(Rejected::Origin) }
 }

@@ -7,23 +7,27 @@ use std::pin::pin;
 use std::time::Duration;
 
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::image::{BuildKey, Origin};
+use selvedge_buildpack::image::{BuildKey, Layout, Origin, Tag};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::builds::Builds;
+use super::custody::Custody;
 use super::error::ClusterBuildError;
-use super::exchange::{Offer, Ticket};
-use super::job::{Begun, BuildJobHandle, FollowError, begin};
-use super::judge::judge;
+use super::follow::FollowError;
+use super::handover::{Offer, Ticket};
+use super::job::{Begun, BuildJobHandle, begin};
+use super::judge::{IMAGE_LIMIT, Rejected, judge, look_at};
 use super::manifest::BuildOrder;
+use super::pulse;
+use super::reach::Reach;
 use super::toolchain::Toolchain;
 use super::verdict::JobFailure;
 use crate::build_job::Outcome;
 use crate::data::TemporaryDirectory;
 use crate::error_chain::one_line;
-use crate::registry::Registry;
+use crate::registry::{Pulled, Registry};
 use crate::source::StagedSource;
 
 /// How often a build is begun anew that another launcher's failure ended.
@@ -47,18 +51,66 @@ impl Builds {
         log: &mpsc::Sender<String>,
     ) -> Result<Sha256, ClusterBuildError> {
         for _ in 0..ATTEMPTS {
-            if let Some(image) = wanted.registry.find(&wanted.key.tag()).await? {
+            if let Some(image) = self.found(wanted, log).await? {
                 info!(digest = %image, "the image of this source is there already");
                 return Ok(image);
             }
             let attempt = attempt_name().map_err(ClusterBuildError::Offer)?;
-            let order = self.order(wanted, &attempt);
-            match begin(&self.ground, &order).await? {
-                Begun::Ours(job) => return self.make(&order, job, wanted, log).await,
-                Begun::There(job) => Box::pin(self.wait_for(job, log)).await?,
+            let alive_at = pulse::now();
+            let order = self.order(wanted, &attempt, &alive_at);
+            match begin(&self.ground, &order, &self.ends).await? {
+                Begun::Ours(job, custody) => {
+                    return self.make(&order, job, custody, wanted, log).await;
+                }
+                Begun::There(job) => Box::pin(job.see_out(log)).await?,
             }
         }
         Err(ClusterBuildError::Unlucky(ATTEMPTS))
+    }
+
+    /// The image that the registry has under the key's tag, if it is what the source makes: whoever
+    /// may push there may have put another one under it.
+    async fn found(
+        &self,
+        wanted: &Wanted<'_>,
+        log: &mpsc::Sender<String>,
+    ) -> Result<Option<Sha256>, ClusterBuildError> {
+        let tag = wanted.key.tag();
+        let Some(image) = wanted.registry.find(&tag).await? else { return Ok(None) };
+        let files = self.data.temporary("found").map_err(ClusterBuildError::Offer)?;
+        let images = Layout::create(&files.path().join("images")).map_err(Rejected::Layout)?;
+        let fetched = match wanted.registry.pull(image, &images, IMAGE_LIMIT).await? {
+            Pulled::Here(fetched) => fetched,
+            Pulled::Unfit => return Ok(self.refuse(&tag, &Rejected::Unfit, log).await),
+        };
+        let origin = self.origin(wanted)?;
+        let looked = spawn_blocking(move || look_at(&images, &fetched, origin)).await;
+        match looked.map_err(|error| ClusterBuildError::Offer(error.into()))? {
+            Ok(()) => Ok(Some(image)),
+            Err(rejected) => Ok(self.refuse(&tag, &rejected, log).await),
+        }
+    }
+
+    /// Says that what the registry has is not taken: the source is built anew.
+    async fn refuse<T>(
+        &self,
+        tag: &Tag,
+        rejected: &Rejected,
+        log: &mpsc::Sender<String>,
+    ) -> Option<T> {
+        let (image, reason) = (format!("{}:{tag}", self.repository), one_line(rejected));
+        warn!(image, reason, "what the registry has is not taken");
+        let line = format!(
+            "what the registry has as {image} was not made of this source: {reason}; building it \
+             anew (who else may push there?)"
+        );
+        let _ = log.send(line).await;
+        None
+    }
+
+    fn origin(&self, wanted: &Wanted<'_>) -> Result<Origin, ClusterBuildError> {
+        let base = self.base.diff_id().map_err(ClusterBuildError::Offer)?;
+        Ok(Origin { base, source: wanted.digest, platform: self.platform })
     }
 
     /// Sees a Job through that this launcher began.
@@ -66,15 +118,15 @@ impl Builds {
         &self,
         order: &BuildOrder<'_>,
         job: BuildJobHandle<'_>,
+        custody: Box<Custody>,
         wanted: &Wanted<'_>,
         log: &mpsc::Sender<String>,
     ) -> Result<Sha256, ClusterBuildError> {
-        let abandon = job.abandon();
         let files = self.data.temporary("build").map_err(ClusterBuildError::Offer)?;
         let mut ticket = self.offer(wanted, &files).await?;
-        let launcher = SocketAddr::new(self.ground.pod.ip, self.exchange.port());
+        let launcher = SocketAddr::new(self.ground.pod.ip, self.handover.port());
         let url = format!("http://{launcher}{}", ticket.path());
-        job.release(order, &url, launcher, &self.api_server).await?;
+        job.release(order, &url, &self.reach(launcher)).await?;
         let began = format!("compiling with {} in the Job {}", self.settings.go_image, job.name());
         let _ = log.send(began).await;
 
@@ -90,7 +142,7 @@ impl Builds {
             }
         };
         if has_ended(&outcome) {
-            abandon.disarm();
+            custody.leave();
         }
         match (outcome, taken) {
             // Why the image was not taken is the cause of whatever the Job says.
@@ -100,39 +152,8 @@ impl Builds {
                 Err(ClusterBuildError::Tampered { left, said })
             }
             (Ok(_), _) => Err(ClusterBuildError::NothingLeft),
-            (Err(FollowError::Job(failure)), _) => Err(failure.into()),
-            (Err(FollowError::Api(failure)), _) => Err(failure.into()),
+            (Err(error), _) => Err(error.into()),
         }
-    }
-
-    /// Sees a Job to its end that was there before; what came of it is in the registry, or the
-    /// Job is out of the way. Only what the source itself is to blame for is an error: another
-    /// launcher's trouble need not be this one's.
-    async fn wait_for(
-        &self,
-        job: BuildJobHandle<'_>,
-        log: &mpsc::Sender<String>,
-    ) -> Result<(), ClusterBuildError> {
-        // One that this launcher began and does not know any more has nobody to hand its image to.
-        let is_orphan = job.begun_by() == Some(self.ground.pod.uid.as_str());
-        if job.is_open() && !is_orphan {
-            let line =
-                format!("another peer builds this already: waiting for its Job {}", job.name());
-            info!(job = job.name(), "another launcher builds this source");
-            let _ = log.send(line).await;
-            match job.follow(log).await {
-                Ok(_) => return Ok(()),
-                Err(FollowError::Job(failure @ JobFailure::Compile(_))) => {
-                    return Err(failure.into());
-                }
-                Err(FollowError::Job(failure)) => {
-                    let line = format!("that build brought no image ({failure}): building here");
-                    let _ = log.send(line).await;
-                }
-                Err(FollowError::Api(failure)) => return Err(failure.into()),
-            }
-        }
-        Ok(job.delete().await?)
     }
 
     /// Takes the image that the build leaves, and pushes it.
@@ -153,8 +174,7 @@ impl Builds {
         files: &Path,
         wanted: &Wanted<'_>,
     ) -> Result<Sha256, ClusterBuildError> {
-        let base = self.base.diff_id().map_err(ClusterBuildError::Offer)?;
-        let origin = Origin { base, source: wanted.digest, platform: self.platform };
+        let origin = self.origin(wanted)?;
         let (upload, target) = (upload_path(files), files.join("image"));
         let judged = spawn_blocking(move || judge(&upload, &target, origin)).await;
         let (images, image) = judged.map_err(|error| ClusterBuildError::Offer(error.into()))??;
@@ -181,10 +201,27 @@ impl Builds {
             source: tar,
             upload: upload_path(files.path()),
         };
-        self.exchange.offer(offer).map_err(ClusterBuildError::Offer)
+        self.handover.offer(offer).map_err(ClusterBuildError::Offer)
     }
 
-    fn order<'a>(&'a self, wanted: &'a Wanted<'_>, attempt: &'a str) -> BuildOrder<'a> {
+    fn reach(&self, launcher: SocketAddr) -> Reach<'_> {
+        Reach {
+            launcher,
+            namespace: &self.ground.pod.namespace,
+            labels: &self.ground.pod.labels,
+            name_servers: &self.name_servers,
+            api_server: &self.api_server,
+            except: &self.settings.build_egress_except,
+            allow: &self.settings.build_egress_allow,
+        }
+    }
+
+    fn order<'a>(
+        &'a self,
+        wanted: &'a Wanted<'_>,
+        attempt: &'a str,
+        alive_at: &'a str,
+    ) -> BuildOrder<'a> {
         BuildOrder {
             namespace: &self.ground.namespace,
             key: wanted.key,
@@ -195,8 +232,9 @@ impl Builds {
             toolchain: &wanted.toolchain.image,
             launcher_image: &self.launcher_image,
             begun_by: &self.ground.pod.uid,
+            alive_at,
             attempt,
-            pull_secret: self.settings.pull_secret(),
+            pull_secrets: &self.pull_secrets,
             limit: wanted.limit.as_secs(),
             settings: &self.settings,
         }
@@ -205,10 +243,10 @@ impl Builds {
 
 /// Whether nothing of the Job goes on; Kubernetes clears it away.
 fn has_ended(outcome: &Result<Outcome, FollowError>) -> bool {
-    use JobFailure::{CannotStart, NoPod};
+    use JobFailure::{CannotStart, NoNode, NoPod};
     !matches!(
         outcome,
-        Err(FollowError::Api(_) | FollowError::Job(CannotStart { .. } | NoPod { .. }))
+        Err(FollowError::Api(_) | FollowError::Job(CannotStart { .. } | NoPod { .. } | NoNode(_)))
     )
 }
 

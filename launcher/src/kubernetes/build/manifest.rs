@@ -1,15 +1,13 @@
 //! The objects of one build: pure functions of typed input, held by golden files.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource,
-    LocalObjectReference, PodSpec, PodTemplateSpec, ResourceRequirements, Secret,
-    SecretKeySelector, Volume,
+    ConfigMapVolumeSource, Container, EnvVar, EnvVarSource, PodSpec, PodTemplateSpec,
+    ResourceRequirements, Secret, SecretKeySelector, Volume,
 };
-use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicySpec};
+use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicySpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kube::Resource;
@@ -17,11 +15,12 @@ use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{BuildKey, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 use selvedge_buildpack::platform::Platform;
 
-use super::super::container::{mount, variable};
-use super::super::egress::{address, host, network, port};
+use super::super::container::{empty, mount, pull_secrets, variable};
 use super::super::identity::{MANAGED_BY, MANAGER};
 use super::super::restricted;
-use crate::settings::{BuildSettings, Cidr};
+use super::pulse::ALIVE_AT;
+use super::reach::Reach;
+use crate::settings::BuildSettings;
 
 /// Which launcher began a build: its pod's UID.
 pub(super) const BEGUN_BY: &str = "selvedge.dev/begun-by";
@@ -37,6 +36,10 @@ const GRACE: i64 = 30;
 
 /// The label by which the Job controller marks a Job's pods.
 pub(super) const JOB_LABEL: &str = "batch.kubernetes.io/job-name";
+
+/// What an object is a part of, and which part builds are.
+const COMPONENT: &str = "app.kubernetes.io/component";
+const BUILD: &str = "build";
 
 /// The key of the address in the Secret.
 const URL: &str = "url";
@@ -60,10 +63,12 @@ pub(super) struct BuildOrder<'a> {
     pub(super) launcher_image: &'a str,
     /// The pod's UID of the launcher that begins it.
     pub(super) begun_by: &'a str,
+    /// Its first sign of life.
+    pub(super) alive_at: &'a str,
     /// Tells this attempt's Secret from those of earlier ones, which may still be on their way out.
     pub(super) attempt: &'a str,
-    /// The pull secret of the images, if they need one.
-    pub(super) pull_secret: Option<&'a str>,
+    /// The Secrets that the images are pulled with.
+    pub(super) pull_secrets: &'a [String],
     /// How long it may take, in seconds.
     pub(super) limit: u64,
     pub(super) settings: &'a BuildSettings,
@@ -76,6 +81,11 @@ pub(super) fn name(key: BuildKey) -> String {
     format!("selvedge-build-{}", &digits[..32])
 }
 
+/// What selects the builds' Jobs, all launchers'.
+pub(super) fn selector() -> String {
+    format!("{MANAGED_BY}={MANAGER},{COMPONENT}={BUILD}")
+}
+
 impl BuildOrder<'_> {
     /// The Job, suspended: its pod must not start before its policy is there.
     pub(super) fn job(&self) -> Job {
@@ -85,7 +95,11 @@ impl BuildOrder<'_> {
         };
         Job {
             metadata: ObjectMeta {
-                annotations: Some([(BEGUN_BY.to_owned(), self.begun_by.to_owned())].into()),
+                annotations: Some(
+                    [(BEGUN_BY, self.begun_by), (ALIVE_AT, self.alive_at)]
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .into(),
+                ),
                 ..self.metadata()
             },
             spec: Some(JobSpec {
@@ -111,39 +125,13 @@ impl BuildOrder<'_> {
         }
     }
 
-    /// What the build reaches: the launcher, DNS, and the outside world but for the API server,
-    /// link-local addresses and what is set.
-    pub(super) fn policy(
-        &self,
-        job: &Job,
-        launcher: SocketAddr,
-        api_server: &[IpAddr],
-    ) -> NetworkPolicy {
-        let to_launcher = NetworkPolicyEgressRule {
-            ports: Some(vec![port("TCP", launcher.port())]),
-            to: Some(vec![address(launcher.ip())]),
-        };
-        let names = NetworkPolicyEgressRule {
-            ports: Some(vec![port("UDP", 53), port("TCP", 53)]),
-            to: None,
-        };
-        let except = |v6: bool| -> Vec<String> {
-            let link_local = if v6 { "fe80::/10" } else { "169.254.0.0/16" };
-            let api_server = api_server.iter().filter(|address| address.is_ipv6() == v6);
-            let api_server = api_server.copied().map(host);
-            let set = self.settings.build_egress_except.iter().filter(|cidr| cidr.is_v6() == v6);
-            let set = set.map(Cidr::as_str).map(str::to_owned);
-            [link_local.to_owned()].into_iter().chain(api_server).chain(set).collect()
-        };
-        let outside = NetworkPolicyEgressRule {
-            ports: None,
-            to: Some(vec![network("0.0.0.0/0", except(false)), network("::/0", except(true))]),
-        };
+    /// The policy that lets the build reach what it may, and nobody reach the build.
+    pub(super) fn policy(&self, job: &Job, reach: &Reach<'_>) -> NetworkPolicy {
         let selector = [(JOB_LABEL.to_owned(), name(self.key))];
         NetworkPolicy {
             metadata: self.owned_by(job),
             spec: Some(NetworkPolicySpec {
-                egress: Some(vec![to_launcher, names, outside]),
+                egress: Some(reach.rules()),
                 ingress: None,
                 pod_selector: Some(LabelSelector {
                     match_labels: Some(selector.into()),
@@ -180,7 +168,7 @@ impl BuildOrder<'_> {
         [
             ("app.kubernetes.io/name", "selvedge-build".to_owned()),
             ("app.kubernetes.io/instance", name(self.key)),
-            ("app.kubernetes.io/component", "build".to_owned()),
+            (COMPONENT, BUILD.to_owned()),
             ("app.kubernetes.io/part-of", "selvedge".to_owned()),
             (MANAGED_BY, MANAGER.to_owned()),
         ]
@@ -189,12 +177,11 @@ impl BuildOrder<'_> {
     }
 
     fn pod(&self) -> PodSpec {
-        let pull_secret = self.pull_secret.map(|name| LocalObjectReference { name: name.into() });
         PodSpec {
             automount_service_account_token: Some(false),
             containers: vec![self.compile()],
             enable_service_links: Some(false),
-            image_pull_secrets: pull_secret.map(|secret| vec![secret]),
+            image_pull_secrets: pull_secrets(self.pull_secrets),
             init_containers: Some(vec![self.bring_tools()]),
             restart_policy: Some("Never".to_owned()),
             security_context: Some(restricted::pod(
@@ -208,14 +195,6 @@ impl BuildOrder<'_> {
     }
 
     fn volumes(&self) -> Vec<Volume> {
-        let empty = |name: &str, size: &str| Volume {
-            name: name.to_owned(),
-            empty_dir: Some(EmptyDirVolumeSource {
-                size_limit: Some(KubeQuantity(size.to_owned())),
-                ..EmptyDirVolumeSource::default()
-            }),
-            ..Volume::default()
-        };
         let mut volumes = vec![empty("tools", "256Mi"), empty("work", &self.settings.build_disk)];
         if let Some(name) = &self.settings.build_ca_config_map {
             volumes.push(Volume {
@@ -331,4 +310,4 @@ fn seconds(limit: u64) -> i64 {
 
 #[cfg(test)]
 #[path = "manifest_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -1,5 +1,7 @@
 //! The manifests of a build, held by golden files.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use clap::Parser;
 use selvedge_buildpack::image::BuildKeyInputs;
 
@@ -12,11 +14,11 @@ struct Line {
     settings: BuildSettings,
 }
 
-fn settings(arguments: &[&str]) -> BuildSettings {
+pub(in super::super) fn settings(arguments: &[&str]) -> BuildSettings {
     Line::parse_from(["test"].iter().chain(arguments)).settings
 }
 
-fn order(settings: &BuildSettings) -> BuildOrder<'_> {
+pub(in super::super) fn order(settings: &BuildSettings) -> BuildOrder<'_> {
     let key = BuildKey::new(&BuildKeyInputs {
         source: Sha256::of(b"source"),
         recipe: &[],
@@ -34,8 +36,9 @@ fn order(settings: &BuildSettings) -> BuildOrder<'_> {
         toolchain: &settings.go_image,
         launcher_image: "registry.example.com/selvedge/launcher:0.1.0",
         begun_by: "7d9c",
+        alive_at: "2026-11-21T01:00:00Z",
         attempt: "0a1b2c3d",
-        pull_secret: settings.pull_secret(),
+        pull_secrets: &[],
         limit: 600,
         settings,
     }
@@ -47,8 +50,24 @@ fn created(mut job: Job) -> Job {
     job
 }
 
-const LAUNCHER: SocketAddr =
-    SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 2, 3)), 7059);
+const NAME_SERVERS: [IpAddr; 1] = [IpAddr::V4(Ipv4Addr::new(10, 96, 0, 10))];
+
+/// What a build with these settings reaches.
+pub(in super::super) fn reach<'a>(
+    settings: &'a BuildSettings,
+    labels: &'a BTreeMap<String, String>,
+    api_server: &'a [IpAddr],
+) -> Reach<'a> {
+    Reach {
+        launcher: SocketAddr::new([10, 1, 2, 3].into(), 7059),
+        namespace: "org1",
+        labels,
+        name_servers: &NAME_SERVERS,
+        api_server,
+        except: &settings.build_egress_except,
+        allow: &settings.build_egress_allow,
+    }
+}
 
 #[test]
 fn golden_build() {
@@ -57,8 +76,10 @@ fn golden_build() {
     let job = created(order.job());
     golden("build-job.yaml", &order.job());
     golden("build-secret.yaml", &order.secret(&job, "http://10.1.2.3:7059/0f1e2d"));
-    let api_server = [[10, 96, 0, 1].into(), [172, 18, 0, 2].into()];
-    golden("build-network-policy.yaml", &order.policy(&job, LAUNCHER, &api_server));
+    let api_server = [[10, 96, 0, 1].into(), [203, 0, 113, 9].into()];
+    let labels = [("app".to_owned(), "peer0".to_owned())].into();
+    let reach = reach(&settings, &labels, &api_server);
+    golden("build-network-policy.yaml", &order.policy(&job, &reach));
 }
 
 #[test]
@@ -72,12 +93,14 @@ fn golden_build_with_everything_set() {
         "--build-env=GOPROXY=https://proxy.example.com,direct",
         "--build-env=NO_PROXY=.svc,10.0.0.0/8",
         "--build-ca-config-map=company-authorities",
-        "--build-egress-except=192.168.0.0/16,fd00::/8",
-        "--registry-secret=pull",
+        "--build-egress-except=203.0.113.0/24",
+        "--build-egress-allow=10.20.0.0/16,100.64.0.0/10",
     ]);
-    let order = order(&settings);
+    let pull_secrets = ["pull", "company"].map(str::to_owned);
+    let order = BuildOrder { pull_secrets: &pull_secrets, ..order(&settings) };
     golden("build-job-set.yaml", &order.job());
-    let policy = order.policy(&created(order.job()), LAUNCHER, &[]);
+    let labels = BTreeMap::new();
+    let policy = order.policy(&created(order.job()), &reach(&settings, &labels, &[]));
     golden("build-network-policy-set.yaml", &policy);
 }
 

@@ -1,4 +1,4 @@
-//! Builds without a cluster: the real program that a Job runs, the real exchange, a real compiler
+//! Builds without a cluster: the real program that a Job runs, the real handover, a real compiler
 //! and a real registry; only Kubernetes between them is missing.
 
 use std::fs;
@@ -17,7 +17,7 @@ use selvedge_buildpack::source::Source;
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
-use super::exchange::{Exchange, Offer, Ticket};
+use super::handover::{Handover, Offer, Ticket};
 use super::judge::{Rejected, judge};
 use crate::build_job::{self, Outcome};
 use crate::registry::tests::server::{Access, RegistryServer, crane};
@@ -34,7 +34,7 @@ const GREETER: &[(&str, &str)] = &[
 /// Everything that a build meets, but Kubernetes.
 struct Scene {
     directory: TempDir,
-    exchange: Exchange,
+    handover: Handover,
     source: Source,
     digest: Sha256,
     certificates: Bytes,
@@ -59,7 +59,7 @@ impl Scene {
             source,
             certificates: fs::read(&bundle).unwrap().into(),
             base: Base::open(&bundle).unwrap(),
-            exchange: Exchange::open(loopback).await.unwrap(),
+            handover: Handover::open(loopback).await.unwrap(),
             platform: Platform::host().unwrap(),
             directory,
         }
@@ -78,11 +78,11 @@ impl Scene {
         let tar = self.path("source.tar");
         self.source.write_tar(fs::File::create(&tar).unwrap()).unwrap();
         let certificates = self.certificates.clone();
-        self.exchange.offer(Offer { certificates, source: tar, upload: self.upload() }).unwrap()
+        self.handover.offer(Offer { certificates, source: tar, upload: self.upload() }).unwrap()
     }
 
     fn url(&self, ticket: &Ticket) -> String {
-        format!("http://127.0.0.1:{}{}", self.exchange.port(), ticket.path())
+        format!("http://127.0.0.1:{}{}", self.handover.port(), ticket.path())
     }
 
     /// Runs what a Job runs, with the arguments that its manifest would have.
@@ -238,7 +238,7 @@ async fn an_address_is_good_for_one_use_and_one_build() {
             .map(|answer| answer.status().as_u16())
     };
 
-    let stranger = format!("http://127.0.0.1:{}/{}/source", scene.exchange.port(), "0".repeat(64));
+    let stranger = format!("http://127.0.0.1:{}/{}/source", scene.handover.port(), "0".repeat(64));
     assert_eq!(get(stranger).await.0, 404);
     assert_eq!(get(format!("{url}/secrets")).await.0, 404);
     assert_eq!(get(format!("{url}/image")).await.0, 404);
@@ -265,6 +265,32 @@ async fn an_address_is_good_for_one_use_and_one_build() {
     assert_eq!(waiting.await.unwrap(), 410);
     assert_eq!(get(format!("{url}/source")).await.0, 404);
     upload.answer(Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_build_its_download_ends() {
+    let scene = Scene::new(GREETER).await;
+    // More than fits into any socket's buffers.
+    let size = 256 << 20;
+    let large = scene.path("large");
+    fs::File::create(&large).unwrap().set_len(size).unwrap();
+    let certificates = scene.certificates.clone();
+    let offer = Offer { certificates, source: large, upload: scene.upload() };
+    let ticket = scene.handover.offer(offer).unwrap();
+    crate::tls::choose_provider();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut answer = client.get(format!("{}/source", scene.url(&ticket))).send().await.unwrap();
+    answer.chunk().await.unwrap().unwrap();
+    drop(ticket);
+    let mut rest = 0;
+    let broken = loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) => rest += chunk.len() as u64,
+            Ok(None) => break false,
+            Err(_) => break true,
+        }
+    };
+    assert!(broken, "all of it came: {rest} bytes after the build's end");
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
-//! What a build has come to, read from its Job, its pod and what the Job controller says.
+//! What a build has come to, read from its Job, its pod and the warnings about them.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Event, Pod};
 
+use super::super::hindrance::{Outlook, TroubleKind, of_refusal, of_sandbox, of_waiting};
 use super::manifest::COMPILE;
 use crate::build_job::Outcome;
 use crate::settings::BuildSettings;
@@ -31,6 +32,9 @@ pub(crate) enum JobFailure {
     /// There is no pod.
     #[error("the build's Job {job} gets no pod: {message}")]
     NoPod { job: String, message: String },
+    /// No node takes the pod.
+    #[error("the build's pod waits for a node: {0}")]
+    NoNode(String),
     /// The pod ended without a word of the build's.
     #[error("the build's pod {pod} was ended from outside: {reason}")]
     Killed { pod: String, reason: String },
@@ -44,8 +48,24 @@ pub(crate) enum JobFailure {
 pub(super) enum Verdict {
     /// It runs, or will.
     Open,
+    /// It does not run for now.
+    Hindered(Hindrance),
+    /// It failed, and its pod was not yet seen to end: what it failed of if the pod has no word of
+    /// its own to say. Watches of two kinds do not show what happened in the order in which it did.
+    Unheard(JobFailure),
     /// It ended.
     Ended(Box<Result<Outcome, JobFailure>>),
+}
+
+/// What keeps a build from running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hindrance {
+    /// What it is about, by which the same in other words is known.
+    pub(super) kind: TroubleKind,
+    /// Whether it passes.
+    pub(super) outlook: Outlook,
+    /// What the build fails of if it does not.
+    pub(super) failure: JobFailure,
 }
 
 /// What is known of a Job.
@@ -55,52 +75,80 @@ pub(super) struct Sight {
     pub(super) job: Option<Job>,
     /// Its pod.
     pub(super) pod: Option<Pod>,
-    /// What the Job controller could not do.
+    /// The latest that the Job controller could not do.
     pub(super) complaint: Option<String>,
+    /// Warnings about pods, each once.
+    pub(super) warnings: Vec<Event>,
 }
-
-/// Waiting states that pass only if a person changes something
-/// (`pkg/kubelet/images/types.go`, `pkg/kubelet/kuberuntime/kuberuntime_container.go`).
-const CANNOT_START: [&str; 8] = [
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "ErrImageNeverPull",
-    "RegistryUnavailable",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "RunContainerError",
-];
 
 impl Sight {
     /// The verdict on the Job called `name`.
     pub(super) fn verdict(&self, name: &str, settings: &BuildSettings) -> Verdict {
         let ended = |result| Verdict::Ended(Box::new(result));
-        let pod = self.pod.as_ref().and_then(|pod| of_pod(pod, settings));
-        if let Some(result) = pod {
+        if let Some(result) = self.of_pod(settings) {
             return ended(result);
         }
         let Some(job) = &self.job else {
             return ended(Err(JobFailure::Deleted(name.to_owned())));
         };
-        if let Some(failure) = of_job(job, self.pod.as_ref()) {
-            return ended(Err(failure));
-        }
-        match (&self.pod, &self.complaint) {
-            (None, Some(message)) => {
-                ended(Err(JobFailure::NoPod { job: name.to_owned(), message: message.clone() }))
-            }
-            _ => Verdict::Open,
+        match of_job(job, self.pod.as_ref()) {
+            Some(JobFailure::Time) => ended(Err(JobFailure::Time)),
+            Some(failure) => Verdict::Unheard(failure),
+            None => self.hindrance(name).map_or(Verdict::Open, Verdict::Hindered),
         }
     }
 
-    /// Why the pod has no node yet, in the scheduler's words.
-    pub(super) fn unschedulable(&self) -> Option<&str> {
-        let conditions = self.pod.as_ref()?.status.as_ref()?.conditions.as_ref()?;
-        let scheduled = conditions.iter().find(|condition| condition.type_ == "PodScheduled")?;
-        let waits =
-            scheduled.status == "False" && scheduled.reason.as_deref() == Some("Unschedulable");
-        if waits { scheduled.message.as_deref() } else { None }
+    /// What the pod says itself of how the build ended.
+    pub(super) fn of_pod(&self, settings: &BuildSettings) -> Option<Result<Outcome, JobFailure>> {
+        of_pod(self.pod.as_ref()?, settings)
+    }
+
+    /// Takes a warning, which may be another count of one that is known.
+    pub(super) fn warn(&mut self, event: Event) {
+        if event.reason.as_deref() == Some("FailedCreate") {
+            // A quota, or a refusal by admission (`pkg/controller/controller_utils.go`,
+            // `FailedCreatePodReason`).
+            self.complaint = Some(event.message.unwrap_or_default());
+            return;
+        }
+        self.warnings.retain(|known| known.metadata.uid != event.metadata.uid);
+        self.warnings.push(event);
+    }
+
+    fn hindrance(&self, job: &str) -> Option<Hindrance> {
+        match &self.pod {
+            Some(pod) => self.of_waiting_pod(pod),
+            None => self.complaint.as_ref().map(|message| Hindrance {
+                kind: TroubleKind::Create,
+                outlook: of_refusal(message),
+                failure: JobFailure::NoPod { job: job.to_owned(), message: message.clone() },
+            }),
+        }
+    }
+
+    fn of_waiting_pod(&self, pod: &Pod) -> Option<Hindrance> {
+        let status = pod.status.as_ref()?;
+        let containers = status.init_container_statuses.iter().chain(&status.container_statuses);
+        if let Some(found) = containers.flatten().find_map(|container| waits(pod, container)) {
+            return Some(found);
+        }
+        let warnings: Vec<&Event> = self.warnings.iter().collect();
+        if !self.has_log()
+            && let Some(event) = of_sandbox(pod.metadata.uid.as_deref(), &warnings)
+        {
+            return Some(Hindrance {
+                kind: TroubleKind::Sandbox,
+                outlook: Outlook::Passing,
+                failure: JobFailure::CannotStart {
+                    pod: name_of(pod),
+                    reason: event.reason.clone().unwrap_or_default(),
+                    message: event.message.clone().unwrap_or_default(),
+                },
+            });
+        }
+        let words = unschedulable(pod)?.to_owned();
+        let failure = JobFailure::NoNode(words);
+        Some(Hindrance { kind: TroubleKind::Schedule, outlook: Outlook::Crowded, failure })
     }
 
     /// Whether there is a log to read.
@@ -112,7 +160,7 @@ impl Sight {
 }
 
 fn of_pod(pod: &Pod, settings: &BuildSettings) -> Option<Result<Outcome, JobFailure>> {
-    let name = pod.metadata.name.clone().unwrap_or_default();
+    let name = name_of(pod);
     let status = pod.status.as_ref()?;
     let reason = status.reason.as_deref().unwrap_or_default();
     let message = status.message.as_deref().unwrap_or_default();
@@ -132,9 +180,6 @@ fn of_pod(pod: &Pod, settings: &BuildSettings) -> Option<Result<Outcome, JobFail
     }
     let containers = status.init_container_statuses.iter().chain(&status.container_statuses);
     for container in containers.flatten() {
-        if let Some(failure) = cannot_start(&name, container) {
-            return Some(Err(failure));
-        }
         let ended = container.state.as_ref().and_then(|state| state.terminated.as_ref());
         match ended {
             Some(ended) if container.name == COMPILE => {
@@ -180,14 +225,22 @@ fn words(ended: &ContainerStateTerminated) -> String {
     }
 }
 
-fn cannot_start(pod: &str, container: &ContainerStatus) -> Option<JobFailure> {
+/// What keeps a container from starting.
+fn waits(pod: &Pod, container: &ContainerStatus) -> Option<Hindrance> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let reason = waiting.reason.as_deref()?;
-    CANNOT_START.contains(&reason).then(|| JobFailure::CannotStart {
-        pod: pod.to_owned(),
-        reason: reason.to_owned(),
-        message: waiting.message.clone().unwrap_or_else(|| format!("image {}", container.image)),
-    })
+    let (kind, outlook) = of_waiting(reason, waiting.message.as_deref().unwrap_or_default())?;
+    let message = waiting.message.clone().unwrap_or_else(|| format!("image {}", container.image));
+    let failure = JobFailure::CannotStart { pod: name_of(pod), reason: reason.to_owned(), message };
+    Some(Hindrance { kind, outlook, failure })
+}
+
+/// Why the pod has no node yet, in the scheduler's words.
+fn unschedulable(pod: &Pod) -> Option<&str> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    let scheduled = conditions.iter().find(|condition| condition.type_ == "PodScheduled")?;
+    let waits = scheduled.status == "False" && scheduled.reason.as_deref() == Some("Unschedulable");
+    if waits { scheduled.message.as_deref() } else { None }
 }
 
 /// What the Job controller says when the pod cannot be asked any more.
@@ -200,8 +253,8 @@ fn of_job(job: &Job, pod: Option<&Pod>) -> Option<JobFailure> {
     if reason == "DeadlineExceeded" {
         return Some(JobFailure::Time);
     }
-    let pod = pod.and_then(|pod| pod.metadata.name.clone()).unwrap_or_default();
-    // One that ended by itself was seen to.
+    let pod = pod.map(name_of).unwrap_or_default();
+    // One that ended by itself says so.
     let reason = if reason == "BackoffLimitExceeded" {
         "somebody deleted it, or its node is gone".to_owned()
     } else {
@@ -210,18 +263,15 @@ fn of_job(job: &Job, pod: Option<&Pod>) -> Option<JobFailure> {
     Some(JobFailure::Killed { pod, reason })
 }
 
-/// What an event of the Job says that keeps it from having a pod: a quota, or a refusal by
-/// admission (`pkg/controller/controller_utils.go`, `FailedCreatePodReason`).
-pub(super) fn complaint(event: &Event) -> Option<String> {
-    (event.reason.as_deref() == Some("FailedCreate"))
-        .then(|| event.message.clone().unwrap_or_default())
-}
-
 /// The words of `pkg/kubelet/eviction/helpers.go`.
 fn is_about_disk(message: &str) -> bool {
     ["ephemeral", "EmptyDir", "emptyDir", "disk", "inodes"]
         .iter()
         .any(|word| message.contains(word))
+}
+
+fn name_of(pod: &Pod) -> String {
+    pod.metadata.name.clone().unwrap_or_default()
 }
 
 fn container<'a>(pod: &'a Pod, name: &str) -> Option<&'a ContainerStatus> {

@@ -20,12 +20,12 @@ fn sight(job: Value, pod: Value) -> Sight {
     Sight {
         job: serde_json::from_value(job).unwrap(),
         pod: serde_json::from_value(pod).unwrap(),
-        complaint: None,
+        ..Sight::default()
     }
 }
 
 fn pod(status: &Value) -> Value {
-    json!({ "metadata": { "name": "build-x" }, "status": status })
+    json!({ "metadata": { "name": "build-x", "uid": "pod-uid" }, "status": status })
 }
 
 fn compiling(state: &Value) -> Value {
@@ -51,7 +51,26 @@ fn running_job() -> Value {
 fn fails(sight: &Sight, line: &str) {
     match sight.verdict("build", &settings()) {
         Verdict::Ended(result) => assert_eq!((*result).unwrap_err().to_string(), line),
-        Verdict::Open => panic!("open instead of `{line}`"),
+        other => panic!("{other:?} instead of `{line}`"),
+    }
+}
+
+#[track_caller]
+fn is_hindered(sight: &Sight, kind: TroubleKind, outlook: Outlook, line: &str) {
+    match sight.verdict("build", &settings()) {
+        Verdict::Hindered(found) => {
+            assert_eq!((found.kind, found.outlook), (kind, outlook), "{found:?}");
+            assert_eq!(found.failure.to_string(), line);
+        }
+        other => panic!("{other:?} instead of `{line}`"),
+    }
+}
+
+#[track_caller]
+fn is_unheard(sight: &Sight, line: &str) {
+    match sight.verdict("build", &settings()) {
+        Verdict::Unheard(failure) => assert_eq!(failure.to_string(), line),
+        other => panic!("{other:?} instead of `{line}`"),
     }
 }
 
@@ -75,15 +94,6 @@ fn on_its_way() {
     let brought = sight(running_job(), pod(&json!({ "initContainerStatuses": [tools] })));
     is_open(&brought);
     assert!(!brought.has_log());
-    let full = sight(
-        running_job(),
-        pod(&json!({ "phase": "Pending", "conditions": [{
-            "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-            "message": "0/2 nodes are available: 2 Insufficient cpu.",
-        }] })),
-    );
-    is_open(&full);
-    assert_eq!(full.unschedulable(), Some("0/2 nodes are available: 2 Insufficient cpu."));
 }
 
 #[test]
@@ -139,21 +149,59 @@ fn kept_from_running() {
     let words = "Back-off pulling image \"golang:1\"";
     let waiting = json!({ "waiting": { "reason": "ImagePullBackOff", "message": words } });
     let line = format!("the build's pod build-x cannot start: ImagePullBackOff: {words}");
-    fails(&sight(running_job(), compiling(&waiting)), &line);
+    let (image, passing) = (TroubleKind::Image, Outlook::Passing);
+    is_hindered(&sight(running_job(), compiling(&waiting)), image, passing, &line);
     let tools = pod(&json!({ "initContainerStatuses": [container("tools", &waiting)] }));
-    fails(&sight(running_job(), tools), &line);
+    is_hindered(&sight(running_job(), tools), image, passing, &line);
+    let invalid = json!({ "waiting": { "reason": "InvalidImageName" } });
+    let line = "the build's pod build-x cannot start: InvalidImageName: image golang:1";
+    is_hindered(&sight(running_job(), compiling(&invalid)), image, Outlook::Lasting, line);
 
-    let mut refused = sight(running_job(), Value::Null);
-    let event: Event = serde_json::from_value(json!({
-        "metadata": {}, "involvedObject": {}, "reason": "FailedCreate",
-        "message": "pods \"build-\" is forbidden: exceeded quota: small",
+    let full = pod(&json!({ "phase": "Pending", "conditions": [{
+        "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+        "message": "0/2 nodes are available: 2 Insufficient cpu.",
+    }] }));
+    let line = "the build's pod waits for a node: 0/2 nodes are available: 2 Insufficient cpu.";
+    let node = TroubleKind::Schedule;
+    is_hindered(&sight(running_job(), full), node, Outlook::Crowded, line);
+}
+
+#[test]
+fn refused_a_pod() {
+    for (message, outlook) in [
+        ("pods \"build-\" is forbidden: exceeded quota: small", Outlook::Crowded),
+        ("failed calling webhook \"policy.example.com\": connection refused", Outlook::Passing),
+    ] {
+        let mut refused = sight(running_job(), Value::Null);
+        refused.warn(warning("build", "FailedCreate", message, 1));
+        let line = format!("the build's Job build gets no pod: {message}");
+        is_hindered(&refused, TroubleKind::Create, outlook, &line);
+        refused.pod = serde_json::from_value(pod(&json!({ "phase": "Pending" }))).unwrap();
+        is_open(&refused);
+    }
+}
+
+#[test]
+fn not_set_up() {
+    let message =
+        "MountVolume.SetUp failed for volume \"authorities\": configmap \"company\" not found";
+    let creating = json!({ "waiting": { "reason": "ContainerCreating" } });
+    let mut waits = sight(running_job(), compiling(&creating));
+    waits.warn(warning("pod-uid", "FailedMount", message, 1));
+    is_open(&waits);
+    waits.warn(warning("pod-uid", "FailedMount", message, 2));
+    let line = format!("the build's pod build-x cannot start: FailedMount: {message}");
+    is_hindered(&waits, TroubleKind::Sandbox, Outlook::Passing, &line);
+    waits.pod = serde_json::from_value(compiling(&json!({ "running": {} }))).unwrap();
+    is_open(&waits);
+}
+
+fn warning(about: &str, reason: &str, message: &str, count: u32) -> Event {
+    serde_json::from_value(json!({
+        "metadata": { "uid": reason }, "involvedObject": { "uid": about }, "reason": reason,
+        "message": message, "count": count, "type": "Warning",
     }))
-    .unwrap();
-    refused.complaint = complaint(&event);
-    fails(
-        &refused,
-        "the build's Job build gets no pod: pods \"build-\" is forbidden: exceeded quota: small",
-    );
+    .unwrap()
 }
 
 #[test]
@@ -166,7 +214,7 @@ fn ended_from_outside() {
         "type": "Failed", "status": "True", "reason": "BackoffLimitExceeded",
         "message": "Job has reached the specified backoff limit",
     }] } });
-    fails(
+    is_unheard(
         &sight(failed, compiling(&json!({ "running": {} }))),
         "the build's pod build-x was ended from outside: somebody deleted it, or its node is gone",
     );

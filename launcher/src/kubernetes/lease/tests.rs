@@ -1,20 +1,13 @@
 //! Two launchers and one Lease.
 
-use serde_json::json;
-
 use super::super::mock::Api;
+use super::super::scene::put_pod;
 use super::*;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 fn lease_path() -> String {
     format!("/apis/coordination.k8s.io/v1/namespaces/chaincode/leases/{}", name("peer0"))
-}
-
-fn put_pod(api: &Api, pod: &str) {
-    let path = format!("/api/v1/namespaces/org1/pods/{pod}");
-    let uid = format!("uid-of-{pod}");
-    api.put(&path, json!({"metadata": {"name": pod, "uid": uid}}));
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,6 +62,48 @@ async fn a_lease_that_is_held_stays_so_while_the_api_is_away() {
     }
     sleep(INTERVAL * 2).await;
     lease.held(Duration::ZERO).await.unwrap();
+}
+
+/// Whether the two are never sure of the Lease at the same time, until the second has it.
+async fn change_hands(first: &Lease, second: &Lease) {
+    let begun = Instant::now();
+    while !second.is_held() {
+        assert!(begun.elapsed() < MINUTE, "it does not change hands");
+        sleep(Duration::from_millis(250)).await;
+        assert!(!(first.is_held() && second.is_held()), "both hold it");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_cannot_reach_the_api_lets_go_before_another_may_take_over() {
+    let api = Api::default();
+    put_pod(&api, "peer0-a");
+    put_pod(&api, "peer0-b");
+    let first = Lease::hold(api.ground("peer0-a"));
+    first.held(MINUTE).await.unwrap();
+    let second = Lease::hold(api.ground("peer0-b"));
+    sleep(INTERVAL).await;
+    api.cut_off("peer0-a", true);
+    let act = first.act(std::future::pending::<()>());
+    let (lost, ()) = tokio::join!(act, change_hands(&first, &second));
+    assert!(lost.unwrap_err().is_passing());
+
+    api.cut_off("peer0-a", false);
+    sleep(MINUTE).await;
+    assert!(second.is_held() && !first.is_held());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_whose_renewals_conflict_lets_go() {
+    let api = Api::default();
+    put_pod(&api, "peer0-a");
+    let first = Lease::hold(api.ground("peer0-a"));
+    first.held(MINUTE).await.unwrap();
+    api.refuse("PUT ", 409);
+    sleep(DURATION).await;
+    assert!(!first.is_held());
+    api.refuse_nothing();
+    first.held(MINUTE).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,22 +1,22 @@
 //! The Deployment that keeps a chaincode's pods running on their peer's node.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
 };
 use k8s_openapi::api::core::v1::{
-    Affinity as PodAffinity, Container, EmptyDirVolumeSource, HostAlias, LocalObjectReference,
-    NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec,
-    PodTemplateSpec, PreferredSchedulingTerm, ResourceRequirements, SecretVolumeSource, Service,
-    Volume,
+    Affinity as PodAffinity, Container, HostAlias, NodeAffinity, NodeSelector,
+    NodeSelectorRequirement, NodeSelectorTerm, PodDNSConfig, PodSpec, PodTemplateSpec,
+    PreferredSchedulingTerm, ResourceRequirements, SecretVolumeSource, Service, Volume,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use selvedge_buildpack::image::{CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 
-use super::super::container::{mount, variable};
+use super::super::container::{empty, mount, pull_secrets, variable};
 use super::super::identity::{CREDENTIALS, GENERATION};
 use super::super::restricted;
 use super::{Blueprint, CONTAINER, GATE, PROXY_PORT};
@@ -80,17 +80,15 @@ impl Blueprint<'_> {
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
             host_aliases: self.host_alias(service).map(|alias| vec![alias]),
+            dns_policy: Some("None".into()),
+            dns_config: Some(no_names()),
             termination_grace_period_seconds: Some(GRACE),
             security_context: Some(restricted::pod(
                 CHAINCODE_USER_ID.into(),
                 CHAINCODE_GROUP_ID.into(),
             )),
-            image_pull_secrets: self
-                .shape
-                .pull_secret
-                .clone()
-                .map(|name| vec![LocalObjectReference { name }]),
-            init_containers: Some(vec![self.gate()]),
+            image_pull_secrets: pull_secrets(&self.shape.pull_secrets),
+            init_containers: Some(vec![self.gate(service)]),
             containers: vec![self.container()],
             volumes: Some(vec![
                 Volume {
@@ -102,33 +100,29 @@ impl Blueprint<'_> {
                     }),
                     ..Volume::default()
                 },
-                Volume {
-                    name: "tmp".into(),
-                    empty_dir: Some(EmptyDirVolumeSource {
-                        size_limit: Some(Quantity(self.shape.tmp.clone())),
-                        ..EmptyDirVolumeSource::default()
-                    }),
-                    ..Volume::default()
-                },
+                empty("tmp", &self.shape.tmp),
             ]),
             ..PodSpec::default()
         }
     }
 
-    /// The stable address for the proxy's name. A cluster's DNS may still know the
-    /// name by an address that it had before, or not at all, for half a minute.
+    /// The stable address for the proxy's name: the only name that a pod needs, and knows.
     fn host_alias(&self, service: &Service) -> Option<HostAlias> {
-        let ip = service.spec.as_ref()?.cluster_ip.clone()?;
+        let ip = address(service)?.to_owned();
         Some(HostAlias { ip, hostnames: Some(vec![self.identity.host()]) })
     }
 
     /// Ends when the proxy can be reached from the pod: only then is the chaincode started.
-    fn gate(&self) -> Container {
-        let address = format!("{}:{PROXY_PORT}", self.identity.host());
+    /// It is told the address, not the name: a C library asks the network for names first.
+    fn gate(&self, service: &Service) -> Container {
+        let proxy = address(service).and_then(|address| address.parse().ok()).map_or_else(
+            || format!("{}:{PROXY_PORT}", self.identity.host()),
+            |address: IpAddr| SocketAddr::new(address, PROXY_PORT).to_string(),
+        );
         Container {
             name: GATE.into(),
             image: Some(self.shape.launcher_image.clone()),
-            args: Some(vec!["await-proxy".into(), address]),
+            args: Some(vec!["await-proxy".into(), proxy]),
             resources: Some(self.resources()),
             security_context: Some(restricted::container()),
             ..Container::default()
@@ -163,6 +157,22 @@ impl Blueprint<'_> {
             ]),
             ..Container::default()
         }
+    }
+}
+
+/// The stable address, once there is one.
+fn address(service: &Service) -> Option<&str> {
+    service.spec.as_ref()?.cluster_ip.as_deref()
+}
+
+/// No server of names: the policy lets none be asked. Go's gRPC asks for a record beside the
+/// address all the same (`internal/resolver/dns/dns_resolver.go`, `lookupTXT`), and would wait
+/// out every server's silence before it dials; a port of its own where nobody listens refuses at
+/// once.
+fn no_names() -> PodDNSConfig {
+    PodDNSConfig {
+        nameservers: Some(vec![Ipv4Addr::LOCALHOST.to_string()]),
+        ..PodDNSConfig::default()
     }
 }
 

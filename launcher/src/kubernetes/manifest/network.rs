@@ -2,17 +2,12 @@
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
-use k8s_openapi::api::networking::v1::{
-    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyPeer, NetworkPolicySpec,
-};
+use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicySpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
 
-use super::super::egress::{address, port};
+use super::super::egress::{address, pods, port};
 use super::super::identity::MANAGER;
 use super::{Blueprint, PORT_NAME, PROXY_PORT};
-
-/// Where names are resolved.
-const DNS_PORT: u16 = 53;
 
 impl Blueprint<'_> {
     /// Where the stable address leads: the launcher's pod, wherever it is now.
@@ -43,7 +38,8 @@ impl Blueprint<'_> {
         }
     }
 
-    /// The pods reach their proxy and DNS and nothing else; nothing reaches them.
+    /// The pods reach their proxy and nothing else; nothing reaches them. Not even a server of
+    /// names, which would pass on whatever is put into a name: they know the one that they need.
     pub(crate) fn network_policy(
         &self,
         owner: &OwnerReference,
@@ -58,12 +54,7 @@ impl Blueprint<'_> {
                 }),
                 policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
                 ingress: None,
-                egress: Some(
-                    [Some(self.to_proxy()), to_service(service), Some(to_dns())]
-                        .into_iter()
-                        .flatten()
-                        .collect(),
-                ),
+                egress: Some([self.to_proxy()].into_iter().chain(to_service(service)).collect()),
             }),
         }
     }
@@ -72,20 +63,8 @@ impl Blueprint<'_> {
     /// identity alone matches no pod by its address (Cilium), and another sees a
     /// pod on its node's network by its address alone.
     fn to_proxy(&self) -> NetworkPolicyEgressRule {
-        let labelled = (!self.peer.labels.is_empty()).then(|| NetworkPolicyPeer {
-            namespace_selector: Some(LabelSelector {
-                match_labels: Some(
-                    [("kubernetes.io/metadata.name".to_owned(), self.peer.namespace.clone())]
-                        .into(),
-                ),
-                ..LabelSelector::default()
-            }),
-            pod_selector: Some(LabelSelector {
-                match_labels: Some(self.peer.labels.clone()),
-                ..LabelSelector::default()
-            }),
-            ..NetworkPolicyPeer::default()
-        });
+        let labelled = (!self.peer.labels.is_empty())
+            .then(|| pods(&self.peer.namespace, self.peer.labels.clone()));
         NetworkPolicyEgressRule {
             to: Some([Some(address(self.proxy.ip())), labelled].into_iter().flatten().collect()),
             ports: Some(vec![port("TCP", self.proxy.port())]),
@@ -103,13 +82,4 @@ fn to_service(service: &Service) -> Option<NetworkPolicyEgressRule> {
         to: Some(to),
         ports: Some(vec![port("TCP", PROXY_PORT)]),
     })
-}
-
-/// Names, from whoever resolves them: where a cluster's DNS is, on which network and
-/// under what labels, differs between clusters.
-fn to_dns() -> NetworkPolicyEgressRule {
-    NetworkPolicyEgressRule {
-        to: None,
-        ports: Some(vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)]),
-    }
 }

@@ -16,11 +16,12 @@ struct Scene {
     plan: LaunchPlan,
     peer: PeerPod,
     shape: PodShape,
+    owner: OwnerReference,
 }
 
 impl Scene {
     fn new(affinity: Affinity) -> Self {
-        let identity = Identity::new("chaincode", PACKAGE_ID, "Org1MSP", "peer0-0");
+        let identity = Identity::new("chaincode", PACKAGE_ID, "Org1MSP", "org1.peer0-0");
         let address = format!("{}:{PROXY_PORT}", identity.host());
         let plan = LaunchPlan::new(
             &LaunchTarget {
@@ -57,9 +58,16 @@ impl Scene {
             limits: "memory=512Mi".parse().unwrap(),
             tmp: "64Mi".into(),
             launcher_image: "registry.example/selvedge/launcher:1".into(),
-            pull_secret: Some("registry".into()),
+            pull_secrets: vec!["registry".into(), "company".into()],
         };
-        Self { identity, plan, peer, shape }
+        let owner = OwnerReference {
+            api_version: "apps/v1".into(),
+            kind: "StatefulSet".into(),
+            name: "peer0".into(),
+            uid: "57a7e".into(),
+            ..OwnerReference::default()
+        };
+        Self { identity, plan, peer, shape, owner }
     }
 
     fn blueprint(&self) -> Blueprint<'_> {
@@ -72,6 +80,7 @@ impl Scene {
             proxy: SocketAddr::new(self.peer.ip, 40123),
             peer: &self.peer,
             shape: &self.shape,
+            owner: Some(&self.owner),
         }
     }
 }

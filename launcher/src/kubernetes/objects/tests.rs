@@ -2,24 +2,16 @@
 
 use std::net::SocketAddr;
 
-use super::super::manifest::PodShape;
 use super::super::mock::Api;
+use super::super::scene::shape;
 use super::*;
 use crate::launch::LaunchPlan;
-use crate::settings::Affinity;
 
 async fn apply(api: &Api) -> Result<Objects, ApiFailure> {
     let ground = api.ground("peer0-a");
     let identity = Identity::new("chaincode", "basic_1.0:ab", "Org1MSP", "peer0");
     let plan = LaunchPlan { environment: vec![], files: vec![], arguments: vec![] };
-    let shape = PodShape {
-        affinity: Affinity::Required,
-        requests: "cpu=50m".parse().unwrap(),
-        limits: "memory=1024Mi".parse().unwrap(),
-        tmp: "64Mi".into(),
-        launcher_image: "launcher".into(),
-        pull_secret: None,
-    };
+    let shape = shape();
     let mut objects = Objects::default();
     let blueprint = Blueprint {
         identity: &identity,
@@ -30,6 +22,7 @@ async fn apply(api: &Api) -> Result<Objects, ApiFailure> {
         proxy: SocketAddr::new(ground.pod.ip, 40123),
         peer: &ground.pod,
         shape: &shape,
+        owner: None,
     };
     Box::pin(objects.apply(&ground, &blueprint)).await.map(|()| objects)
 }

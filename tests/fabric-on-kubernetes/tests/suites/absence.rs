@@ -23,10 +23,10 @@ const READY: &str = "the peer takes the chaincode as ready";
 
 /// A cluster's API server that hangs, as behind a network that swallows packets. It goes on when
 /// this is dropped.
-struct Absent(Pid);
+pub(crate) struct Absent(Pid);
 
 impl Absent {
-    fn begin(cluster: &Cluster) -> Self {
+    pub(crate) fn begin(cluster: &Cluster) -> Self {
         let of_cluster = cluster.dir().to_string_lossy().into_owned();
         let pid = find("the API server", |process| {
             let program = process.words().next().unwrap_or_default();

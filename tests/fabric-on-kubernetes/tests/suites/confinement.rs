@@ -19,12 +19,12 @@ fn dial(gateway: &mut Gateway, address: &str) -> Result<String, String> {
 }
 
 /// A pod beside the chaincode's that no policy is about.
-struct Unconfined<'a>(&'a Namespace);
+pub(crate) struct Unconfined<'a>(&'a Namespace);
 
 impl<'a> Unconfined<'a> {
     const POD: &'static str = "unconfined";
 
-    async fn start(cluster: &Cluster, namespace: &'a Namespace) -> Self {
+    pub(crate) async fn start(cluster: &Cluster, namespace: &'a Namespace) -> Self {
         let shell = json!({
             "name": "shell",
             "image": cluster.image("busybox"),
@@ -48,27 +48,38 @@ impl<'a> Unconfined<'a> {
         Self(namespace)
     }
 
-    fn reaches(&self, address: &str) -> bool {
+    fn resolves(&self, name: &str) -> bool {
+        self.0.exec(Self::POD, &["nslookup", name]).is_ok()
+    }
+
+    pub(crate) fn reaches(&self, address: &str) -> bool {
         let (host, port) = address.rsplit_once(':').expect("HOST:PORT");
         self.0.exec(Self::POD, &["nc", "-w", "2", host, port, "-e", "true"]).is_ok()
     }
 }
 
 #[test]
-fn a_chaincode_reaches_its_proxy_and_names_and_nothing_else() {
+fn a_chaincode_reaches_its_proxy_and_nothing_else() {
     on_fabric(&one("confinement"), async |cluster, fabric| {
         let peer = fabric.peer(MSP_ID);
         deploy_ledger(fabric, "ledger");
         let mut chaincode = gateway(fabric, peer, "ledger");
         let proxy = chaincode.call(Op::Evaluate, &["Env", "CORE_PEER_ADDRESS"]).unwrap();
         assert_eq!(dial(&mut chaincode, &proxy).unwrap(), "open");
-        let api = chaincode.call(Op::Evaluate, &["LookUp", "kubernetes.default.svc"]).unwrap();
+        let service = |namespace, name| {
+            let address = ["--namespace", namespace, "get", "service", name, "-o"];
+            let address = [&address[..], &["jsonpath={.spec.clusterIP}"]].concat();
+            cluster.kubectl().run(&address).unwrap()
+        };
+        let api = service("default", "kubernetes");
+        let names = format!("{}:53", service("kube-system", "kube-dns"));
 
         let pod = fabric.namespace().api::<Pod>().get(peer.pod()).await.unwrap();
         let peer_ip = pod.status.unwrap().pod_ip.unwrap();
         let host = TcpListener::bind((cluster.host_address(), 0)).unwrap();
         let forbidden = [
             format!("{api}:443"),
+            names.clone(),
             cluster.registry(),
             fabric.network().peers()[0].address().to_string(),
             format!("{peer_ip}:7051"),
@@ -90,6 +101,14 @@ fn a_chaincode_reaches_its_proxy_and_names_and_nothing_else() {
             // It is the policy that refuses: without one, the same is open.
             assert!(unconfined.reaches(&address), "nobody reaches {address}");
         }
+        // By either protocol: a name that is asked for is a message to whoever answers for it.
+        let name = "kubernetes.default.svc.cluster.local.";
+        for server in [&[][..], &[&*names]] {
+            let question = [&["LookUp", name], server].concat();
+            let error = chaincode.call(Op::Evaluate, &question).unwrap_err();
+            assert!(error.contains("lookup kubernetes.default.svc"), "{error}");
+        }
+        assert!(unconfined.resolves(name));
         // The peer's port for chaincode is its pod's alone.
         let of_pod = format!("{peer_ip}:7052");
         assert!(dial(&mut chaincode, &of_pod).is_err() && !unconfined.reaches(&of_pod));

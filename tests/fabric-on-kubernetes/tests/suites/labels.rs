@@ -25,11 +25,13 @@ fn assert_labels(fabric: &Fabric, name: &str, package_id: &str) {
         ("app.kubernetes.io/instance", name),
         ("app.kubernetes.io/managed-by", "selvedge-launcher"),
         ("selvedge.dev/msp-id", MSP_ID),
-        ("selvedge.dev/peer", fabric.peer(MSP_ID).pod()),
         ("selvedge.dev/package-hash", &hash[..32]),
     ] {
         assert_eq!(labels[key], value, "{key} of {package_id}");
     }
+    let peer = fabric.peer(MSP_ID);
+    let peer = format!("{}.{}", fabric.namespace().name(), peer.pod());
+    assert_eq!(labels["selvedge.dev/peer"], *peer);
     let short = labels["selvedge.dev/label"].as_str().unwrap();
     let is_value = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     assert!(short == label || !(label.chars().all(is_value) && label.len() < 64), "{short}");

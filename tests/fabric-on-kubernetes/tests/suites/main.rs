@@ -4,15 +4,19 @@
 //! All tests share one cluster and its registry; each has a namespace, an orderer and peers of its
 //! own.
 
+mod abandoned;
 mod absence;
+mod admission;
 mod builds;
 mod confinement;
+mod controllers;
 mod elsewhere;
 mod holdings;
 mod labels;
 mod launchers;
 mod limits;
 mod lines;
+mod patience;
 mod placement;
 mod processes;
 mod reasons;
@@ -20,5 +24,7 @@ mod recovery;
 mod registries;
 mod repair;
 mod shared;
+mod starting;
 mod stopped;
 mod toolchain;
+mod twins;

@@ -24,29 +24,38 @@ impl Process {
         self.line.split('\0')
     }
 
+    /// Whether it is the launcher in a peer's pod.
+    pub(crate) fn is_launcher_of(&self, peer: &PeerPod) -> bool {
+        self.words().next() == Some("/usr/local/bin/selvedge-launcher")
+            && self.has("SELVEDGE_POD_NAMESPACE", peer.namespace().name())
+            && self.has("SELVEDGE_POD_NAME", peer.pod())
+    }
+
     fn has(&self, name: &str, value: &str) -> bool {
         let is_it = |pair: &str| pair.split_once('=') == Some((name, value));
         self.environment.split('\0').any(is_it)
     }
 }
 
-/// The process that is wanted, which must be there.
-pub(crate) fn find(what: &str, is_it: impl Fn(&Process) -> bool) -> Pid {
-    let found = fs::read_dir("/proc").unwrap().find_map(|entry| {
+/// The processes that are wanted.
+pub(crate) fn all(is_it: impl Fn(&Process) -> bool) -> Vec<Pid> {
+    let found = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let dir = entry.ok()?.path();
         Process::read(&dir).filter(&is_it)?;
         Pid::from_raw(dir.file_name()?.to_str()?.parse().ok()?)
     });
+    found.collect()
+}
+
+/// The process that is wanted, which must be there.
+pub(crate) fn find(what: &str, is_it: impl Fn(&Process) -> bool) -> Pid {
+    let found = all(is_it).first().copied();
     found.unwrap_or_else(|| panic!("{what} does not run on this machine"))
 }
 
 /// The launcher in a peer's pod.
 pub(crate) fn launcher_of(peer: &PeerPod) -> Pid {
-    find("the launcher", |process| {
-        process.words().next() == Some("/usr/local/bin/selvedge-launcher")
-            && process.has("SELVEDGE_POD_NAMESPACE", peer.namespace().name())
-            && process.has("SELVEDGE_POD_NAME", peer.pod())
-    })
+    find("the launcher", |process| process.is_launcher_of(peer))
 }
 
 /// The chaincode in a pod.

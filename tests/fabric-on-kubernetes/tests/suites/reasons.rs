@@ -15,8 +15,8 @@ use serde_json::json;
 use testbed::Definition;
 
 use crate::shared::{
-    BUILDER, LIMIT, MSP_ID, PROMPT, build_ledger, deploy_ledger, gateway, on_fabric, on_fabric_of,
-    one, package,
+    BUILDER, LIMIT, MSP_ID, PROMPT, allow_no_more_pods, build_ledger, deploy_ledger, gateway,
+    on_fabric, on_fabric_of, one, package,
 };
 
 /// Waits until the cluster shows a chaincode's pod for which `known` holds.
@@ -222,21 +222,7 @@ fn one_beyond_the_namespaces_quota_is_told_so() {
         let file = package(fabric, &chaincode_dir("ledger"), "ledger_1.0");
         let definition = Definition::new("ledger");
         let package_id = peer.install(&file).unwrap();
-        // The peer's pod is the one that is allowed.
-        let quota = json!({
-            "apiVersion": "v1",
-            "kind": "ResourceQuota",
-            "metadata": { "name": "few" },
-            "spec": { "hard": { "pods": "1" } },
-        });
-        fabric.namespace().apply(&quota).unwrap();
-        until("the quota's use", LIMIT, async || {
-            let used = ["get", "resourcequota", "few", "-o", "jsonpath={.status.used.pods}"];
-            let used = fabric.namespace().kubectl(&used).map_err(|error| error.to_string())?;
-            if used.is_empty() { Err("none".to_owned()) } else { Ok(()) }
-        })
-        .await
-        .unwrap();
+        allow_no_more_pods(fabric).await;
         peer.approve(&package_id, &definition).unwrap();
         peer.commit(&definition).unwrap();
         let (call, parts) = (Call::begin(fabric, peer), ["exceeded quota: few"]);

@@ -14,6 +14,9 @@ use crate::shared::{BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, o
 /// What the launcher logs when the peer takes a chaincode as ready: once for each stream.
 const READY: &str = "the peer takes the chaincode as ready";
 
+/// What is answered to who has waited for a replica in vain.
+const WAITED: &str = "no replica of the chaincode became ready within 2 s";
+
 /// Calls until a call succeeds.
 async fn await_answer(gateway: &mut Gateway, wanted: &str) {
     until("an answer", LIMIT, async || match gateway.call(Op::Evaluate, &["Get", "k"]) {
@@ -46,8 +49,11 @@ fn a_pod_that_is_deleted_or_evicted_is_replaced_and_the_peer_keeps_the_stream() 
         let namespace = fabric.namespace();
         namespace.kubectl(&["delete", "pod", &pod, "--force", "--grace-period=0"]).unwrap();
         let report = load.report();
-        // What was in flight fails, and no more: what comes while there is no replica waits.
-        assert!(report.failed <= 8, "{report:?}");
+        // What was in flight fails; what comes while there is no replica waits, and fails only if
+        // the cluster takes longer than the peer's channel may be held up.
+        let waited = report.errors.iter().filter(|error| error.error.contains(WAITED));
+        let waited: u64 = waited.map(|error| error.count).sum();
+        assert!(report.failed - waited <= 8, "{report:?}");
 
         await_answer(&mut gateway, "kept").await;
         let (other, _) = chaincode.await_running().await.unwrap();

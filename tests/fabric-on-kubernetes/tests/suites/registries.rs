@@ -1,10 +1,12 @@
 //! Registries in trouble: down, with a password, with half an answer.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::thread;
 
-use cluster::{Cluster, GuardedRegistry};
+use cluster::{Cluster, GuardedRegistry, until};
 use e2e::{Op, chaincode_dir};
 use fabric_on_kubernetes::{Fabric, PeerPod};
 use serde_json::{Value, json};
@@ -35,8 +37,14 @@ fn one_that_is_down_is_named() {
 
 /// What a person makes with `kubectl create secret docker-registry`.
 pub(crate) fn credentials(registry: &GuardedRegistry, password: &str) -> Value {
-    let login = json!({ "username": registry.user, "password": password });
-    let config = json!({ "auths": { &registry.address: login } });
+    credentials_for(&[&registry.address], registry.user, password)
+}
+
+/// The same for several registries.
+pub(crate) fn credentials_for(registries: &[&str], user: &str, password: &str) -> Value {
+    let login = json!({ "username": user, "password": password });
+    let logins: BTreeMap<&str, &Value> = registries.iter().map(|name| (*name, &login)).collect();
+    let config = json!({ "auths": logins });
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
@@ -80,6 +88,36 @@ fn one_with_a_password_is_used_with_the_right_one_alone() {
         let denied = "refused the credentials for guarded/chaincode (none were given; \
                       --registry-secret)";
         refused(fabric, peer, "no-password", &[denied]).await;
+    });
+}
+
+#[test]
+fn one_with_a_password_that_has_the_launcher_is_used_with_the_secret_of_its_own_pod() {
+    on_fabric(&one("launcher-guarded"), async |cluster, fabric| {
+        let (peer, registry) = (fabric.peer(MSP_ID), cluster.guarded_registry());
+        let kubectl = |arguments: &[&str]| fabric.namespace().kubectl(arguments).unwrap();
+        let settings = "selvedge-settings-org1";
+        let output = "jsonpath={.data.SELVEDGE_LAUNCHER_IMAGE}";
+        let image = kubectl(&["get", "configmap", settings, "-o", output]);
+        let image = image.replace(&cluster.registry(), &registry.address);
+        let before = peer.uid().await.unwrap();
+        fabric.namespace().apply(&credentials(&registry, registry.password)).unwrap();
+        let image = json!({ "data": { "SELVEDGE_LAUNCHER_IMAGE": image } }).to_string();
+        kubectl(&["patch", "configmap", settings, "-p", &image]);
+        let secrets = json!({ "imagePullSecrets": [{ "name": SECRET }] });
+        let secrets = json!({ "spec": { "template": { "spec": secrets } } }).to_string();
+        kubectl(&["patch", "statefulset", peer.pod().trim_end_matches("-0"), "-p", &secrets]);
+        until("another pod", LIMIT, async || {
+            let now = peer.uid().await.map_err(|error| error.to_string())?;
+            if now == before { Err(now) } else { Ok(()) }
+        })
+        .await
+        .unwrap();
+        peer.await_serving().await.unwrap();
+
+        peer.install(&package(fabric, &new_program(fabric, "pulled"), "pulled_1.0")).unwrap();
+        deploy_ledger(fabric, "ledger");
+        gateway(fabric, peer, "ledger").call(Op::Submit, &["Put", "k", "v"]).unwrap();
     });
 }
 
@@ -141,5 +179,35 @@ fn one_that_answers_half_is_not_believed() {
         peer.install(&file).unwrap_err();
         let jobs = fabric.namespace().kubectl(&["get", "jobs", "-o", "name"]).unwrap();
         assert_eq!(jobs, "", "something was built");
+    });
+}
+
+#[test]
+fn one_where_somebody_else_pushed_is_not_believed() {
+    let own = |cluster: &Cluster| {
+        one("registry-forged")
+            .setting("SELVEDGE_REGISTRY", &format!("{}/forged", cluster.registry()))
+    };
+    on_fabric_of(own, async |cluster, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let crane = |arguments: &[&str]| {
+            let crane = cluster.tools().program("crane");
+            let done = Command::new(crane).arg("--insecure").args(arguments).output().unwrap();
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            String::from_utf8_lossy(&done.stdout).trim().to_owned()
+        };
+        let source = new_program(fabric, "registry-forged");
+        let install = |label: &str| peer.install(&package(fabric, &source, label)).unwrap();
+        install("first_1.0");
+        let repository = format!("{}/forged/chaincode", cluster.registry());
+        let image = format!("{repository}:{}", crane(&["ls", &repository]));
+        let own = crane(&["digest", &image]);
+
+        crane(&["mutate", &image, "--entrypoint", "/bin/sh", "-t", &image]);
+        assert_ne!(crane(&["digest", &image]), own);
+        install("second_1.0");
+        let parts = [BUILDER, "was not made of this source", &image];
+        peer.await_line("peer", &parts, LIMIT).await.unwrap();
+        assert_eq!(crane(&["digest", &image]), own, "what somebody pushed is still there");
     });
 }

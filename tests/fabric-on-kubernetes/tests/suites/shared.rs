@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use cluster::{Cluster, ClusterSpec, Tools};
+use cluster::{Cluster, ClusterSpec, Tools, until};
 use e2e::{Gateway, chaincode_dir};
 use fabric_on_kubernetes::{Fabric, FabricSpec, Images, PeerPod};
+use serde_json::json;
 use testbed::{Binaries, Definition, Release, dist_dir};
 use tokio::runtime::Runtime;
 
@@ -116,6 +117,24 @@ pub(crate) fn deploy_ledger(fabric: &Fabric, name: &str) -> String {
 /// A client of a chaincode.
 pub(crate) fn gateway(fabric: &Fabric, peer: &PeerPod, chaincode: &str) -> Gateway {
     Gateway::connect(&peer.gateway_access(), fabric.network().channel(), chaincode)
+}
+
+/// Gives the namespace a quota, `few`, that its peer's pod fills.
+pub(crate) async fn allow_no_more_pods(fabric: &Fabric) {
+    let quota = json!({
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": { "name": "few" },
+        "spec": { "hard": { "pods": "1" } },
+    });
+    fabric.namespace().apply(&quota).unwrap();
+    until("the quota's use", LIMIT, async || {
+        let used = ["get", "resourcequota", "few", "-o", "jsonpath={.status.used.pods}"];
+        let used = fabric.namespace().kubectl(&used).map_err(|error| error.to_string())?;
+        if used.is_empty() { Err("none".to_owned()) } else { Ok(()) }
+    })
+    .await
+    .unwrap();
 }
 
 /// A copy of our own ledger chaincode that no registry has an image of.

@@ -3,9 +3,14 @@
 use cluster::until;
 use e2e::{Op, chaincode_dir};
 use fabric_on_kubernetes::{Chaincode, Fabric};
+use rustix::process::{Signal, kill_process};
 use testbed::Definition;
 
-use crate::shared::{LIMIT, MSP_ID, build_ledger, gateway, on_fabric, one, package};
+use crate::absence::Absent;
+use crate::processes::{Process, all, find};
+use crate::shared::{
+    LIMIT, MSP_ID, build_ledger, deploy_ledger, gateway, on_fabric, on_fabric_alone, one, package,
+};
 
 /// Makes a package the one that the channel's chaincode is of, which stops the one before.
 fn commit(fabric: &Fabric, package_id: &str, sequence: u32) {
@@ -54,5 +59,30 @@ fn a_chaincode_that_is_replaced_has_no_pods_and_comes_back_in_its_own_deployment
         first.await_running().await.unwrap();
         assert_eq!(fabric.namespace().kubectl(&uid).unwrap(), deployment);
         await_no_pods(&second).await;
+    });
+}
+
+#[test]
+fn a_chaincode_that_stops_while_the_api_is_away_is_ended_when_that_is_back() {
+    on_fabric_alone(&one("stopped-away"), async |cluster, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let package_id = deploy_ledger(fabric, "ledger");
+        let mut ledger = gateway(fabric, peer, "ledger");
+        ledger.call(Op::Submit, &["Put", "k", "v"]).unwrap();
+        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        chaincode.await_running().await.unwrap();
+
+        let absent = Absent::begin(cluster);
+        let is_run = |process: &Process| process.words().next() == Some("/opt/selvedge/bin/run");
+        kill_process(find("the chaincode's `run`", is_run), Signal::TERM).unwrap();
+        until("the end of the chaincode's `run`", LIMIT, async || {
+            if all(is_run).is_empty() { Ok(()) } else { Err("it runs".to_owned()) }
+        })
+        .await
+        .unwrap();
+        drop(absent);
+        // Long before what an earlier launcher left is swept.
+        await_no_pods(&chaincode).await;
+        assert_eq!(ledger.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
     });
 }

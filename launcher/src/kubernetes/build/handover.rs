@@ -32,8 +32,7 @@ use tokio_util::io::ReaderStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, warn};
 
-/// The most that a build may leave, in bytes: an image, and little else fits into a program.
-pub(super) const UPLOAD_LIMIT: u64 = 1 << 30;
+use super::judge::IMAGE_LIMIT;
 
 /// How long a client may take to say what it wants.
 const FIRST_WORDS: Duration = Duration::from_secs(10);
@@ -50,7 +49,7 @@ const BREATH: Duration = Duration::from_millis(100);
 type Content = BoxBody<Bytes, io::Error>;
 
 /// The server. Dropping it ends it.
-pub(crate) struct Exchange {
+pub(crate) struct Handover {
     address: SocketAddr,
     offers: Offers,
     _running: DropGuard,
@@ -66,7 +65,8 @@ pub(super) struct Offer {
     pub(super) upload: PathBuf,
 }
 
-/// The address of one build. Dropping it ends what is going on there.
+/// The address of one build. Dropping it ends what is going on there: an upload at once, a download
+/// at its next chunk.
 pub(super) struct Ticket {
     path: String,
     token: String,
@@ -98,7 +98,7 @@ enum Use {
     Upload(PathBuf, mpsc::Sender<Upload>),
 }
 
-impl Exchange {
+impl Handover {
     /// Listens on `address`.
     pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
@@ -232,7 +232,7 @@ async fn answer(request: Request<Incoming>, offers: &Offers) -> Response<Content
     let answered = async {
         match used {
             Use::Certificates(bytes) => Ok(Response::new(whole(bytes))),
-            Use::Source(path) => download(path).await,
+            Use::Source(path) => download(path, over.clone()).await,
             Use::Upload(path, sink) => take_in(request.into_body(), path, &sink).await,
         }
     };
@@ -243,10 +243,15 @@ async fn answer(request: Request<Incoming>, offers: &Offers) -> Response<Content
     }
 }
 
-async fn download(path: PathBuf) -> io::Result<Response<Content>> {
+/// The file, for as long as the build is not over: its answer is on its way long after it was made.
+async fn download(path: PathBuf, over: CancellationToken) -> io::Result<Response<Content>> {
     let file = tokio::fs::File::open(path).await?;
     let size = file.metadata().await?.len();
-    let frames = ReaderStream::with_capacity(file, 64 << 10).map(|chunk| chunk.map(Frame::data));
+    let chunks = ReaderStream::with_capacity(file, 64 << 10);
+    let frames = chunks.map(move |chunk| match chunk {
+        Ok(_) if over.is_cancelled() => Err(io::Error::other("the build is over")),
+        chunk => chunk.map(Frame::data),
+    });
     let mut response = Response::new(BodyExt::boxed(StreamBody::new(frames)));
     response.headers_mut().insert(http::header::CONTENT_LENGTH, size.into());
     Ok(response)
@@ -258,7 +263,7 @@ async fn take_in(
     path: PathBuf,
     sink: &mpsc::Sender<Upload>,
 ) -> io::Result<Response<Content>> {
-    if body.size_hint().lower() > UPLOAD_LIMIT {
+    if body.size_hint().lower() > IMAGE_LIMIT {
         return Ok(too_large());
     }
     let mut file = tokio::fs::File::create_new(path).await?;
@@ -269,7 +274,7 @@ async fn take_in(
         let Some(frame) = frame else { break };
         let bytes = frame.map_err(io::Error::other)?;
         size += bytes.len() as u64;
-        if size > UPLOAD_LIMIT {
+        if size > IMAGE_LIMIT {
             return Ok(too_large());
         }
         file.write_all(&bytes).await?;
@@ -286,7 +291,7 @@ async fn take_in(
 }
 
 fn too_large() -> Response<Content> {
-    let reason = format!("an image may have {} MiB at most", UPLOAD_LIMIT >> 20);
+    let reason = format!("an image may have {} MiB at most", IMAGE_LIMIT >> 20);
     said(StatusCode::PAYLOAD_TOO_LARGE, &reason)
 }
 

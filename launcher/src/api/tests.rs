@@ -1,0 +1,195 @@
+//! The service itself, called as a builder calls it; only what builds is a stand-in.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use selvedge_buildpack::source::Source;
+use selvedge_proto::launcher::launcher_client::LauncherClient;
+use selvedge_proto::launcher::launcher_server::LauncherServer;
+use selvedge_proto::launcher::{
+    ChaincodeSource, ImageReference, RunStart, build_event, build_request, run_event, run_request,
+};
+use tempfile::TempDir;
+use tokio::sync::{Semaphore, watch};
+use tokio_stream::StreamExt;
+
+use super::*;
+use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
+use crate::certificates::ProxyHost;
+use crate::data::DataDirectory;
+use crate::opening::{Opening, Works, begin};
+use crate::source::StagedSource;
+
+/// Builds for as long as a test wants.
+struct Builder {
+    underway: watch::Sender<usize>,
+    finish: Semaphore,
+}
+
+#[tonic::async_trait]
+impl Backend for Builder {
+    async fn build(
+        &self,
+        _: &StagedSource,
+        _: Duration,
+        _: &mpsc::Sender<String>,
+    ) -> Result<ImageReference, BuildError> {
+        self.underway.send_modify(|number| *number += 1);
+        self.finish.acquire().await.unwrap().forget();
+        self.underway.send_modify(|number| *number -= 1);
+        Ok(ImageReference { name: "image".into(), digest: "sha256:01".into() })
+    }
+
+    async fn holds(&self, _: &ImageReference) -> bool {
+        false
+    }
+
+    fn proxy_host(&self, _: &str, _: &str) -> (IpAddr, ProxyHost) {
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        (loopback, ProxyHost::Address(loopback))
+    }
+
+    async fn start(&self, _: Workload) -> Result<Box<dyn Replicas>, StartError> {
+        Err(StartError::Files(std::io::Error::other("nothing is run here")))
+    }
+}
+
+struct Scene {
+    directory: TempDir,
+    builder: Arc<Builder>,
+    opening: Opening,
+    server: LauncherServer<LauncherApi>,
+}
+
+impl Scene {
+    fn new(parallel_builds: u16) -> Self {
+        let (opening, entrance) = begin();
+        let minute = Duration::from_mins(1);
+        let limits = TimeLimits { start: minute, build: minute };
+        let number = NonZeroU16::new(parallel_builds).unwrap();
+        let api = LauncherApi::new(entrance, Running::default(), limits, number);
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            builder: Arc::new(Builder {
+                underway: watch::Sender::new(0),
+                finish: Semaphore::new(0),
+            }),
+            opening,
+            server: LauncherServer::new(api),
+        }
+    }
+
+    fn open(&self) {
+        let data = DataDirectory::open(&self.directory.path().join("data")).unwrap();
+        let backend: Arc<dyn Backend> = self.builder.clone();
+        self.opening.open(Arc::new(Works { backend, data }));
+    }
+
+    /// Calls as a peer's `build` does, with a small source.
+    async fn build(&self) -> Streaming<BuildEvent> {
+        let source = self.directory.path().join("source/src");
+        std::fs::create_dir_all(&source).unwrap();
+        std::fs::write(source.join("main.go"), "package main\n").unwrap();
+        let mut tar = Vec::new();
+        Source::open(source.parent().unwrap()).unwrap().write_tar(&mut tar).unwrap();
+        let start = ChaincodeSource { r#type: "golang".into(), ..ChaincodeSource::default() };
+        let requests = [build_request::Content::Start(start), build_request::Content::Chunk(tar)]
+            .map(|content| BuildRequest { content: Some(content) });
+        let mut client = LauncherClient::new(self.server.clone());
+        client.build(tokio_stream::iter(requests)).await.unwrap().into_inner()
+    }
+
+    /// Calls as a peer's `run` does.
+    async fn run(&self) -> Streaming<RunEvent> {
+        let start = RunStart {
+            package_id: "basic_1.0:01".into(),
+            peer_address: "127.0.0.1:7052".into(),
+            source: Some(ChaincodeSource { r#type: "golang".into(), ..ChaincodeSource::default() }),
+            ..RunStart::default()
+        };
+        let start = RunRequest { content: Some(run_request::Content::Start(start)) };
+        let requests = tokio_stream::once(start).chain(tokio_stream::pending());
+        let mut client = LauncherClient::new(self.server.clone());
+        client.run(requests).await.unwrap().into_inner()
+    }
+
+    async fn underway(&self, wanted: usize) {
+        self.builder.underway.subscribe().wait_for(|number| *number == wanted).await.unwrap();
+    }
+}
+
+async fn line(events: &mut Streaming<BuildEvent>) -> String {
+    match events.message().await.unwrap().unwrap().event {
+        Some(build_event::Event::Log(line)) => line,
+        other => panic!("{other:?} instead of a line"),
+    }
+}
+
+async fn image(events: &mut Streaming<BuildEvent>) -> String {
+    match events.message().await.unwrap().unwrap().event {
+        Some(build_event::Event::Image(image)) => image.digest,
+        other => panic!("{other:?} instead of an image"),
+    }
+}
+
+#[tokio::test]
+async fn who_calls_before_the_launcher_has_started_is_told_and_served() {
+    let scene = Scene::new(1);
+    let mut events = scene.build().await;
+    assert_eq!(line(&mut events).await, "the launcher is starting: waiting for it");
+    scene.builder.finish.add_permits(1);
+    scene.open();
+    assert_eq!(image(&mut events).await, "sha256:01");
+}
+
+#[tokio::test]
+async fn who_calls_a_launcher_that_cannot_start_learns_why() {
+    let scene = Scene::new(1);
+    let mut events = scene.build().await;
+    line(&mut events).await;
+    scene.opening.fail("there is no registry".to_owned());
+    let status = events.message().await.unwrap_err();
+    assert_eq!(status.message(), "the launcher cannot start: there is no registry");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_waits_for_the_launcher_no_longer_than_it_may_take() {
+    let scene = Scene::new(1);
+    let mut events = scene.run().await;
+    let mut lines = Vec::new();
+    let status = loop {
+        match events.message().await {
+            Ok(Some(RunEvent { event: Some(run_event::Event::Log(line)) })) => lines.push(line),
+            Err(status) => break status,
+            other => panic!("{other:?} instead of a line"),
+        }
+    };
+    assert_eq!(lines[0], "the launcher is starting: waiting for it");
+    let expected = "the launcher has not started within 60 s (--start-timeout); its log says what \
+                    it waits for";
+    assert_eq!(status.message(), expected);
+}
+
+#[tokio::test]
+async fn more_builds_than_may_be_at_once_wait_and_are_told() {
+    let scene = Scene::new(2);
+    scene.open();
+    let (mut one, mut other) = (scene.build().await, scene.build().await);
+    scene.underway(2).await;
+    let mut third = scene.build().await;
+    let expected = "the launcher builds as much as it may at once (--parallel-builds=2): waiting \
+                    for a build to end";
+    assert_eq!(line(&mut third).await, expected);
+    // Nothing of it is on disk.
+    let staged = std::fs::read_dir(scene.directory.path().join("data/tmp")).unwrap().count();
+    assert_eq!(staged, 2);
+
+    scene.builder.finish.add_permits(1);
+    tokio::select! {
+        digest = image(&mut one) => assert_eq!(digest, "sha256:01"),
+        digest = image(&mut other) => assert_eq!(digest, "sha256:01"),
+    }
+    scene.underway(2).await;
+    scene.builder.finish.add_permits(2);
+    assert_eq!(image(&mut third).await, "sha256:01");
+}

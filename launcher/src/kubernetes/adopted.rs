@@ -1,0 +1,113 @@
+//! Whose a chaincode's objects are just now: a run's, for as long as it lives, or the sweeper's.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+
+/// The chaincodes of this launcher, by name.
+#[derive(Default)]
+pub(crate) struct Adopted {
+    state: Mutex<State>,
+    left: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Read by runs, written by the sweeper.
+    owners: HashMap<String, Weak<RwLock<()>>>,
+    /// What runs could not scale to zero at their end.
+    left: HashSet<String>,
+}
+
+/// A run's hold on the objects of its chaincode.
+pub(crate) struct Adoption {
+    adopted: Arc<Adopted>,
+    name: String,
+    _owner: OwnedRwLockReadGuard<()>,
+}
+
+/// The objects belong to no run, and will not until this is dropped.
+pub(crate) struct Unowned(OwnedRwLockWriteGuard<()>);
+
+impl Adopted {
+    /// A run uses the objects of this name until it drops what it gets. Waits for the sweeper if
+    /// that is at them.
+    pub(crate) async fn adopt(self: &Arc<Self>, name: &str) -> Adoption {
+        let owner = self.owner(name).read_owned().await;
+        self.lock().left.remove(name);
+        Adoption { adopted: Arc::clone(self), name: name.into(), _owner: owner }
+    }
+
+    /// Takes the objects if no run uses them.
+    pub(crate) fn take(&self, name: &str) -> Option<Unowned> {
+        self.owner(name).try_write_owned().ok().map(Unowned)
+    }
+
+    /// Whether the last run with these objects could not scale them to zero.
+    pub(crate) fn was_left(&self, name: &str) -> bool {
+        self.lock().left.contains(name)
+    }
+
+    /// Returns when a run has left objects behind since the last call.
+    pub(crate) async fn changed(&self) {
+        self.left.notified().await;
+    }
+
+    fn owner(&self, name: &str) -> Arc<RwLock<()>> {
+        let owners = &mut self.lock().owners;
+        owners.retain(|_, owner| owner.strong_count() > 0);
+        let owner = owners.get(name).and_then(Weak::upgrade).unwrap_or_default();
+        owners.insert(name.into(), Arc::downgrade(&owner));
+        owner
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // No code that could panic runs under this lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Adoption {
+    /// The run has ended, and its objects could not be scaled to zero.
+    pub(crate) fn leave_running(self) {
+        let Self { adopted, name, .. } = &self;
+        adopted.lock().left.insert(name.clone());
+        let adopted = Arc::clone(adopted);
+        drop(self);
+        adopted.left.notify_one();
+    }
+}
+
+impl Unowned {
+    /// They are as they should be.
+    pub(crate) fn settled(self, adopted: &Adopted, name: &str) {
+        adopted.lock().left.remove(name);
+        drop(self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_run_uses_is_nobody_elses_until_the_last_one_has_ended() {
+        let adopted = Arc::new(Adopted::default());
+        let first = adopted.adopt("basic").await;
+        let second = adopted.adopt("basic").await;
+        assert!(adopted.take("basic").is_none() && adopted.take("other").is_some());
+        drop(first);
+        assert!(adopted.take("basic").is_none());
+        drop(second);
+        let taken = adopted.take("basic").unwrap();
+        let mut next = std::pin::pin!(adopted.adopt("basic"));
+        tokio::select! {
+            biased;
+            _ = &mut next => panic!("adopted while the sweeper was at it"),
+            () = std::future::ready(()) => {}
+        }
+        drop(taken);
+        next.await;
+    }
+}

@@ -1,0 +1,135 @@
+//! A run from its start to its end, beside other hands and an API that fails.
+
+use serde_json::{Value, json};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::super::scene::{POD, Scene, put_pod, until};
+use super::*;
+
+const MOMENT: Duration = Duration::from_secs(10);
+
+/// The lines that a run has told so far.
+async fn lines(run: &mut ClusterReplicas) -> Vec<String> {
+    let mut lines = Vec::new();
+    while let Ok(Some(event)) = timeout(Duration::from_millis(1), run.next_event()).await {
+        if let ReplicaEvent::Line(line) = event {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+async fn applied(scene: &Scene) -> ClusterReplicas {
+    let run = scene.run().await;
+    until("the Deployment", || scene.deployment().is_some()).await;
+    sleep(MOMENT).await;
+    run
+}
+
+/// Has the cluster say something new of the Deployment, as its controller does.
+fn report(scene: &Scene, generation: u32) {
+    edit(scene, |deployment| deployment["status"] = json!({"observedGeneration": generation}));
+}
+
+fn edit(scene: &Scene, change: impl FnOnce(&mut Value)) {
+    let mut deployment = scene.deployment().unwrap();
+    change(&mut deployment);
+    let version: u64 = deployment["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+    deployment["metadata"]["resourceVersion"] = json!((version + 1).to_string());
+    scene.api.put(&scene.path("deployments"), deployment);
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_mutating_webhook_nothing_is_put_right_and_nothing_said() {
+    let scene = Scene::new().await;
+    scene.api.admit_by(|object| {
+        if object["kind"] == "Deployment" {
+            let pod = &mut object["spec"]["template"]["spec"];
+            pod["containers"][0]["image"] = json!("mirror/chaincode");
+            let containers = pod["containers"].as_array_mut().unwrap();
+            if !containers.iter().any(|container| container["name"] == "sidecar") {
+                containers.insert(0, json!({"name": "sidecar", "image": "sidecar"}));
+            }
+        }
+    });
+    let mut run = applied(&scene).await;
+    let writes = scene.writes("deployments");
+    for generation in 0..20 {
+        report(&scene, generation);
+        sleep(MOMENT).await;
+    }
+    assert_eq!(scene.writes("deployments"), writes);
+    assert_eq!(lines(&mut run).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fight_with_another_hand_is_told_once_and_not_fed() {
+    let scene = Scene::new().await;
+    let mut run = applied(&scene).await;
+    let before = scene.writes("deployments");
+    let mut said = Vec::new();
+    // Whenever one replica is wanted, another hand wants three: for an hour, if need be each second.
+    for _ in 0..3600 {
+        if scene.deployment().unwrap()["spec"]["replicas"] == 1 {
+            edit(&scene, |deployment| deployment["spec"]["replicas"] = json!(3));
+        }
+        sleep(Duration::from_secs(1)).await;
+        said.extend(lines(&mut run).await);
+    }
+    let writes = scene.writes("deployments") - before;
+    assert!(writes < 25, "{writes} writes");
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[2].contains("again and again"), "{said:?}");
+
+    // Another object's trouble does not wait for that.
+    let path = scene.path("services");
+    let mut service = scene.api.object(&path).unwrap();
+    service["spec"]["ports"][0]["port"] = json!(1);
+    service["metadata"]["resourceVersion"] = json!("1000000");
+    scene.api.put(&path, service);
+    sleep(MOMENT).await;
+    assert_eq!(scene.api.object(&path).unwrap()["spec"]["ports"][0]["port"], 7052);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launcher_that_lost_its_lease_while_it_could_not_write_does_not_write_later() {
+    let scene = Scene::new().await;
+    scene.observed.ready().await;
+    scene.api.cut_off(POD, true);
+    let run = scene.run().await;
+    sleep(MOMENT * 2).await;
+    put_pod(&scene.api, "peer0-b");
+    let other = Lease::hold(scene.api.ground("peer0-b"));
+    other.gained().await;
+    assert!(!scene.lease.is_held());
+
+    scene.api.cut_off(POD, false);
+    sleep(MOMENT * 6).await;
+    assert!(other.is_held() && !scene.lease.is_held());
+    let written: Vec<_> =
+        scene.api.requests().into_iter().filter(|made| made.starts_with("PATCH")).collect();
+    assert_eq!(written, [""; 0]);
+
+    other.release().await;
+    until("the Deployment", || scene.deployment().is_some()).await;
+    drop(run);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scale_down_that_misses_its_time_is_made_up_for() {
+    let scene = Scene::new().await;
+    let sweeper = AbortOnDropHandle::new(tokio::spawn(scene.sweeper().sweep()));
+    let run = applied(&scene).await;
+    scene.api.refuse("PATCH /apis/apps/v1", 500);
+    Box::new(run).stop().await;
+    assert_eq!(scene.deployment().unwrap()["spec"]["replicas"], 1);
+    sleep(MOMENT * 2).await;
+    scene.api.refuse_nothing();
+    until("the end of the pods", || scene.deployment().unwrap()["spec"]["replicas"] == 0).await;
+
+    // A later run is not swept for what an earlier one left.
+    let run = applied(&scene).await;
+    sleep(Duration::from_hours(2)).await;
+    assert_eq!(scene.deployment().unwrap()["spec"]["replicas"], 1);
+    drop((run, sweeper));
+}

@@ -1,0 +1,152 @@
+//! A launcher in a cluster of a few lines, for tests: what runs and the sweeper work with.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::adopted::Adopted;
+use super::ground::Ground;
+use super::identity::{Identity, PACKAGE_ID, STOPPED_AT};
+use super::lease::Lease;
+use super::manifest::PodShape;
+use super::mock::Api;
+use super::observed::Observed;
+use super::run::{ClusterReplicas, Order};
+use super::sweep::Sweeper;
+use crate::launch::LaunchPlan;
+use crate::settings::Affinity;
+
+/// The pod of the first launcher.
+pub(super) const POD: &str = "peer0-a";
+
+/// For what happens by itself; the tests' time is not real.
+const LIMIT: Duration = Duration::from_mins(10);
+
+/// One launcher.
+pub(super) struct Scene {
+    pub(super) api: Api,
+    pub(super) ground: Arc<Ground>,
+    pub(super) observed: Arc<Observed>,
+    pub(super) lease: Arc<Lease>,
+    pub(super) adopted: Arc<Adopted>,
+    pub(super) identity: Identity,
+}
+
+impl Scene {
+    pub(super) async fn new() -> Self {
+        let api = Api::default();
+        put_pod(&api, POD);
+        let ground = api.ground(POD);
+        let lease = Arc::new(Lease::hold(Arc::clone(&ground)));
+        lease.gained().await;
+        Self {
+            observed: Arc::new(Observed::start(&ground)),
+            adopted: Arc::default(),
+            identity: Identity::new("chaincode", "basic_1.0:ab", "Org1MSP", "peer0"),
+            api,
+            ground,
+            lease,
+        }
+    }
+
+    /// Starts a run of the chaincode.
+    pub(super) async fn run(&self) -> ClusterReplicas {
+        ClusterReplicas::start(Order {
+            ground: Arc::clone(&self.ground),
+            observed: Arc::clone(&self.observed),
+            lease: Arc::clone(&self.lease),
+            adoption: self.adopted.adopt(&self.identity.name).await,
+            identity: self.identity.clone(),
+            image: "registry/chaincode@sha256:01".into(),
+            plan: LaunchPlan { environment: vec![], files: vec![], arguments: vec![] },
+            credentials: "c0ffee".into(),
+            proxy: SocketAddr::new(self.ground.pod.ip, 40123),
+            shape: shape(),
+        })
+    }
+
+    pub(super) fn sweeper(&self) -> Sweeper {
+        Sweeper {
+            ground: Arc::clone(&self.ground),
+            observed: Arc::clone(&self.observed),
+            adopted: Arc::clone(&self.adopted),
+            lease: Arc::clone(&self.lease),
+            adopt_within: Duration::from_mins(5),
+            forget_after: Duration::from_hours(24),
+        }
+    }
+
+    /// The path of an object of the chaincode.
+    pub(super) fn path(&self, kind: &str) -> String {
+        let group = if kind == "deployments" { "apis/apps/v1" } else { "api/v1" };
+        format!("/{group}/namespaces/chaincode/{kind}/{}", self.identity.name)
+    }
+
+    pub(super) fn deployment(&self) -> Option<Value> {
+        self.api.object(&self.path("deployments"))
+    }
+
+    /// Puts the objects of a chaincode there that was stopped years ago.
+    pub(super) fn put_forgotten(&self) {
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": self.identity.name, "namespace": "chaincode", "uid": "service"},
+        });
+        self.api.put(&self.path("services"), service);
+        let deployment = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {
+                "name": self.identity.name, "namespace": "chaincode", "uid": "deployment",
+                "labels": self.identity.labels(),
+                "annotations": {
+                    PACKAGE_ID: self.identity.package_id, STOPPED_AT: "2020-01-01T00:00:00Z",
+                },
+                "ownerReferences": [{
+                    "apiVersion": "v1", "kind": "Service", "name": self.identity.name,
+                    "uid": "service",
+                }],
+            },
+            "spec": {"replicas": 0, "selector": {}, "template": {}},
+        });
+        self.api.put(&self.path("deployments"), deployment);
+    }
+
+    /// How often an object of this kind was written.
+    pub(super) fn writes(&self, kind: &str) -> usize {
+        let request = format!("PATCH {}", self.path(kind));
+        self.api.requests().iter().filter(|made| **made == request).count()
+    }
+}
+
+/// What the settings say of pods.
+pub(super) fn shape() -> PodShape {
+    PodShape {
+        affinity: Affinity::Required,
+        requests: "cpu=50m".parse().unwrap(),
+        limits: "memory=1024Mi".parse().unwrap(),
+        tmp: "64Mi".into(),
+        launcher_image: "launcher".into(),
+        pull_secrets: Vec::new(),
+    }
+}
+
+/// The API shows the pod.
+pub(super) fn put_pod(api: &Api, pod: &str) {
+    let path = format!("/api/v1/namespaces/org1/pods/{pod}");
+    let uid = format!("uid-of-{pod}");
+    api.put(&path, json!({"metadata": {"name": pod, "uid": uid}}));
+}
+
+/// Waits for a condition.
+pub(super) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let waited = tokio::time::timeout(LIMIT, waiting).await;
+    assert!(waited.is_ok(), "{what} did not come");
+}
