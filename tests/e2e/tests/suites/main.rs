@@ -9,6 +9,7 @@ mod credentials;
 mod death;
 mod late;
 mod launch_time;
+mod leavings;
 mod ledger;
 mod link;
 mod misbehaviour;
