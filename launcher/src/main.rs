@@ -55,13 +55,12 @@ const SHUTDOWN: Duration = Duration::from_secs(6);
 const FAREWELL: Duration = Duration::from_millis(500);
 
 fn main() -> anyhow::Result<ExitCode> {
+    if let Some(order) = guard::Order::read(std::env::args_os()) {
+        order.obey()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = Settings::read();
     match settings.command {
-        Some(Command::Guard(guard)) => {
-            guard::run(guard)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        Some(Command::Guarded(guarded)) => return Err(guard::become_program(guarded).into()),
         Some(Command::AwaitProxy(order)) => {
             await_proxy::run(&order);
             return Ok(ExitCode::SUCCESS);

@@ -15,7 +15,6 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf};
-use crate::local::guard::{Guard, Guarded};
 
 pub(crate) use builds::{BuildSettings, Cidr};
 pub(crate) use kubernetes::{Affinity, KubernetesSettings};
@@ -76,12 +75,6 @@ pub(crate) struct Settings {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs a program and ends all that it leaves behind.
-    #[command(hide = true)]
-    Guard(Guard),
-    /// Becomes a program that ends when its guard does.
-    #[command(hide = true)]
-    Guarded(Guarded),
     /// Waits until a chaincode's pod can reach its proxy.
     #[command(hide = true)]
     AwaitProxy(AwaitProxy),
