@@ -9,6 +9,7 @@ mod key;
 mod layer;
 mod layout;
 mod origin;
+mod plain_file;
 mod tag;
 mod unpack;
 mod validate;

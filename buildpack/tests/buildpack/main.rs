@@ -5,3 +5,4 @@ mod golang;
 mod images;
 mod packages;
 mod sources;
+mod tampering;

@@ -134,7 +134,8 @@ async fn image(
     if shared.backend.holds(&image).await {
         return Ok(image);
     }
-    log.line(format!("image {} is gone, it is built again from the source", image.digest));
+    let gone = format!("image {} is gone or damaged", image.digest);
+    log.line(format!("{gone}, it is built again from the source"));
     log.want_source();
     let described = start.source.clone().unwrap_or_default();
     let chunks = Box::pin(ReceiverStream::new(sources));
