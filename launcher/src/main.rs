@@ -100,7 +100,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let data = DataDirectory::open(&settings.data_dir)?;
     let backend: Arc<dyn Backend> = match settings.backend {
-        BackendKind::Local => Arc::new(LocalBackend::open(&data)?),
+        BackendKind::Local => Arc::new(LocalBackend::open(&data, settings.images_limit.as_u64())?),
         BackendKind::Kubernetes => {
             Arc::new(KubernetesBackend::open(&settings.kubernetes, &data).await?)
         }

@@ -1,6 +1,7 @@
 //! The buildpack as its callers see it: real files, a real Go toolchain, hostile archives.
 
 mod chaincode;
+mod collection;
 mod golang;
 mod images;
 mod packages;

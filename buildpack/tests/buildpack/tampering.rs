@@ -23,6 +23,11 @@ fn huge(path: &Path) {
     File::create(path).unwrap().set_len(HUGE).unwrap();
 }
 
+fn directory(path: &Path) {
+    fs::remove_file(path).unwrap();
+    fs::create_dir(path).unwrap();
+}
+
 /// Manifest, configuration, base and program.
 fn blobs(specimen: &Specimen) -> Vec<PathBuf> {
     let manifest = specimen.manifest();
@@ -56,6 +61,20 @@ fn what_lies_in_a_blobs_place_is_a_fault_and_is_replaced() {
 }
 
 #[test]
+fn whatever_lies_in_a_blobs_place_can_be_collected() {
+    for put in [pipe, huge, directory] {
+        for blob in 0..4 {
+            let specimen = Specimen::new();
+            put(&blobs(&specimen)[blob]);
+            specimen.layout.collect(1 << 30, |_| false).unwrap();
+            assert_eq!(specimen.layout.images().unwrap(), []);
+            let left = fs::read_dir(specimen.layout.root().join("blobs/sha256")).unwrap();
+            assert_eq!(left.count(), 0);
+        }
+    }
+}
+
+#[test]
 fn a_layer_that_is_said_to_be_huge_is_not_read() {
     let specimen = Specimen::new().change_manifest(|manifest| {
         manifest["layers"][1]["size"] = HUGE.into();
@@ -75,6 +94,9 @@ fn an_index_that_means_nothing_is_told_and_the_next_image_begins_another() {
         assert!(told.contains("index.json") && told.contains(reason), "{told}");
         let image = sha256(&specimen.descriptor).unwrap();
         assert!(validate(&specimen.layout, image).is_err());
+        // Nothing is lost that is not there already.
+        let gone = specimen.layout.collect(u64::MAX, |_| false).unwrap();
+        assert!(gone.images.is_empty() && gone.bytes > 0);
         let again = image_again(&specimen.layout);
         assert_eq!(validate(&specimen.layout, again).unwrap(), []);
     };
@@ -111,6 +133,6 @@ fn nobody_waits_at_a_pipe_in_the_place_of_a_file_of_the_layout() {
     let specimen = Specimen::new();
     let lock = specimen.layout.root().join("index.lock");
     pipe(&lock);
-    let error = Layout::create(specimen.layout.root()).unwrap_err();
+    let error = specimen.layout.collect(u64::MAX, |_| false).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot use {}", lock.display()));
 }

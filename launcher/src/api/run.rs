@@ -86,13 +86,18 @@ async fn follow(
     }));
     let run = chaincode_run(&start, peer, deadline)?;
     let backend = shared.backend.as_ref();
+    let _kept = start.image.as_ref().map(|image| backend.keep(image));
     let image = tokio::select! {
         image = image(shared, &start, sources, log) => image,
         () = stop.cancelled() => return Err(Status::cancelled("it was asked to stop")),
         () = sleep_until(deadline.until()) => Err(failed(&TooLate::Image(deadline.limit()))),
     };
     match image {
-        Ok(image) => run.run(image, backend, &stop, log).await.map_err(|error| failed(&error)),
+        Ok(image) => {
+            // One that was built anew may be another.
+            let _kept = backend.keep(&image);
+            run.run(image, backend, &stop, log).await.map_err(|error| failed(&error))
+        }
         Err(status) => {
             if let Err(error) = run.refuse(status.message().to_owned(), backend).await {
                 warn!(reason = one_line(&error), "who called cannot be told of the failure");

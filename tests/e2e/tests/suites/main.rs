@@ -17,4 +17,5 @@ mod outstanding;
 mod recovery;
 mod releases;
 mod reproducible;
+mod store;
 mod volume;
