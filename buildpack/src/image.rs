@@ -2,6 +2,7 @@
 
 mod assemble;
 mod base;
+mod collect;
 mod config;
 mod descriptor;
 mod fault;
@@ -9,12 +10,14 @@ mod key;
 mod layer;
 mod layout;
 mod origin;
+mod plain_file;
 mod tag;
 mod unpack;
 mod validate;
 
 pub use assemble::{AssembleError, Image, ImagePlan, assemble};
 pub use base::{Base, BaseError, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID, ca_bundle_path};
+pub use collect::Collected;
 pub use config::CHAINCODE_PROGRAM;
 pub use descriptor::sha256;
 pub use fault::Fault;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -26,6 +27,11 @@ pub(crate) trait Backend: Send + Sync {
     /// Whether the image can be run as it is.
     async fn holds(&self, image: &ImageReference) -> bool;
 
+    /// Keeps the image, if it is there, for as long as what is returned lives.
+    fn keep(&self, _image: &ImageReference) -> Kept {
+        Kept::default()
+    }
+
     /// Where a chaincode's proxy listens, and what its replicas call that.
     fn proxy_host(&self, package_id: &str, msp_id: &str) -> (IpAddr, ProxyHost);
 
@@ -34,6 +40,13 @@ pub(crate) trait Backend: Send + Sync {
 
     /// Lets go of what another launcher may wait for; every chaincode has been stopped.
     async fn close(&self) {}
+}
+
+/// That an image is needed.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// What the backend knows it by; dropped with it.
+    pub(crate) _token: Option<Arc<()>>,
 }
 
 /// How a replica ended that was replaced.

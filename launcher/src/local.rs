@@ -1,5 +1,6 @@
 //! Runs chaincode as processes of this machine: a laptop needs neither Kubernetes nor Docker.
 
+mod collection;
 mod compile;
 pub(crate) mod guard;
 mod process;
@@ -9,6 +10,7 @@ mod supervise;
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,11 +27,13 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
-use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
+use crate::backend::{Backend, BuildError, Kept, Replicas, StartError, Workload};
 use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
+use crate::error_chain::one_line;
 use crate::removal;
 use crate::source::{Language, StagedSource};
+use collection::Collection;
 
 /// The repository that local images are named after; nothing is pulled from it.
 const REPOSITORY: &str = "localhost/selvedge/chaincode";
@@ -49,6 +53,7 @@ pub(crate) enum LocalError {
 pub(crate) struct LocalBackend {
     data: DataDirectory,
     images: Layout,
+    collection: Arc<Collection>,
     base: Base,
     platform: Platform,
     /// One build at a time: they share this machine's cores, and a second request
@@ -57,16 +62,19 @@ pub(crate) struct LocalBackend {
 }
 
 impl LocalBackend {
-    /// Opens the image store in the data directory.
-    pub(crate) fn open(data: &DataDirectory) -> Result<Self, LocalError> {
+    /// Opens the image store in the data directory, which may take so many bytes.
+    pub(crate) fn open(data: &DataDirectory, limit: u64) -> Result<Self, LocalError> {
         let certificates = ca_bundle_path(std::env::var_os("SSL_CERT_FILE"))?;
-        let images = Layout::create(&data.images())?;
+        let images = store(&data.images())?;
         // Nobody else adds to it: what lies there was left by a launcher that was killed.
         if let Err(error) = removal::clear(&images.scratch()) {
             warn!(%error, "cannot remove all that interrupted builds left");
         }
+        let collection = Collection::new(images.clone(), limit);
+        collection.collect(None);
         Ok(Self {
             images,
+            collection: Arc::new(collection),
             base: Base::open(&certificates)?,
             platform: Platform::host()?,
             data: data.clone(),
@@ -90,16 +98,26 @@ impl LocalBackend {
         None
     }
 
+    /// Whether all of the image is there as it was made. Who asks is about to use it.
     async fn is_sound(&self, digest: Sha256) -> bool {
         let images = self.images.clone();
-        let faults = spawn_blocking(move || validate(&images, digest)).await;
+        let judged = move || {
+            // What that means for one that is not there, the judge says.
+            let _ = images.touch(digest);
+            validate(&images, digest)
+        };
+        let faults = spawn_blocking(judged).await;
         match faults {
             Ok(Ok(faults)) if faults.is_empty() => true,
             Ok(Ok(faults)) => {
                 warn!(%digest, fault = %faults[0], faults = faults.len(), "image is damaged");
                 false
             }
-            _ => false,
+            Ok(Err(error)) => {
+                warn!(error = one_line(&error), "the image store cannot be read");
+                false
+            }
+            Err(_) => false,
         }
     }
 
@@ -110,11 +128,14 @@ impl LocalBackend {
         tag: &Tag,
     ) -> Result<Descriptor, BuildError> {
         let (images, base, platform) = (self.images.clone(), self.base.clone(), self.platform);
+        let collection = Arc::clone(&self.collection);
         let (program, tag) = (program.to_owned(), tag.clone());
         let assembled = spawn_blocking(move || {
             let plan = ImagePlan { base: &base, program: &program, source, platform };
             let image = assemble(&plan, &images.scratch()).map_err(boxed)?;
-            images.add(image, &tag).map_err(boxed)
+            let image = images.add(image, &tag).map_err(boxed)?;
+            collection.collect(sha256(&image));
+            Ok(image)
         });
         assembled.await.map_err(boxed).and_then(|image| image).map_err(BuildError::Image)
     }
@@ -163,6 +184,11 @@ impl Backend for LocalBackend {
         }
     }
 
+    fn keep(&self, image: &ImageReference) -> Kept {
+        // One without a digest is none of ours.
+        image.digest.parse().map_or_else(|_| Kept::default(), |digest| self.collection.keep(digest))
+    }
+
     fn proxy_host(&self, _package_id: &str, _msp_id: &str) -> (IpAddr, ProxyHost) {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         (loopback, ProxyHost::Address(loopback))
@@ -173,6 +199,19 @@ impl Backend for LocalBackend {
         let start = replica::prepare(&self.images, workload, files).await?;
         Ok(Box::new(supervise::Supervised::start(start)?))
     }
+}
+
+/// Opens the image store, or begins one anew in the place of one that cannot be used: chaincode can
+/// write in it, and must keep no launcher from starting. Images are built again.
+fn store(root: &Path) -> Result<Layout, LayoutError> {
+    let opened = Layout::create(root).and_then(|images| images.images().map(|_| images));
+    opened.or_else(|error| {
+        warn!(error = one_line(&error), "the image store cannot be used, and is begun anew");
+        if let Err(error) = removal::remove(root) {
+            warn!(%error, "cannot remove all of the image store");
+        }
+        Layout::create(root)
+    })
 }
 
 fn reference(image: &Descriptor) -> ImageReference {
@@ -188,31 +227,4 @@ fn boxed(error: impl Error + Send + Sync + 'static) -> Box<dyn Error + Send + Sy
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_tag_that_was_given_to_another_image_is_not_believed() {
-        let parent = tempfile::tempdir().unwrap();
-        let data = DataDirectory::open(&parent.path().join("data")).unwrap();
-        let backend = LocalBackend::open(&data).unwrap();
-        let program = parent.path().join("program");
-        std::fs::write(&program, "program").unwrap();
-        let [victim, intruder] = [Sha256::of(b"victim"), Sha256::of(b"intruder")];
-        let tag: Tag = "build-of-the-victim".parse().unwrap();
-        let image = backend.assemble(&program, intruder, &tag).await.unwrap();
-        assert_eq!(backend.known(&tag, intruder).await, Some(image));
-        assert_eq!(backend.known(&tag, victim).await, None);
-    }
-
-    #[test]
-    fn what_interrupted_builds_left_is_removed_at_the_start() {
-        let parent = tempfile::tempdir().unwrap();
-        let data = DataDirectory::open(&parent.path().join("data")).unwrap();
-        drop(LocalBackend::open(&data).unwrap());
-        let scratch = data.images().join("scratch");
-        std::fs::write(scratch.join("layer"), "half").unwrap();
-        LocalBackend::open(&data).unwrap();
-        assert_eq!(std::fs::read_dir(scratch).unwrap().count(), 0);
-    }
-}
+mod tests;

@@ -60,13 +60,12 @@ const SHUTDOWN: Duration = Duration::from_secs(6);
 const FAREWELL: Duration = Duration::from_millis(500);
 
 fn main() -> anyhow::Result<ExitCode> {
+    if let Some(order) = guard::Order::read(std::env::args_os()) {
+        order.obey()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = Settings::read();
     match settings.command {
-        Some(Command::Guard(guard)) => {
-            guard::run(guard)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        Some(Command::Guarded(guarded)) => return Err(guard::become_program(guarded).into()),
         Some(Command::AwaitProxy(order)) => {
             await_proxy::run(&order);
             return Ok(ExitCode::SUCCESS);
@@ -166,7 +165,7 @@ async fn work(
 async fn look_around(settings: &Settings) -> anyhow::Result<Works> {
     let data = DataDirectory::open(&settings.data_dir)?;
     let backend: Arc<dyn Backend> = match settings.backend {
-        BackendKind::Local => Arc::new(LocalBackend::open(&data)?),
+        BackendKind::Local => Arc::new(LocalBackend::open(&data, settings.images_limit.as_u64())?),
         BackendKind::Kubernetes => {
             Arc::new(KubernetesBackend::open(&settings.kubernetes, &data).await?)
         }

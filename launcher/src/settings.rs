@@ -12,11 +12,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf};
-use crate::local::guard::{Guard, Guarded};
 
 pub(crate) use builds::BuildSettings;
 pub(crate) use kubernetes::{Affinity, KubernetesSettings};
@@ -52,6 +52,12 @@ pub(crate) struct Settings {
     )]
     pub(crate) data_dir: PathBuf,
 
+    /// How much the local backend's images may take together, such as 500MiB or 10GiB: beyond it
+    /// those that were not used for longest go. What runs and what was built last stay, even
+    /// with 0. One that is gone is built again when it is called for.
+    #[arg(long, env = "SELVEDGE_IMAGES_LIMIT", default_value = "10GiB", value_name = "SIZE")]
+    pub(crate) images_limit: ByteSize,
+
     /// What runs the chaincode.
     #[arg(long, env = "SELVEDGE_BACKEND", default_value = "local", value_enum)]
     pub(crate) backend: BackendKind,
@@ -82,12 +88,6 @@ pub(crate) struct Settings {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs a program and ends all that it leaves behind.
-    #[command(hide = true)]
-    Guard(Guard),
-    /// Becomes a program that ends when its guard does.
-    #[command(hide = true)]
-    Guarded(Guarded),
     /// Waits until a chaincode's pod can reach its proxy.
     #[command(hide = true)]
     AwaitProxy(AwaitProxy),
@@ -185,6 +185,8 @@ mod tests {
             ["--start-timeout", "0"],
             ["--start-timeout", "soon"],
             ["--start-timeout", "-1"],
+            ["--images-limit", "-1"],
+            ["--images-limit", "much"],
         ] {
             let parsed = Settings::try_parse_from(["selvedge-launcher"].iter().chain(&arguments));
             assert!(parsed.is_err(), "{arguments:?}");

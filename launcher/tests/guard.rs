@@ -40,7 +40,7 @@ impl Guarded {
         fs::create_dir(scratch.path().join("left")).unwrap();
         let (wishes, heeded) = UnixStream::pair().unwrap();
         let guard = Command::new(env!("CARGO_BIN_EXE_selvedge-launcher"))
-            .args(["guard", "--", "sh", "-c", script, "script"])
+            .args(["guard", "sh", "-c", script, "script"])
             .arg(scratch.path().join("left"))
             // What all of its processes are known by.
             .env("GUARDED_IN", scratch.path())

@@ -1,10 +1,10 @@
 //! A directory of images: the OCI image layout (`image-layout.md` of the image specification).
 //!
 //! Any number of processes may add to one layout at once. A blob appears whole or not at all,
-//! and the index is replaced under a lock, after the blobs that it names.
+//! and the index is replaced after the blobs that it names; a lock keeps the two together.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
 use super::descriptor::canonical_json;
-use super::{Image, Tag, sha256};
+use super::{Image, Tag, plain_file, sha256};
 use crate::digest::Sha256;
 
 /// The largest index, manifest or configuration, in bytes: what registries accept of a manifest.
@@ -76,11 +76,24 @@ pub enum LayoutError {
     Describe(#[from] oci_spec::OciSpecError),
 }
 
+impl LayoutError {
+    /// Whether it is the same however often it is tried.
+    fn is_lasting(&self) -> bool {
+        match self {
+            Self::Malformed { .. } | Self::Damaged { .. } => true,
+            Self::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData)
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Layout {
     /// Opens the layout in `root`, which must be one.
     pub fn open(root: &Path) -> Result<Self, LayoutError> {
         let not_a_layout = || LayoutError::NotALayout { path: root.to_owned() };
-        let marker = fs::read(root.join(LAYOUT_FILE)).map_err(|_| not_a_layout())?;
+        let marker = read_bounded(&root.join(LAYOUT_FILE)).map_err(|_| not_a_layout())?;
         let marker: serde_json::Value =
             serde_json::from_slice(&marker).map_err(|_| not_a_layout())?;
         if marker["imageLayoutVersion"] != "1.0.0" {
@@ -92,7 +105,7 @@ impl Layout {
     /// Opens the layout in `root`, making it if there is none.
     pub fn create(root: &Path) -> Result<Self, LayoutError> {
         let layout = Self { root: root.to_owned() };
-        for directory in [layout.root.join(BLOBS), layout.scratch()] {
+        for directory in [layout.blobs(), layout.scratch()] {
             fs::create_dir_all(&directory).map_err(using(&directory))?;
         }
         let _lock = layout.lock()?;
@@ -113,14 +126,14 @@ impl Layout {
     /// Adds an image under `tag`, which it takes from the image that had it before.
     pub fn add(&self, image: Image, tag: &Tag) -> Result<Descriptor, LayoutError> {
         let descriptor = tagged(&image, tag)?;
+        let _lock = self.lock()?;
         for layer in image.layers {
             let path = self.blob_path(layer.digest);
             layer.file.persist(&path).map_err(|error| using(&path)(error.error))?;
         }
         self.write(&blob_name(image.config_digest), &image.config)?;
         self.write(&blob_name(image.digest), &image.manifest)?;
-        let _lock = self.lock()?;
-        let mut index = self.index()?;
+        let mut index = self.index_to_change()?;
         let mut manifests = index.manifests().clone();
         manifests.retain(|other| tag_of(other) != Some(tag.as_ref()));
         manifests.push(descriptor.clone());
@@ -189,9 +202,7 @@ impl Layout {
     /// A blob of any size, unchecked, and its size in bytes.
     pub fn open_blob(&self, digest: Sha256) -> Result<(File, u64), LayoutError> {
         let path = self.blob_path(digest);
-        let file = File::open(&path).map_err(using(&path))?;
-        let size = file.metadata().map_err(using(&path))?.len();
-        Ok((file, size))
+        plain_file::open(&path).map_err(using(&path))
     }
 
     /// Where a blob is, or would be.
@@ -202,6 +213,11 @@ impl Layout {
     /// The directory.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The directory of all blobs.
+    pub(super) fn blobs(&self) -> PathBuf {
+        self.root.join(BLOBS)
     }
 
     fn digest(&self, descriptor: &Descriptor) -> Result<Sha256, LayoutError> {
@@ -223,7 +239,16 @@ impl Layout {
         serde_json::from_slice(&bytes).map_err(|source| LayoutError::Malformed { path, source })
     }
 
-    fn write_index(&self, index: &ImageIndex) -> Result<(), LayoutError> {
+    /// The index, or an empty one in the place of one that means nothing: what it meant is lost, and
+    /// no reason to keep no image any more.
+    pub(super) fn index_to_change(&self) -> Result<ImageIndex, LayoutError> {
+        match self.index() {
+            Err(error) if error.is_lasting() => Ok(empty_index()?),
+            index => index,
+        }
+    }
+
+    pub(super) fn write_index(&self, index: &ImageIndex) -> Result<(), LayoutError> {
         let path = self.root.join(INDEX_FILE);
         let json =
             canonical_json(index).map_err(|source| LayoutError::Malformed { path, source })?;
@@ -243,11 +268,12 @@ impl Layout {
         written().map_err(using(&path))
     }
 
-    /// Held while the index is read and replaced; released when the file is closed.
-    fn lock(&self) -> Result<File, LayoutError> {
+    /// Held while what the index says, or is about to say, must stay true; released when the file
+    /// is closed.
+    pub(super) fn lock(&self) -> Result<File, LayoutError> {
         let path = self.root.join(LOCK_FILE);
         let lock = || {
-            let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+            let file = plain_file::open_or_create(&path)?;
             file.lock()?;
             Ok(file)
         };
@@ -286,7 +312,7 @@ fn blob_name(digest: Sha256) -> String {
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, LayoutError> {
-    let file = File::open(path).map_err(using(path))?;
+    let (file, _) = plain_file::open(path).map_err(using(path))?;
     let mut bytes = Vec::new();
     file.take(MAX_JSON_BYTES + 1).read_to_end(&mut bytes).map_err(using(path))?;
     if bytes.len() as u64 > MAX_JSON_BYTES {
@@ -298,7 +324,7 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, LayoutError> {
     Ok(bytes)
 }
 
-fn using(path: &Path) -> impl FnOnce(io::Error) -> LayoutError {
+pub(super) fn using(path: &Path) -> impl FnOnce(io::Error) -> LayoutError {
     let path = path.to_owned();
     |source| LayoutError::Io { path, source }
 }

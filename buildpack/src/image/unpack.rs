@@ -95,7 +95,9 @@ fn unpack_layer(
     let failed = |source| UnpackError::Layer { layer: name(), source };
     let digest = sha256(layer)
         .ok_or_else(|| UnpackError::Layer { layer: name(), source: ArchiveError::NotGzip })?;
-    let mut compressed = Hashing::new(layout.open_blob(digest)?.0);
+    // What lies in its place may be far larger, and is not worth reading then.
+    let bound = layer.size().min(Limits::LAYER.bytes);
+    let mut compressed = Hashing::new(layout.open_blob(digest)?.0.take(bound));
     let mut content = Hashing::new(gunzip(&mut compressed).map_err(failed)?);
     unpack_archive(&mut content, staging, Limits::LAYER, Modes::Layer).map_err(failed)?;
     let (decompressor, actual_diff_id, _) = content.finish();

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::config::CREATED;
 use super::layout::MAX_JSON_BYTES;
 use super::unpack::drain;
-use super::{Fault, Layout, LayoutError, sha256};
+use super::{Fault, Layout, LayoutError, plain_file, sha256};
 use crate::archive::{ArchiveError, Entry, EntryFault, Kind, Limits, Visit, gunzip, scan};
 use crate::digest::{Hashing, Sha256};
 
@@ -158,7 +158,13 @@ impl Judge<'_> {
             return;
         };
         self.size(layer, descriptor.size(), size);
-        let mut compressed = Hashing::new(file);
+        if descriptor.size() > Limits::LAYER.bytes {
+            let reason = format!("is larger than {} bytes", Limits::LAYER.bytes);
+            self.faults.push(Fault::Layer { layer, reason });
+            return;
+        }
+        // What lies in its place may be far larger, and is not worth reading then.
+        let mut compressed = Hashing::new(file.take(descriptor.size()));
         let content = self.layer_content(layer, &mut compressed);
         if let Err(error) = drain(&mut compressed) {
             self.layer_fault(layer, &error);
@@ -217,12 +223,7 @@ impl Judge<'_> {
 
     fn open(&mut self, blob: Sha256) -> Option<(File, u64)> {
         let path = self.layout.blob_path(blob);
-        let open = || {
-            let file = File::open(path)?;
-            let size = file.metadata()?.len();
-            Ok((file, size))
-        };
-        open().inspect_err(|error| self.unreadable(blob, error)).ok()
+        plain_file::open(&path).inspect_err(|error| self.unreadable(blob, error)).ok()
     }
 
     fn size(&mut self, blob: Sha256, expected: u64, actual: u64) {

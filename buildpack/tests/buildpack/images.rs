@@ -16,8 +16,12 @@ use tempfile::TempDir;
 pub(crate) const CERTIFICATE: &str =
     "-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n";
 
-fn image(layout: &Layout, program: &str) -> Image {
-    let file = layout.scratch().join("program");
+pub(crate) fn image(layout: &Layout, program: &str) -> Image {
+    image_in(&layout.scratch(), program)
+}
+
+pub(crate) fn image_in(scratch: &Path, program: &str) -> Image {
+    let file = scratch.join("program");
     fs::write(&file, program).unwrap();
     let base = Base::from_pem(CERTIFICATE).unwrap();
     let plan = ImagePlan {
@@ -26,10 +30,10 @@ fn image(layout: &Layout, program: &str) -> Image {
         source: Sha256::of(b"source"),
         platform: Platform::LinuxAmd64,
     };
-    assemble(&plan, &layout.scratch()).unwrap()
+    assemble(&plan, scratch).unwrap()
 }
 
-fn tag(text: &str) -> Tag {
+pub(crate) fn tag(text: &str) -> Tag {
     text.parse().unwrap()
 }
 
@@ -142,16 +146,7 @@ fn many_add_at_once() {
             let scratch = directory.path().join(format!("scratch{writer}"));
             fs::create_dir(&scratch).unwrap();
             scope.spawn(move || {
-                let program = scratch.join("program");
-                fs::write(&program, format!("program {}", writer / 2)).unwrap();
-                let base = Base::from_pem(CERTIFICATE).unwrap();
-                let plan = ImagePlan {
-                    base: &base,
-                    program: &program,
-                    source: Sha256::of(b"source"),
-                    platform: Platform::LinuxAmd64,
-                };
-                let image = assemble(&plan, &scratch).unwrap();
+                let image = image_in(&scratch, &format!("program {}", writer / 2));
                 layout.add(image, &tag(&format!("tag-{writer}"))).unwrap();
             });
         }
@@ -187,25 +182,25 @@ fn unpacked_as_recorded() {
 }
 
 /// A good image whose parts a test can exchange.
-struct Specimen {
-    directory: TempDir,
-    layout: Layout,
-    descriptor: oci_spec::image::Descriptor,
+pub(crate) struct Specimen {
+    pub(crate) directory: TempDir,
+    pub(crate) layout: Layout,
+    pub(crate) descriptor: oci_spec::image::Descriptor,
 }
 
 impl Specimen {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let layout = Layout::create(&directory.path().join("images")).unwrap();
         let descriptor = layout.add(image(&layout, "#!program\n"), &tag("a")).unwrap();
         Self { directory, layout, descriptor }
     }
 
-    fn manifest(&self) -> Value {
+    pub(crate) fn manifest(&self) -> Value {
         serde_json::from_slice(&self.layout.read_blob(&self.descriptor).unwrap()).unwrap()
     }
 
-    fn blob(&self, digest: &Value) -> std::path::PathBuf {
+    pub(crate) fn blob(&self, digest: &Value) -> std::path::PathBuf {
         self.layout.blob_path(digest.as_str().unwrap().parse().unwrap())
     }
 
@@ -226,7 +221,7 @@ impl Specimen {
         self.descriptor = self.layout.images().unwrap().remove(0);
     }
 
-    fn change_manifest(mut self, change: impl FnOnce(&mut Value)) -> Self {
+    pub(crate) fn change_manifest(mut self, change: impl FnOnce(&mut Value)) -> Self {
         let mut manifest = self.manifest();
         change(&mut manifest);
         self.replace_manifest(&manifest);
@@ -261,13 +256,13 @@ impl Specimen {
         self.change_layer(&tar, &compressed)
     }
 
-    fn faults(&self) -> Vec<String> {
+    pub(crate) fn faults(&self) -> Vec<String> {
         let faults = validate(&self.layout, sha256(&self.descriptor).unwrap()).unwrap();
         faults.iter().map(ToString::to_string).collect()
     }
 
     #[track_caller]
-    fn has(&self, faults: &[&str]) {
+    pub(crate) fn has(&self, faults: &[&str]) {
         let told = self.faults();
         assert_eq!(told.len(), faults.len(), "{told:#?}");
         for (told, fault) in told.iter().zip(faults) {

@@ -1,7 +1,9 @@
 //! The buildpack as its callers see it: real files, a real Go toolchain, hostile archives.
 
 mod chaincode;
+mod collection;
 mod golang;
 mod images;
 mod packages;
 mod sources;
+mod tampering;

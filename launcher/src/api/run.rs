@@ -110,13 +110,18 @@ async fn launch(
         () = sleep_until(until) => Err(failed(&TooLate::Launcher(limit))),
     }?;
     let backend = works.backend.as_ref();
+    let _kept = start.image.as_ref().map(|image| backend.keep(image));
     let image = tokio::select! {
         image = image(shared, &works, start, sources, log) => image,
         () = stop.cancelled() => return Err(told_to_stop()),
         () = sleep_until(until) => Err(failed(&TooLate::Image(limit))),
     };
     match image {
-        Ok(image) => run.run(image, backend, stop, log).await.map_err(|error| failed(&error)),
+        Ok(image) => {
+            // One that was built anew may be another.
+            let _kept = backend.keep(&image);
+            run.run(image, backend, stop, log).await.map_err(|error| failed(&error))
+        }
         Err(status) => {
             if let Err(error) = run.refuse(status.message().to_owned(), backend).await {
                 warn!(reason = one_line(&error), "who called cannot be told of the failure");
@@ -163,7 +168,8 @@ async fn image(
     if works.backend.holds(&image).await {
         return Ok(image);
     }
-    log.line(format!("image {} is gone, it is built again from the source", image.digest));
+    let gone = format!("image {} is gone or damaged", image.digest);
+    log.line(format!("{gone}, it is built again from the source"));
     let described = start.source.clone().unwrap_or_default();
     let _slot = shared.slots.take(|line| log.line(line)).await;
     log.want_source();

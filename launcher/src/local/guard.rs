@@ -5,8 +5,8 @@
 //! guard's child (`PR_SET_CHILD_SUBREAPER` of prctl(2)), and the guard ends it. It signals only
 //! children that have ended for nobody yet: until then their numbers are nobody else's.
 //!
-//! Guard and launcher share a socket, the guard's standard input. What the launcher wishes is
-//! [`Wish`]; at the end of it, which is also the launcher's own end, everything is killed.
+//! Guard and launcher share a socket, the guard's standard input. What the launcher may write there
+//! is [`TERMINATE`]; at its end, which is also the launcher's own end, everything is killed.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
@@ -23,24 +23,31 @@ use rustix::process::{
     kill_process_group, set_child_subreaper, set_parent_process_death_signal, wait, waitid,
 };
 
-/// A program and its arguments.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Guard {
-    /// The program and its arguments.
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    program: Vec<OsString>,
+/// What a process of this very program is there for, other than to be a launcher.
+///
+/// Read by hand: a guard lives as long as its program, and the parser of the launcher's settings
+/// would take most of its memory.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// To guard a program.
+    Guard {
+        /// The program and its arguments.
+        program: Vec<OsString>,
+    },
+    /// To become a program that a guard has.
+    Become {
+        /// The guard's process ID.
+        guard: OsString,
+        /// The program and its arguments.
+        program: Vec<OsString>,
+    },
 }
 
-/// The same, with its guard.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Guarded {
-    /// The guard's process ID.
-    #[arg(long)]
-    guard: u32,
-    /// The program and its arguments.
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    program: Vec<OsString>,
-}
+/// The first argument of a guard.
+const GUARD: &str = "guard";
+
+/// The first argument of what becomes its program; the second one is the guard's process ID.
+const GUARDED: &str = "guarded";
 
 /// That the program is asked to end: what the launcher writes to its guard.
 pub(super) const TERMINATE: [u8; 1] = *b"t";
@@ -50,8 +57,8 @@ pub(super) type Status = [u8; size_of::<i32>()];
 
 /// The command that runs `program` under guard, in a process group of its own.
 pub(crate) fn guarded(program: &OsStr) -> tokio::process::Command {
-    let mut command = tokio::process::Command::from(this_program("guard"));
-    command.arg("--").arg(program);
+    let mut command = tokio::process::Command::from(this_program(GUARD));
+    command.arg(program);
     command
 }
 
@@ -76,8 +83,31 @@ struct Ward {
     is_over: bool,
 }
 
-/// Runs the program and returns when nothing is left of it.
-pub(crate) fn run(guard: Guard) -> io::Result<()> {
+impl Order {
+    /// What the command line orders; none for a launcher.
+    pub(crate) fn read(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+        let order = arguments.nth(1)?;
+        if order == GUARD {
+            Some(Self::Guard { program: arguments.collect() })
+        } else if order == GUARDED {
+            let guard = arguments.next()?;
+            Some(Self::Become { guard, program: arguments.collect() })
+        } else {
+            None
+        }
+    }
+
+    /// Does it. Who guards returns when nothing is left of the program; who becomes one, only why
+    /// that failed.
+    pub(crate) fn obey(self) -> io::Result<()> {
+        match self {
+            Self::Guard { program } => run(program),
+            Self::Become { guard, program } => Err(become_program(&guard, program)),
+        }
+    }
+}
+
+fn run(program: Vec<OsString>) -> io::Result<()> {
     set_child_subreaper(Some(getpid()))?;
     fs::read(CHILDREN).map_err(|error| {
         let reason = "the kernel does not tell a process's children (CONFIG_PROC_CHILDREN)";
@@ -85,9 +115,9 @@ pub(crate) fn run(guard: Guard) -> io::Result<()> {
     })?;
     let mut launcher = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let wishes = launcher.try_clone()?;
-    let program = this_program("guarded")
-        .args(["--guard", &std::process::id().to_string(), "--"])
-        .args(guard.program)
+    let program = this_program(GUARDED)
+        .arg(std::process::id().to_string())
+        .args(program)
         .stdin(Stdio::null())
         .spawn()?;
     // Where it runs is the chaincode's matter from here on.
@@ -103,17 +133,16 @@ pub(crate) fn run(guard: Guard) -> io::Result<()> {
     Ok(())
 }
 
-/// Becomes the program, which ends should its guard be killed; returns only why that failed.
-pub(crate) fn become_program(guarded: Guarded) -> io::Error {
+/// Becomes the program, which ends should its guard be killed.
+fn become_program(guard: &OsStr, program: Vec<OsString>) -> io::Error {
     if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
         return error.into();
     }
     // The guard may have ended before the line above.
-    if getppid().map(Pid::as_raw_nonzero).map(|id| id.get().cast_unsigned()) != Some(guarded.guard)
-    {
+    if getppid().is_none_or(|parent| *guard != *parent.to_string()) {
         return io::Error::other("the guard has ended");
     }
-    let mut program = guarded.program.into_iter();
+    let mut program = program.into_iter();
     let Some(name) = program.next() else {
         return io::Error::other("no program was named");
     };

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::geteuid;
 use thiserror::Error;
 
 use crate::log::Log;
@@ -79,11 +80,12 @@ impl Launcher {
             "local".into(),
         ];
         arguments.extend(spec.arguments.clone());
+        let (program, arguments) = unprivileged(&spec.program, arguments);
         let server = Server::start(
             scratch.dir(),
             ServerCommand {
                 name: "launcher".to_owned(),
-                program: spec.program.clone(),
+                program,
                 arguments,
                 environment: spec.environment.clone(),
                 dir: scratch.dir().path().to_owned(),
@@ -159,6 +161,17 @@ impl Launcher {
     fn server(&self) -> MutexGuard<'_, Server> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The command as any user's: root's capabilities, to which no mode of a file means anything, are
+/// given up. `setpriv` becomes the program, so the process ID stays.
+fn unprivileged(program: &Path, arguments: Vec<OsString>) -> (PathBuf, Vec<OsString>) {
+    if !geteuid().is_root() {
+        return (program.to_owned(), arguments);
+    }
+    let without = ["--bounding-set=-all", "--inh-caps=-all", "--"].map(OsString::from);
+    let whole = without.into_iter().chain([program.into()]).chain(arguments);
+    ("setpriv".into(), whole.collect())
 }
 
 impl Drop for Launcher {

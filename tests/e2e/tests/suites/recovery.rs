@@ -107,8 +107,36 @@ fn images_that_were_deleted_are_built_again_from_what_the_peer_kept() {
     assert_eq!(turn.launcher_lines().matches("compiling").count(), 1);
     turn.peer()
         .log()
-        .wait_for_line(turn.peer_mark, "is gone, it is built again from the source", SOON)
+        .wait_for_line(
+            turn.peer_mark,
+            "is gone or damaged, it is built again from the source",
+            SOON,
+        )
         .unwrap();
     let differs = "the toolchain has changed";
     assert!(!turn.peer_lines().contains(differs), "{}", turn.peer_lines());
+}
+
+/// As chaincode can, which has the launcher's user.
+#[test]
+fn an_image_that_was_rewritten_is_noticed_and_built_again() {
+    let turn = enter();
+    let blobs = fs::read_dir(turn.launcher.dir().join("data/images/blobs/sha256")).unwrap();
+    let blobs = blobs.map(|blob| blob.unwrap().path());
+    // The layer with the program.
+    let program = blobs.max_by_key(|blob| fs::metadata(blob).unwrap().len()).unwrap();
+    let sound = fs::read(&program).unwrap();
+    let mut rewritten = sound.clone();
+    let middle = rewritten.len() / 2;
+    rewritten[middle] ^= 1;
+    fs::write(&program, rewritten).unwrap();
+    turn.peer().restart().unwrap();
+
+    assert_eq!(get(&turn).unwrap(), "safe");
+    let lines = turn.launcher_lines();
+    assert!(lines.contains("image is damaged"), "{lines}");
+    assert_eq!(lines.matches("compiling").count(), 1, "{lines}");
+    let told = "is gone or damaged, it is built again from the source";
+    turn.peer().log().wait_for_line(turn.peer_mark, told, SOON).unwrap();
+    assert!(fs::read(&program).unwrap() == sound, "the image is not the one that it was");
 }

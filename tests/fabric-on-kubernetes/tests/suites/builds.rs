@@ -134,7 +134,7 @@ fn an_image_that_disappears_between_install_and_run_is_built_again() {
         peer.approve(&package_id, &definition).unwrap();
         peer.commit(&definition).unwrap();
         gateway(fabric, peer, "gone").call(Op::Evaluate, &["Get", "k"]).unwrap_err();
-        for part in ["is gone, it is built again", "image-gone: giving up"] {
+        for part in ["is gone or damaged, it is built again", "image-gone: giving up"] {
             peer.await_line("peer", &[part], LIMIT).await.unwrap();
         }
     });
