@@ -1,6 +1,7 @@
 //! Go chaincode: where its module is, how it is compiled, what its compiler says.
 
 mod compiler;
+mod constraint;
 mod go_mod;
 mod module;
 mod open;
@@ -8,8 +9,8 @@ mod plan;
 mod workspace;
 
 pub use compiler::first_errors;
+pub(crate) use constraint::is_source;
 pub use go_mod::GoMod;
 pub use module::{GoError, GoModule, GoPath};
 pub use plan::{BuildCommand, GoBuild, GoToolchain};
-pub(crate) use workspace::is_source;
 pub use workspace::{GoChaincode, GoChaincodeError, package_name};

@@ -141,7 +141,7 @@ fn build(job: &BuildJob) -> Result<Sha256, BuildJobError> {
     let base = base(&launcher, job)?;
     let source = source(&launcher, job)?;
     let path: GoPath = job.path.parse()?;
-    let plan = GoBuild::new(GoModule::find(&source.paths(), &path)?, job.platform);
+    let plan = GoBuild::new(GoModule::open(&source, &path, job.platform)?, job.platform);
     let program = job.work.join("chaincode");
     compile(&plan.command(&toolchain(job)?, source.root(), &program))?;
 

@@ -130,7 +130,7 @@ impl Backend for LocalBackend {
     ) -> Result<ImageReference, BuildError> {
         let Language::Golang = source.language;
         let path: GoPath = source.path.parse().map_err(refused)?;
-        let module = GoModule::find(&source.source.paths(), &path).map_err(refused)?;
+        let module = GoModule::open(&source.source, &path, self.platform).map_err(refused)?;
         let plan = GoBuild::new(module, self.platform);
         let toolchain = compile::toolchain();
         let version = compile::version(&toolchain).await?;

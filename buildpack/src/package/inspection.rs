@@ -22,6 +22,7 @@ use super::{
 use crate::archive::{ArchiveError, EntryFault, GoEntry, GoKind, GoTar, gunzip};
 use crate::digest::{Hashing, Sha256};
 use crate::golang::{GoError, GoModule, GoPath};
+use crate::platform::Platform;
 use crate::source::{Source, SourceError};
 
 /// The most that the outer archive may unpack to, in bytes: ten times what an install carries.
@@ -290,7 +291,9 @@ fn refused_by_language(metadata: &Metadata, source: &Source) -> Option<Refusal> 
         Ok(path) => path,
         Err(error) => return Some(refuse(METADATA_FILE, GoError::to_string(&error))),
     };
-    GoModule::open(source, &path).err().map(|error| refuse(CODE_FILE, error.to_string()))
+    GoModule::open(source, &path, Platform::host().unwrap_or(Platform::LinuxAmd64))
+        .err()
+        .map(|error| refuse(CODE_FILE, error.to_string()))
 }
 
 /// The indexes that the peer gets, and what there is to know about the rest of `META-INF`.
