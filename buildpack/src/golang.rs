@@ -2,6 +2,7 @@
 
 mod compiler;
 mod constraint;
+mod embed;
 mod go_mod;
 mod module;
 mod open;
@@ -10,7 +11,9 @@ mod workspace;
 
 pub use compiler::first_errors;
 pub(crate) use constraint::is_source;
+pub(crate) use embed::Embeds;
 pub use go_mod::GoMod;
+use go_mod::unquoted;
 pub use module::{GoError, GoModule, GoPath};
 pub use plan::{BuildCommand, GoBuild, GoToolchain};
 pub use workspace::{GoChaincode, GoChaincodeError, package_name};

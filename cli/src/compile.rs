@@ -4,13 +4,13 @@
 
 use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use anyhow::Context;
 use selvedge_buildpack::golang::{
-    GoBuild, GoChaincode, GoModule, GoPath, GoToolchain, first_errors,
+    BuildCommand, GoBuild, GoModule, GoPath, GoToolchain, first_errors,
 };
-use selvedge_buildpack::package::{Inspection, WriteError};
+use selvedge_buildpack::package::WriteError;
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::source::Source;
 
@@ -24,50 +24,44 @@ pub(crate) enum Compiled {
     NoToolchain,
 }
 
-/// Compiles the chaincode in a developer's directory.
-pub(crate) fn directory(directory: &Path) -> anyhow::Result<Compiled> {
-    let chaincode = GoChaincode::open(directory)?;
-    let module = GoModule {
-        // The root itself: here nothing lies below a package's `src`.
-        directory: String::new(),
-        package: chaincode.import_path,
-        vendored: chaincode.module_root.join("vendor").is_dir(),
-    };
-    compile(module, &chaincode.module_root)
-}
-
-/// Compiles the code in a package that was found sound.
-pub(crate) fn package(inspection: &Inspection) -> anyhow::Result<Compiled> {
-    let metadata = inspection.report.metadata.as_ref().context("it has no metadata")?;
-    let path: GoPath = metadata.path.parse()?;
-    let root = inspection.code();
-    compile(GoModule::find(&Source::open(root)?.paths(), &path)?, root)
-}
-
-/// An interrupt reaches Go by itself; the caller must outlive it, to clean up.
-fn compile(module: GoModule, root: &Path) -> anyhow::Result<Compiled> {
-    let scratch = scratch()?;
+/// Compiles the code below `root`, which lies as in a package whose metadata has this `path`.
+pub(crate) fn code(root: &Path, path: &str) -> anyhow::Result<Compiled> {
+    let path: GoPath = path.parse()?;
+    let platform = Platform::host()?;
+    let build = GoBuild::new(GoModule::open(&Source::open(root)?, &path, platform)?, platform);
     let toolchain = GoToolchain::new("go", std::env::vars_os());
-    let build = GoBuild::new(module, Platform::host()?);
-    let command = build.command(&toolchain, root, &scratch.path().join("chaincode"));
+    let scratch = scratch()?;
+    let program = scratch.path().join("chaincode");
+    let command = build.command(&toolchain, root, &program);
+    let Some(output) = run(&command)? else {
+        return Ok(Compiled::NoToolchain);
+    };
+    if output.status.success() {
+        return Ok(Compiled::Cleanly);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    // What Go names by its whole path lies in a directory that is gone when this is read.
+    let errors = first_errors(&said.replace(&format!("{}/", command.directory.display()), ""));
+    Ok(Compiled::Not(errors))
+}
+
+/// None without the program. An interrupt reaches Go by itself; the caller must outlive it, to
+/// clean up.
+fn run(command: &BuildCommand) -> anyhow::Result<Option<Output>> {
     let output = Command::new(&command.program)
         .args(&command.arguments)
         .env_clear()
-        .envs(command.environment)
+        .envs(command.environment.iter().map(|(name, value)| (name, value)))
         .current_dir(&command.directory)
         .stdin(Stdio::null())
         .output();
-    let output = match output {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Compiled::NoToolchain),
-        output => output.context("cannot run `go`")?,
-    };
-    match output.status.code() {
-        Some(0) => Ok(Compiled::Cleanly),
-        Some(_) => Ok(Compiled::Not(first_errors(&String::from_utf8_lossy(&output.stderr)))),
-        None => Err(WriteError::Interrupted.into()),
+    match output {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Ok(output) if output.status.code().is_none() => Err(WriteError::Interrupted.into()),
+        output => Ok(Some(output.context("cannot run `go`")?)),
     }
 }
 
-fn scratch() -> anyhow::Result<tempfile::TempDir> {
+pub(crate) fn scratch() -> anyhow::Result<tempfile::TempDir> {
     tempfile::tempdir().context("cannot make a temporary directory")
 }

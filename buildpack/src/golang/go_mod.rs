@@ -90,7 +90,7 @@ fn quoted_length(text: &str) -> usize {
 }
 
 /// A word of Go without its quotes.
-fn unquoted(word: &str) -> String {
+pub(super) fn unquoted(word: &str) -> String {
     let inner = |quote: char| word.strip_prefix(quote)?.strip_suffix(quote);
     if let Some(raw) = inner('`') {
         return raw.to_owned();
