@@ -1,5 +1,6 @@
 //! Go chaincode: where its module is, how it is compiled, what its compiler says.
 
+mod caches;
 mod compiler;
 mod constraint;
 mod embed;
@@ -9,7 +10,8 @@ mod open;
 mod plan;
 mod workspace;
 
-pub use compiler::first_errors;
+pub use caches::GoCache;
+pub use compiler::{cgo_reason, first_errors, may_need_cgo};
 pub(crate) use constraint::is_source;
 pub(crate) use embed::Embeds;
 pub use go_mod::GoMod;

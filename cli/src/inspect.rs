@@ -34,7 +34,7 @@ fn refused_by_compiler(inspection: &Inspection) -> anyhow::Result<Option<Refusal
     let metadata = inspection.report.metadata.as_ref().context("it has no metadata")?;
     match compile::code(inspection.code(), &metadata.path)? {
         Compiled::Cleanly => Ok(None),
-        Compiled::NoToolchain => bail!("--compile needs Go, and there is no `go` in the PATH"),
+        Compiled::Untried(reason) => bail!("--compile needs Go, and {reason}"),
         Compiled::Not(errors) => {
             let reason = format!("does not compile: {}", errors.join(" | "));
             Ok(Some(Refusal { by: RefusedBy::Selvedge, file: CODE_FILE.to_owned(), reason }))

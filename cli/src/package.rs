@@ -54,9 +54,7 @@ fn check(draft: &Draft, interrupt: &Interrupt) -> anyhow::Result<()> {
     draft.copy_to(code.path(), interrupt)?;
     match compile::code(code.path(), &draft.path)? {
         Compiled::Cleanly => {}
-        Compiled::NoToolchain => {
-            anstream::eprintln!("not compiled before packaging: there is no `go` in the PATH");
-        }
+        Compiled::Untried(reason) => anstream::eprintln!("not compiled before packaging: {reason}"),
         Compiled::Not(errors) => bail!(
             "the chaincode does not compile (--no-compile packages it all the same):\n  {}",
             errors.join("\n  ")

@@ -7,13 +7,14 @@ mod replica;
 mod supervise;
 
 use std::error::Error;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath};
+use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath, GoToolchain};
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{
     Base, BaseError, BuildKey, BuildKeyInputs, ImagePlan, Layout, LayoutError, Origin, Tag,
@@ -39,6 +40,8 @@ const REPOSITORY: &str = "localhost/selvedge/chaincode";
 pub(crate) enum LocalError {
     #[error("cannot keep images")]
     Images(#[from] LayoutError),
+    #[error("cannot make directories for Go's caches; set HOME, or GOCACHE and GOMODCACHE")]
+    Caches(#[source] io::Error),
     #[error("cannot make the images' base")]
     Base(#[from] BaseError),
     #[error(transparent)]
@@ -50,6 +53,7 @@ pub(crate) struct LocalBackend {
     data: DataDirectory,
     images: Layout,
     base: Base,
+    toolchain: GoToolchain,
     platform: Platform,
     /// One build at a time: they share this machine's cores, and a second request
     /// for the same source then finds the first one's image.
@@ -68,6 +72,7 @@ impl LocalBackend {
         Ok(Self {
             images,
             base: Base::open(&certificates)?,
+            toolchain: compile::toolchain(&data.go()).map_err(LocalError::Caches)?,
             platform: Platform::host()?,
             data: data.clone(),
             turn: Semaphore::new(1),
@@ -132,8 +137,7 @@ impl Backend for LocalBackend {
         let path: GoPath = source.path.parse().map_err(refused)?;
         let module = GoModule::open(&source.source, &path, self.platform).map_err(refused)?;
         let plan = GoBuild::new(module, self.platform);
-        let toolchain = compile::toolchain();
-        let version = compile::version(&toolchain).await?;
+        let version = compile::version(&self.toolchain).await?;
         let digest = source.source.digest().map_err(refused)?;
         let key = BuildKey::new(&BuildKeyInputs {
             source: digest,
@@ -152,7 +156,8 @@ impl Backend for LocalBackend {
         let output =
             self.data.temporary("build").map_err(|error| BuildError::Image(error.into()))?;
         let program = output.path().join("chaincode");
-        compile::compile(&toolchain, &plan, source.source.root(), &program, limit, log).await?;
+        compile::compile(&self.toolchain, &plan, source.source.root(), &program, limit, log)
+            .await?;
         self.assemble(&program, digest, &key.tag()).await.map(|image| reference(&image))
     }
 

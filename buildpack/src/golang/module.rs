@@ -75,6 +75,15 @@ pub enum GoError {
         /// The package's name.
         package: String,
     },
+    /// A package of which Go made no program.
+    #[error(
+        "`{package}`, the path in metadata.json, is not a main package, so that no program can be \
+         made of it; package the directory that holds the chaincode's `func main`"
+    )]
+    NoProgram {
+        /// The package.
+        package: String,
+    },
     /// A replacement by files of whoever builds.
     #[error(
         "{go_mod} replaces a module by the directory {target}, which is no part of the package; \

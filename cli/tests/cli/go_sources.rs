@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crafted::{Crafted, package};
 
-use crate::{GO_MOD, METADATA, check, names, selvedge};
+use crate::{GO_MOD, MAIN_GO, METADATA, check, command, names, selvedge};
 
 const INDEX: &str = r#"{"index":{"fields":["owner"]},"ddoc":"d","name":"n","type":"json"}"#;
 
@@ -91,6 +91,109 @@ fn a_package_that_is_no_main_is_refused_by_its_name() {
     let told = ["by Selvedge: code.tar.gz: src is not a main package but `package asset`"];
     check(&selvedge(root, &["inspect", "hand.tar.gz"]), 1, &told, &[]);
     assert_eq!(names(root), ["generator", "hand.tar.gz", "plain"]);
+}
+
+/// Of another module than the chaincode's, only Go can tell.
+#[test]
+fn a_path_of_another_modules_library_makes_no_program() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let go_mod =
+        format!("{GO_MOD}require example.com/lib v0.0.0\nreplace example.com/lib => ./lib\n");
+    let files = [
+        ("src/go.mod", go_mod.as_str()),
+        ("src/main.go", "package main\n\nimport _ \"example.com/lib\"\n\nfunc main() {}\n"),
+        ("src/lib/go.mod", "module example.com/lib\n"),
+        ("src/lib/lib.go", "package lib\n"),
+    ];
+    let metadata = METADATA.replace("example.com/asset", "example.com/lib");
+    let package = package(&metadata, files.map(|(name, content)| Crafted::file(name, content)));
+    fs::write(root.join("lib.tar.gz"), package).unwrap();
+    let told = ["code.tar.gz: does not compile: `example.com/lib`", "is not a main package"];
+    check(&selvedge(root, &["inspect", "-c", "lib.tar.gz"]), 1, &told, &[]);
+}
+
+const TWICE: &str = "package main\n\n// static int twice(int n) { return 2 * n; }\nimport \"C\"\n\n\
+                     func twice(n int) int { return int(C.twice(C.int(n))) }\n";
+
+#[test]
+fn the_file_that_needs_cgo_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let main = "package main\n\nfunc main() { println(twice(21)) }\n";
+    let whole = format!("{TWICE}\nfunc main() {{ println(twice(21)) }}\n");
+    let tagged = format!("//go:build cgo\n\n{whole}");
+    let library = TWICE.replace("package main", "package deep").replace("func twice", "func Twice");
+    let user =
+        "package main\n\nimport \"example.com/asset/deep\"\n\nfunc main() { deep.Twice(1) }\n";
+    for (name, files, file) in [
+        ("function", &[("main.go", main), ("twice.go", TWICE)][..], "twice.go"),
+        ("whole", &[("main.go", &whole)], "main.go"),
+        ("tagged", &[("main.go", &tagged)], "main.go"),
+        ("below", &[("main.go", user), ("deep/deep.go", &library)], "deep/deep.go"),
+    ] {
+        tree(&root.join(name), &[("go.mod", GO_MOD)]);
+        tree(&root.join(name), files);
+        let reason = format!("\n  {file} imports \"C\", and Selvedge compiles without cgo: use ");
+        let output = selvedge(root, &["package", name, "-l", "a"]);
+        check(&output, 1, &[], &["does not compile", &reason]);
+    }
+    // Code that says what to do without cgo is none that needs it, whatever else is wrong with it.
+    let fallback = "//go:build !cgo\n\npackage main\n\nfunc twice(n int) int { return 2 * n }\n";
+    let files = [("go.mod", GO_MOD), ("main.go", main), ("twice.go", TWICE), ("pure.go", fallback)];
+    tree(&root.join("fallback"), &files);
+    check(&selvedge(root, &["package", "fallback", "-l", "f"]), 0, &["Wrote"], &[]);
+    // A file that needs cgo is not to blame for what else is wrong.
+    let wrong =
+        "package main\n\nimport _ \"example.com/asset/deep\"\n\nfunc main() { missing() }\n";
+    let files =
+        [("main.go", wrong), ("deep/deep.go", &library), ("deep/pure.go", "package deep\n")];
+    tree(&root.join("other"), &[("go.mod", GO_MOD)]);
+    tree(&root.join("other"), &files);
+    let output = selvedge(root, &["package", "other", "-l", "o"]);
+    check(&output, 1, &[], &["undefined: missing"]);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("cgo"), "{output:?}");
+}
+
+#[test]
+fn without_a_home_nobody_blames_the_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    tree(&root.join("asset"), &[("go.mod", GO_MOD), ("main.go", MAIN_GO)]);
+    let path = std::env::var_os("PATH").unwrap();
+    for home in [None, Some("/dev/null")] {
+        let arguments = ["package", "asset", "-l", "a", "--force"];
+        let mut packaged = command(root, &arguments);
+        packaged.env_clear().env("PATH", &path).envs(home.map(|home| ("HOME", home)));
+        let told = ["not compiled before packaging: Go has no directory for its caches", "HOME"];
+        check(&packaged.output().unwrap(), 0, &["Wrote a.tar.gz"], &told);
+        let mut inspected = command(root, &["inspect", "-c", "a.tar.gz"]);
+        inspected.env_clear().env("PATH", &path).envs(home.map(|home| ("HOME", home)));
+        let told = ["error: --compile needs Go, and Go has no directory for its caches"];
+        check(&inspected.output().unwrap(), 1, &[], &told);
+    }
+    let caches = ["GOCACHE", "GOMODCACHE"].map(|name| (name, root.join(name)));
+    let mut packaged = command(root, &["package", "asset", "-l", "a", "--force"]);
+    packaged.env_clear().env("PATH", &path).envs(caches);
+    check(&packaged.output().unwrap(), 0, &["Wrote a.tar.gz"], &[]);
+}
+
+#[test]
+fn a_module_that_cannot_be_downloaded_names_the_settings() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let go_mod = format!("{GO_MOD}require example.com/private v1.0.0\n");
+    let main = "package main\n\nimport _ \"example.com/private\"\n\nfunc main() {}\n";
+    let sum = "example.com/private v1.0.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\
+               example.com/private v1.0.0/go.mod h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+    tree(&root.join("asset"), &[("go.mod", &go_mod), ("main.go", main), ("go.sum", sum)]);
+    // Nothing listens on port 1.
+    for proxy in ["off", "http://127.0.0.1:1"] {
+        let mut package = command(root, &["package", "asset", "-l", "a"]);
+        let output = package.env("GOPROXY", proxy).output().unwrap();
+        let settings = ["GOPROXY", "GOPRIVATE", "settings made with `go env -w` are not read"];
+        check(&output, 1, &[], &[&["does not compile"], &settings[..]].concat());
+    }
 }
 
 #[test]
