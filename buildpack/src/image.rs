@@ -12,6 +12,7 @@ mod origin;
 mod tag;
 mod unpack;
 mod validate;
+mod zones;
 
 pub use assemble::{AssembleError, Image, ImagePlan, assemble};
 pub use base::{Base, BaseError, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID, ca_bundle_path};
@@ -26,3 +27,4 @@ pub use origin::Origin;
 pub use tag::{InvalidTag, Tag};
 pub use unpack::{UnpackError, unpack};
 pub use validate::validate;
+pub use zones::ZONEINFO;

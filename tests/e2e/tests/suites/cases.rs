@@ -6,6 +6,7 @@ mod golang;
 mod metadata;
 mod names;
 mod workshop;
+mod zones;
 
 use std::path::Path;
 
