@@ -15,9 +15,10 @@ use tokio::time::{Instant, timeout};
 use crate::alarm::Alarm;
 use crate::event::Event;
 use crate::notices::NoticeSender;
-use crate::pace::{Pace, Pause};
+use crate::pace::{Pace, give_way};
 use crate::peer_endpoint::PeerEndpoint;
 use crate::peer_link::PeerLink;
+use crate::precedence::Precedence;
 use crate::replicas::Replicas;
 use crate::switch::Switch;
 use crate::transport;
@@ -57,6 +58,7 @@ pub(crate) struct Exchange {
     refuses: bool,
     refuse_until: Option<Instant>,
     pace: Pace,
+    precedence: Precedence,
 }
 
 impl Exchange {
@@ -80,6 +82,7 @@ impl Exchange {
             refuses: false,
             refuse_until: None,
             pace: Pace::new(Instant::now()),
+            precedence: Precedence::default(),
         }
     }
 
@@ -178,26 +181,26 @@ impl Exchange {
         self.refuse_until = self.refuses.then(|| Instant::now() + REFUSAL);
         loop {
             match poll_fn(|cx| self.poll_link(link, &source, cx)).await {
-                ControlFlow::Continue(pause) => pause.take().await,
+                ControlFlow::Continue(()) => give_way().await,
                 ControlFlow::Break(reason) => return reason,
             }
         }
     }
 
-    /// Passes what there is; ready with the pause to make before more is looked for, unless that
-    /// is to wait until woken.
+    /// Passes what there is; ready if it is to stay awake for more.
     fn poll_link(
         &mut self,
         link: &mut PeerLink,
         source: &Source,
         cx: &mut Context<'_>,
-    ) -> Poll<ControlFlow<String, Pause>> {
+    ) -> Poll<ControlFlow<String>> {
         if let Poll::Ready(reason) = self.in_rounds(cx, |exchange| exchange.round(link, source)) {
             return Poll::Ready(ControlFlow::Break(reason));
         }
         let (passed, in_flight) = (self.switch.passed(), self.switch.in_flight());
-        let pause = self.pace.turn(Instant::now(), passed, in_flight);
-        pause.map_or(Poll::Pending, |pause| Poll::Ready(ControlFlow::Continue(pause)))
+        let stays_awake = self.pace.stays_awake(Instant::now(), passed, in_flight);
+        self.precedence.let_others_finish(self.pace.is_crowd());
+        if stays_awake { Poll::Ready(ControlFlow::Continue(())) } else { Poll::Pending }
     }
 
     /// Polls until nothing is left to do, or others must have their turn.

@@ -25,6 +25,7 @@ mod pace;
 mod peer_endpoint;
 mod peer_link;
 mod pongs;
+mod precedence;
 mod protocol;
 mod proxy;
 mod registration;

@@ -31,11 +31,17 @@ impl Process {
     /// The process that was started as this package's chaincode.
     pub(crate) fn of_chaincode(package_id: &str) -> Option<Self> {
         let wanted = format!("CORE_CHAINCODE_ID_NAME={package_id}");
-        fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path()).find_map(|directory| {
-            let environment = fs::read(directory.join("environ")).ok()?;
-            let found = environment.split(|byte| *byte == 0).any(|pair| pair == wanted.as_bytes());
-            found.then_some(Self { directory })
+        let processes = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
+        processes.map(|directory| Self { directory }).find(|process| {
+            let environment = fs::read(process.directory.join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|pair| pair == wanted.as_bytes())
+                && !process.is_guard()
         })
+    }
+
+    /// Whether it only watches over a chaincode, with the environment that it started that with.
+    fn is_guard(&self) -> bool {
+        fs::read_link(self.executable()).is_ok_and(|program| program.ends_with("selvedge-launcher"))
     }
 
     /// What signals are sent to.
