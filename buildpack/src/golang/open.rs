@@ -3,42 +3,13 @@
 use std::fs::File;
 use std::io::Read;
 
-use super::constraint::is_compiled;
-use super::{GoError, GoMod, GoModule, GoPath, is_source, package_name};
+use super::contents::Contents;
+use super::{GoError, GoMod, GoModule, GoPath, is_source};
 use crate::platform::Platform;
 use crate::source::Source;
 
 /// The most of a file that is read, in bytes: what is looked for stands at its beginning.
 const MOST: u64 = 4 << 20;
-
-/// What the files of a directory make up.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Contents {
-    /// A program, or what only the compiler can tell.
-    Program,
-    /// The package of that name, which is no program.
-    Library(String),
-    /// Nothing that is compiled for the platform.
-    Nothing,
-}
-
-impl Contents {
-    /// Looks at names and texts of the files in one directory.
-    pub(super) fn of(
-        files: impl IntoIterator<Item = (String, String)>,
-        platform: Platform,
-    ) -> Self {
-        let mut library = None;
-        for (name, text) in files {
-            match (is_compiled(&name, &text, platform), package_name(&text)) {
-                (Some(false), _) => {}
-                (_, None | Some("main")) => return Self::Program,
-                (_, Some(package)) => library = Some(package.to_owned()),
-            }
-        }
-        library.map_or(Self::Nothing, Self::Library)
-    }
-}
 
 impl GoModule {
     /// Finds the module in a source, and makes sure that its code can be a chaincode: of a package
@@ -128,22 +99,5 @@ mod tests {
         ] {
             assert_eq!(leads_out(directory, target), out, "{target}");
         }
-    }
-
-    #[test]
-    fn a_generator_makes_no_program_of_a_library() {
-        let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
-        let generator = file("gen.go", "//go:build ignore\n\npackage main\n");
-        let library = file("asset.go", "package asset\n");
-        let program = file("main.go", "package main\n");
-        let of = |files: Vec<_>| Contents::of(files, Platform::LinuxAmd64);
-        assert_eq!(
-            of(vec![generator.clone(), library.clone()]),
-            Contents::Library("asset".to_owned())
-        );
-        assert_eq!(of(vec![generator.clone()]), Contents::Nothing);
-        let newer = file("new.go", "//go:build go1.99\n\npackage main\n");
-        assert_eq!(of(vec![newer, library.clone()]), Contents::Program);
-        assert_eq!(of(vec![generator, library, program]), Contents::Program);
     }
 }

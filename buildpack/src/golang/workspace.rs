@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::open::Contents;
+use super::contents::Contents;
 use super::{GoMod, is_source};
 use crate::platform::Platform;
 
@@ -135,46 +135,7 @@ fn expect_main(directory: &Path) -> Result<(), GoChaincodeError> {
     }
 }
 
-/// The package that a Go source file declares; none if it declares it as nobody does.
-pub fn package_name(source: &str) -> Option<&str> {
-    let mut rest = source.trim_start_matches('\u{feff}');
-    loop {
-        rest = rest.trim_start();
-        if let Some(comment) = rest.strip_prefix("//") {
-            rest = comment.split_once('\n')?.1;
-        } else if let Some(comment) = rest.strip_prefix("/*") {
-            rest = comment.split_once("*/")?.1;
-        } else {
-            let clause = rest.strip_prefix("package")?;
-            let name = clause.trim_start_matches([' ', '\t']);
-            let end = name.find(|c: char| !c.is_alphanumeric() && c != '_');
-            let name = &name[..end.unwrap_or(name.len())];
-            return (!name.is_empty() && !clause.starts_with(name)).then_some(name);
-        }
-    }
-}
-
 fn reading(path: &Path) -> impl FnOnce(io::Error) -> GoChaincodeError {
     let path = path.to_owned();
     |source| GoChaincodeError::Read { path, source }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn package_clause() {
-        for (source, name) in [
-            ("package main\n", Some("main")),
-            ("// c\n/* package x */\n\npackage  chaincode;", Some("chaincode")),
-            ("//go:build linux\n\npackage main // c", Some("main")),
-            ("packagemain", None),
-            ("package /* c */ main", None),
-            ("", None),
-            ("/* open", None),
-        ] {
-            assert_eq!(package_name(source), name, "{source}");
-        }
-    }
 }
