@@ -66,7 +66,7 @@ pub enum LauncherError {
     },
     /// What listens there does not speak gRPC.
     #[error(
-        "what listens at {address} is no Selvedge launcher: set {VARIABLE} to where the launcher listens"
+        "what listens at {address} is no Selvedge launcher: set {VARIABLE} to where the launcher listens and list that in the builder's propagateEnvironment in core.yaml"
     )]
     Stranger {
         /// The address tried.

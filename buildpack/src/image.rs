@@ -14,6 +14,7 @@ mod plain_file;
 mod tag;
 mod unpack;
 mod validate;
+mod zones;
 
 pub use assemble::{AssembleError, Image, ImagePlan, assemble};
 pub use base::{Base, BaseError, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID, ca_bundle_path};
@@ -29,3 +30,4 @@ pub use origin::Origin;
 pub use tag::{InvalidTag, Tag};
 pub use unpack::{UnpackError, unpack};
 pub use validate::validate;
+pub use zones::ZONEINFO;

@@ -3,11 +3,13 @@
 //! The format is Fabric's (`core/chaincode/persistence/chaincode_package.go`). A package written
 //! here depends on the source and the label alone, so that everyone gets the same package ID.
 
+mod copy;
 mod draft;
 mod id;
 mod inspection;
 mod interrupt;
 mod metadata;
+mod misplaced;
 mod report;
 mod untar;
 mod writer;

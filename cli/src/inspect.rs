@@ -3,9 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use anyhow::{Context, bail};
-use selvedge_buildpack::package::{
-    CODE_FILE, Inspection, Interrupt, Refusal, RefusedBy, Remark, Report,
-};
+use selvedge_buildpack::package::{CODE_FILE, Inspection, Interrupt, Refusal, RefusedBy, Report};
 
 use crate::compile::{self, Compiled};
 use crate::listing;
@@ -33,9 +31,10 @@ pub(crate) fn run(request: &InspectRequest) -> anyhow::Result<Outcome> {
 }
 
 fn refused_by_compiler(inspection: &Inspection) -> anyhow::Result<Option<Refusal>> {
-    match compile::package(inspection)? {
+    let metadata = inspection.report.metadata.as_ref().context("it has no metadata")?;
+    match compile::code(inspection.code(), &metadata.path)? {
         Compiled::Cleanly => Ok(None),
-        Compiled::NoToolchain => bail!("--compile needs Go, and there is no `go` in the PATH"),
+        Compiled::Untried(reason) => bail!("--compile needs Go, and {reason}"),
         Compiled::Not(errors) => {
             let reason = format!("does not compile: {}", errors.join(" | "));
             Ok(Some(Refusal { by: RefusedBy::Selvedge, file: CODE_FILE.to_owned(), reason }))
@@ -69,12 +68,7 @@ fn text(report: &Report) -> Result<String, fmt::Error> {
             None => writeln!(text, "  {name} (of the public state)")?,
         }
     }
-    if !report.remarks.is_empty() {
-        writeln!(text, "{BOLD}to know{BOLD:#}")?;
-    }
-    for Remark { file, text: remark } in &report.remarks {
-        writeln!(text, "  {file} {remark}")?;
-    }
+    listing::remarks(&report.remarks, &mut text)?;
     verdict(report, &mut text)?;
     Ok(text)
 }

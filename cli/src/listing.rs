@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use selvedge_buildpack::package::Remark;
+
+use crate::screen::BOLD;
+
 /// The most lines that a summary of files has before directories stand for them.
 const MOST_LINES: usize = 30;
 
@@ -50,6 +54,17 @@ pub(crate) fn summary(files: &[(&str, u64)]) -> Result<String, fmt::Error> {
         writeln!(text, "  {:>10}  {group}{files}", size(bytes))?;
     }
     Ok(text)
+}
+
+/// What there is to know about files, if anything.
+pub(crate) fn remarks(remarks: &[Remark], text: &mut String) -> fmt::Result {
+    if !remarks.is_empty() {
+        writeln!(text, "{BOLD}to know{BOLD:#}")?;
+    }
+    for Remark { file, text: remark } in remarks {
+        writeln!(text, "  {} {remark}", file.escape_debug())?;
+    }
+    Ok(())
 }
 
 /// `src/vendor/` for all that lies in it, `src/go.mod` for itself.

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use selvedge_buildpack::package::{
-    Draft, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, write,
+    Draft, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, Remark, write,
 };
 use serde::Serialize;
 
-use crate::compile::{self, Compiled};
+use crate::compile::{self, Compiled, scratch};
 use crate::listing;
 use crate::outcome::Outcome;
 use crate::resolved::{Check, Form, PackageRequest};
@@ -24,6 +24,7 @@ struct Written<'a> {
     metadata: &'a Metadata,
     files: Vec<FileEntry>,
     left_out: &'a [LeftOut],
+    remarks: &'a [Remark],
 }
 
 pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
@@ -33,7 +34,7 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
 
     let draft = Draft::collect(&request.directory)?;
     if request.check == Check::Compile {
-        check(&request.directory)?;
+        check(&draft, &interrupt)?;
     }
     let PackageRequest { label, output, existing, .. } = request;
     let packed =
@@ -46,13 +47,14 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// Compiles what goes in, and not the directory: what stays out may be what the code needs.
 /// Without Go nothing is checked, and a line says so.
-fn check(directory: &Path) -> anyhow::Result<()> {
-    match compile::directory(directory)? {
+fn check(draft: &Draft, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let code = scratch()?;
+    draft.copy_to(code.path(), interrupt)?;
+    match compile::code(code.path(), &draft.path)? {
         Compiled::Cleanly => {}
-        Compiled::NoToolchain => {
-            anstream::eprintln!("not compiled before packaging: there is no `go` in the PATH");
-        }
+        Compiled::Untried(reason) => anstream::eprintln!("not compiled before packaging: {reason}"),
         Compiled::Not(errors) => bail!(
             "the chaincode does not compile (--no-compile packages it all the same):\n  {}",
             errors.join("\n  ")
@@ -97,6 +99,7 @@ fn text(draft: &Draft, packed: &Packed, output: &Path) -> Result<String, fmt::Er
             writeln!(text, "  {path} ({reason})")?;
         }
     }
+    listing::remarks(&draft.remarks, &mut text)?;
     Ok(text)
 }
 
@@ -109,6 +112,7 @@ fn json(draft: &Draft, packed: &Packed, output: &Path) -> serde_json::Result<Str
         metadata: &packed.metadata,
         files: files.map(|file| FileEntry { path: file.path.clone(), size: file.size }).collect(),
         left_out: &draft.left_out,
+        remarks: &draft.remarks,
     };
     Ok(serde_json::to_string_pretty(&written)? + "\n")
 }

@@ -31,11 +31,12 @@ pub(crate) enum Command {
 ///
 /// The language is found out: so far Go, a module with its main package in DIR. The whole module
 /// goes in, vendor directory included; META-INF beside the main package becomes that of the
-/// chaincode. Hidden files and earlier packages stay out. The same source and label give the same
-/// package ID on every machine, so organisations can compare what they install.
+/// chaincode. Earlier packages stay out, and so do hidden files, unless the code embeds them. The
+/// same source and label give the same package ID on every machine, so organisations can compare
+/// what they install.
 ///
-/// With Go on the PATH the code is compiled first, as the launcher will: an installer learns from a
-/// peer only that a build failed, not why.
+/// With Go on the PATH what goes in is compiled first, as the launcher will: an installer learns
+/// from a peer only that a build failed, not why.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge package ./asset-transfer --label basic_1.0\n  \

@@ -9,13 +9,14 @@ mod transfer;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use clap::Args;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::golang::{
-    BuildCommand, GoBuild, GoError, GoModule, GoPath, GoToolchain, first_errors,
+    BuildCommand, GoBuild, GoError, GoModule, GoPath, GoToolchain, cgo_reason, first_errors,
+    may_need_cgo,
 };
 use selvedge_buildpack::image::{
     AssembleError, Base, ImagePlan, Layout, LayoutError, Tag, assemble,
@@ -141,9 +142,9 @@ fn build(job: &BuildJob) -> Result<Sha256, BuildJobError> {
     let base = base(&launcher, job)?;
     let source = source(&launcher, job)?;
     let path: GoPath = job.path.parse()?;
-    let plan = GoBuild::new(GoModule::find(&source.paths(), &path)?, job.platform);
+    let plan = GoBuild::new(GoModule::open(&source, &path, job.platform)?, job.platform);
     let program = job.work.join("chaincode");
-    compile(&plan.command(&toolchain(job)?, source.root(), &program))?;
+    compile(&plan, &toolchain(job)?, &source, &program)?;
 
     let images = Layout::create(&job.work.join("images"))?;
     let image =
@@ -199,32 +200,56 @@ fn toolchain(job: &BuildJob) -> Result<GoToolchain, BuildJobError> {
 }
 
 /// Runs the compiler; its lines go to the pod's log as they come.
-fn compile(command: &BuildCommand) -> Result<(), BuildJobError> {
-    let failed = |source| BuildJobError::Toolchain {
-        program: command.program.to_string_lossy().into_owned(),
-        source,
-    };
-    let (output, input) = io::pipe().map_err(failed)?;
-    let mut compiler = Command::new(&command.program)
-        .args(&command.arguments)
-        .env_clear()
-        .envs(command.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir(&command.directory)
-        .stdin(Stdio::null())
-        .stdout(input.try_clone().map_err(failed)?)
+fn compile(
+    plan: &GoBuild,
+    toolchain: &GoToolchain,
+    source: &Source,
+    program: &Path,
+) -> Result<(), BuildJobError> {
+    let command = plan.command(toolchain, source.root(), program);
+    let (output, input) = io::pipe().map_err(failed(&command))?;
+    let mut compiler = process(&command)
+        .stdout(input.try_clone().map_err(failed(&command))?)
         .stderr(input)
         .spawn()
-        .map_err(failed)?;
-    let written = relay(output).map_err(failed)?;
-    let status = compiler.wait().map_err(failed)?;
+        .map_err(failed(&command))?;
+    let written = relay(output).map_err(failed(&command))?;
+    let status = compiler.wait().map_err(failed(&command))?;
     if status.success() {
-        return Ok(());
+        return Ok(plan.check(program)?);
     }
     let killed = std::os::unix::process::ExitStatusExt::signal(&status) == Some(9);
     if killed || written.contains(KILLED) {
         return Err(BuildJobError::Killed);
     }
-    Err(BuildJobError::Compile(first_errors(&written)))
+    let mut errors = first_errors(&written);
+    if may_need_cgo(&written)
+        // Without an answer, what the compiler said has to do.
+        && let Ok(listed) = process(&plan.cgo_command(toolchain, source.root())).output()
+    {
+        let listed = String::from_utf8_lossy(&listed.stdout);
+        if let Some(reason) = cgo_reason(&listed, &written, &command.directory) {
+            println!("{reason}");
+            errors.insert(0, reason);
+        }
+    }
+    Err(BuildJobError::Compile(errors))
+}
+
+fn process(command: &BuildCommand) -> Command {
+    let mut process = Command::new(&command.program);
+    process
+        .args(&command.arguments)
+        .env_clear()
+        .envs(command.environment.iter().map(|(name, value)| (name, value)))
+        .current_dir(&command.directory)
+        .stdin(Stdio::null());
+    process
+}
+
+fn failed(command: &BuildCommand) -> impl Fn(io::Error) -> BuildJobError {
+    let program = command.program.to_string_lossy().into_owned();
+    move |source| BuildJobError::Toolchain { program: program.clone(), source }
 }
 
 /// Passes lines on until all that write have ended; what they wrote, up to a limit.

@@ -62,6 +62,11 @@ impl DataDirectory {
         self.path.join("images")
     }
 
+    /// Where Go's caches are kept, when it has no others.
+    pub(crate) fn go(&self) -> PathBuf {
+        self.path.join("go")
+    }
+
     /// A fresh private directory, removed when it is dropped or, after a crash,
     /// by the next launcher.
     pub(crate) fn temporary(&self, purpose: &str) -> io::Result<TemporaryDirectory> {

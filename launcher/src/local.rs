@@ -8,6 +8,7 @@ mod replica;
 mod supervise;
 
 use std::error::Error;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath};
+use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath, GoToolchain};
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{
     Base, BaseError, BuildKey, BuildKeyInputs, ImagePlan, Layout, LayoutError, Origin, Tag,
@@ -43,6 +44,8 @@ const REPOSITORY: &str = "localhost/selvedge/chaincode";
 pub(crate) enum LocalError {
     #[error("cannot keep images")]
     Images(#[from] LayoutError),
+    #[error("cannot make directories for Go's caches; set HOME, or GOCACHE and GOMODCACHE")]
+    Caches(#[source] io::Error),
     #[error("cannot make the images' base")]
     Base(#[from] BaseError),
     #[error(transparent)]
@@ -55,6 +58,7 @@ pub(crate) struct LocalBackend {
     images: Layout,
     collection: Arc<Collection>,
     base: Base,
+    toolchain: GoToolchain,
     platform: Platform,
     /// One build at a time: they share this machine's cores, and a second request
     /// for the same source then finds the first one's image.
@@ -76,6 +80,7 @@ impl LocalBackend {
             images,
             collection: Arc::new(collection),
             base: Base::open(&certificates)?,
+            toolchain: compile::toolchain(&data.go()).map_err(LocalError::Caches)?,
             platform: Platform::host()?,
             data: data.clone(),
             turn: Semaphore::new(1),
@@ -151,10 +156,9 @@ impl Backend for LocalBackend {
     ) -> Result<ImageReference, BuildError> {
         let Language::Golang = source.language;
         let path: GoPath = source.path.parse().map_err(refused)?;
-        let module = GoModule::find(&source.source.paths(), &path).map_err(refused)?;
+        let module = GoModule::open(&source.source, &path, self.platform).map_err(refused)?;
         let plan = GoBuild::new(module, self.platform);
-        let toolchain = compile::toolchain();
-        let version = compile::version(&toolchain).await?;
+        let version = compile::version(&self.toolchain).await?;
         let digest = source.source.digest().map_err(refused)?;
         let key = BuildKey::new(&BuildKeyInputs {
             source: digest,
@@ -173,7 +177,8 @@ impl Backend for LocalBackend {
         let output =
             self.data.temporary("build").map_err(|error| BuildError::Image(error.into()))?;
         let program = output.path().join("chaincode");
-        compile::compile(&toolchain, &plan, source.source.root(), &program, limit, log).await?;
+        compile::compile(&self.toolchain, &plan, source.source.root(), &program, limit, log)
+            .await?;
         self.assemble(&program, digest, &key.tag()).await.map(|image| reference(&image))
     }
 

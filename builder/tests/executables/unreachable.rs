@@ -84,7 +84,11 @@ fn something_that_is_no_launcher() {
             let _ = connection.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
         }
     });
-    assert_both_say(&sandbox, "is no Selvedge launcher");
+    assert_both_say(
+        &sandbox,
+        "is no Selvedge launcher: set SELVEDGE_LAUNCHER to where the launcher listens and list \
+         that in the builder's propagateEnvironment",
+    );
 }
 
 #[test]

@@ -1,16 +1,82 @@
 //! What a failed `go build` has to say to the person who installed the chaincode.
 
+use std::path::Path;
+
 /// The most lines worth showing: the first error is the cause of most that follow.
 const MOST_LINES: usize = 5;
 
 /// The longest line, in characters; the peer's log is for people.
 const LONGEST_LINE: usize = 500;
 
-/// The first lines of the output of `go build` that tell what is wrong; at most five.
+/// What somebody needs to know whose modules cannot be downloaded: `GOENV=off` hides the settings
+/// of `go env -w`, by which it may work for that person everywhere else.
+const DOWNLOADS: &str = "modules come from where GOPROXY says, private ones as GOPRIVATE says: \
+                         set these in the environment of `selvedge` or of the launcher, for builds \
+                         in a cluster in SELVEDGE_BUILD_ENV; settings made with `go env -w` are \
+                         not read";
+
+/// By which words Go says that a module could not be downloaded
+/// (`src/cmd/go/internal/modfetch`, `internal/web`, `internal/vcs`).
+const NOT_DOWNLOADED: &[&str] = &[
+    ": Get \"http",
+    "reading http",
+    "git ls-remote",
+    "git fetch",
+    "module lookup disabled by GOPROXY",
+    "unrecognized import path",
+    "unknown revision",
+];
+
+/// What stands before the directory of a package without a file for this build.
+const EXCLUDED: &str = "build constraints exclude all Go files in ";
+
+/// The first lines of the output of `go build` that tell what is wrong, at most five; and one on
+/// settings if a module could not be downloaded.
 ///
 /// Progress (`go: downloading …`) and headings (`# package`) are left out. If no line looks like
 /// an error, the last lines are returned.
 pub fn first_errors(output: &str) -> Vec<String> {
+    let mut errors = lines_of_errors(output);
+    if errors.iter().any(|line| NOT_DOWNLOADED.iter().any(|words| line.contains(words))) {
+        errors.push(DOWNLOADS.to_owned());
+    }
+    errors
+}
+
+/// Whether a compiler without cgo may have said this of code that needs it: what files with
+/// `import "C"` declare is missing, or all of a package.
+pub fn may_need_cgo(output: &str) -> bool {
+    output.contains(": undefined: ") || output.contains(EXCLUDED)
+}
+
+/// The line that names the file which needs cgo: of those that
+/// [`cgo_command`](super::GoBuild::cgo_command) `listed`, the first whose package the compiler
+/// complains of in its `output`. Many packages have such files and do without.
+pub fn cgo_reason(listed: &str, output: &str, directory: &Path) -> Option<String> {
+    let lines = listed.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let file = lines.into_iter().find_map(|line| match line[..] {
+        [path, name, place, file] if is_missed(output, path, name, place) => Some(file),
+        _ => None,
+    })?;
+    let file = Path::new(file).strip_prefix(directory).unwrap_or(Path::new(file)).display();
+    Some(shown(&format!(
+        "{file} imports \"C\", and Selvedge compiles without cgo: use a package that is all Go"
+    )))
+}
+
+/// Whether what the package lacks without cgo is what the compiler misses: in the package itself,
+/// in one that uses it, or all of it.
+fn is_missed(output: &str, path: &str, name: &str, directory: &str) -> bool {
+    let heading = format!("# {path}");
+    let used = format!(": undefined: {name}.");
+    output.lines().any(|line| {
+        line == heading
+            || line.contains(&used)
+            || line.split_once(EXCLUDED).is_some_and(|(_, place)| place.trim() == directory)
+    })
+}
+
+fn lines_of_errors(output: &str) -> Vec<String> {
     let lines: Vec<&str> = output
         .lines()
         .map(str::trim_end)
@@ -68,6 +134,44 @@ mod tests {
         assert_eq!(first_errors(output)[1], "    go get a");
         let too_old = "go: go.mod requires go >= 1.99 (running go 1.26.8; GOTOOLCHAIN=local)\n";
         assert_eq!(first_errors(too_old), [too_old.trim_end()]);
+    }
+
+    #[test]
+    fn what_cannot_be_downloaded() {
+        for line in [
+            "go: example.com/a@v1.0.0: Get \"https://proxy.golang.org/a\": dial tcp: no such host",
+            "main.go:4:2: reading https://example.com/a/@v/v1.0.0.zip: 404 Not Found",
+            "go: example.com/a@v1.0.0: git ls-remote -q origin: exit status 128:",
+            "main.go:3:8: module lookup disabled by GOPROXY=off",
+        ] {
+            let told = first_errors(line);
+            assert_eq!(told[0], line);
+            assert!(told[1].contains("GOPROXY") && told[1].contains("`go env -w` are not read"));
+        }
+        assert_eq!(first_errors("./main.go:7:2: undefined: fmt\n").len(), 1);
+    }
+
+    #[test]
+    fn the_file_that_needs_cgo() {
+        let own = "example.com/asset\tmain\t/work/src\t/work/src/twice.go\n";
+        let pkcs11 = "github.com/miekg/pkcs11\tpkcs11\t/mod/pkcs11\tgithub.com/miekg/pkcs11/p.go\n";
+        let listed = [own, pkcs11].concat();
+        for (output, file) in [
+            ("# example.com/asset\n./main.go:3:1: undefined: twice\n", Some("twice.go")),
+            ("# x\nx.go:1:1: undefined: pkcs11.Ctx\n", Some("github.com/miekg/pkcs11/p.go")),
+            (
+                "main.go:4:2: build constraints exclude all Go files in /mod/pkcs11\n",
+                Some("github.com/miekg/pkcs11/p.go"),
+            ),
+            ("# x\nx.go:1:1: undefined: twice\n", None),
+        ] {
+            assert!(may_need_cgo(output), "{output}");
+            let reason = cgo_reason(&listed, output, Path::new("/work/src"));
+            let start = file.map(|file| format!("{file} imports \"C\", and Selvedge compiles"));
+            assert_eq!(reason.is_some(), start.is_some(), "{output}");
+            assert!(reason.unwrap_or_default().starts_with(&start.unwrap_or_default()), "{output}");
+        }
+        assert!(!may_need_cgo("./main.go:3:1: syntax error\n"));
     }
 
     #[test]

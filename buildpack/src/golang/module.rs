@@ -64,6 +64,37 @@ pub enum GoError {
         /// The directory in the code.
         directory: String,
     },
+    /// Another package than a main one.
+    #[error(
+        "{directory} is not a main package but `package {package}`, of which no program is made; \
+         name it `package main`, or package the directory that is one"
+    )]
+    Library {
+        /// The directory in the code.
+        directory: String,
+        /// The package's name.
+        package: String,
+    },
+    /// A package of which Go made no program.
+    #[error(
+        "`{package}`, the path in metadata.json, is not a main package, so that no program can be \
+         made of it; package the directory that holds the chaincode's `func main`"
+    )]
+    NoProgram {
+        /// The package.
+        package: String,
+    },
+    /// A replacement by files of whoever builds.
+    #[error(
+        "{go_mod} replaces a module by the directory {target}, which is no part of the package; \
+         run `go mod vendor` and package again", target = .target.escape_debug()
+    )]
+    ReplacedOutside {
+        /// The `go.mod`.
+        go_mod: String,
+        /// The directory, as written.
+        target: String,
+    },
     /// A file of the source cannot be read.
     #[error("cannot read {path}")]
     Read {

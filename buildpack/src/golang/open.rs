@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::io::Read;
 
-use super::{GoError, GoMod, GoModule, GoPath, is_source, package_name};
+use super::contents::Contents;
+use super::{GoError, GoMod, GoModule, GoPath, is_source};
+use crate::platform::Platform;
 use crate::source::Source;
 
 /// The most of a file that is read, in bytes: what is looked for stands at its beginning.
@@ -12,29 +14,61 @@ const MOST: u64 = 4 << 20;
 impl GoModule {
     /// Finds the module in a source, and makes sure that its code can be a chaincode: of a package
     /// that somebody made by hand, by the one who inspects it as by the one who builds it.
-    pub fn open(source: &Source, path: &GoPath) -> Result<Self, GoError> {
+    pub fn open(source: &Source, path: &GoPath, platform: Platform) -> Result<Self, GoError> {
         let module = Self::find(&source.paths(), path)?;
         let name = module.go_mod();
         let go_mod = GoMod::parse(&read(source, &name)?).ok_or(GoError::Unnamed(name))?;
+        if !module.vendored {
+            module.refuse_outside(&go_mod)?;
+        }
         // A package of another module is for the compiler to find.
         if let Some(directory) = module.package_directory(&go_mod) {
-            expect_main(source, directory)?;
+            expect_main(source, directory, platform)?;
         }
         Ok(module)
     }
-}
 
-fn expect_main(source: &Source, directory: String) -> Result<(), GoError> {
-    for file in source.files() {
-        let path = &file.path;
-        if path.directory() == directory
-            && is_source(path.name())
-            && package_name(&read(source, path.as_str())?) == Some("main")
-        {
-            return Ok(());
+    /// Refuses replacements by what is no part of the source: the compiler would read files of
+    /// the machine that builds.
+    fn refuse_outside(&self, go_mod: &GoMod) -> Result<(), GoError> {
+        match go_mod.local_replacements.iter().find(|target| leads_out(&self.directory, target)) {
+            None => Ok(()),
+            Some(target) => {
+                let (go_mod, target) = (self.go_mod(), target.clone());
+                Err(GoError::ReplacedOutside { go_mod, target })
+            }
         }
     }
-    Err(GoError::NoMain { directory })
+}
+
+/// Whether `target`, seen from `directory`, lies outside of the source. There are no links in it.
+fn leads_out(directory: &str, target: &str) -> bool {
+    if target.starts_with('/') || target.contains(['\\', ':']) {
+        return true;
+    }
+    let mut depth = directory.split('/').count();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if depth == 0 => return true,
+            ".." => depth -= 1,
+            _ => depth += 1,
+        }
+    }
+    false
+}
+
+fn expect_main(source: &Source, directory: String, platform: Platform) -> Result<(), GoError> {
+    let names = source.files().iter().map(|file| &file.path);
+    let files = names
+        .filter(|path| path.directory() == directory && is_source(path.name()))
+        .map(|path| Ok((path.name().to_owned(), read(source, path.as_str())?)))
+        .collect::<Result<Vec<_>, GoError>>()?;
+    match Contents::of(files, platform) {
+        Contents::Program => Ok(()),
+        Contents::Library(package) => Err(GoError::Library { directory, package }),
+        Contents::Nothing => Err(GoError::NoMain { directory }),
+    }
 }
 
 /// The beginning of a file of the source.
@@ -45,4 +79,25 @@ fn read(source: &Source, name: &str) -> Result<String, GoError> {
         .and_then(|file| file.take(MOST).read_to_end(&mut text))
         .map_err(|source| GoError::Read { path, source })?;
     Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replacements_that_lead_out() {
+        for (directory, target, out) in [
+            ("src", "./x", false),
+            ("src", "../x", false),
+            ("src", "../../x", true),
+            ("src/a/b", "../../x", false),
+            ("src", "x/../../../y", true),
+            ("src", "/x", true),
+            ("src", "..\\x", true),
+            ("src", "C:/x", true),
+        ] {
+            assert_eq!(leads_out(directory, target), out, "{target}");
+        }
+    }
 }

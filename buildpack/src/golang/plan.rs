@@ -1,9 +1,11 @@
 //! The one way a Go chaincode is compiled: a pure function of module, platform and settings.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::GoModule;
+use super::{GoError, GoModule};
 use crate::platform::Platform;
 
 /// The variables of the caller that reach `go build`: where it finds itself, modules, caches and
@@ -14,6 +16,7 @@ const ALLOWED: &[&str] = &[
     "PATH",
     "HOME",
     "TMPDIR",
+    "XDG_CACHE_HOME",
     "GOPATH",
     "GOCACHE",
     "GOMODCACHE",
@@ -53,6 +56,14 @@ const PINNED: &[(&str, &str)] = &[
 
 /// Flags that keep paths, times and version control out of the binary.
 const FLAGS: &[&str] = &["-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="];
+
+/// For `go list`: a line for each file that imports "C", as [`cgo_reason`](super::cgo_reason)
+/// reads it. A file is named as a person knows it: by its place where it is the chaincode's own,
+/// by its package where it is another's.
+const CGO_FILES: &str = "{{if not .Standard}}{{range .CgoFiles}}\
+    {{$.ImportPath}}\t{{$.Name}}\t{{$.Dir}}\t\
+    {{if and $.Module $.Module.Main}}{{$.Dir}}{{else}}{{$.ImportPath}}{{end}}/{{.}}\n\
+    {{end}}{{end}}";
 
 /// The Go command and the environment it is given.
 #[derive(Clone, Debug)]
@@ -94,6 +105,16 @@ impl GoToolchain {
         }
     }
 
+    pub(super) fn get(&self, variable: &OsStr) -> Option<&OsString> {
+        let mut set = self.environment.iter().filter(|(name, _)| name == variable);
+        set.next_back().map(|(_, value)| value)
+    }
+
+    pub(super) fn set(&mut self, variable: &str, value: OsString) {
+        self.environment.retain(|(name, _)| name != variable);
+        self.environment.push((variable.into(), value));
+    }
+
     /// The command that prints the toolchain's version, such as `go1.26.8`.
     pub fn version_command(&self) -> BuildCommand {
         BuildCommand {
@@ -105,12 +126,12 @@ impl GoToolchain {
     }
 
     fn environment_with(&self, more: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
-        let mut environment = self.environment.clone();
+        let mut decided = self.clone();
         for (name, value) in PINNED.iter().chain(more) {
-            environment.push((name.into(), value.into()));
+            decided.set(name, value.into());
         }
-        environment.sort();
-        environment
+        decided.environment.sort();
+        decided.environment
     }
 }
 
@@ -138,21 +159,55 @@ impl GoBuild {
         let mut arguments: Vec<OsString> = vec!["build".into()];
         arguments.extend(self.flags().into_iter().map(Into::into));
         arguments.extend(["-o".into(), output.into(), self.module.package.clone().into()]);
+        self.go(toolchain, root, arguments, &[])
+    }
+
+    /// The command that lists the files which would need cgo, for [`cgo_reason`]: after a build
+    /// that failed, since those files were passed over without a word. It runs no compiler.
+    ///
+    /// [`cgo_reason`]: super::cgo_reason
+    pub fn cgo_command(&self, toolchain: &GoToolchain, root: &Path) -> BuildCommand {
+        let arguments = ["list", "-deps", "-e", self.dependencies(), "-f", CGO_FILES];
+        let arguments = arguments.into_iter().chain([self.module.package.as_str()]);
+        let arguments = arguments.map(Into::into).collect();
+        self.go(toolchain, root, arguments, &[("CGO_ENABLED", "1")])
+    }
+
+    /// Makes sure that `output` is a program: of a package that is no main one, `go build` makes
+    /// an archive without a word. Such packages of the chaincode's own module were refused by
+    /// [`GoModule::open`] already.
+    pub fn check(&self, output: &Path) -> Result<(), GoError> {
+        let mut magic = [0; 4];
+        let read = File::open(output).and_then(|mut file| file.read_exact(&mut magic));
+        match read {
+            Ok(()) if magic == *b"\x7fELF" => Ok(()),
+            _ => Err(GoError::NoProgram { package: self.module.package.clone() }),
+        }
+    }
+
+    fn go(
+        &self,
+        toolchain: &GoToolchain,
+        root: &Path,
+        arguments: Vec<OsString>,
+        more: &[(&str, &str)],
+    ) -> BuildCommand {
+        let target = [("GOOS", self.platform.os()), ("GOARCH", self.platform.architecture())];
         BuildCommand {
             program: toolchain.program.clone(),
             arguments,
-            environment: toolchain.environment_with(&[
-                ("GOOS", self.platform.os()),
-                ("GOARCH", self.platform.architecture()),
-            ]),
+            environment: toolchain.environment_with(&[&target, more].concat()),
             directory: root.join(&self.module.directory),
         }
     }
 
     fn flags(&self) -> Vec<String> {
-        let dependencies = if self.module.vendored { "-mod=vendor" } else { "-mod=readonly" };
-        let flags = FLAGS.iter().copied().chain([dependencies]);
+        let flags = FLAGS.iter().copied().chain([self.dependencies()]);
         flags.map(str::to_owned).collect()
+    }
+
+    fn dependencies(&self) -> &'static str {
+        if self.module.vendored { "-mod=vendor" } else { "-mod=readonly" }
     }
 }
 

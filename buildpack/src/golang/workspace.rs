@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::GoMod;
+use super::contents::Contents;
+use super::{GoMod, is_source};
+use crate::platform::Platform;
 
 /// A directory with a main package in it, and the module it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +56,17 @@ pub enum GoChaincodeError {
         /// The directory.
         directory: PathBuf,
     },
+    /// Another package than a main one.
+    #[error(
+        "{directory} is not a main package but `package {package}`, of which no program is made: \
+         name it `package main`, or name the directory that is one"
+    )]
+    Library {
+        /// The directory.
+        directory: PathBuf,
+        /// The package's name.
+        package: String,
+    },
     /// A replacement that would not be in the package.
     #[error(
         "{path} replaces a module by the directory {target}, which lies outside of the module and \
@@ -80,9 +93,7 @@ impl GoChaincode {
         let text = fs::read_to_string(&path).map_err(reading(&path))?;
         let go_mod =
             GoMod::parse(&text).ok_or_else(|| GoChaincodeError::Unnamed { path: path.clone() })?;
-        if !has_main(&directory)? {
-            return Err(GoChaincodeError::NoMain { directory });
-        }
+        expect_main(&directory)?;
         if !module_root.join("vendor").is_dir() {
             replacements_inside(module_root, &path, &go_mod)?;
         }
@@ -106,65 +117,25 @@ fn replacements_inside(root: &Path, path: &Path, go_mod: &GoMod) -> Result<(), G
     }
 }
 
-fn has_main(directory: &Path) -> Result<bool, GoChaincodeError> {
+fn expect_main(directory: &Path) -> Result<(), GoChaincodeError> {
+    let mut files = Vec::new();
     for entry in fs::read_dir(directory).map_err(reading(directory))? {
         let path = entry.map_err(reading(directory))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if !is_source(&name) || !path.is_file() {
-            continue;
-        }
-        let text = fs::read(&path).map_err(reading(&path))?;
-        if package_name(&String::from_utf8_lossy(&text)) == Some("main") {
-            return Ok(true);
+        if is_source(&name) && path.is_file() {
+            let text = fs::read(&path).map_err(reading(&path))?;
+            files.push((name.into_owned(), String::from_utf8_lossy(&text).into_owned()));
         }
     }
-    Ok(false)
-}
-
-/// Whether `go build` compiles a file of that name.
-pub(crate) fn is_source(name: &str) -> bool {
-    name.strip_suffix(".go")
-        .is_some_and(|stem| !stem.ends_with("_test") && !name.starts_with(['.', '_']))
-}
-
-/// The package that a Go source file declares.
-pub fn package_name(source: &str) -> Option<&str> {
-    let mut rest = source.trim_start_matches('\u{feff}');
-    loop {
-        rest = rest.trim_start();
-        if let Some(comment) = rest.strip_prefix("//") {
-            rest = comment.split_once('\n')?.1;
-        } else if let Some(comment) = rest.strip_prefix("/*") {
-            rest = comment.split_once("*/")?.1;
-        } else {
-            let clause = rest.strip_prefix("package")?;
-            let name = clause.trim_start_matches([' ', '\t']);
-            let end = name.find(|c: char| !c.is_alphanumeric() && c != '_');
-            return (name.len() < clause.len()).then(|| &name[..end.unwrap_or(name.len())]);
-        }
+    let directory = directory.to_owned();
+    match Contents::of(files, Platform::host().unwrap_or(Platform::LinuxAmd64)) {
+        Contents::Program => Ok(()),
+        Contents::Library(package) => Err(GoChaincodeError::Library { directory, package }),
+        Contents::Nothing => Err(GoChaincodeError::NoMain { directory }),
     }
 }
 
 fn reading(path: &Path) -> impl FnOnce(io::Error) -> GoChaincodeError {
     let path = path.to_owned();
     |source| GoChaincodeError::Read { path, source }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn package_clause() {
-        for (source, name) in [
-            ("package main\n", Some("main")),
-            ("// c\n/* package x */\n\npackage  chaincode;", Some("chaincode")),
-            ("//go:build linux\n\npackage main // c", Some("main")),
-            ("packagemain", None),
-            ("", None),
-            ("/* open", None),
-        ] {
-            assert_eq!(package_name(source), name, "{source}");
-        }
-    }
 }

@@ -1,5 +1,5 @@
-//! The base layer, which Selvedge makes itself: certificates, a user, `/tmp`, and the directory
-//! where chaincode looks for its files.
+//! The base layer, which Selvedge makes itself: certificates, a user, `/tmp`, the directory where
+//! chaincode looks for its files, and time zones.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::layer::Layer;
+use super::zones;
 use crate::archive::{ArchiveWriter, EntryPath};
 use crate::digest::{Hashing, Sha256};
 
@@ -121,7 +122,8 @@ impl Base {
         archive.directory(&entry("etc/ssl"), 0o755)?;
         archive.directory(&entry("etc/ssl/certs"), 0o755)?;
         archive.bytes(&entry("etc/ssl/certs/ca-certificates.crt"), 0o644, &self.certificates)?;
-        archive.directory(&entry("tmp"), 0o1777)
+        archive.directory(&entry("tmp"), 0o1777)?;
+        zones::add(archive)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What of a developer's directory goes into a package, and what stays out.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -9,9 +10,10 @@ use selvedge_package::{MAX_INDEX_BYTES, META_INF, check_index};
 use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
-use super::{CODE_FILE, ChaincodeType, IndexFault, METADATA_FILE};
+use super::misplaced::{MISPLACED, is_misplaced_index};
+use super::{CODE_FILE, ChaincodeType, IndexFault, METADATA_FILE, Remark};
 use crate::archive::{ArchiveError, EntryFault, EntryPath, Limits, gunzip};
-use crate::golang::{GoChaincode, GoChaincodeError};
+use crate::golang::{Embeds, GoChaincode, GoChaincodeError};
 
 /// A package's content before it is written.
 #[derive(Clone, Debug)]
@@ -24,6 +26,9 @@ pub struct Draft {
     pub files: Vec<DraftFile>,
     /// What was left out, sorted.
     pub left_out: Vec<LeftOut>,
+    /// What its author may not have meant, sorted; files by their path below the module's
+    /// directory.
+    pub remarks: Vec<Remark>,
 }
 
 /// A file that goes in.
@@ -105,10 +110,12 @@ impl Draft {
     ///
     /// The rules are those of Fabric's packager (`core/chaincode/platforms/golang/platform.go`,
     /// `findSource`): the whole module under `src/`, the chaincode's own `META-INF` at the top.
-    /// Hidden files and directories stay out, and so do packages of earlier days.
+    /// But of what is hidden, only what the code embeds goes in: secrets are kept in such files,
+    /// and some appear by themselves, which would change the package ID. Packages of earlier days
+    /// stay out, too.
     pub fn collect(directory: &Path) -> Result<Self, DraftError> {
         let chaincode = GoChaincode::open(directory)?;
-        let mut collector = Collector::new(&chaincode);
+        let mut collector = Collector::new(&chaincode)?;
         let mut walk = WalkDir::new(&chaincode.module_root).min_depth(1).into_iter();
         while let Some(entry) = walk.next() {
             let entry = entry.map_err(|error| DraftError::Read {
@@ -116,7 +123,7 @@ impl Draft {
                 source: error.into(),
             })?;
             let is_directory = entry.file_type().is_dir();
-            if let Some(reason) = reason_to_leave_out(&entry)? {
+            if let Some(reason) = collector.reason_to_leave_out(&entry)? {
                 collector.leave_out(&entry, reason);
                 if is_directory {
                     walk.skip_current_dir();
@@ -132,29 +139,51 @@ impl Draft {
 struct Collector {
     root: PathBuf,
     meta_inf: PathBuf,
+    embeds: Embeds,
     bytes: u64,
     files: BTreeMap<EntryPath, DraftFile>,
     left_out: Vec<LeftOut>,
 }
 
 impl Collector {
-    fn new(chaincode: &GoChaincode) -> Self {
-        Self {
+    fn new(chaincode: &GoChaincode) -> Result<Self, DraftError> {
+        Ok(Self {
             root: chaincode.module_root.clone(),
-            meta_inf: chaincode.directory.join("META-INF"),
+            meta_inf: chaincode.directory.join(META_INF),
+            embeds: Embeds::below(&chaincode.module_root)?,
             bytes: 0,
             files: BTreeMap::new(),
             left_out: Vec::new(),
+        })
+    }
+
+    /// Its path below the module's directory.
+    fn below<'a>(&self, entry: &'a DirEntry) -> Cow<'a, str> {
+        entry.path().strip_prefix(&self.root).unwrap_or(entry.path()).to_string_lossy()
+    }
+
+    fn reason_to_leave_out(&self, entry: &DirEntry) -> Result<Option<&'static str>, DraftError> {
+        let below = self.below(entry);
+        let is_directory = entry.file_type().is_dir();
+        let is_embedded = || {
+            let embedded = if is_directory { Embeds::reach } else { Embeds::take };
+            !entry.path().starts_with(&self.meta_inf) && embedded(&self.embeds, &below)
+        };
+        if below.split('/').any(|part| part.starts_with('.')) && !is_embedded() {
+            return Ok(Some("hidden"));
         }
+        let name = entry.file_name().as_encoded_bytes();
+        let archive = name.ends_with(b".tar.gz") || name.ends_with(b".tgz");
+        if entry.file_type().is_file() && archive && is_package(entry.path())? {
+            return Ok(Some("a chaincode package"));
+        }
+        Ok(None)
     }
 
     fn leave_out(&mut self, entry: &DirEntry, reason: &'static str) {
-        let below = entry.path().strip_prefix(&self.root).unwrap_or(entry.path());
         let slash = if entry.file_type().is_dir() { "/" } else { "" };
-        self.left_out.push(LeftOut {
-            path: format!("{}{slash}", below.to_string_lossy().escape_debug()),
-            reason,
-        });
+        let path = format!("{}{slash}", self.below(entry).escape_debug());
+        self.left_out.push(LeftOut { path, reason });
     }
 
     fn take(&mut self, entry: &DirEntry) -> Result<(), DraftError> {
@@ -215,25 +244,19 @@ impl Collector {
 
     fn draft(mut self, import_path: String) -> Draft {
         self.left_out.sort_by(|a, b| a.path.cmp(&b.path));
+        let misplaced = self.files.keys().filter(|path| is_misplaced_index(path));
+        let remarks = misplaced.map(|path| Remark {
+            file: path.as_str().strip_prefix("src/").unwrap_or(path.as_str()).to_owned(),
+            text: MISPLACED.to_owned(),
+        });
         Draft {
+            remarks: remarks.collect(),
             kind: ChaincodeType::Golang,
             path: import_path,
             files: self.files.into_values().collect(),
             left_out: self.left_out,
         }
     }
-}
-
-fn reason_to_leave_out(entry: &DirEntry) -> Result<Option<&'static str>, DraftError> {
-    let name = entry.file_name().as_encoded_bytes();
-    if name.starts_with(b".") {
-        return Ok(Some("hidden"));
-    }
-    let archive = name.ends_with(b".tar.gz") || name.ends_with(b".tgz");
-    if entry.file_type().is_file() && archive && is_package(entry.path())? {
-        return Ok(Some("a chaincode package"));
-    }
-    Ok(None)
 }
 
 /// Whether the file is a chaincode package, which would otherwise end up in the next one: the

@@ -14,6 +14,7 @@ use selvedge_package::{
 };
 use tempfile::TempDir;
 
+use super::misplaced::{MISPLACED, is_misplaced_index};
 use super::report::{FileEntry, Index, Refusal, RefusedBy, Remark, Report};
 use super::untar::{clean, untar, walk};
 use super::{
@@ -22,6 +23,7 @@ use super::{
 use crate::archive::{ArchiveError, EntryFault, GoEntry, GoKind, GoTar, gunzip};
 use crate::digest::{Hashing, Sha256};
 use crate::golang::{GoError, GoModule, GoPath};
+use crate::platform::Platform;
 use crate::source::{Source, SourceError};
 
 /// The most that the outer archive may unpack to, in bytes: ten times what an install carries.
@@ -245,7 +247,8 @@ impl<'a> Findings<'a> {
         if let (Some(metadata), Code::Unpacked | Code::Again(_)) = (&metadata, &self.code) {
             self.refusals.extend(refused_by_language(metadata, &source));
         }
-        let (indexes, remarks) = meta_inf(&source)?;
+        let (indexes, mut remarks) = meta_inf(&source)?;
+        remarks.extend(misplaced(&source));
         let files = source.files().iter();
         Ok(Report {
             file: file.to_owned(),
@@ -290,7 +293,16 @@ fn refused_by_language(metadata: &Metadata, source: &Source) -> Option<Refusal> 
         Ok(path) => path,
         Err(error) => return Some(refuse(METADATA_FILE, GoError::to_string(&error))),
     };
-    GoModule::open(source, &path).err().map(|error| refuse(CODE_FILE, error.to_string()))
+    GoModule::open(source, &path, Platform::host().unwrap_or(Platform::LinuxAmd64))
+        .err()
+        .map(|error| refuse(CODE_FILE, error.to_string()))
+}
+
+/// What looks like an index and is source to everybody.
+fn misplaced(source: &Source) -> impl Iterator<Item = Remark> {
+    let paths = source.files().iter().map(|file| &file.path);
+    let misplaced = paths.filter(|path| is_misplaced_index(path));
+    misplaced.map(|path| Remark { file: path.to_string(), text: MISPLACED.to_owned() })
 }
 
 /// The indexes that the peer gets, and what there is to know about the rest of `META-INF`.

@@ -63,7 +63,7 @@ fn golden_digest() {
     let layout = Layout::create(directory.path()).unwrap();
     assert_eq!(
         image(&layout, "#!program\n").digest().to_string(),
-        "sha256:0ff2fe90aeb0f2a49d5d78ff653150241c9398a920f6c4e0d1759aea735e5904"
+        "sha256:cba7e680adad148f932b91c757609813501a87affb76ce1bed18ab08f8bf0e7c"
     );
 }
 

@@ -115,10 +115,16 @@ fn directories_that_cannot_be_packaged() {
     let no_main = &[("go.mod", GO_MOD), ("lib.go", "package lib\n")];
     let outside = "module m\nreplace example.com/x => ../x\n";
     let outside = &[("go.mod", outside), ("main.go", MAIN_GO)];
+    let library = &[
+        ("go.mod", GO_MOD),
+        ("asset.go", "package asset\n\nfunc main() {}\n"),
+        ("generate.go", "//go:build ignore\n\npackage main\n"),
+    ];
     let misplaced = &[("go.mod", GO_MOD), ("main.go", MAIN_GO), ("META-INF/a.json", INDEX)];
     for (files, reason) in [
         (no_module, "holds no Go module"),
-        (no_main, "holds no `package main`"),
+        (no_main, "is not a main package but `package lib`"),
+        (library, "is not a main package but `package asset`"),
         (outside, "replaces a module by the directory ../x"),
         (misplaced, "META-INF/a.json is not of use to a peer"),
     ] {
@@ -393,7 +399,19 @@ fn every_reason_is_reported() {
     let no_module = package(METADATA, vec![Crafted::file("src/main.go", MAIN_GO)]);
     assert!(reasons(&no_module)[0].contains("holds no Go module"));
     let library = vec![Crafted::file("src/go.mod", GO_MOD), Crafted::file("src/a.go", "package a")];
-    assert!(reasons(&package(METADATA, library))[0].contains("src holds no `package main`"));
+    assert!(reasons(&package(METADATA, library))[0].contains("src is not a main package but"));
+    let ignored = "//go:build ignore\n\npackage main\n";
+    let generator = [("src/go.mod", GO_MOD), ("src/a.go", "package a\n"), ("src/gen.go", ignored)]
+        .map(|(name, content)| Crafted::file(name, content));
+    assert!(reasons(&package(METADATA, generator))[0].contains("but `package a`, of which no"));
+    for target in ["/etc", "../../x", "\"/etc\""] {
+        let go_mod = format!("{GO_MOD}replace(\nexample.com/x => {target}\n)\n");
+        let files = [("src/go.mod", &*go_mod), ("src/main.go", MAIN_GO)]
+            .map(|(name, content)| Crafted::file(name, content));
+        let told = reasons(&package(METADATA, files));
+        let reason = "selvedge: code.tar.gz: src/go.mod replaces a module by the directory";
+        assert!(told[0].starts_with(reason), "{target}: {told:#?}");
+    }
     let java = r#"{"label":"a","type":"java","path":""}"#;
     assert!(reasons(&package(java, vec![]))[0].contains("has the type `java`"));
     let path = r#"{"label":"a","type":"golang","path":"../x"}"#;

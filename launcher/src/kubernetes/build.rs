@@ -128,7 +128,7 @@ impl Builds {
         let refused = |error: Box<dyn std::error::Error + Send + Sync>| BuildError::Source(error);
         let Language::Golang = source.language;
         let path: GoPath = source.path.parse().map_err(|error| refused(Box::new(error)))?;
-        let module = GoModule::find(&source.source.paths(), &path)
+        let module = GoModule::open(&source.source, &path, self.platform)
             .map_err(|error| refused(Box::new(error)))?;
         let plan = GoBuild::new(module, self.platform);
         let digest = source.source.digest().map_err(|error| refused(Box::new(error)))?;

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use selvedge_buildpack::image::oci_spec::image::ImageConfiguration;
-use selvedge_buildpack::image::{Layout, unpack};
+use selvedge_buildpack::image::{Layout, ZONEINFO, unpack};
 use tokio::task::spawn_blocking;
 
 use super::guard::guarded;
@@ -50,6 +50,11 @@ pub(super) async fn prepare(
         return Err(StartError::Image { image: workload.image.digest, source });
     }
     let program = root.join(command.remove(0).trim_start_matches('/'));
+    // As in a container, and equal on every peer: the image's time zones, and UTC where code asks
+    // for the local one. Without these Go finds the machine's (`src/time/zoneinfo.go`,
+    // `LoadLocation`; `zoneinfo_unix.go`, `initLocal`). A name that the image does not have, it
+    // looks up there all the same: nothing but a root of its own keeps a process from that.
+    let zones = root.join(ZONEINFO.trim_start_matches('/'));
     command.extend(plan.arguments);
     let environment: Vec<_> = config
         .env()
@@ -68,6 +73,8 @@ pub(super) async fn prepare(
                 .env_clear()
                 .env("TMPDIR", root.join("tmp"))
                 .env("HOME", root.join("tmp"))
+                .env("ZONEINFO", &zones)
+                .env("TZ", "UTC")
                 .envs(environment.iter().map(|(name, value)| (name, value)))
                 .current_dir(&root);
             guarded

@@ -56,6 +56,7 @@ var functions = map[string]function{
 	"Flood": {"lines width", 2, 2, flood},
 	"Pid":   {"", 0, 0, pid},
 	"Env":   {"name", 1, 1, env},
+	"In":    {"zone", 1, 1, in},
 
 	"Dial":   {"network address milliseconds", 3, 3, dial},
 	"Listen": {"network address", 2, 2, listen},

@@ -115,6 +115,19 @@ func env(_ stub, args []string) ([]byte, error) {
 	return []byte(value), nil
 }
 
+// in returns the transaction's time in a zone of the world, such as "Asia/Seoul".
+func in(stub stub, args []string) ([]byte, error) {
+	zone, err := time.LoadLocation(args[0])
+	if err != nil {
+		return nil, err
+	}
+	timestamp, err := stub.GetTxTimestamp()
+	if err != nil {
+		return nil, err
+	}
+	return []byte(timestamp.AsTime().In(zone).Format(time.RFC3339)), nil
+}
+
 // dial sends a packet of a protocol (tcp) to an address and says "open" if it
 // was accepted within so many milliseconds; otherwise it is an error.
 func dial(_ stub, args []string) ([]byte, error) {

@@ -4,6 +4,7 @@
 
 mod appetite;
 mod builds;
+mod cases;
 mod core;
 mod credentials;
 mod death;

@@ -223,3 +223,14 @@ fn what_a_chaincode_holds_does_not_let_it_register_with_the_peer() {
         assert!(refused.to_string().contains("alert"), "{refused}");
     });
 }
+
+/// Its image has them: a pod has nothing of the node's, and Go's toolchain is not in it.
+#[test]
+fn a_chaincode_knows_the_time_zones_of_the_world() {
+    on_fabric(&one("zones"), async |_, fabric| {
+        deploy_ledger(fabric, "ledger");
+        let mut chaincode = gateway(fabric, fabric.peer(MSP_ID), "ledger");
+        let time = chaincode.call(Op::Evaluate, &["In", "Asia/Seoul"]).unwrap();
+        assert!(time.ends_with("+09:00"), "{time}");
+    });
+}

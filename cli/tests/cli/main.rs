@@ -1,5 +1,7 @@
 //! The real binary: what it prints, on which stream, with which exit code.
 
+mod go_sources;
+
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::symlink;
