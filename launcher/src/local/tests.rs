@@ -156,7 +156,7 @@ fn no_mode_in_the_store_keeps_a_launcher_from_starting() {
     let root = store.data.images();
     for name in ["index.json", "index.lock", "scratch", "blobs", ""] {
         let path = root.join(name);
-        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
     }
     unprivileged(|| {
         let backend = LocalBackend::open(&store.data, u64::MAX).unwrap();
