@@ -30,6 +30,10 @@ const ROUNDS: usize = 32;
 /// How long the peer may take to close a stream that the proxy has closed.
 const CLOSING: Duration = Duration::from_secs(1);
 
+/// How long it may take until the peer may be told of ends that the proxy brought about: as long as
+/// it takes the peer to answer what it was asked.
+const ENDING: Duration = Duration::from_millis(300);
+
 /// How long the peer gets to pass on the transactions that a launch was for.
 const REFUSAL: Duration = Duration::from_millis(300);
 
@@ -43,6 +47,25 @@ pub(crate) enum Command {
     Drain(Duration),
 }
 
+/// How far it is on the way to its end.
+#[derive(Clone, Copy)]
+enum Draining {
+    No,
+    /// What is in flight may come to its end until then.
+    Finishing(Instant),
+    /// It was ended, and until then the peer is told so.
+    Ending(Instant),
+}
+
+impl Draining {
+    fn until(self) -> Option<Instant> {
+        match self {
+            Self::No => None,
+            Self::Finishing(until) | Self::Ending(until) => Some(until),
+        }
+    }
+}
+
 /// The proxy's life.
 pub(crate) struct Exchange {
     switch: Switch,
@@ -53,7 +76,7 @@ pub(crate) struct Exchange {
     /// Commands and the alarm.
     desk: Source,
     alarm: Alarm,
-    drain_until: Option<Instant>,
+    draining: Draining,
     /// Only there to say why there is no replica.
     refuses: bool,
     refuse_until: Option<Instant>,
@@ -78,7 +101,7 @@ impl Exchange {
             events,
             desk,
             alarm: Alarm::default(),
-            drain_until: None,
+            draining: Draining::No,
             refuses: false,
             refuse_until: None,
             pace: Pace::new(Instant::now()),
@@ -245,10 +268,10 @@ impl Exchange {
             source.waker().wake_by_ref();
         }
         self.publish();
-        if self.drain_until.is_some() && self.switch.in_flight() == 0 {
+        if self.draining.until().is_some() && self.switch.in_flight() == 0 {
             return Some(STOPPED.to_owned());
         }
-        let own = [self.switch.next_expiry(), self.drain_until, self.refuse_until];
+        let own = [self.switch.next_expiry(), self.draining.until(), self.refuse_until];
         let deadlines = own.into_iter().chain([Some(link.deadline())]);
         self.alarm.set(deadlines.flatten().min(), self.desk.waker());
         None
@@ -267,7 +290,7 @@ impl Exchange {
                 }
                 Some(Command::Drain(limit)) => {
                     self.switch.close(GOING);
-                    self.drain_until = Some(Instant::now() + limit);
+                    self.draining = Draining::Finishing(Instant::now() + limit);
                 }
                 None => return Some("it was abandoned".to_owned()),
             }
@@ -277,8 +300,13 @@ impl Exchange {
         if self.refuse_until.is_some_and(|until| until <= now) {
             return Some(STOPPED.to_owned());
         }
-        if self.drain_until.is_some_and(|until| until <= now) {
-            return Some(STOPPED.to_owned());
+        match self.draining {
+            Draining::Finishing(until) if until <= now => {
+                self.switch.interrupt(GOING);
+                self.draining = Draining::Ending(now + ENDING);
+            }
+            Draining::Ending(until) if until <= now => return Some(STOPPED.to_owned()),
+            _ => {}
         }
         link.tick(now)
     }

@@ -20,6 +20,7 @@ use crate::excerpt::excerpt;
 mod field {
     pub(super) const TYPE: u32 = 1;
     pub(super) const TIMESTAMP: u32 = 2;
+    pub(super) const PAYLOAD: u32 = 3;
     pub(super) const TXID: u32 = 4;
     pub(super) const PROPOSAL: u32 = 5;
     pub(super) const EVENT: u32 = 6;
@@ -39,6 +40,7 @@ pub struct Frame {
     kind: i32,
     channel: Range<usize>,
     txid: Range<usize>,
+    payload: Range<usize>,
 }
 
 /// Why bytes are not a chaincode message that a peer would decode.
@@ -71,7 +73,8 @@ impl Frame {
     ///
     /// As in proto3, the last of a repeated scalar field counts.
     pub fn parse(bytes: Bytes) -> Result<Self, FrameError> {
-        let mut frame = Self { kind: 0, channel: 0..0, txid: 0..0, bytes: Bytes::new() };
+        let mut frame =
+            Self { kind: 0, channel: 0..0, txid: 0..0, payload: 0..0, bytes: Bytes::new() };
         let mut rest = &bytes[..];
         while rest.has_remaining() {
             let (tag, wire) = decode_key(&mut rest).map_err(|_| FrameError::Malformed)?;
@@ -88,6 +91,9 @@ impl Frame {
                 (field::CHANNEL, WireType::LengthDelimited) => {
                     frame.channel = text(tag, &bytes, &mut rest)?;
                 }
+                (field::PAYLOAD, WireType::LengthDelimited) => {
+                    frame.payload = content(&bytes, &mut rest)?;
+                }
                 (field::TIMESTAMP, WireType::LengthDelimited) => {
                     nested::<Timestamp>(&bytes, &mut rest)?;
                 }
@@ -97,7 +103,7 @@ impl Frame {
                 (field::EVENT, WireType::LengthDelimited) => {
                     nested::<ChaincodeEvent>(&bytes, &mut rest)?;
                 }
-                (1..=7, _) if tag != 3 || wire != WireType::LengthDelimited => {
+                (1..=7, _) => {
                     return Err(FrameError::WireType(tag));
                 }
                 _ => skip_field(wire, tag, &mut rest, DecodeContext::default())
@@ -111,6 +117,11 @@ impl Frame {
     /// The message as it came.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    /// What the message is about; what that is depends on its type.
+    pub fn payload(&self) -> &[u8] {
+        &self.bytes[self.payload.clone()]
     }
 
     /// What the message is; `None` for a type that this version does not know.
@@ -150,6 +161,13 @@ impl Frame {
     /// `KEEPALIVE`, which is answered by the same.
     pub fn keepalive() -> Self {
         Self::of(Type::Keepalive, Vec::new(), ("", ""))
+    }
+
+    /// `QUERY_STATE_CLOSE`, which the peer answers (`core/chaincode/handler.go`,
+    /// `HandleQueryStateClose`).
+    pub(crate) fn close_iterator(transaction: &TransactionKey, id: String) -> Self {
+        let payload = QueryStateClose { id }.encode_to_vec();
+        Self::of(Type::QueryStateClose, payload, (&transaction.channel(), &transaction.txid()))
     }
 
     /// `ERROR` for a transaction; the peer hands the text to the client, so that it is cut: the
@@ -192,6 +210,13 @@ impl TransactionKey {
     pub fn txid(&self) -> String {
         String::from_utf8_lossy(&self.txid).into_owned()
     }
+}
+
+/// `QueryStateClose` of `peer/chaincode_shim.proto`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct QueryStateClose {
+    #[prost(string, tag = "1")]
+    id: String,
 }
 
 /// `google.protobuf.Timestamp`, of which only the well-formedness matters here.

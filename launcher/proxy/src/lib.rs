@@ -17,6 +17,7 @@ mod event;
 mod excerpt;
 mod exchange;
 mod frame;
+mod iterators;
 mod keepalive;
 mod limits;
 mod memory;

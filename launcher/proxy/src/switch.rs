@@ -15,6 +15,7 @@ use crate::limits::Limits;
 use crate::protocol::{self, FromPeer, FromReplica, Offer};
 use crate::replica::{ReplicaId, ReplicaLink};
 use crate::roster::{ForReplica, Roster};
+use crate::transaction::Reader;
 use crate::transactions::{Outcome, Transactions};
 use crate::violation::Violation;
 use crate::waiting::WaitingLine;
@@ -190,7 +191,7 @@ impl Switch {
         let Some(transaction) = self.transactions.run_by(&key, id) else {
             return self.send(id, Frame::error(&key, NO_CONTEXT));
         };
-        if transaction.ask() {
+        if transaction.ask(&frame) {
             self.roster.asked(id);
             return self.for_peer.push_back(frame);
         }
@@ -216,8 +217,8 @@ impl Switch {
         if let Some(id) = outcome.relieved {
             self.roster.relieve(id);
         }
-        if let Some(end) = outcome.end {
-            self.for_peer.push_back(end);
+        if let Some(frame) = outcome.for_peer {
+            self.for_peer.push_back(frame);
         }
         if outcome.is_free {
             self.give_waiting();
@@ -317,8 +318,8 @@ impl Switch {
     /// The peer's answer to a request, for who asked. Of a transaction that has lost its replica
     /// it is for nobody, and what was held until it came may follow.
     fn answer(&mut self, frame: Frame) {
-        let Some((reader, outcome)) = self.transactions.answer(frame.transaction()) else { return };
-        if let Some(id) = reader {
+        let Some((reader, outcome)) = self.transactions.answer(&frame) else { return };
+        if let Reader::Replica(id) = reader {
             self.roster.answered(id, frame.bytes().len());
             self.send(id, frame);
         }
@@ -374,6 +375,13 @@ impl Switch {
     /// How many transactions are in flight for whose end the peer waits.
     pub(crate) fn in_flight(&self) -> usize {
         self.transactions.awaited()
+    }
+
+    /// Ends every transaction that a replica is still at, as soon as the peer may be told.
+    pub(crate) fn interrupt(&mut self, reason: &str) {
+        for outcome in self.transactions.interrupt(reason) {
+            self.follow(outcome);
+        }
     }
 
     /// Answers every transaction that is still in flight; the last thing that is done.

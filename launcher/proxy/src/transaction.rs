@@ -3,14 +3,16 @@
 //! The law that it keeps: as long as the peer is at work on a request of a transaction, nothing
 //! else of that transaction goes to the peer, neither another request nor an end. A peer drops
 //! the second request silently (`core/chaincode/handler.go`, `registerTxid`), and an end closes
-//! the iterators under the request, of which a peer can crash (fabric#5048). And what the peer
-//! answers is the answer to the run that asked: none of a later run of the same transaction.
+//! the iterators under the request, of which a peer can crash (fabric#5048). Nor does an end go to
+//! the peer as long as iterators are open there (`iterators.rs`). And what the peer answers is the
+//! answer to the run that asked: none of a later run of the same transaction.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::frame::{Frame, TransactionKey};
+use crate::iterators::{Iterators, is_query};
 use crate::replica::ReplicaId;
 
 /// A transaction from the peer's first message to the last answer that the peer owes to it.
@@ -23,10 +25,31 @@ pub(crate) struct Transaction {
     replica: Option<ReplicaId>,
     /// How many requests went to the peer.
     requests: u32,
-    /// Whether the peer has not answered the last of them yet.
-    is_outstanding: bool,
+    outstanding: Outstanding,
+    /// What those left open.
+    iterators: Iterators,
     stage: Stage,
     interest: Interest,
+}
+
+/// What the peer is at work on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outstanding {
+    Nothing,
+    /// The replica's last request, and whether the answer tells of an iterator.
+    Request {
+        is_query: bool,
+    },
+    /// The closing of an iterator, of which the replica knows nothing.
+    Closing,
+}
+
+/// Who reads an answer of the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    Replica(ReplicaId),
+    /// Who asked is gone, or it was the proxy.
+    Nobody,
 }
 
 /// How far it is.
@@ -34,7 +57,8 @@ pub(crate) struct Transaction {
 enum Stage {
     /// Its replica is at it.
     Running,
-    /// It has ended with this message, which waits for the peer's answer to its last request.
+    /// It has ended with this message, which waits for the peer's answer to its last request, and
+    /// until nothing of it is open.
     Ending(Frame),
     /// The peer was told of the end, or does not want to know: only an answer may be to come.
     Over,
@@ -59,7 +83,8 @@ impl Transaction {
             began: now,
             replica: Some(replica),
             requests: 0,
-            is_outstanding: false,
+            outstanding: Outstanding::Nothing,
+            iterators: Iterators::default(),
             stage: Stage::Running,
             interest: Interest::Awaited,
         }
@@ -69,20 +94,19 @@ impl Transaction {
         self.first.transaction()
     }
 
-    /// Whether `replica` may speak for it.
-    pub(crate) fn is_run_by(&self, replica: ReplicaId) -> bool {
-        self.replica == Some(replica) && matches!(self.stage, Stage::Running)
+    /// Who runs it.
+    pub(crate) fn runner(&self) -> Option<ReplicaId> {
+        self.replica.filter(|_| matches!(self.stage, Stage::Running))
     }
 
-    /// Who would read an answer of the peer.
-    pub(crate) fn reader(&self) -> Option<ReplicaId> {
-        self.replica
+    /// Whether `replica` may speak for it.
+    pub(crate) fn is_run_by(&self, replica: ReplicaId) -> bool {
+        self.runner() == Some(replica)
     }
 
     /// The replica on which it weighs: one is at it, and the peer waits for it.
     pub(crate) fn burdens(&self) -> Option<ReplicaId> {
-        let is_running = matches!(self.stage, Stage::Running);
-        self.replica.filter(|_| is_running && self.is_awaited())
+        self.runner().filter(|_| self.is_awaited())
     }
 
     /// Whether the peer waits for its end, as far as anyone can know.
@@ -96,10 +120,10 @@ impl Transaction {
     }
 
     /// Its replica asks the peer for something; whether that may go to the peer now.
-    pub(crate) fn ask(&mut self) -> bool {
-        let may_go = !self.is_outstanding;
+    pub(crate) fn ask(&mut self, request: &Frame) -> bool {
+        let may_go = self.outstanding == Outstanding::Nothing;
         if may_go {
-            self.is_outstanding = true;
+            self.outstanding = Outstanding::Request { is_query: is_query(request.kind()) };
             self.requests += 1;
         }
         may_go
@@ -110,9 +134,18 @@ impl Transaction {
         self.requests
     }
 
-    /// The peer answers a request; whether there was one.
-    pub(crate) fn take_answer(&mut self) -> bool {
-        std::mem::take(&mut self.is_outstanding)
+    /// The peer answers; who reads that, if anything was asked.
+    pub(crate) fn take_answer(&mut self, answer: &Frame) -> Option<Reader> {
+        match std::mem::replace(&mut self.outstanding, Outstanding::Nothing) {
+            Outstanding::Nothing => None,
+            Outstanding::Closing => Some(Reader::Nobody),
+            Outstanding::Request { is_query } => {
+                if is_query {
+                    self.iterators.learn(answer);
+                }
+                Some(self.replica.map_or(Reader::Nobody, Reader::Replica))
+            }
+        }
     }
 
     /// It ends with this message for the peer. Not to be called twice.
@@ -138,9 +171,17 @@ impl Transaction {
         false
     }
 
-    /// The message with which it ends, once the peer may be told.
-    pub(crate) fn take_end(&mut self) -> Option<Frame> {
-        if self.is_outstanding { None } else { self.take_held_end() }
+    /// What goes to the peer next for it to come to an end, once it may: what closes an iterator,
+    /// and when nothing is open any more the end.
+    pub(crate) fn proceed(&mut self) -> Option<Frame> {
+        if self.outstanding != Outstanding::Nothing || !matches!(self.stage, Stage::Ending(_)) {
+            return None;
+        }
+        if let Some(id) = self.iterators.take() {
+            self.outstanding = Outstanding::Closing;
+            return Some(Frame::close_iterator(&self.key(), id));
+        }
+        self.take_held_end()
     }
 
     /// The peer has given it up: it waits for nothing any more. Gives the end that was held.
@@ -164,7 +205,7 @@ impl Transaction {
 
     /// Whether nothing of it is left, neither here nor at the peer.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(self.stage, Stage::Over) && !self.is_outstanding
+        matches!(self.stage, Stage::Over) && self.outstanding == Outstanding::Nothing
     }
 
     fn take_held_end(&mut self) -> Option<Frame> {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::frame::{Frame, TransactionKey};
 use crate::replica::ReplicaId;
-use crate::transaction::Transaction;
+use crate::transaction::{Reader, Transaction};
 
 /// The transactions, by channel and ID.
 pub(crate) struct Transactions {
@@ -26,8 +26,8 @@ pub(crate) struct Transactions {
 pub(crate) struct Outcome {
     /// The replica that is relieved of it.
     pub(crate) relieved: Option<ReplicaId>,
-    /// Its end, which the peer may be told now.
-    pub(crate) end: Option<Frame>,
+    /// What goes to the peer: its end, or what has to be done before that.
+    pub(crate) for_peer: Option<Frame>,
     /// Whether the peer's wish to begin it anew can be met now.
     pub(crate) is_free: bool,
 }
@@ -66,8 +66,7 @@ impl Transactions {
 
     /// Who runs one.
     pub(crate) fn runner(&self, key: &TransactionKey) -> Option<ReplicaId> {
-        let transaction = self.entries.get(key)?;
-        transaction.reader().filter(|replica| transaction.is_run_by(*replica))
+        self.entries.get(key)?.runner()
     }
 
     /// One that `replica` may speak for ends with this message.
@@ -84,12 +83,10 @@ impl Transactions {
 
     /// The peer answers a request of one; who is to read that, and what follows. Nothing, if
     /// nobody has asked.
-    pub(crate) fn answer(&mut self, key: TransactionKey) -> Option<(Option<ReplicaId>, Outcome)> {
-        let Entry::Occupied(mut entry) = self.entries.entry(key) else { return None };
-        if !entry.get_mut().take_answer() {
-            return None;
-        }
-        let reader = entry.get().reader();
+    pub(crate) fn answer(&mut self, answer: &Frame) -> Option<(Reader, Outcome)> {
+        let entry = self.entries.entry(answer.transaction());
+        let Entry::Occupied(mut entry) = entry else { return None };
+        let reader = entry.get_mut().take_answer(answer)?;
         Some((reader, settle(entry, &mut self.awaited)))
     }
 
@@ -119,11 +116,27 @@ impl Transactions {
                 keys.push(key.clone());
             }
         }
-        let mut settled = |key| match self.entries.entry(key) {
+        keys.into_iter().map(|key| self.settled(key)).collect()
+    }
+
+    /// Ends all that a replica is at with a text; what follows for each.
+    pub(crate) fn interrupt(&mut self, text: &str) -> Vec<Outcome> {
+        let mut interrupted = Vec::new();
+        for (key, transaction) in &mut self.entries {
+            if let Some(relieved) = transaction.burdens() {
+                transaction.end(Frame::error(key, text));
+                interrupted.push((key.clone(), relieved));
+            }
+        }
+        let follow = |(key, relieved)| Outcome { relieved: Some(relieved), ..self.settled(key) };
+        interrupted.into_iter().map(follow).collect()
+    }
+
+    fn settled(&mut self, key: TransactionKey) -> Outcome {
+        match self.entries.entry(key) {
             Entry::Occupied(entry) => settle(entry, &mut self.awaited),
             Entry::Vacant(_) => Outcome::default(),
-        };
-        keys.into_iter().map(&mut settled).collect()
+        }
     }
 
     /// When [`Self::give_up`] has something to do.
@@ -145,8 +158,8 @@ impl Transactions {
             let deadline = transaction.deadline(limit);
             if deadline <= now {
                 let relieved = transaction.burdens();
-                let end = transaction.give_up();
-                outcomes.push(Outcome { relieved, end, is_free: false });
+                let for_peer = transaction.give_up();
+                outcomes.push(Outcome { relieved, for_peer, is_free: false });
             } else {
                 self.review = Some(self.review.map_or(deadline, |next| next.min(deadline)));
             }
@@ -173,12 +186,12 @@ fn settle(
 ) -> Outcome {
     let transaction = entry.get_mut();
     let was_awaited = transaction.is_awaited();
-    let end = transaction.take_end();
+    let for_peer = transaction.proceed();
     *awaited -= usize::from(was_awaited && !transaction.is_awaited());
     let is_done = transaction.is_done();
     let is_free = is_done && transaction.is_superseded();
     if is_done {
         entry.remove();
     }
-    Outcome { relieved: None, end, is_free }
+    Outcome { relieved: None, for_peer, is_free }
 }

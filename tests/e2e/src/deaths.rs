@@ -222,7 +222,35 @@ const DEATHS: [&str; 3] = [
     "chaincode stream terminated",
 ];
 
-/// The first lines of panics in a peer's log.
+/// How many calls of a panic's stack are kept.
+const CALLS: usize = 8;
+
+/// The panics in a peer's log: what they say, and in which calls the peer was.
 fn panics(log: &str) -> Vec<String> {
-    log.lines().filter(|line| line.starts_with("panic:")).map(str::to_owned).collect()
+    let lines: Vec<&str> = log.lines().collect();
+    let begin = |(at, line): (usize, &&str)| line.starts_with("panic:").then_some(at);
+    lines.iter().enumerate().filter_map(begin).map(|at| panic(&lines[at..])).collect()
+}
+
+/// The panic that the lines begin with. Go writes the calls of the goroutine after its heading
+/// (`src/runtime/traceback.go`), each with a tabulator and its place below it.
+fn panic(lines: &[&str]) -> String {
+    let stack = lines.iter().skip_while(|line| !line.starts_with("goroutine ")).skip(1);
+    let calls = stack.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with('\t'));
+    let calls = calls.take(CALLS).map(|call| format!("\n    {call}"));
+    [lines[0].to_owned()].into_iter().chain(calls).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_with_the_calls_it_happened_in() {
+        let log = "orderly\npanic: runtime error: nil\n[signal SIGSEGV]\n\n\
+                   goroutine 7 [running]:\nleveldb.(*dbIter).Next(0x0)\n\t/src/iter.go:1 +0x1\n\
+                   peer.main()\n\t/src/main.go:2\n\ngoroutine 8 [runnable]:\nother()\n";
+        let told = "panic: runtime error: nil\n    leveldb.(*dbIter).Next(0x0)\n    peer.main()";
+        assert_eq!(panics(log), [told]);
+    }
 }

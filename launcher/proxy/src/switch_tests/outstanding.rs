@@ -196,3 +196,93 @@ fn at_the_end_everybody_is_answered_whatever_is_outstanding() {
     bench.answers("a");
     assert!(bench.said_to_peer().is_empty());
 }
+
+/// What the peer answers to a query of "a".
+fn query_answer(id: &str, has_more: bool) -> Frame {
+    let mut payload = Vec::new();
+    // A result, which is passed over.
+    prost::encoding::bytes::encode(1, &b"key and value".to_vec(), &mut payload);
+    prost::encoding::bool::encode(2, &has_more, &mut payload);
+    prost::encoding::string::encode(3, &id.to_owned(), &mut payload);
+    answer(Type::Response, payload)
+}
+
+fn answer(kind: Type, payload: Vec<u8>) -> Frame {
+    let message = ChaincodeMessage {
+        r#type: kind.into(),
+        payload,
+        channel_id: "ch".into(),
+        txid: "a".into(),
+        ..Default::default()
+    };
+    Frame::parse(message.encode_to_vec().into()).unwrap()
+}
+
+/// One replica with transaction "a", which has read a part of what two queries found.
+fn reading() -> (Bench, ReplicaId) {
+    let mut bench = Bench::ready(Limits { execution: LIMIT, ..Limits::default() });
+    let replica = bench.greeted();
+    bench.begin("a");
+    for id in ["first", "second"] {
+        bench.says(replica, Type::GetStateByRange, "a");
+        bench.switch.peer_says(query_answer(id, true));
+    }
+    bench.said_to_peer();
+    bench.frames(replica);
+    (bench, replica)
+}
+
+/// Has the peer close two iterators, and then hears the end.
+fn closes_two(bench: &mut Bench) -> Type {
+    for _ in 0..2 {
+        let [(kind, txid, _)] = &bench.said_to_peer()[..] else { panic!("one thing at a time") };
+        assert_eq!((*kind, txid.as_str()), (Type::QueryStateClose, "a"));
+        assert_eq!(bench.switch.in_flight(), 1);
+        bench.switch.peer_says(query_answer("closed", false));
+    }
+    let [(kind, ..)] = bench.said_to_peer()[..] else { panic!("one end") };
+    assert_eq!(bench.switch.in_flight(), 0);
+    kind
+}
+
+#[test]
+fn what_a_dead_replica_left_open_is_closed_before_the_peer_is_told() {
+    let (mut bench, dead) = reading();
+    bench.switch.replica_gone(dead, "broken pipe");
+    assert_eq!(closes_two(&mut bench), Type::Error);
+}
+
+#[test]
+fn what_chaincode_forgot_to_close_is_closed_and_it_hears_nothing_of_that() {
+    let (mut bench, replica) = reading();
+    bench.says(replica, Type::Completed, "a");
+    assert_eq!(closes_two(&mut bench), Type::Completed);
+    assert!(bench.frames(replica).is_empty());
+}
+
+#[test]
+fn what_was_read_to_its_end_or_closed_or_failed_is_not_closed_again() {
+    let (mut bench, replica) = reading();
+    bench.says(replica, Type::QueryStateNext, "a");
+    bench.switch.peer_says(query_answer("first", false));
+    bench.says(replica, Type::QueryStateClose, "a");
+    bench.switch.peer_says(query_answer("second", false));
+    bench.says(replica, Type::GetQueryResult, "a");
+    bench.switch.peer_says(answer(Type::Error, b"no such index".to_vec()));
+    // What a key holds may look like anything.
+    bench.says(replica, Type::GetState, "a");
+    bench.switch.peer_says(query_answer("third", true));
+    bench.said_to_peer();
+    bench.says(replica, Type::Completed, "a");
+    let [(kind, ..)] = bench.said_to_peer()[..] else { panic!() };
+    assert_eq!(kind, Type::Completed);
+}
+
+#[test]
+fn what_is_interrupted_ends_when_the_peer_may_be_told() {
+    let (mut bench, replica) = reading();
+    bench.switch.interrupt("the chaincode is being stopped");
+    bench.says(replica, Type::QueryStateNext, "a");
+    assert_eq!(bench.kinds(replica), [Type::Error], "it has nothing to say any more");
+    assert_eq!(closes_two(&mut bench), Type::Error);
+}
