@@ -32,6 +32,7 @@ var functions = map[string]function{
 	"GetMany":    {"key...", 1, -1, getMany},
 	"DeleteMany": {"key...", 1, -1, deleteMany},
 	"Digest":     {"start end nonce", 3, 3, digestOf},
+	"LeaveOpen":  {"start end times", 3, 3, leaveOpen},
 
 	"PutPrivate":    {"collection key [value]", 2, 3, putPrivate},
 	"GetPrivate":    {"collection key", 2, 2, getPrivate},

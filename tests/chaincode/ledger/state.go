@@ -76,6 +76,20 @@ func digestOf(stub stub, args []string) ([]byte, error) {
 	return fmt.Appendf(nil, "%s %d %x", args[2], count, digest.Sum(nil)), nil
 }
 
+// leaveOpen queries a range so many times, and closes none of the iterators.
+func leaveOpen(stub stub, args []string) ([]byte, error) {
+	times, err := strconv.Atoi(args[2])
+	if err != nil {
+		return nil, err
+	}
+	for range times {
+		if _, err := stub.GetStateByRange(args[0], args[1]); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
 // add adds n to the number at key (none counts as 0) and returns the sum. Two
 // at a time conflict, as read-then-write does.
 func add(stub stub, args []string) ([]byte, error) {

@@ -1,6 +1,8 @@
 //! A chaincode's process dies while the peer is about to answer a request of it: what the answer
 //! finds when it comes is another process, in the same transaction.
 
+use std::time::Duration;
+
 use e2e::{Op, Pending, Process, RangeReader, Turn};
 use testbed::process::wait_until;
 
@@ -71,6 +73,7 @@ fn a_peer_outlives_deaths_amid_range_queries(turn: &Turn<'_>) {
     let peer = turn.peer().pid();
     let mut reader = RangeReader::prepare(turn.peer(), turn.gateway("reading"));
     die_amid_queries(turn, &reader);
+    leave_open(turn);
 
     let toll = reader.read_under_fire(CLIENTS, COUNT, 1);
     assert!(toll.is_clean() && toll.died > 0, "{toll:?}");
@@ -108,4 +111,24 @@ fn die_amid_queries(turn: &Turn<'_>, reader: &RangeReader<'_>) {
             }
         }
     }
+}
+
+/// Chaincode leaves iterators open, again and again. Of this a peer that is told of the end first
+/// crashes within a few calls: it closes them from two sides at once.
+fn leave_open(turn: &Turn<'_>) {
+    const CLIENTS: u64 = 16;
+    const COUNT: u64 = 200;
+    const ITERATORS: &str = "32";
+    const LIMIT: Duration = Duration::from_secs(60);
+    let arguments = ["LeaveOpen", "range-", "range-~", ITERATORS];
+    let mut gateway = turn.gateway("reading");
+    let load = gateway.start_load(Op::Evaluate, CLIENTS, COUNT, &arguments);
+    let mut report = None;
+    let ended = wait_until(LIMIT, || {
+        report = load.try_report();
+        report.is_some() || turn.peer().ended().is_some()
+    });
+    assert!(turn.peer().ended().is_none(), "{}", turn.peer().log().tail());
+    let report = report.filter(|_| ended).expect("the load ends");
+    assert_eq!((report.count, report.failed), (COUNT, 0), "{:?}", report.errors);
 }
