@@ -29,10 +29,16 @@ pub struct Remains {
     pub socket: Option<PathBuf>,
 }
 
-/// The chaincode processes of the stage's launcher: those that work in its data directory.
+/// The chaincode processes of the stage's launcher: those that work in its data directory, and are
+/// not the launcher's own, as a guard is that has just begun.
 pub fn chaincode_processes(stage: &Stage) -> Vec<Process> {
     let data = stage.launcher.dir().join("data");
-    all().filter(|process| process.link("cwd").is_some_and(|cwd| cwd.starts_with(&data))).collect()
+    let works_there =
+        |process: &Process| process.link("cwd").is_some_and(|cwd| cwd.starts_with(&data));
+    let is_ours = |process: &Process| {
+        process.link("exe").is_some_and(|program| program.ends_with("selvedge-launcher"))
+    };
+    all().filter(|process| works_there(process) && !is_ours(process)).collect()
 }
 
 /// The chaincode processes of one package.

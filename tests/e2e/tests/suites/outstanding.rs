@@ -117,9 +117,9 @@ fn die_amid_queries(turn: &Turn<'_>, reader: &RangeReader<'_>) {
 /// crashes within a few calls: it closes them from two sides at once.
 fn leave_open(turn: &Turn<'_>) {
     const CLIENTS: u64 = 16;
-    const COUNT: u64 = 200;
+    const COUNT: u64 = 64;
     const ITERATORS: &str = "32";
-    const LIMIT: Duration = Duration::from_secs(60);
+    const LIMIT: Duration = Duration::from_mins(2);
     let arguments = ["LeaveOpen", "range-", "range-~", ITERATORS];
     let mut gateway = turn.gateway("reading");
     let load = gateway.start_load(Op::Evaluate, CLIENTS, COUNT, &arguments);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use e2e::{Op, SharedStage, Stage, StageSpec, Turn, chaincode_dir};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use testbed::process::wait_until;
 use testbed::{Definition, Release};
 
 use crate::ledger;
@@ -73,11 +74,11 @@ fn what_runs_stays_and_what_is_gone_is_built_again_when_it_is_called() {
     turn.peer().log().wait_for_line(turn.peer_mark, &told, SOON).unwrap();
     assert_eq!(images(&turn), [runs.clone(), gone.clone()].into());
 
-    // Nothing runs when a launcher starts.
+    // Nothing runs when a launcher starts. It listens before it has looked around.
     turn.launcher.stop();
     turn.launcher.restart().unwrap();
-    assert!(images(&turn).is_empty());
-    assert_eq!(blobs(&turn), Vec::<PathBuf>::new());
+    let is_empty = || images(&turn).is_empty() && blobs(&turn).is_empty();
+    assert!(wait_until(SOON, is_empty), "{:?}", blobs(&turn));
     for name in ["foreign", "leaving"] {
         ping(&turn, name);
     }
