@@ -201,6 +201,12 @@ impl Hash for TransactionKey {
 }
 
 impl TransactionKey {
+    /// The same, which keeps nothing else of the message that it was in.
+    pub(crate) fn apart(&self) -> Self {
+        let [channel, txid] = [&self.channel, &self.txid].map(|part| Bytes::copy_from_slice(part));
+        Self { channel, txid }
+    }
+
     /// The channel's name.
     pub fn channel(&self) -> String {
         String::from_utf8_lossy(&self.channel).into_owned()

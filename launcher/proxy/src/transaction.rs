@@ -18,8 +18,10 @@ use crate::replica::ReplicaId;
 /// A transaction from the peer's first message to the last answer that the peer owes to it.
 #[derive(Debug)]
 pub(crate) struct Transaction {
-    /// The peer's first message, which says what is to be run.
-    first: Frame,
+    key: TransactionKey,
+    /// The peer's first message, which says what is to be run; not kept for what was given up: it
+    /// may be long, and its chaincode may never end.
+    first: Option<Frame>,
     began: Instant,
     /// Who runs it, or would read an answer; `None` when that replica is gone.
     replica: Option<ReplicaId>,
@@ -79,7 +81,8 @@ impl Transaction {
     /// It begins with the peer's message, on `replica`.
     pub(crate) fn new(first: Frame, replica: ReplicaId, now: Instant) -> Self {
         Self {
-            first,
+            key: first.transaction().apart(),
+            first: Some(first),
             began: now,
             replica: Some(replica),
             requests: 0,
@@ -90,8 +93,8 @@ impl Transaction {
         }
     }
 
-    pub(crate) fn key(&self) -> TransactionKey {
-        self.first.transaction()
+    pub(crate) fn key(&self) -> &TransactionKey {
+        &self.key
     }
 
     /// Who runs it.
@@ -179,7 +182,7 @@ impl Transaction {
         }
         if let Some(id) = self.iterators.take() {
             self.outstanding = Outstanding::Closing;
-            return Some(Frame::close_iterator(&self.key(), id));
+            return Some(Frame::close_iterator(&self.key, id));
         }
         self.take_held_end()
     }
@@ -187,12 +190,14 @@ impl Transaction {
     /// The peer has given it up: it waits for nothing any more. Gives the end that was held.
     pub(crate) fn give_up(&mut self) -> Option<Frame> {
         self.interest = Interest::GivenUp;
+        self.first = None;
         self.take_held_end()
     }
 
     /// The peer has begun it anew.
     pub(crate) fn supersede(&mut self) {
         self.interest = Interest::Superseded;
+        self.first = None;
         if matches!(self.stage, Stage::Ending(_)) {
             self.stage = Stage::Over;
         }

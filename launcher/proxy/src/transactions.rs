@@ -51,7 +51,7 @@ impl Transactions {
     pub(crate) fn begin(&mut self, first: Frame, replica: ReplicaId, now: Instant) {
         let transaction = Transaction::new(first, replica, now);
         self.review.get_or_insert(transaction.deadline(self.limit));
-        self.entries.insert(transaction.key(), transaction);
+        self.entries.insert(transaction.key().clone(), transaction);
         self.awaited += 1;
     }
 

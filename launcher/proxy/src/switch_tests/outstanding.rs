@@ -286,3 +286,19 @@ fn what_is_interrupted_ends_when_the_peer_may_be_told() {
     assert_eq!(bench.kinds(replica), [Type::Error], "it has nothing to say any more");
     assert_eq!(closes_two(&mut bench), Type::Error);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_peer_has_given_up_keeps_nothing_of_its_message() {
+    let mut bench = Bench::ready(Limits { execution: LIMIT, ..Limits::default() });
+    let replica = bench.greeted();
+    let first = frame(Type::Transaction, "ch", "a");
+    let bytes = first.bytes().clone();
+    bench.switch.peer_says(first);
+    assert_eq!(bench.kinds(replica), [Type::Transaction]);
+    assert!(!bytes.is_unique(), "it is kept as long as the peer waits");
+    advance(LIMIT).await;
+    bench.switch.expire(Instant::now());
+    assert!(bytes.is_unique(), "chaincode that never ends would fill the launcher");
+    bench.says(replica, Type::Completed, "a");
+    assert_eq!(bench.said_to_peer()[0].0, Type::Completed);
+}
