@@ -132,12 +132,19 @@ fn everything_ends_with_the_launcher() {
 
 #[test]
 fn a_program_that_forks_without_end_is_ended() {
-    let storm = "storm() { setsid sh -c 'sleep 1000' & (storm &); }; while :; do storm; done";
-    let mut guarded = Guarded::start(storm);
-    guarded.await_processes(50);
-    guarded.wishes.shutdown(std::net::Shutdown::Write).unwrap();
-    assert_eq!(guarded.end().signal(), Some(9));
-    guarded.assert_nothing_left();
+    let storms = [
+        "storm() { setsid sh -c 'sleep 1000' & (storm &); }; while :; do storm; done",
+        // Each process is of a session, and a group, of its own.
+        r#"storm='sleep 1000 & setsid sh -c "$storm" &'; export storm;
+           for each in 1 2 3 4; do setsid sh -c "$storm" & done; sleep 1000"#,
+    ];
+    for storm in storms {
+        let mut guarded = Guarded::start(storm);
+        guarded.await_processes(50);
+        guarded.wishes.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(guarded.end().signal(), Some(9));
+        guarded.assert_nothing_left();
+    }
 }
 
 #[test]

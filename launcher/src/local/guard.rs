@@ -3,7 +3,11 @@
 //! The launcher starts itself with the hidden command `guard`, which starts the program and stays
 //! as its parent. Whatever the program leaves behind, in whatever group or session, becomes the
 //! guard's child (`PR_SET_CHILD_SUBREAPER` of prctl(2)), and the guard ends it. It signals only
-//! children that have ended for nobody yet: until then their numbers are nobody else's.
+//! whom nobody has taken notice of as ended: until then their numbers are nobody else's.
+//!
+//! What forks without end is quicker than whoever kills one process after the other. Therefore the
+//! program's group is killed as a whole, which no fork escapes, and of what has left the group each
+//! process before those that it has forked: who is being killed forks no more.
 //!
 //! Guard and launcher share a socket, the guard's standard input. What the launcher may write there
 //! is [`TERMINATE`]; at its end, which is also the launcher's own end, everything is killed.
@@ -13,6 +17,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{env, fs, thread};
@@ -159,9 +164,7 @@ fn heed(mut launcher: UnixStream, ward: &Mutex<Ward>) {
             Ok(0) | Err(_) => break,
         }
     }
-    let mut ward = lock(ward);
-    ward.is_over = true;
-    kill_children(&ward);
+    lock(ward).kill();
 }
 
 /// Returns when there are no children any more; how the program ended.
@@ -178,7 +181,7 @@ fn outlive(ward: &Mutex<Ward>) -> io::Result<Option<i32>> {
         ward.take_ended()?;
         if ward.is_over {
             // What they have left are children of ours by now.
-            kill_children(&ward);
+            ward.kill();
         }
     }
 }
@@ -186,13 +189,34 @@ fn outlive(ward: &Mutex<Ward>) -> io::Result<Option<i32>> {
 impl Ward {
     /// Asks the program to end, with all that is in its group.
     fn terminate(&self) {
-        if self.status.is_none() {
-            // A group of none has nobody to ask.
-            let _ = kill_process_group(self.program, Signal::TERM);
+        self.signal_group(Signal::TERM);
+    }
+
+    /// Kills whatever is left of the program. Whoever calls it holds the ward: nobody takes notice
+    /// of an end meanwhile.
+    fn kill(&mut self) {
+        self.is_over = true;
+        self.signal_group(Signal::KILL);
+        for thread in threads(getpid()) {
+            // The latest first: they are the ones that fork.
+            children(&thread).into_iter().rev().for_each(kill_with_children);
         }
     }
 
+    fn signal_group(&self, signal: Signal) {
+        // Until the program's end is taken notice of, its group's number is nobody else's.
+        if self.status.is_none() {
+            // A group of none has nobody to heed it.
+            let _ = kill_process_group(self.program, signal);
+        }
+    }
+
+    /// Takes notice of all that have ended.
     fn take_ended(&mut self) -> io::Result<()> {
+        let unnoticed = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        if let Ok(Some(_)) = waitid(WaitId::Pid(self.program), unnoticed) {
+            self.kill();
+        }
         loop {
             match wait(WaitOptions::NOHANG) {
                 Ok(Some((process, status))) if process == self.program => {
@@ -207,23 +231,27 @@ impl Ward {
     }
 }
 
-/// Kills all children. Whoever calls it holds the ward: nobody takes one that has ended meanwhile.
-fn kill_children(_: &Ward) {
-    for child in children() {
-        // One that has ended, and was not taken yet, takes no notice.
-        let _ = kill_process(child, Signal::KILL);
+/// Kills a process, and then what it has forked until then: it forks no more.
+fn kill_with_children(process: Pid) {
+    // One that has ended, and was not taken notice of yet, takes no notice.
+    if kill_process(process, Signal::KILL).is_ok() {
+        for thread in threads(process) {
+            children(&thread).into_iter().rev().for_each(kill_with_children);
+        }
     }
 }
 
-/// The processes whose parent this one is, whichever of its threads that concerns.
-fn children() -> Vec<Pid> {
-    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    threads
-        // A thread that has ended meanwhile has left its children to another.
-        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
-        .flat_map(|list| list.split_whitespace().map(str::parse).collect::<Vec<_>>())
-        .filter_map(|id| Pid::from_raw(id.ok()?))
-        .collect()
+/// Where the kernel lists a process's threads, each of which has children of its own.
+fn threads(process: Pid) -> Vec<PathBuf> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    threads.map(|thread| thread.path()).collect()
+}
+
+/// The processes whose parent a thread is, in the order in which they became its children.
+fn children(thread: &Path) -> Vec<Pid> {
+    // A thread that has ended meanwhile has left its children to another.
+    let list = fs::read_to_string(thread.join("children")).unwrap_or_default();
+    list.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
 }
 
 fn lock(ward: &Mutex<Ward>) -> MutexGuard<'_, Ward> {
