@@ -10,7 +10,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType,
 };
-use selvedge_proxy::{ReplicaAuthority, replica_name};
+use selvedge_proxy::{Credential, ReplicaAuthority, replica_name};
 use time::{Duration, OffsetDateTime};
 
 /// How long certificates are valid. A run may last as long as its peer does;
@@ -31,6 +31,8 @@ pub(crate) struct LinkCertificates {
     pub(crate) proxy: ReplicaAuthority,
     /// The replica's end.
     pub(crate) replica: ReplicaCredentials,
+    /// What the proxy knows replicas by that have those credentials.
+    pub(crate) credential: Credential,
 }
 
 /// What a replica authenticates with, as PEM.
@@ -83,6 +85,7 @@ impl LinkCertificates {
                 key: replica_key.serialize_pem(),
                 root,
             },
+            credential: Credential::of(replica.der()),
         })
     }
 }

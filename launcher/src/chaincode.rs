@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use selvedge_proto::launcher::ImageReference;
 use selvedge_proxy::{
-    Event, Limits, Notice, PeerAddress, PeerCredentials, Proxy, ProxyError, ProxySettings,
+    Credential, Event, Limits, Notice, PeerAddress, PeerCredentials, Proxy, ProxyError,
+    ProxySettings,
 };
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -101,7 +102,7 @@ impl ChaincodeRun {
         log: &RunLog,
     ) -> Result<String, RunError> {
         let preparation = Preparation(self.deadline.passed());
-        let (mut proxy, credentials) = self.link(backend)?;
+        let (mut proxy, credentials, credential) = self.link(backend)?;
         let workload = self.workload(image, &proxy, credentials);
         let replicas = match backend.start(workload).await {
             Ok(replicas) => replicas,
@@ -111,8 +112,16 @@ impl ChaincodeRun {
             }
         };
         let desertion = Desertion::new(self.deadline.limit());
-        let mut link =
-            Link { proxy, replicas, log, ready: false, over: false, delayed: None, desertion };
+        let mut link = Link {
+            proxy,
+            replicas,
+            credential,
+            log,
+            ready: false,
+            over: false,
+            delayed: None,
+            desertion,
+        };
         let outcome = link.supervise(stop, self.deadline, preparation).await;
         // The peer tells its client of a failed launch no more than that it failed.
         let refusal = outcome.as_ref().err().filter(|_| !link.ready).map(|error| one_line(error));
@@ -126,12 +135,15 @@ impl ChaincodeRun {
         reason: String,
         backend: &dyn Backend,
     ) -> Result<(), RunError> {
-        let (mut proxy, _) = self.link(backend)?;
+        let (mut proxy, ..) = self.link(backend)?;
         end_proxy(&mut proxy, Some(reason)).await;
         Ok(())
     }
 
-    fn link(&self, backend: &dyn Backend) -> Result<(Proxy, ReplicaCredentials), RunError> {
+    fn link(
+        &self,
+        backend: &dyn Backend,
+    ) -> Result<(Proxy, ReplicaCredentials, Credential), RunError> {
         let (address, host) = backend.proxy_host(&self.package_id, &self.msp_id);
         let listener = TcpListener::bind(SocketAddr::new(address, 0)).map_err(RunError::Listen)?;
         let certificates = LinkCertificates::issue(&self.package_id, &host)?;
@@ -144,7 +156,7 @@ impl ChaincodeRun {
             limits: Limits::default(),
             registration: self.deadline.registration(),
         })?;
-        Ok((proxy, certificates.replica))
+        Ok((proxy, certificates.replica, certificates.credential))
     }
 
     fn workload(
@@ -168,6 +180,8 @@ impl ChaincodeRun {
 struct Link<'a> {
     proxy: Proxy,
     replicas: Box<dyn Replicas>,
+    /// What the proxy knows them by.
+    credential: Credential,
     log: &'a RunLog,
     ready: bool,
     /// The link to the peer has ended.
@@ -219,21 +233,35 @@ impl Link<'_> {
                 self.ready = true;
                 self.log.ready();
             }
-            Event::ReplicaReady { replica } => {
+            Event::ReplicaReady { replica, credential } => {
                 info!(replica, "replica is ready");
-                self.desertion.joined(replica, at);
+                self.desertion.joined(replica, credential, at);
             }
-            Event::ReplicaGone { replica, reason, answered } => {
+            Event::ReplicaGone { replica, reason, answered, .. } => {
                 self.desertion.left(replica, at);
                 warn!(replica, reason, answered, "replica is gone");
             }
-            Event::ReplicaCutOff { replica, reason } => {
+            Event::ReplicaCutOff { replica, reason, .. } => {
                 self.desertion.left(replica, at);
                 warn!(replica, reason, "replica was cut off");
                 if !self.ready {
                     return Some(Err(RunError::CutOff(reason)));
                 }
                 self.log.line(format!("the chaincode's replica was cut off: {reason}"));
+            }
+            Event::ReplicaLeft { replica, reason, answered: 0, .. } => {
+                info!(replica, reason, "replica that was replaced has left");
+            }
+            Event::ReplicaLeft { replica, reason, answered, .. } => {
+                warn!(replica, reason, answered, "replica that is being replaced ended too soon");
+            }
+            Event::Retired { credential, answered: 0 } => {
+                info!("replicas that are replaced have nothing in flight any more");
+                self.desertion.retired(credential);
+            }
+            Event::Retired { credential, answered } => {
+                warn!(answered, "transactions were ended with the replicas that are replaced");
+                self.desertion.retired(credential);
             }
             Event::ReplicasLost { number } => {
                 warn!(number, "more replicas were lost than are told of one by one");
@@ -277,7 +305,7 @@ impl Link<'_> {
             ReplicaEvent::Trouble(reason) if self.ready => {
                 warn!(reason, "no replica can run");
                 self.log.line(format!("the chaincode cannot run: {reason}"));
-                self.proxy.set_trouble(reason).await;
+                self.proxy.set_trouble(self.credential, reason).await;
             }
             ReplicaEvent::Trouble(reason) => return Err(RunError::Trouble(reason)),
         }
