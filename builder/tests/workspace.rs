@@ -12,7 +12,7 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     Rule { name: "selvedge-proto", may_use: &[], never: &["kube"] },
     Rule {
         name: "selvedge-proxy",
@@ -36,9 +36,21 @@ const RULES: [Rule; 7] = [
         may_use: &["selvedge-package"],
         never: &["kube", "k8s-openapi", "tonic"],
     },
+    // What would be applied has to be told without a cluster, too.
+    Rule {
+        name: "selvedge-manifest",
+        may_use: &["selvedge-buildpack", "selvedge-package"],
+        never: &["clap", "kube", "tokio", "tonic"],
+    },
     Rule {
         name: "selvedge-launcher",
-        may_use: &["selvedge-proto", "selvedge-proxy", "selvedge-buildpack", "selvedge-package"],
+        may_use: &[
+            "selvedge-proto",
+            "selvedge-proxy",
+            "selvedge-buildpack",
+            "selvedge-package",
+            "selvedge-manifest",
+        ],
         never: &[],
     },
     Rule {
@@ -49,8 +61,8 @@ const RULES: [Rule; 7] = [
 ];
 
 /// What is not shipped may use what it likes.
-const TOOLS: [&str; 7] =
-    ["cluster", "crafted", "testbed", "fabric-on-kubernetes", "e2e", "bench", "xtask"];
+const TOOLS: [&str; 8] =
+    ["cluster", "crafted", "golden", "testbed", "fabric-on-kubernetes", "e2e", "bench", "xtask"];
 
 fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO")).args(arguments).output().unwrap();

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use selvedge_manifest::{Language, ReplicaCredentials};
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 
-use crate::certificates::{ProxyHost, ReplicaCredentials};
-use crate::source::{Language, StagedSource};
+use crate::certificates::ProxyHost;
+use crate::source::StagedSource;
 
 /// Builds chaincode and runs replicas of it.
 #[async_trait]

@@ -10,6 +10,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType,
 };
+use selvedge_manifest::ReplicaCredentials;
 use selvedge_proxy::{ReplicaAuthority, replica_name};
 use time::{Duration, OffsetDateTime};
 
@@ -31,17 +32,6 @@ pub(crate) struct LinkCertificates {
     pub(crate) proxy: ReplicaAuthority,
     /// The replica's end.
     pub(crate) replica: ReplicaCredentials,
-}
-
-/// What a replica authenticates with, as PEM.
-#[derive(Clone)]
-pub(crate) struct ReplicaCredentials {
-    /// Its certificate.
-    pub(crate) certificate: String,
-    /// Its key.
-    pub(crate) key: String,
-    /// What it verifies the proxy against.
-    pub(crate) root: String,
 }
 
 /// The name or address that replicas reach the proxy by.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use selvedge_manifest::{Language, ReplicaCredentials};
 use selvedge_proto::launcher::ImageReference;
 use selvedge_proxy::{
     Event, Limits, Notice, PeerAddress, PeerCredentials, Proxy, ProxyError, ProxySettings,
@@ -13,12 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::backend::{Backend, ReplicaEvent, ReplicaExit, Replicas, StartError, Workload};
-use crate::certificates::{CertificateError, LinkCertificates, ReplicaCredentials};
+use crate::certificates::{CertificateError, LinkCertificates};
 use crate::deadline::{LaunchDeadline, TELLING};
 use crate::desertion::Desertion;
 use crate::error_chain::one_line;
 use crate::run_log::RunLog;
-use crate::source::Language;
 
 /// What transactions in flight get to finish when a chaincode is stopped: with
 /// what the replicas get to end, it stays below the 5 s after which a peer kills.

@@ -2,39 +2,35 @@
 
 mod adopted;
 mod build;
-mod container;
 mod controller;
 mod departed;
 mod dispute;
-mod egress;
 mod failure;
 mod followed_logs;
-#[cfg(test)]
-mod golden;
 mod ground;
 mod hindrance;
-mod identity;
 mod kept;
 mod lease;
-mod manifest;
 #[cfg(test)]
 mod mock;
 mod objects;
 mod observed;
 mod pod_log;
-mod restricted;
 mod run;
 #[cfg(test)]
 mod scene;
 mod sweep;
 mod trouble;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use selvedge_buildpack::digest::Sha256;
+use selvedge_manifest::{Affinity, Identity, LaunchPlan, LaunchTarget, PROXY_PORT, PodShape};
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -43,17 +39,14 @@ use tracing::info;
 use self::adopted::Adopted;
 use self::build::{Builds, BuildsError};
 use self::ground::{Ground, GroundError};
-use self::identity::Identity;
 use self::lease::Lease;
-use self::manifest::{PROXY_PORT, PodShape};
 use self::observed::Observed;
 use self::run::{ClusterReplicas, Order};
 use self::sweep::Sweeper;
 use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
 use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
-use crate::launch::{LaunchPlan, LaunchTarget};
-use crate::settings::KubernetesSettings;
+use crate::settings::{self, KubernetesSettings, Resources};
 use crate::source::StagedSource;
 
 /// Why the backend cannot work.
@@ -85,7 +78,7 @@ impl KubernetesBackend {
         let ground = Arc::new(Ground::survey(settings).await?);
         info!(
             peer = ground.peer,
-            node = ground.pod.node,
+            node = ground.pod.peer.node,
             namespace = ground.namespace,
             "chaincode runs in Kubernetes"
         );
@@ -107,9 +100,9 @@ impl KubernetesBackend {
             lease,
             adopted,
             shape: PodShape {
-                affinity: settings.affinity,
-                requests: settings.chaincode_requests.clone(),
-                limits: settings.chaincode_limits.clone(),
+                affinity: affinity(settings.affinity),
+                requests: quantities(&settings.chaincode_requests),
+                limits: quantities(&settings.chaincode_limits),
                 tmp: settings.chaincode_tmp.clone(),
                 launcher_image: builds.launcher_image().to_owned(),
                 pull_secrets: builds.pull_secrets().to_vec(),
@@ -173,4 +166,17 @@ impl Backend for KubernetesBackend {
     async fn close(&self) {
         tokio::join!(self.builds.close(), self.lease.release());
     }
+}
+
+fn affinity(set: settings::Affinity) -> Affinity {
+    match set {
+        settings::Affinity::Required => Affinity::Required,
+        settings::Affinity::Preferred => Affinity::Preferred,
+        settings::Affinity::None => Affinity::None,
+    }
+}
+
+fn quantities(set: &Resources) -> BTreeMap<String, Quantity> {
+    let amounts = set.0.iter();
+    amounts.map(|(resource, amount)| (resource.clone(), Quantity(amount.clone()))).collect()
 }

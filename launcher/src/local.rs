@@ -23,6 +23,7 @@ use selvedge_buildpack::image::{
     assemble, ca_bundle_path, sha256, validate,
 };
 use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
+use selvedge_manifest::Language;
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
@@ -33,7 +34,7 @@ use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
 use crate::error_chain::one_line;
 use crate::removal;
-use crate::source::{Language, StagedSource};
+use crate::source::StagedSource;
 use collection::Collection;
 
 /// The repository that local images are named after; nothing is pulled from it.

@@ -15,7 +15,6 @@ mod desertion;
 mod error_chain;
 mod kubernetes;
 mod last_lines;
-mod launch;
 mod lines;
 mod local;
 mod opening;

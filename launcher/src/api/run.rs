@@ -20,7 +20,7 @@ use crate::deadline::LaunchDeadline;
 use crate::error_chain::one_line;
 use crate::opening::Works;
 use crate::run_log::RunLog;
-use crate::source::{Language, StagedSource};
+use crate::source::{StagedSource, language};
 
 /// What took all of a launch's time.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +150,7 @@ fn chaincode_run(
             key: tls.client_key,
             root: tls.root_cert,
         }),
-        language: Language::of(named).map_err(|error| failed(&error))?,
+        language: language(named).map_err(|error| failed(&error))?,
         deadline,
     })
 }

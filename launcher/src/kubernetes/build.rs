@@ -35,6 +35,7 @@ use std::time::Duration;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath};
 use selvedge_buildpack::image::{BuildKey, BuildKeyInputs};
+use selvedge_manifest::Language;
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -42,7 +43,7 @@ use tracing::warn;
 
 use crate::backend::BuildError;
 use crate::error_chain::one_line;
-use crate::source::{Language, StagedSource};
+use crate::source::StagedSource;
 
 pub(crate) use builds::Builds;
 pub(crate) use error::BuildsError;

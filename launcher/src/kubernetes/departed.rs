@@ -11,11 +11,11 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, Preconditions};
+use selvedge_manifest::{MANAGED_BY, MANAGER, PEER};
 use tracing::info;
 
 use super::failure::{ApiFailure, call};
 use super::ground::Ground;
-use super::identity::{MANAGED_BY, MANAGER, PEER};
 
 /// A peer whose lease was renewed this lately is there, whatever is set: its launcher may be
 /// starting anew, and the clocks of two nodes differ.

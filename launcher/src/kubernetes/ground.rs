@@ -1,13 +1,13 @@
 //! Where the launcher stands: the cluster's API, its own pod, and for which peer it is.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Pod, Toleration};
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Api, Client, Config, Resource};
+use selvedge_manifest::PeerPod;
 use tokio::time::{Instant, sleep};
 use tracing::info;
 
@@ -49,26 +49,20 @@ pub(crate) struct Ground {
     /// their chaincode in one.
     pub(crate) peer: String,
     /// The launcher's pod, which is the peer's.
-    pub(crate) pod: PeerPod,
+    pub(crate) pod: OwnPod,
 }
 
-/// What matters of the peer's pod.
+/// What matters of the launcher's own pod.
 #[derive(Clone, Debug)]
-pub(crate) struct PeerPod {
+pub(crate) struct OwnPod {
     /// Its name.
     pub(crate) name: String,
-    /// Its namespace.
-    pub(crate) namespace: String,
     /// Its UID.
     pub(crate) uid: String,
-    /// Its node.
-    pub(crate) node: String,
     /// Its address.
     pub(crate) ip: IpAddr,
-    /// Its labels.
-    pub(crate) labels: BTreeMap<String, String>,
-    /// Its tolerations.
-    pub(crate) tolerations: Vec<Toleration>,
+    /// What chaincode's objects say of it.
+    pub(crate) peer: PeerPod,
 }
 
 impl Ground {
@@ -96,7 +90,7 @@ impl Ground {
     /// What is to own the peer's objects, so that they go with it: what runs its pod, if that is in
     /// their namespace.
     pub(crate) async fn owner(&self) -> Result<Option<OwnerReference>, ApiFailure> {
-        if self.pod.namespace != self.namespace {
+        if self.pod.peer.namespace != self.namespace {
             return Ok(None);
         }
         controller::owner(&self.client, &self.namespace, &self.pod.name).await
@@ -117,14 +111,14 @@ async fn own_pod(
     client: &Client,
     namespace: &str,
     name: &str,
-) -> Result<(PeerPod, String), GroundError> {
+) -> Result<(OwnPod, String), GroundError> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let deadline = Instant::now() + OWN_POD;
     loop {
         let failure = match call("read its own pod", api.get(name)).await {
-            Ok(found) => match PeerPod::read(&found) {
+            Ok(found) => match OwnPod::read(&found) {
                 Some(pod) => {
-                    let lasting_name = controller::lasting_name(&found, &pod.node);
+                    let lasting_name = controller::lasting_name(&found, &pod.peer.node);
                     return Ok((pod, lasting_name));
                 }
                 None => GroundError::NotPlaced(namespace.into(), name.into()),
@@ -147,18 +141,20 @@ async fn own_pod(
     }
 }
 
-impl PeerPod {
+impl OwnPod {
     /// What matters of a pod; `None` before it has a node and an address.
     pub(crate) fn read(pod: &Pod) -> Option<Self> {
         let spec = pod.spec.as_ref()?;
         Some(Self {
             name: pod.metadata.name.clone()?,
-            namespace: pod.metadata.namespace.clone()?,
             uid: pod.metadata.uid.clone()?,
-            node: spec.node_name.clone()?,
             ip: pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?,
-            labels: pod.metadata.labels.clone().unwrap_or_default(),
-            tolerations: spec.tolerations.clone().unwrap_or_default(),
+            peer: PeerPod {
+                namespace: pod.metadata.namespace.clone()?,
+                node: spec.node_name.clone()?,
+                labels: pod.metadata.labels.clone().unwrap_or_default(),
+                tolerations: spec.tolerations.clone().unwrap_or_default(),
+            },
         })
     }
 }

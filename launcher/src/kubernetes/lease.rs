@@ -15,14 +15,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::PostParams;
+use selvedge_manifest::{MANAGED_BY, MANAGER, PEER, label_value, short_hash, slug};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{error, info, warn};
 
 use super::failure::{ApiFailure, call};
-use super::ground::{Ground, PeerPod};
-use super::identity::{MANAGED_BY, MANAGER, PEER, label_value, short_hash, slug};
+use super::ground::{Ground, OwnPod};
 use crate::error_chain::one_line;
 
 /// How long a Lease is good for without being renewed.
@@ -293,7 +293,7 @@ impl Keeper {
         else {
             return true;
         };
-        if namespace != self.ground.pod.namespace {
+        if namespace != self.ground.pod.peer.namespace {
             return true;
         }
         let api: Api<Pod> = Api::namespaced(self.ground.client.clone(), namespace);
@@ -304,8 +304,8 @@ impl Keeper {
     }
 }
 
-fn identity(pod: &PeerPod) -> String {
-    format!("{}/{}/{}", pod.namespace, pod.name, pod.uid)
+fn identity(pod: &OwnPod) -> String {
+    format!("{}/{}/{}", pod.peer.namespace, pod.name, pod.uid)
 }
 
 fn name(peer: &str) -> String {

@@ -12,12 +12,13 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use kube::Client;
 use kube::client::Body;
+use selvedge_manifest::PeerPod;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use super::ground::{Ground, PeerPod};
+use super::ground::{Ground, OwnPod};
 
 type Content = BoxBody<Bytes, Infallible>;
 
@@ -56,14 +57,16 @@ impl Api {
             client: Client::new(service, "chaincode"),
             namespace: "chaincode".into(),
             peer: "peer0".into(),
-            pod: PeerPod {
+            pod: OwnPod {
                 name: pod.into(),
-                namespace: "org1".into(),
                 uid: format!("uid-of-{pod}"),
-                node: "node-1".into(),
                 ip: IpAddr::from([10, 1, 2, 3]),
-                labels: BTreeMap::new(),
-                tolerations: Vec::new(),
+                peer: PeerPod {
+                    namespace: "org1".into(),
+                    node: "node-1".into(),
+                    labels: BTreeMap::new(),
+                    tolerations: Vec::new(),
+                },
             },
         })
     }

@@ -8,13 +8,12 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::runtime::reflector::Store;
+use selvedge_manifest::{Blueprint, Identity, MANAGER, STOPPED_AT, owner};
 use serde_json::json;
 
 use super::failure::{ApiFailure, call};
 use super::ground::Ground;
-use super::identity::{Identity, MANAGER, STOPPED_AT};
 use super::kept::{Departure, Kept, Kind};
-use super::manifest::{Blueprint, owner};
 use super::observed::Observed;
 
 /// The objects of a chaincode.

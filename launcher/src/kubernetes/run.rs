@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use selvedge_manifest::{Blueprint, CREDENTIALS, INSTANCE, Identity, LaunchPlan, PodShape};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -20,15 +21,12 @@ use super::dispute::Disputes;
 use super::failure::ApiFailure;
 use super::followed_logs::FollowedLogs;
 use super::ground::Ground;
-use super::identity::{CREDENTIALS, INSTANCE, Identity};
 use super::lease::{Lease, NotHeld};
-use super::manifest::{Blueprint, PodShape};
 use super::objects::{Objects, scale_to_zero};
 use super::observed::{Observed, find};
 use super::trouble::{self, Scene, TroubleKind};
 use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas};
 use crate::error_chain::one_line;
-use crate::launch::LaunchPlan;
 
 /// How long an earlier launcher of the same peer may take to be gone.
 const LEASE: Duration = Duration::from_secs(30);
@@ -253,7 +251,7 @@ impl Run {
             credentials: &order.credentials,
             generation: self.generation,
             proxy: order.proxy,
-            peer: &order.ground.pod,
+            peer: &order.ground.pod.peer,
             shape: &order.shape,
             owner: owner.as_ref(),
         };

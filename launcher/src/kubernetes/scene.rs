@@ -4,20 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use selvedge_manifest::{Affinity, Identity, LaunchPlan, PACKAGE_ID, PodShape, STOPPED_AT};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::adopted::Adopted;
 use super::ground::Ground;
-use super::identity::{Identity, PACKAGE_ID, STOPPED_AT};
 use super::lease::Lease;
-use super::manifest::PodShape;
 use super::mock::Api;
 use super::observed::Observed;
 use super::run::{ClusterReplicas, Order};
 use super::sweep::Sweeper;
-use crate::launch::LaunchPlan;
-use crate::settings::Affinity;
 
 /// The pod of the first launcher.
 pub(super) const POD: &str = "peer0-a";
@@ -125,8 +123,8 @@ impl Scene {
 pub(super) fn shape() -> PodShape {
     PodShape {
         affinity: Affinity::Required,
-        requests: "cpu=50m".parse().unwrap(),
-        limits: "memory=1024Mi".parse().unwrap(),
+        requests: [("cpu".to_owned(), Quantity("50m".into()))].into(),
+        limits: [("memory".to_owned(), Quantity("1024Mi".into()))].into(),
         tmp: "64Mi".into(),
         launcher_image: "launcher".into(),
         pull_secrets: Vec::new(),

@@ -6,13 +6,13 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
+use selvedge_manifest::{PACKAGE_ID, STOPPED_AT};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use super::adopted::Adopted;
 use super::departed;
 use super::ground::Ground;
-use super::identity::{PACKAGE_ID, STOPPED_AT};
 use super::lease::Lease;
 use super::objects::{forget, scale_to_zero};
 use super::observed::Observed;

@@ -8,13 +8,13 @@ use std::path::Path;
 
 use selvedge_buildpack::image::oci_spec::image::ImageConfiguration;
 use selvedge_buildpack::image::{Layout, ZONEINFO, unpack};
+use selvedge_manifest::{LaunchPlan, LaunchTarget};
 use tokio::task::spawn_blocking;
 
 use super::guard::guarded;
 use super::supervise::Start;
 use crate::backend::{StartError, Workload};
 use crate::data::TemporaryDirectory;
-use crate::launch::{LaunchPlan, LaunchTarget};
 
 /// Unpacks the image into `files` and plans the command that starts the replica.
 pub(super) async fn prepare(

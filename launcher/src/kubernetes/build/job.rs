@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
+use selvedge_manifest::MANAGER;
 use serde_json::json;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
@@ -14,7 +15,6 @@ use tracing::{info, warn};
 
 use super::super::failure::{ApiFailure, call};
 use super::super::ground::Ground;
-use super::super::identity::MANAGER;
 use super::custody::{self, Custody};
 use super::manifest::{self, BuildOrder};
 use super::reach::Reach;

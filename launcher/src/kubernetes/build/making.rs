@@ -207,8 +207,8 @@ impl Builds {
     fn reach(&self, launcher: SocketAddr) -> Reach<'_> {
         Reach {
             launcher,
-            namespace: &self.ground.pod.namespace,
-            labels: &self.ground.pod.labels,
+            namespace: &self.ground.pod.peer.namespace,
+            labels: &self.ground.pod.peer.labels,
             name_servers: &self.name_servers,
             api_server: &self.api_server,
             except: &self.settings.build_egress_except,

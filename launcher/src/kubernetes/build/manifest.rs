@@ -14,10 +14,12 @@ use kube::Resource;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{BuildKey, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 use selvedge_buildpack::platform::Platform;
+use selvedge_manifest::{
+    MANAGED_BY, MANAGER,
+    container::{empty, mount, pull_secrets, variable},
+    restricted,
+};
 
-use super::super::container::{empty, mount, pull_secrets, variable};
-use super::super::identity::{MANAGED_BY, MANAGER};
-use super::super::restricted;
 use super::pulse::ALIVE_AT;
 use super::reach::Reach;
 use crate::settings::BuildSettings;

@@ -4,9 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use clap::Parser;
 use selvedge_buildpack::image::BuildKeyInputs;
+use serde::Serialize;
 
-use super::super::super::golden::golden;
 use super::*;
+
+/// A manifest is what its file has.
+#[track_caller]
+fn golden(name: &str, object: &impl Serialize) {
+    golden::golden(format!("tests/golden/{name}"), object);
+}
 
 #[derive(Parser)]
 struct Line {

@@ -29,7 +29,7 @@ pub(super) struct OwnImage {
 impl OwnImage {
     /// Reads the pod.
     pub(super) async fn read(ground: &Ground) -> Result<Self, ApiFailure> {
-        let pods: Api<Pod> = Api::namespaced(ground.client.clone(), &ground.pod.namespace);
+        let pods: Api<Pod> = Api::namespaced(ground.client.clone(), &ground.pod.peer.namespace);
         let pod = call("read its own pod", pods.get(&ground.pod.name)).await?;
         let spec = pod.spec.unwrap_or_default();
         // A sidecar is an init container that stays.
@@ -48,13 +48,13 @@ impl OwnImage {
     /// in its own namespace alone.
     pub(super) fn pull_secrets(&self, ground: &Ground, of_registry: Option<&str>) -> Vec<String> {
         let mut secrets: Vec<String> = of_registry.map(ToOwned::to_owned).into_iter().collect();
-        if ground.namespace == ground.pod.namespace {
+        if ground.namespace == ground.pod.peer.namespace {
             let more = self.pull_secrets.iter().filter(|name| Some(name.as_str()) != of_registry);
             secrets.extend(more.cloned());
         } else if !self.pull_secrets.is_empty() {
             warn!(
                 secrets = self.pull_secrets.join(", "),
-                of = ground.pod.namespace,
+                of = ground.pod.peer.namespace,
                 "the launcher's image is pulled without its own pod's Secrets in the namespace {}: \
                  if its registry wants credentials, add them to the Secret of --registry-secret there",
                 ground.namespace
@@ -158,7 +158,7 @@ mod tests {
 
         let here = Ground {
             client: elsewhere.client.clone(),
-            namespace: elsewhere.pod.namespace.clone(),
+            namespace: elsewhere.pod.peer.namespace.clone(),
             peer: elsewhere.peer.clone(),
             pod: elsewhere.pod.clone(),
         };

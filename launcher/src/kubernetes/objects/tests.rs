@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
+use selvedge_manifest::LaunchPlan;
+
 use super::super::mock::Api;
 use super::super::scene::shape;
 use super::*;
-use crate::launch::LaunchPlan;
 
 async fn apply(api: &Api) -> Result<Objects, ApiFailure> {
     let ground = api.ground("peer0-a");
@@ -20,7 +21,7 @@ async fn apply(api: &Api) -> Result<Objects, ApiFailure> {
         credentials: "c0ffee",
         generation: 1,
         proxy: SocketAddr::new(ground.pod.ip, 40123),
-        peer: &ground.pod,
+        peer: &ground.pod.peer,
         shape: &shape,
         owner: None,
     };

@@ -16,12 +16,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use selvedge_buildpack::image::{CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 
-use super::super::container::{empty, mount, pull_secrets, variable};
-use super::super::identity::{CREDENTIALS, GENERATION};
-use super::super::restricted;
-use super::{Blueprint, CONTAINER, GATE, PROXY_PORT};
+use super::{Affinity, Blueprint, CONTAINER, GATE, PROXY_PORT};
+use crate::container::{empty, mount, pull_secrets, variable};
+use crate::identity::{CREDENTIALS, GENERATION};
 use crate::launch::DIRECTORY;
-use crate::settings::{Affinity, Resources};
+use crate::restricted;
 
 /// Where a chaincode may write.
 const TMP: &str = "/tmp";
@@ -32,7 +31,7 @@ const GRACE: i64 = 2;
 
 impl Blueprint<'_> {
     /// The Deployment.
-    pub(crate) fn deployment(&self, owner: &OwnerReference, service: &Service) -> Deployment {
+    pub fn deployment(&self, owner: &OwnerReference, service: &Service) -> Deployment {
         Deployment {
             metadata: self.metadata(Some(owner)),
             spec: Some(DeploymentSpec {
@@ -131,8 +130,8 @@ impl Blueprint<'_> {
 
     fn resources(&self) -> ResourceRequirements {
         ResourceRequirements {
-            requests: quantities(&self.shape.requests),
-            limits: quantities(&self.shape.limits),
+            requests: some(&self.shape.requests),
+            limits: some(&self.shape.limits),
             ..ResourceRequirements::default()
         }
     }
@@ -204,11 +203,6 @@ fn affinity(affinity: Affinity, node: &str) -> Option<PodAffinity> {
     Some(PodAffinity { node_affinity: Some(node_affinity), ..PodAffinity::default() })
 }
 
-fn quantities(resources: &Resources) -> Option<BTreeMap<String, Quantity>> {
-    let quantities: BTreeMap<_, _> = resources
-        .0
-        .iter()
-        .map(|(resource, amount)| (resource.clone(), Quantity(amount.clone())))
-        .collect();
-    Some(quantities).filter(|quantities| !quantities.is_empty())
+fn some(quantities: &BTreeMap<String, Quantity>) -> Option<BTreeMap<String, Quantity>> {
+    (!quantities.is_empty()).then(|| quantities.clone())
 }

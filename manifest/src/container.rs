@@ -6,12 +6,12 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 /// An environment variable.
-pub(crate) fn variable(name: &str, value: &str) -> EnvVar {
+pub fn variable(name: &str, value: &str) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value.to_owned()), ..EnvVar::default() }
 }
 
 /// A volume, by its name, at a path.
-pub(crate) fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
+pub fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
     VolumeMount {
         name: name.to_owned(),
         mount_path: path.to_owned(),
@@ -21,7 +21,7 @@ pub(crate) fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
 }
 
 /// A volume that begins empty and holds so much.
-pub(crate) fn empty(name: &str, size: &str) -> Volume {
+pub fn empty(name: &str, size: &str) -> Volume {
     Volume {
         name: name.to_owned(),
         empty_dir: Some(EmptyDirVolumeSource {
@@ -33,7 +33,7 @@ pub(crate) fn empty(name: &str, size: &str) -> Volume {
 }
 
 /// The Secrets that images are pulled with.
-pub(crate) fn pull_secrets(names: &[String]) -> Option<Vec<LocalObjectReference>> {
+pub fn pull_secrets(names: &[String]) -> Option<Vec<LocalObjectReference>> {
     let secrets = names.iter().map(|name| LocalObjectReference { name: name.clone() });
     Some(secrets.collect()).filter(|secrets: &Vec<_>| !secrets.is_empty())
 }

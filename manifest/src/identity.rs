@@ -8,28 +8,28 @@ use std::collections::BTreeMap;
 use selvedge_buildpack::digest::Sha256;
 
 /// Who applies the objects: the field manager, and the value of `managed-by`.
-pub(crate) const MANAGER: &str = "selvedge-launcher";
+pub const MANAGER: &str = "selvedge-launcher";
 
 /// Who manages an object.
-pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
 /// Which chaincode of which peer an object belongs to; the objects' own name.
-pub(crate) const INSTANCE: &str = "app.kubernetes.io/instance";
+pub const INSTANCE: &str = "app.kubernetes.io/instance";
 
 /// The peer.
-pub(crate) const PEER: &str = "selvedge.dev/peer";
+pub const PEER: &str = "selvedge.dev/peer";
 
 /// The full package ID, an annotation.
-pub(crate) const PACKAGE_ID: &str = "selvedge.dev/package-id";
+pub const PACKAGE_ID: &str = "selvedge.dev/package-id";
 
 /// The SHA-256 of the replicas' certificate: tells one run's pods from another's.
-pub(crate) const CREDENTIALS: &str = "selvedge.dev/credentials";
+pub const CREDENTIALS: &str = "selvedge.dev/credentials";
 
 /// The annotation that tells a run's later pods from its first ones.
-pub(crate) const GENERATION: &str = "selvedge.dev/generation";
+pub const GENERATION: &str = "selvedge.dev/generation";
 
 /// When a chaincode was scaled to zero, RFC 3339; an annotation.
-pub(crate) const STOPPED_AT: &str = "selvedge.dev/stopped-at";
+pub const STOPPED_AT: &str = "selvedge.dev/stopped-at";
 
 /// The longest name: a pod's is this, the ReplicaSet's hash (10) and five more
 /// characters, and Kubernetes cuts a pod's host name at 63.
@@ -46,22 +46,22 @@ const PACKAGE_DIGITS: usize = 32;
 
 /// One chaincode of one peer.
 #[derive(Clone, Debug)]
-pub(crate) struct Identity {
+pub struct Identity {
     /// The name that all its objects bear: a DNS label that starts with a letter (RFC 1035).
-    pub(crate) name: String,
+    pub name: String,
     /// Where its objects are.
-    pub(crate) namespace: String,
+    pub namespace: String,
     /// The package ID.
-    pub(crate) package_id: String,
+    pub package_id: String,
     /// The organisation's MSP ID.
-    pub(crate) msp_id: String,
+    pub msp_id: String,
     /// The peer's name.
-    pub(crate) peer: String,
+    pub peer: String,
 }
 
 impl Identity {
     /// The identity of a package on a peer.
-    pub(crate) fn new(namespace: &str, package_id: &str, msp_id: &str, peer: &str) -> Self {
+    pub fn new(namespace: &str, package_id: &str, msp_id: &str, peer: &str) -> Self {
         let hash = short_hash(&[package_id, msp_id, peer]);
         let slug = slug(label(package_id), NAME_LIMIT - HASH_DIGITS - 1);
         Self {
@@ -75,12 +75,12 @@ impl Identity {
 
     /// The name by which replicas reach their proxy, without the cluster's domain,
     /// which differs between clusters.
-    pub(crate) fn host(&self) -> String {
+    pub fn host(&self) -> String {
         format!("{}.{}.svc", self.name, self.namespace)
     }
 
     /// All labels of an object.
-    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+    pub fn labels(&self) -> BTreeMap<String, String> {
         let hash = self.package_id.rsplit_once(':').map_or("", |(_, hash)| hash);
         let hash = &hash[..hash.floor_char_boundary(PACKAGE_DIGITS)];
         let mut labels = self.selector();
@@ -97,24 +97,24 @@ impl Identity {
     }
 
     /// What selects the pods; never changes for a chaincode, as a Deployment demands.
-    pub(crate) fn selector(&self) -> BTreeMap<String, String> {
+    pub fn selector(&self) -> BTreeMap<String, String> {
         map(&[(INSTANCE, &self.name), (MANAGED_BY, MANAGER)])
     }
 
     /// The annotations of an object.
-    pub(crate) fn annotations(&self) -> BTreeMap<String, String> {
+    pub fn annotations(&self) -> BTreeMap<String, String> {
         map(&[(PACKAGE_ID, &self.package_id)])
     }
 }
 
 /// The selector of everything that belongs to a peer.
-pub(crate) fn peer_selector(peer: &str) -> String {
+pub fn peer_selector(peer: &str) -> String {
     format!("{MANAGED_BY}={MANAGER},{PEER}={}", label_value(peer))
 }
 
 /// The text as a label's value: itself when it is one, otherwise something like it
 /// with a hash, so that two different texts never share a value.
-pub(crate) fn label_value(text: &str) -> String {
+pub fn label_value(text: &str) -> String {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let ends = |text: &str| text.trim_matches(|c: char| !c.is_ascii_alphanumeric()).len();
     if text.len() <= LABEL_LIMIT && text.bytes().all(inner) && ends(text) == text.len() {
@@ -129,7 +129,7 @@ pub(crate) fn label_value(text: &str) -> String {
 }
 
 /// The text as the readable part of a name: starts with a letter, ends with a letter or digit.
-pub(crate) fn slug(text: &str, limit: usize) -> String {
+pub fn slug(text: &str, limit: usize) -> String {
     let mut slug = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() {
@@ -146,7 +146,7 @@ pub(crate) fn slug(text: &str, limit: usize) -> String {
 }
 
 /// The first digits of a hash over the parts, each of which counts by itself.
-pub(crate) fn short_hash(parts: &[&str]) -> String {
+pub fn short_hash(parts: &[&str]) -> String {
     let mut hex = Sha256::of(parts.join("\0").as_bytes()).hex();
     hex.truncate(HASH_DIGITS);
     hex

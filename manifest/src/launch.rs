@@ -5,40 +5,55 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::certificates::ReplicaCredentials;
-use crate::source::Language;
-
 /// Where a chaincode finds its credentials.
-pub(crate) const DIRECTORY: &str = "/etc/hyperledger/fabric";
+pub const DIRECTORY: &str = "/etc/hyperledger/fabric";
 
 /// What a process is given to be a replica.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct LaunchPlan {
+pub struct LaunchPlan {
     /// Environment variables, besides those of the image.
-    pub(crate) environment: Vec<(String, String)>,
+    pub environment: Vec<(String, String)>,
     /// Files by absolute path.
-    pub(crate) files: Vec<(String, Vec<u8>)>,
+    pub files: Vec<(String, Vec<u8>)>,
     /// Arguments after the image's entrypoint.
-    pub(crate) arguments: Vec<String>,
+    pub arguments: Vec<String>,
+}
+
+/// A language that chaincode is run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// Go.
+    Golang,
+}
+
+/// What a replica authenticates with, as PEM.
+#[derive(Clone)]
+pub struct ReplicaCredentials {
+    /// Its certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+    /// What it verifies the proxy against.
+    pub root: String,
 }
 
 /// What a launch is for.
-pub(crate) struct LaunchTarget<'a> {
+pub struct LaunchTarget<'a> {
     /// The language.
-    pub(crate) language: Language,
+    pub language: Language,
     /// The package ID to register.
-    pub(crate) package_id: &'a str,
+    pub package_id: &'a str,
     /// The organisation's MSP ID.
-    pub(crate) msp_id: &'a str,
+    pub msp_id: &'a str,
     /// Where the replica finds the proxy, `host:port`.
-    pub(crate) address: &'a str,
+    pub address: &'a str,
     /// Where the files' root is, for a process that has no root of its own; empty otherwise.
-    pub(crate) root: &'a str,
+    pub root: &'a str,
 }
 
 impl LaunchPlan {
     /// The plan for one replica.
-    pub(crate) fn new(target: &LaunchTarget<'_>, credentials: &ReplicaCredentials) -> Self {
+    pub fn new(target: &LaunchTarget<'_>, credentials: &ReplicaCredentials) -> Self {
         let path = |name: &str| format!("{}{DIRECTORY}/{name}", target.root);
         // The _PATH files are base64 of the PEM, the _FILE files are the PEM
         // itself: old shims read the former, new ones the latter.

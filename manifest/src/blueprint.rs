@@ -12,67 +12,78 @@ use std::net::SocketAddr;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Secret, Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
-use super::ground::PeerPod;
-use super::identity::Identity;
+use crate::identity::Identity;
 use crate::launch::LaunchPlan;
-use crate::settings::{Affinity, Resources};
+use crate::peer::PeerPod;
 
 /// The port of the stable address, as a peer's own for chaincode.
-pub(crate) const PROXY_PORT: u16 = 7052;
+pub const PROXY_PORT: u16 = 7052;
 
 /// The port's name, which Service and EndpointSlice must agree on.
 const PORT_NAME: &str = "chaincode";
 
 /// The container that runs the chaincode.
-pub(crate) const CONTAINER: &str = "chaincode";
+pub const CONTAINER: &str = "chaincode";
 
 /// The container that waits for the way to the proxy.
-pub(crate) const GATE: &str = "proxy-reached";
+pub const GATE: &str = "proxy-reached";
 
 /// What a chaincode's objects are made from.
-pub(crate) struct Blueprint<'a> {
+pub struct Blueprint<'a> {
     /// Which chaincode, for which peer.
-    pub(crate) identity: &'a Identity,
+    pub identity: &'a Identity,
     /// The image, by digest.
-    pub(crate) image: &'a str,
+    pub image: &'a str,
     /// How it is started; its files go into the Secret.
-    pub(crate) plan: &'a LaunchPlan,
+    pub plan: &'a LaunchPlan,
     /// The SHA-256 of the replicas' certificate.
-    pub(crate) credentials: &'a str,
+    pub credentials: &'a str,
     /// Which of the run's pods: a new number makes the Deployment replace them.
-    pub(crate) generation: u32,
+    pub generation: u32,
     /// Where the proxy really listens.
-    pub(crate) proxy: SocketAddr,
+    pub proxy: SocketAddr,
     /// The peer's pod.
-    pub(crate) peer: &'a PeerPod,
+    pub peer: &'a PeerPod,
     /// What the settings say of pods.
-    pub(crate) shape: &'a PodShape,
+    pub shape: &'a PodShape,
     /// What runs the peer, with which all of it is to go.
-    pub(crate) owner: Option<&'a OwnerReference>,
+    pub owner: Option<&'a OwnerReference>,
+}
+
+/// How chaincode's pods are bound to the peer's node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Affinity {
+    /// They run there or nowhere.
+    Required,
+    /// They run there if they can.
+    Preferred,
+    /// They run anywhere.
+    None,
 }
 
 /// What the settings say of chaincode's pods.
 #[derive(Clone, Debug)]
-pub(crate) struct PodShape {
+pub struct PodShape {
     /// How they are bound to the peer's node.
-    pub(crate) affinity: Affinity,
+    pub affinity: Affinity,
     /// What they are promised.
-    pub(crate) requests: Resources,
+    pub requests: BTreeMap<String, Quantity>,
     /// What they may use at most.
-    pub(crate) limits: Resources,
+    pub limits: BTreeMap<String, Quantity>,
     /// The size of `/tmp`.
-    pub(crate) tmp: String,
+    pub tmp: String,
     /// The launcher's own image, which waits in them for the way to the proxy.
-    pub(crate) launcher_image: String,
+    pub launcher_image: String,
     /// The Secrets that the images are pulled with.
-    pub(crate) pull_secrets: Vec<String>,
+    pub pull_secrets: Vec<String>,
 }
 
 impl Blueprint<'_> {
     /// The stable address. It selects no pods: its endpoint is the launcher's to say.
-    pub(crate) fn service(&self) -> Service {
+    pub fn service(&self) -> Service {
         Service {
             metadata: self.metadata(self.owner),
             spec: Some(ServiceSpec {
@@ -90,7 +101,7 @@ impl Blueprint<'_> {
     }
 
     /// The replicas' own credentials; never the peer's.
-    pub(crate) fn secret(&self, owner: &OwnerReference) -> Secret {
+    pub fn secret(&self, owner: &OwnerReference) -> Secret {
         let file = |(path, content): &(String, Vec<u8>)| {
             (file_name(path).to_owned(), ByteString(content.clone()))
         };
@@ -115,7 +126,7 @@ impl Blueprint<'_> {
 }
 
 /// The reference to the Service by which it owns another object.
-pub(crate) fn owner(service: &Service) -> OwnerReference {
+pub fn owner(service: &Service) -> OwnerReference {
     OwnerReference {
         api_version: "v1".into(),
         kind: "Service".into(),

@@ -5,13 +5,13 @@ use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicySpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
 
-use super::super::egress::{address, pods, port};
-use super::super::identity::MANAGER;
 use super::{Blueprint, PORT_NAME, PROXY_PORT};
+use crate::egress::{address, pods, port};
+use crate::identity::MANAGER;
 
 impl Blueprint<'_> {
     /// Where the stable address leads: the launcher's pod, wherever it is now.
-    pub(crate) fn endpoint_slice(&self, owner: &OwnerReference) -> EndpointSlice {
+    pub fn endpoint_slice(&self, owner: &OwnerReference) -> EndpointSlice {
         let mut metadata = self.metadata(Some(owner));
         let labels = metadata.labels.get_or_insert_default();
         labels.insert("kubernetes.io/service-name".into(), self.identity.name.clone());
@@ -40,11 +40,7 @@ impl Blueprint<'_> {
 
     /// The pods reach their proxy and nothing else; nothing reaches them. Not even a server of
     /// names, which would pass on whatever is put into a name: they know the one that they need.
-    pub(crate) fn network_policy(
-        &self,
-        owner: &OwnerReference,
-        service: &Service,
-    ) -> NetworkPolicy {
+    pub fn network_policy(&self, owner: &OwnerReference, service: &Service) -> NetworkPolicy {
         NetworkPolicy {
             metadata: self.metadata(Some(owner)),
             spec: Some(NetworkPolicySpec {

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 const NAMESPACE: &str = "kubernetes.io/metadata.name";
 
 /// A port, and the protocol that is spoken there.
-pub(crate) fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
+pub fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
     NetworkPolicyPort {
         port: Some(IntOrString::Int(number.into())),
         protocol: Some(protocol.to_owned()),
@@ -22,12 +22,12 @@ pub(crate) fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
 }
 
 /// One address.
-pub(crate) fn address(address: IpAddr) -> NetworkPolicyPeer {
+pub fn address(address: IpAddr) -> NetworkPolicyPeer {
     network(address.into(), &[])
 }
 
 /// A network, but for parts of it.
-pub(crate) fn network(whole: IpNet, except: &[IpNet]) -> NetworkPolicyPeer {
+pub fn network(whole: IpNet, except: &[IpNet]) -> NetworkPolicyPeer {
     let except: Vec<String> = except.iter().map(ToString::to_string).collect();
     let except = Some(except).filter(|except| !except.is_empty());
     NetworkPolicyPeer {
@@ -37,7 +37,7 @@ pub(crate) fn network(whole: IpNet, except: &[IpNet]) -> NetworkPolicyPeer {
 }
 
 /// The pods of a namespace that have the labels.
-pub(crate) fn pods(namespace: &str, labels: BTreeMap<String, String>) -> NetworkPolicyPeer {
+pub fn pods(namespace: &str, labels: BTreeMap<String, String>) -> NetworkPolicyPeer {
     let selector =
         |labels| LabelSelector { match_labels: Some(labels), ..LabelSelector::default() };
     NetworkPolicyPeer {

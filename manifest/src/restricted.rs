@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
 };
 
 /// What a pod is allowed: files of its volumes belong to the user's group.
-pub(crate) fn pod(user: i64, group: i64) -> PodSecurityContext {
+pub fn pod(user: i64, group: i64) -> PodSecurityContext {
     PodSecurityContext {
         run_as_non_root: Some(true),
         run_as_user: Some(user),
@@ -21,7 +21,7 @@ pub(crate) fn pod(user: i64, group: i64) -> PodSecurityContext {
 }
 
 /// What a container is allowed: nothing that changes its root or its rights.
-pub(crate) fn container() -> SecurityContext {
+pub fn container() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
         capabilities: Some(Capabilities {

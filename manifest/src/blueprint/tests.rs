@@ -1,12 +1,12 @@
 //! The manifests of one chaincode, held by golden files.
 
-use k8s_openapi::api::core::v1::Toleration;
+use std::net::IpAddr;
 
-use super::super::golden::golden;
+use k8s_openapi::api::core::v1::Toleration;
+use k8s_openapi::serde::Serialize;
+
 use super::*;
-use crate::certificates::ReplicaCredentials;
-use crate::launch::LaunchTarget;
-use crate::source::Language;
+use crate::launch::{Language, LaunchTarget, ReplicaCredentials};
 
 const PACKAGE_ID: &str =
     "basic_1.0:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -15,6 +15,7 @@ struct Scene {
     identity: Identity,
     plan: LaunchPlan,
     peer: PeerPod,
+    proxy: IpAddr,
     shape: PodShape,
     owner: OwnerReference,
 }
@@ -38,11 +39,8 @@ impl Scene {
             },
         );
         let peer = PeerPod {
-            name: "peer0-0".into(),
             namespace: "org1".into(),
-            uid: "7d9c".into(),
             node: "node-1".into(),
-            ip: [10, 1, 2, 3].into(),
             labels: [("app".to_owned(), "peer0".to_owned())].into(),
             tolerations: vec![Toleration {
                 key: Some("dedicated".into()),
@@ -54,8 +52,8 @@ impl Scene {
         };
         let shape = PodShape {
             affinity,
-            requests: "cpu=50m,memory=64Mi".parse().unwrap(),
-            limits: "memory=512Mi".parse().unwrap(),
+            requests: quantities(&[("cpu", "50m"), ("memory", "64Mi")]),
+            limits: quantities(&[("memory", "512Mi")]),
             tmp: "64Mi".into(),
             launcher_image: "registry.example/selvedge/launcher:1".into(),
             pull_secrets: vec!["registry".into(), "company".into()],
@@ -67,7 +65,7 @@ impl Scene {
             uid: "57a7e".into(),
             ..OwnerReference::default()
         };
-        Self { identity, plan, peer, shape, owner }
+        Self { identity, plan, peer, proxy: [10, 1, 2, 3].into(), shape, owner }
     }
 
     fn blueprint(&self) -> Blueprint<'_> {
@@ -77,12 +75,25 @@ impl Scene {
             plan: &self.plan,
             credentials: "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
             generation: 1,
-            proxy: SocketAddr::new(self.peer.ip, 40123),
+            proxy: SocketAddr::new(self.proxy, 40123),
             peer: &self.peer,
             shape: &self.shape,
             owner: Some(&self.owner),
         }
     }
+}
+
+fn quantities(amounts: &[(&str, &str)]) -> BTreeMap<String, Quantity> {
+    let quantity = |&(resource, amount): &(&str, &str)| {
+        (String::from(resource), Quantity(String::from(amount)))
+    };
+    amounts.iter().map(quantity).collect()
+}
+
+/// A manifest is what its file has.
+#[track_caller]
+fn golden(name: &str, object: &impl Serialize) {
+    golden::golden(format!("tests/golden/{name}"), object);
 }
 
 /// The Service as the API gives it back.
@@ -122,7 +133,7 @@ fn golden_affinities() {
 #[test]
 fn an_address_of_the_new_kind_is_told_as_such() {
     let mut scene = Scene::new(Affinity::Required);
-    scene.peer.ip = "fd00::7".parse().unwrap();
+    scene.proxy = "fd00::7".parse().unwrap();
     let service = applied(scene.blueprint().service());
     let owner = owner(&service);
     assert_eq!(scene.blueprint().endpoint_slice(&owner).address_type, "IPv6");
