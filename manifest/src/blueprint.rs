@@ -8,7 +8,7 @@ mod deployment;
 mod network;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Secret, Service, ServicePort, ServiceSpec};
@@ -134,6 +134,26 @@ pub fn owner(service: &Service) -> OwnerReference {
         uid: service.metadata.uid.clone().unwrap_or_default(),
         ..OwnerReference::default()
     }
+}
+
+/// The Service has no address of its own: it was there before, or is made headless by a webhook.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the Service {name} has no address (clusterIP is {found}), and no other way leads to the \
+     chaincode's proxy; delete it, and keep others from making it: it is made anew"
+)]
+pub struct NoAddress {
+    name: String,
+    found: String,
+}
+
+/// The stable address, which the API gave to the Service.
+pub fn address(service: &Service) -> Result<IpAddr, NoAddress> {
+    let found = service.spec.as_ref().and_then(|spec| spec.cluster_ip.as_deref());
+    found.and_then(|found| found.parse().ok()).ok_or_else(|| NoAddress {
+        name: service.metadata.name.clone().unwrap_or_default(),
+        found: found.unwrap_or("missing").to_owned(),
+    })
 }
 
 fn file_name(path: &str) -> &str {

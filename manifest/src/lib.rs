@@ -10,7 +10,9 @@ mod launch;
 mod peer;
 pub mod restricted;
 
-pub use blueprint::{Affinity, Blueprint, CONTAINER, GATE, PROXY_PORT, PodShape, owner};
+pub use blueprint::{
+    Affinity, Blueprint, CONTAINER, GATE, NoAddress, PROXY_PORT, PodShape, address, owner,
+};
 pub use identity::{
     CREDENTIALS, GENERATION, INSTANCE, Identity, MANAGED_BY, MANAGER, PACKAGE_ID, PEER, STOPPED_AT,
     label_value, peer_selector, short_hash, slug,

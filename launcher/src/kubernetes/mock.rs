@@ -229,7 +229,7 @@ impl State {
         if object["metadata"]["uid"].is_null() {
             object["metadata"]["uid"] = json!(format!("uid-{}", self.version));
         }
-        if object["kind"] == "Service" {
+        if object["kind"] == "Service" && object["spec"]["clusterIP"].is_null() {
             object["spec"]["clusterIP"] = json!("10.96.0.7");
             object["spec"]["clusterIPs"] = json!(["10.96.0.7"]);
         }

@@ -8,13 +8,32 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::runtime::reflector::Store;
-use selvedge_manifest::{Blueprint, Identity, MANAGER, STOPPED_AT, owner};
+use selvedge_manifest::{Blueprint, Identity, MANAGER, NoAddress, STOPPED_AT, address, owner};
 use serde_json::json;
 
 use super::failure::{ApiFailure, call};
 use super::ground::Ground;
 use super::kept::{Departure, Kept, Kind};
 use super::observed::Observed;
+
+/// Why the objects were not applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApplyError {
+    #[error(transparent)]
+    Api(#[from] ApiFailure),
+    #[error(transparent)]
+    NoAddress(#[from] NoAddress),
+}
+
+impl ApplyError {
+    /// Whether the same may succeed a little later by itself.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Api(failure) => failure.is_passing(),
+            Self::NoAddress(_) => false,
+        }
+    }
+}
 
 /// The objects of a chaincode.
 #[derive(Default)]
@@ -33,14 +52,14 @@ impl Objects {
         &mut self,
         ground: &Ground,
         blueprint: &Blueprint<'_>,
-    ) -> Result<(), ApiFailure> {
+    ) -> Result<(), ApplyError> {
         let service = self.service.apply(ground, &blueprint.service()).await?;
-        let owner = owner(service);
+        let (owner, address) = (owner(service), address(service)?);
         let (secret, slice, policy, deployment) = (
             blueprint.secret(&owner),
             blueprint.endpoint_slice(&owner),
             blueprint.network_policy(&owner, service),
-            blueprint.deployment(&owner, service),
+            blueprint.deployment(&owner, address),
         );
         tokio::try_join!(
             self.secret.apply(ground, &secret),

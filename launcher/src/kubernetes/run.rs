@@ -18,11 +18,10 @@ use tracing::{Instrument, error, warn};
 
 use super::adopted::Adoption;
 use super::dispute::Disputes;
-use super::failure::ApiFailure;
 use super::followed_logs::FollowedLogs;
 use super::ground::Ground;
 use super::lease::{Lease, NotHeld};
-use super::objects::{Objects, scale_to_zero};
+use super::objects::{ApplyError, Objects, scale_to_zero};
 use super::observed::{Observed, find};
 use super::trouble::{self, Scene, TroubleKind};
 use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas};
@@ -158,7 +157,7 @@ enum Unapplied {
     #[error(transparent)]
     NotHeld(#[from] NotHeld),
     #[error(transparent)]
-    Api(#[from] ApiFailure),
+    Apply(#[from] ApplyError),
 }
 
 impl Run {
@@ -221,7 +220,7 @@ impl Run {
                     self.await_lease().await;
                     continue;
                 }
-                Err(Unapplied::Api(failure)) => failure,
+                Err(Unapplied::Apply(failure)) => failure,
             };
             let reason = one_line(&failure);
             if failure.is_passing() {
@@ -243,7 +242,7 @@ impl Run {
 
     async fn apply_once(&mut self) -> Result<(), Unapplied> {
         let order = &self.order;
-        let owner = order.ground.owner().await?;
+        let owner = order.ground.owner().await.map_err(ApplyError::from)?;
         let blueprint = Blueprint {
             identity: &order.identity,
             image: &order.image,

@@ -9,7 +9,7 @@ use k8s_openapi::api::apps::v1::{
 use k8s_openapi::api::core::v1::{
     Affinity as PodAffinity, Container, HostAlias, NodeAffinity, NodeSelector,
     NodeSelectorRequirement, NodeSelectorTerm, PodDNSConfig, PodSpec, PodTemplateSpec,
-    PreferredSchedulingTerm, ResourceRequirements, SecretVolumeSource, Service, Volume,
+    PreferredSchedulingTerm, ResourceRequirements, SecretVolumeSource, Volume,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
@@ -30,8 +30,8 @@ const TMP: &str = "/tmp";
 const GRACE: i64 = 2;
 
 impl Blueprint<'_> {
-    /// The Deployment.
-    pub fn deployment(&self, owner: &OwnerReference, service: &Service) -> Deployment {
+    /// The Deployment; its pods find their proxy at the stable address.
+    pub fn deployment(&self, owner: &OwnerReference, address: IpAddr) -> Deployment {
         Deployment {
             metadata: self.metadata(Some(owner)),
             spec: Some(DeploymentSpec {
@@ -51,14 +51,14 @@ impl Blueprint<'_> {
                         max_unavailable: Some(IntOrString::String("100%".into())),
                     }),
                 }),
-                template: self.template(service),
+                template: self.template(address),
                 ..DeploymentSpec::default()
             }),
             ..Deployment::default()
         }
     }
 
-    fn template(&self, service: &Service) -> PodTemplateSpec {
+    fn template(&self, address: IpAddr) -> PodTemplateSpec {
         let mut annotations = self.identity.annotations();
         annotations.insert(CREDENTIALS.into(), self.credentials.into());
         annotations.insert(GENERATION.into(), self.generation.to_string());
@@ -68,17 +68,17 @@ impl Blueprint<'_> {
                 annotations: Some(annotations),
                 ..ObjectMeta::default()
             }),
-            spec: Some(self.pod(service)),
+            spec: Some(self.pod(address)),
         }
     }
 
-    fn pod(&self, service: &Service) -> PodSpec {
+    fn pod(&self, address: IpAddr) -> PodSpec {
         PodSpec {
             affinity: affinity(self.shape.affinity, &self.peer.node),
             tolerations: Some(self.peer.tolerations.clone()).filter(|all| !all.is_empty()),
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
-            host_aliases: self.host_alias(service).map(|alias| vec![alias]),
+            host_aliases: Some(vec![self.host_alias(address)]),
             dns_policy: Some("None".into()),
             dns_config: Some(no_names()),
             termination_grace_period_seconds: Some(GRACE),
@@ -87,7 +87,7 @@ impl Blueprint<'_> {
                 CHAINCODE_GROUP_ID.into(),
             )),
             image_pull_secrets: pull_secrets(&self.shape.pull_secrets),
-            init_containers: Some(vec![self.gate(service)]),
+            init_containers: Some(vec![self.gate(address)]),
             containers: vec![self.container()],
             volumes: Some(vec![
                 Volume {
@@ -106,18 +106,14 @@ impl Blueprint<'_> {
     }
 
     /// The stable address for the proxy's name: the only name that a pod needs, and knows.
-    fn host_alias(&self, service: &Service) -> Option<HostAlias> {
-        let ip = address(service)?.to_owned();
-        Some(HostAlias { ip, hostnames: Some(vec![self.identity.host()]) })
+    fn host_alias(&self, address: IpAddr) -> HostAlias {
+        HostAlias { ip: address.to_string(), hostnames: Some(vec![self.identity.host()]) }
     }
 
     /// Ends when the proxy can be reached from the pod: only then is the chaincode started.
     /// It is told the address, not the name: a C library asks the network for names first.
-    fn gate(&self, service: &Service) -> Container {
-        let proxy = address(service).and_then(|address| address.parse().ok()).map_or_else(
-            || format!("{}:{PROXY_PORT}", self.identity.host()),
-            |address: IpAddr| SocketAddr::new(address, PROXY_PORT).to_string(),
-        );
+    fn gate(&self, address: IpAddr) -> Container {
+        let proxy = SocketAddr::new(address, PROXY_PORT).to_string();
         Container {
             name: GATE.into(),
             image: Some(self.shape.launcher_image.clone()),
@@ -157,11 +153,6 @@ impl Blueprint<'_> {
             ..Container::default()
         }
     }
-}
-
-/// The stable address, once there is one.
-fn address(service: &Service) -> Option<&str> {
-    service.spec.as_ref()?.cluster_ip.as_deref()
 }
 
 /// No server of names: the policy lets none be asked. Go's gRPC asks for a record beside the

@@ -1,7 +1,5 @@
 //! The manifests of one chaincode, held by golden files.
 
-use std::net::IpAddr;
-
 use k8s_openapi::api::core::v1::Toleration;
 use k8s_openapi::serde::Serialize;
 
@@ -110,12 +108,12 @@ fn golden_manifests() {
     let scene = Scene::new(Affinity::Required);
     let blueprint = scene.blueprint();
     let service = applied(blueprint.service());
-    let owner = owner(&service);
+    let (owner, address) = (owner(&service), address(&service).unwrap());
     golden("service.yaml", &blueprint.service());
     golden("secret.yaml", &blueprint.secret(&owner));
     golden("endpoint-slice.yaml", &blueprint.endpoint_slice(&owner));
     golden("network-policy.yaml", &blueprint.network_policy(&owner, &service));
-    golden("deployment.yaml", &blueprint.deployment(&owner, &service));
+    golden("deployment.yaml", &blueprint.deployment(&owner, address));
 }
 
 #[test]
@@ -125,7 +123,7 @@ fn golden_affinities() {
     {
         let scene = Scene::new(affinity);
         let service = applied(scene.blueprint().service());
-        let deployment = scene.blueprint().deployment(&owner(&service), &service);
+        let deployment = scene.blueprint().deployment(&owner(&service), address(&service).unwrap());
         golden(name, &deployment.spec.unwrap().template.spec.unwrap().affinity);
     }
 }
@@ -139,4 +137,16 @@ fn an_address_of_the_new_kind_is_told_as_such() {
     assert_eq!(scene.blueprint().endpoint_slice(&owner).address_type, "IPv6");
     let policy = serde_json::to_string(&scene.blueprint().network_policy(&owner, &service));
     assert!(policy.unwrap().contains("fd00::7/128"));
+}
+
+#[test]
+fn a_service_without_an_address_is_refused() {
+    let mut service = applied(Scene::new(Affinity::Required).blueprint().service());
+    for (found, told) in [(Some("None"), "None"), (Some(""), ""), (None, "missing")] {
+        service.spec.get_or_insert_default().cluster_ip = found.map(String::from);
+        let refused = address(&service).unwrap_err().to_string();
+        let expected =
+            format!("the Service basic-1-0-1a0378ced9 has no address (clusterIP is {told}");
+        assert!(refused.starts_with(&expected), "{refused}");
+    }
 }
