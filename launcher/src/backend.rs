@@ -64,8 +64,14 @@ pub(crate) trait Replicas: Send {
     /// connection to the proxy and do not end.
     fn replace_disconnected(&self, since: SystemTime);
 
-    /// Ends them, and returns when nothing is left.
+    /// Ends them, and returns when nothing runs any more. What the next run can start from is kept.
     async fn stop(self: Box<Self>);
+
+    /// Ends them as [`Replicas::stop`] does, and keeps nothing: others have taken over.
+    #[cfg_attr(not(test), expect(dead_code, reason = "rolling out a change is to call it"))]
+    async fn discard(self: Box<Self>) {
+        self.stop().await;
+    }
 }
 
 /// What is to be run.
@@ -82,6 +88,9 @@ pub(crate) struct Workload {
     pub(crate) proxy: SocketAddr,
     /// What replicas authenticate with.
     pub(crate) credentials: ReplicaCredentials,
+    /// Which set of replicas of its run this is, from 0 on: one may run beside the one before it, and
+    /// beside no other.
+    pub(crate) set: u64,
 }
 
 /// Something that happened to a replica.

@@ -160,6 +160,7 @@ impl ChaincodeRun {
             image,
             proxy: proxy.address(),
             credentials,
+            set: 0,
         }
     }
 }

@@ -16,6 +16,7 @@ mod mock;
 mod objects;
 mod observed;
 mod pod_log;
+mod replicas;
 mod run;
 #[cfg(test)]
 mod scene;
@@ -30,7 +31,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use selvedge_buildpack::digest::Sha256;
-use selvedge_manifest::{Affinity, Identity, LaunchPlan, LaunchTarget, PROXY_PORT, PodShape};
+use selvedge_manifest::{Affinity, Identity, LaunchPlan, LaunchTarget, PROXY_PORT, PodShape, Slot};
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -41,7 +42,8 @@ use self::build::{Builds, BuildsError};
 use self::ground::{Ground, GroundError};
 use self::lease::Lease;
 use self::observed::Observed;
-use self::run::{ClusterReplicas, Order};
+use self::replicas::ClusterReplicas;
+use self::run::Order;
 use self::sweep::Sweeper;
 use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
 use crate::certificates::ProxyHost;
@@ -138,6 +140,7 @@ impl Backend for KubernetesBackend {
 
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
         let identity = self.identity(&workload.package_id, &workload.msp_id);
+        let identity = identity.within(Slot::of(workload.set));
         let adoption = self.adopted.adopt(&identity.name).await;
         let plan = LaunchPlan::new(
             &LaunchTarget {
@@ -155,6 +158,7 @@ impl Backend for KubernetesBackend {
             lease: Arc::clone(&self.lease),
             adoption,
             identity,
+            set: workload.set,
             image: format!("{}@{}", workload.image.name, workload.image.digest),
             plan,
             credentials: Sha256::of(workload.credentials.certificate.as_bytes()).hex(),

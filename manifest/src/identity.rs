@@ -19,6 +19,9 @@ pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// The peer.
 pub const PEER: &str = "selvedge.dev/peer";
 
+/// The slot.
+const SLOT: &str = "selvedge.dev/slot";
+
 /// The full package ID, an annotation.
 pub const PACKAGE_ID: &str = "selvedge.dev/package-id";
 
@@ -48,7 +51,49 @@ const HASH_DIGITS: usize = 10;
 /// Digits of the package's hash in its label: the whole is one digit too long for one.
 const PACKAGE_DIGITS: usize = 32;
 
-/// One chaincode of one peer.
+/// One of the two sets of objects of a chaincode: while its replicas run in the one, those that are
+/// to take over from them start in the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// That of a run's first replicas.
+    First,
+    /// That of those that take over from the first ones.
+    Second,
+}
+
+impl Slot {
+    /// The slot of a run's set of replicas: they take turns.
+    pub fn of(set: u64) -> Self {
+        if set.is_multiple_of(2) { Self::First } else { Self::Second }
+    }
+
+    /// The slot that is not this one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+
+    /// What the slot adds to a name. No name without it ends so: before it is a hash.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::First => "",
+            Self::Second => "-2",
+        }
+    }
+
+    /// What people know it by.
+    fn label(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Second => "second",
+        }
+    }
+}
+
+/// One chaincode of one peer, in one slot.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// The name that all its objects bear: a DNS label that starts with a letter (RFC 1035).
@@ -61,26 +106,38 @@ pub struct Identity {
     pub msp_id: String,
     /// The peer's name.
     pub peer: String,
+    /// The slot.
+    pub slot: Slot,
 }
 
 impl Identity {
-    /// The identity of a package on a peer.
+    /// The identity of a package on a peer, in the first slot.
     pub fn new(namespace: &str, package_id: &str, msp_id: &str, peer: &str) -> Self {
-        let hash = short_hash(&[package_id, msp_id, peer]);
-        let slug = slug(label(package_id), NAME_LIMIT - HASH_DIGITS - 1);
-        Self {
-            name: format!("{slug}-{hash}"),
-            namespace: namespace.into(),
-            package_id: package_id.into(),
-            msp_id: msp_id.into(),
-            peer: peer.into(),
-        }
+        let [namespace, package_id, msp_id, peer] =
+            [namespace, package_id, msp_id, peer].map(String::from);
+        let slot = Slot::First;
+        Self { name: String::new(), namespace, package_id, msp_id, peer, slot }.within(slot)
     }
 
-    /// The name by which replicas reach their proxy: the same wherever their objects are. No server
-    /// of names knows it, only their pods do.
+    /// The same chaincode in a slot.
+    #[must_use]
+    pub fn within(mut self, slot: Slot) -> Self {
+        self.slot = slot;
+        self.name = self.name_in(slot);
+        self
+    }
+
+    fn name_in(&self, slot: Slot) -> String {
+        let hash = short_hash(&[&self.package_id, &self.msp_id, &self.peer]);
+        let suffix = slot.suffix();
+        let slug = slug(label(&self.package_id), NAME_LIMIT - HASH_DIGITS - 1 - suffix.len());
+        format!("{slug}-{hash}{suffix}")
+    }
+
+    /// The name by which replicas reach their proxy: the same wherever their objects are, and in
+    /// both slots. No server of names knows it, only their pods do.
     pub fn host(&self) -> String {
-        format!("{}.{DOMAIN}", self.name)
+        format!("{}.{DOMAIN}", self.name_in(Slot::First))
     }
 
     /// All labels of an object.
@@ -96,6 +153,7 @@ impl Identity {
             ("selvedge.dev/package-hash", &label_value(hash)),
             ("selvedge.dev/msp-id", &label_value(&self.msp_id)),
             (PEER, &label_value(&self.peer)),
+            (SLOT, self.slot.label()),
         ]));
         labels
     }
@@ -195,13 +253,15 @@ mod tests {
         let labels =
             ["basic_1.0", "Basic", "1", "1.0", "a+b", "a-", "x__", "0-+.", &long, "--weird--"];
         for label in labels {
-            let identity = named(label);
-            assert!(is_dns_label(&identity.name), "{label}: {}", identity.name);
-            assert!(identity.name.len() <= NAME_LIMIT, "{label}: {}", identity.name);
-            for (key, value) in identity.labels() {
-                assert!(is_label_value(&value), "{label}: {key}={value}");
+            for slot in [Slot::First, Slot::Second] {
+                let identity = named(label).within(slot);
+                assert!(is_dns_label(&identity.name), "{label}: {}", identity.name);
+                assert!(identity.name.len() <= NAME_LIMIT, "{label}: {}", identity.name);
+                for (key, value) in identity.labels() {
+                    assert!(is_label_value(&value), "{label}: {key}={value}");
+                }
+                assert_eq!(identity.annotations()[PACKAGE_ID], format!("{label}:{HASH}"));
             }
-            assert_eq!(identity.annotations()[PACKAGE_ID], format!("{label}:{HASH}"));
         }
     }
 
@@ -213,11 +273,24 @@ mod tests {
     }
 
     #[test]
-    fn the_proxys_name_is_the_same_in_every_namespace() {
+    fn sets_take_turns_and_their_objects_can_be_told_apart() {
+        assert_eq!([0, 1, 2].map(Slot::of), [Slot::First, Slot::Second, Slot::First]);
+        for label in ["basic", &"long".repeat(50)] {
+            let (first, second) = (named(label), named(label).within(Slot::Second));
+            assert_ne!(first.name, second.name);
+            assert_ne!(first.selector(), second.selector());
+            let slots = [&first, &second].map(|one| one.labels()[SLOT].clone());
+            assert_eq!(slots, ["first", "second"]);
+            assert_eq!(second.within(Slot::First).name, first.name);
+        }
+    }
+
+    #[test]
+    fn the_proxys_name_is_the_same_in_every_namespace_and_slot() {
         let [one, other] =
             ["here", "there"].map(|namespace| Identity::new(namespace, "a:1", "Org1MSP", "peer0"));
         assert_eq!(one.host(), format!("{}.selvedge.internal", one.name));
-        assert_eq!(one.host(), other.host());
+        assert_eq!(one.host(), other.within(Slot::Second).host());
     }
 
     #[test]

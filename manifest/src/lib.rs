@@ -15,7 +15,7 @@ pub use blueprint::{
 };
 pub use identity::{
     CREDENTIALS, GENERATION, INSTANCE, Identity, MANAGED_BY, MANAGER, PACKAGE_ID, PEER, STOPPED_AT,
-    label_value, peer_selector, short_hash, slug,
+    Slot, label_value, peer_selector, short_hash, slug,
 };
 pub use launch::{DIRECTORY, Language, LaunchPlan, LaunchTarget, ReplicaCredentials};
 pub use peer::PeerPod;

@@ -1,6 +1,6 @@
 //! Whose a chaincode's objects are just now: a run's, for as long as it lives, or the sweeper's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
@@ -16,15 +16,24 @@ pub(crate) struct Adopted {
 struct State {
     /// Read by runs, written by the sweeper.
     owners: HashMap<String, Weak<RwLock<()>>>,
-    /// What runs could not scale to zero at their end.
-    left: HashSet<String>,
+    /// What no run uses any more.
+    left: HashMap<String, Left>,
+}
+
+/// What is to become of objects that no run uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// They could not be scaled to zero at the run's end.
+    Running,
+    /// Others have taken over from them.
+    Useless,
 }
 
 /// A run's hold on the objects of its chaincode.
 pub(crate) struct Adoption {
     adopted: Arc<Adopted>,
     name: String,
-    _owner: OwnedRwLockReadGuard<()>,
+    owner: OwnedRwLockReadGuard<()>,
 }
 
 /// The objects belong to no run, and will not until this is dropped.
@@ -36,7 +45,7 @@ impl Adopted {
     pub(crate) async fn adopt(self: &Arc<Self>, name: &str) -> Adoption {
         let owner = self.owner(name).read_owned().await;
         self.lock().left.remove(name);
-        Adoption { adopted: Arc::clone(self), name: name.into(), _owner: owner }
+        Adoption { adopted: Arc::clone(self), name: name.into(), owner }
     }
 
     /// Takes the objects if no run uses them.
@@ -46,7 +55,19 @@ impl Adopted {
 
     /// Whether the last run with these objects could not scale them to zero.
     pub(crate) fn was_left(&self, name: &str) -> bool {
-        self.lock().left.contains(name)
+        self.lock().left.get(name) == Some(&Left::Running)
+    }
+
+    /// The objects that are to be deleted, by name.
+    pub(crate) fn discarded(&self) -> Vec<String> {
+        let useless =
+            |(name, left): (&String, &Left)| (*left == Left::Useless).then(|| name.clone());
+        self.lock().left.iter().filter_map(useless).collect()
+    }
+
+    fn leave(&self, name: &str, left: Left) {
+        self.lock().left.insert(name.into(), left);
+        self.left.notify_one();
     }
 
     /// Returns when a run has left objects behind since the last call.
@@ -69,13 +90,27 @@ impl Adopted {
 }
 
 impl Adoption {
+    /// What there is of another name is of no use any more, and is deleted unless a run adopts it
+    /// until then.
+    pub(crate) fn supersede(&self, name: &str) {
+        self.adopted.leave(name, Left::Useless);
+    }
+
     /// The run has ended, and its objects could not be scaled to zero.
     pub(crate) fn leave_running(self) {
-        let Self { adopted, name, .. } = &self;
-        adopted.lock().left.insert(name.clone());
-        let adopted = Arc::clone(adopted);
-        drop(self);
-        adopted.left.notify_one();
+        self.leave(Left::Running);
+    }
+
+    /// The run has ended, and others have taken over from its objects.
+    pub(crate) fn discard(self) {
+        self.leave(Left::Useless);
+    }
+
+    fn leave(self, left: Left) {
+        let Self { adopted, name, owner } = self;
+        // First: the sweeper must find them unused.
+        drop(owner);
+        adopted.leave(&name, left);
     }
 }
 

@@ -111,6 +111,14 @@ impl Api {
         self.0.lock().unwrap().objects.insert(path.into(), object);
     }
 
+    /// The object at the path is gone.
+    pub(super) fn remove(&self, path: &str) {
+        let mut state = self.0.lock().unwrap();
+        if let Some(object) = state.objects.remove(path) {
+            state.tell(path, "DELETED", &object);
+        }
+    }
+
     /// The object at the path.
     pub(super) fn object(&self, path: &str) -> Option<Value> {
         self.0.lock().unwrap().objects.get(path).cloned()

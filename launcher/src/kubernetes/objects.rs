@@ -109,16 +109,25 @@ pub(crate) async fn scale_to_zero(ground: &Ground, name: &str) -> Result<(), Api
     }
 }
 
-/// Deletes the Service, which owns all the rest.
+/// Deletes what a Deployment is of: the Service that owns it.
 pub(crate) async fn forget(ground: &Ground, deployment: &Deployment) -> Result<(), ApiFailure> {
-    let name = deployment.name_any();
     let owner = deployment.owner_references().first().map(|owner| owner.uid.clone());
-    let parameters = DeleteParams {
-        preconditions: Some(Preconditions { uid: owner, resource_version: None }),
-        ..DeleteParams::background()
-    };
+    let preconditions = Preconditions { uid: owner, resource_version: None };
+    delete(ground, &deployment.name_any(), Some(preconditions)).await
+}
+
+/// Deletes the Service, which owns all the rest.
+pub(crate) async fn delete(
+    ground: &Ground,
+    name: &str,
+    preconditions: Option<Preconditions>,
+) -> Result<(), ApiFailure> {
+    let parameters = DeleteParams { preconditions, ..DeleteParams::background() };
     let act = format!("delete the Service {name}");
-    call(&act, ground.api::<Service>().delete(&name, &parameters)).await.map(drop)
+    match call(&act, ground.api::<Service>().delete(name, &parameters)).await {
+        Err(failure) if failure.is_not_found() => Ok(()),
+        outcome => outcome.map(drop),
+    }
 }
 
 #[cfg(test)]

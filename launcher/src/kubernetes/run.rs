@@ -6,15 +6,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use selvedge_manifest::{Blueprint, CREDENTIALS, INSTANCE, Identity, LaunchPlan, PodShape};
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, error, warn};
+use tracing::warn;
 
 use super::adopted::Adoption;
 use super::dispute::Disputes;
@@ -24,7 +21,7 @@ use super::lease::{Lease, NotHeld};
 use super::objects::{ApplyError, Objects, scale_to_zero};
 use super::observed::{Observed, find};
 use super::trouble::{self, Scene, TroubleKind};
-use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas};
+use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit};
 use crate::error_chain::one_line;
 
 /// How long an earlier launcher of the same peer may take to be gone.
@@ -50,6 +47,8 @@ pub(crate) struct Order {
     /// Keeps the sweeper from the run's objects.
     pub(crate) adoption: Adoption,
     pub(crate) identity: Identity,
+    /// Which set of replicas of its chaincode's run this is.
+    pub(crate) set: u64,
     pub(crate) image: String,
     pub(crate) plan: LaunchPlan,
     pub(crate) credentials: String,
@@ -57,59 +56,21 @@ pub(crate) struct Order {
     pub(crate) shape: PodShape,
 }
 
-/// The replicas of one run.
-pub(crate) struct ClusterReplicas {
-    events: mpsc::Receiver<ReplicaEvent>,
-    /// Since when what runs is of no use.
-    disconnected: watch::Sender<Option<SystemTime>>,
-    stop: CancellationToken,
-    task: Option<JoinHandle<()>>,
+/// What becomes of a run's objects.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    /// They are kept, scaled to zero, for the next start.
+    Keep,
+    /// They are deleted.
+    Discard,
 }
 
-impl ClusterReplicas {
-    /// Starts to apply the chaincode's objects; what comes of it, events tell.
-    pub(crate) fn start(order: Order) -> Self {
-        let (sink, events) = mpsc::channel(256);
-        let (disconnected, since) = watch::channel(None);
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(supervise(order, sink, since, stop.clone()).in_current_span());
-        Self { events, disconnected, stop, task: Some(task) }
-    }
-}
-
-#[async_trait]
-impl Replicas for ClusterReplicas {
-    async fn next_event(&mut self) -> Option<ReplicaEvent> {
-        self.events.recv().await
-    }
-
-    fn replace_disconnected(&self, since: SystemTime) {
-        self.disconnected.send_replace(Some(since));
-    }
-
-    async fn stop(mut self: Box<Self>) {
-        self.stop.cancel();
-        // What is still written is nobody's concern, but must not hold it up.
-        self.events.close();
-        if let Some(task) = self.task.take()
-            && let Err(error) = task.await
-        {
-            error!(%error, "the supervision of a chaincode failed");
-        }
-    }
-}
-
-impl Drop for ClusterReplicas {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-async fn supervise(
+/// Runs the replicas until they are to end, and ends them.
+pub(super) async fn supervise(
     order: Order,
     events: mpsc::Sender<ReplicaEvent>,
     disconnected: watch::Receiver<Option<SystemTime>>,
-    stop: CancellationToken,
+    ended: oneshot::Receiver<End>,
 ) {
     let mut run = Run {
         logs: FollowedLogs::new(Arc::clone(&order.ground), events.clone()),
@@ -124,11 +85,11 @@ async fn supervise(
         delay: None,
         attempted: false,
     };
-    tokio::select! {
-        () = run.follow() => {}
-        () = stop.cancelled() => {}
-    }
-    run.end().await;
+    let end = tokio::select! {
+        () = run.follow() => End::Keep,
+        end = ended => end.unwrap_or(End::Keep),
+    };
+    run.end(end).await;
 }
 
 struct Run {
@@ -370,21 +331,28 @@ impl Run {
         let _ = self.events.send(event).await;
     }
 
-    /// Ends the pods; the objects stay, so that the next start is an update.
-    async fn end(self) {
-        if !self.attempted {
-            return;
+    /// Ends the pods. Objects that are kept make the next start an update.
+    async fn end(self, end: End) {
+        let is_scaled = !self.attempted || self.scale_to_zero().await;
+        match end {
+            End::Keep if is_scaled => {}
+            End::Keep => self.order.adoption.leave_running(),
+            // The pods may take longer to end than who waits here has.
+            End::Discard => self.order.adoption.discard(),
         }
-        let Order { ground, lease, adoption, identity, .. } = self.order;
-        let scaled = lease.act(scale_to_zero(&ground, &identity.name));
+    }
+
+    async fn scale_to_zero(&self) -> bool {
+        let Order { ground, lease, identity, .. } = &self.order;
+        let scaled = lease.act(scale_to_zero(ground, &identity.name));
         let reason = match timeout(END, scaled).await {
-            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Ok(()))) => return true,
             Ok(Ok(Err(failure))) => one_line(&failure),
             Ok(Err(denied)) => one_line(&denied),
             Err(_) => "the Kubernetes API does not answer".to_owned(),
         };
         warn!(reason, "cannot scale to zero, trying again");
-        adoption.leave_running();
+        false
     }
 }
 

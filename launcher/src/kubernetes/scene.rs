@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use selvedge_manifest::{Affinity, Identity, LaunchPlan, PACKAGE_ID, PodShape, STOPPED_AT};
+use selvedge_manifest::{Affinity, Identity, LaunchPlan, PACKAGE_ID, PodShape, STOPPED_AT, Slot};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -14,7 +14,8 @@ use super::ground::Ground;
 use super::lease::Lease;
 use super::mock::Api;
 use super::observed::Observed;
-use super::run::{ClusterReplicas, Order};
+use super::replicas::ClusterReplicas;
+use super::run::Order;
 use super::sweep::Sweeper;
 
 /// The pod of the first launcher.
@@ -52,15 +53,22 @@ impl Scene {
 
     /// Starts a run of the chaincode.
     pub(super) async fn run(&self) -> ClusterReplicas {
+        self.set(0).await
+    }
+
+    /// Starts a set of replicas of a run.
+    pub(super) async fn set(&self, set: u64) -> ClusterReplicas {
+        let identity = self.identity.clone().within(Slot::of(set));
         ClusterReplicas::start(Order {
             ground: Arc::clone(&self.ground),
             observed: Arc::clone(&self.observed),
             lease: Arc::clone(&self.lease),
-            adoption: self.adopted.adopt(&self.identity.name).await,
-            identity: self.identity.clone(),
+            adoption: self.adopted.adopt(&identity.name).await,
+            identity,
+            set,
             image: "registry/chaincode@sha256:01".into(),
             plan: LaunchPlan { environment: vec![], files: vec![], arguments: vec![] },
-            credentials: "c0ffee".into(),
+            credentials: format!("c0ffee{set}"),
             proxy: SocketAddr::new(self.ground.pod.ip, 40123),
             shape: shape(),
         })

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use selvedge_manifest::{PACKAGE_ID, STOPPED_AT};
+use selvedge_manifest::{INSTANCE, PACKAGE_ID, STOPPED_AT};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use super::adopted::Adopted;
 use super::departed;
+use super::failure::ApiFailure;
 use super::ground::Ground;
 use super::lease::Lease;
-use super::objects::{forget, scale_to_zero};
+use super::objects::{delete, forget, scale_to_zero};
 use super::observed::Observed;
 use crate::error_chain::one_line;
 
@@ -50,7 +52,7 @@ impl Sweeper {
             if is_late {
                 self.clear_departed().await;
             }
-            let pause = if is_seen && self.look(&self.observed.deployments.state(), is_late).await {
+            let pause = if is_seen && self.clear(is_late).await {
                 if is_late { INTERVAL } else { adopt_until.duration_since(Instant::now()) }
             } else {
                 AGAIN
@@ -72,6 +74,51 @@ impl Sweeper {
         if let Err(failure) = departed::clear(&self.ground, self.forget_after).await {
             warn!(reason = one_line(&failure), "cannot look for peers that are gone");
         }
+    }
+
+    /// Clears away what is of no use; whether nothing is left to be done just now.
+    async fn clear(&self, is_late: bool) -> bool {
+        let mut is_done = true;
+        for name in self.adopted.discarded() {
+            is_done &= self.delete(&name).await;
+        }
+        let deployments = self.observed.deployments.state();
+        self.look(&deployments, is_late).await && is_done
+    }
+
+    /// Deletes what others have taken over from; whether nothing of it is left.
+    async fn delete(&self, name: &str) -> bool {
+        let Some(unowned) = self.adopted.take(name) else { return true };
+        let act = async {
+            scale_to_zero(&self.ground, name).await?;
+            // With the rest goes the policy that confines the pods.
+            let is_clear = !self.has_pods(name);
+            if is_clear {
+                delete(&self.ground, name, None).await?;
+            }
+            Ok(is_clear)
+        };
+        let reason = match self.lease.act(act).await {
+            Ok(Ok(false)) => return false,
+            Ok(Ok(true)) => {
+                unowned.settled(&self.adopted, name);
+                return true;
+            }
+            Ok(Err(failure)) => one_line(&failure as &ApiFailure),
+            Err(denied) => one_line(&denied),
+        };
+        warn!(name, reason, "cannot delete what is of no use any more, trying again");
+        false
+    }
+
+    /// Whether any pod of the name may still run.
+    fn has_pods(&self, name: &str) -> bool {
+        let ended = |pod: &Pod| {
+            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            matches!(phase, Some("Succeeded" | "Failed"))
+        };
+        let is_own = |pod: &Pod| pod.labels().get(INSTANCE).is_some_and(|own| own == name);
+        self.observed.pods.find(|pod| is_own(pod) && !ended(pod)).is_some()
     }
 
     /// Looks at all of them; whether nothing is left to be done just now.
