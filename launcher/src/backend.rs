@@ -80,6 +80,8 @@ pub(crate) struct Workload {
     pub(crate) package_id: String,
     /// The organisation's MSP ID.
     pub(crate) msp_id: String,
+    /// The namespace, where the platform has such; none means the platform's default.
+    pub(crate) namespace: Option<String>,
     /// The language, which decides the start arguments.
     pub(crate) language: Language,
     /// The image.
@@ -155,6 +157,9 @@ pub(crate) enum StartError {
     /// The image cannot be used.
     #[error("cannot use the image {image}")]
     Image { image: String, source: Box<dyn Error + Send + Sync> },
+    /// It cannot run where it is wanted.
+    #[error(transparent)]
+    Place(Box<dyn Error + Send + Sync>),
     /// The replica's files cannot be written.
     #[error("cannot write the chaincode's files")]
     Files(#[source] std::io::Error),

@@ -156,6 +156,7 @@ impl ChaincodeRun {
         Workload {
             package_id: self.package_id.clone(),
             msp_id: self.msp_id.clone(),
+            namespace: None,
             language: self.language,
             image,
             proxy: proxy.address(),

@@ -15,6 +15,8 @@ mod lease;
 mod mock;
 mod objects;
 mod observed;
+mod place;
+mod places;
 mod pod_log;
 mod replicas;
 mod run;
@@ -34,17 +36,14 @@ use selvedge_buildpack::digest::Sha256;
 use selvedge_manifest::{Affinity, Identity, LaunchPlan, LaunchTarget, PROXY_PORT, PodShape, Slot};
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
-use self::adopted::Adopted;
 use self::build::{Builds, BuildsError};
 use self::ground::{Ground, GroundError};
-use self::lease::Lease;
-use self::observed::Observed;
+use self::places::Places;
 use self::replicas::ClusterReplicas;
 use self::run::Order;
-use self::sweep::Sweeper;
+use self::sweep::Times;
 use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
 use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
@@ -62,13 +61,9 @@ pub(crate) enum KubernetesError {
 
 /// The `kubernetes` backend.
 pub(crate) struct KubernetesBackend {
-    ground: Arc<Ground>,
-    observed: Arc<Observed>,
-    lease: Arc<Lease>,
-    adopted: Arc<Adopted>,
+    places: Places,
     shape: PodShape,
     builds: Builds,
-    _sweeper: AbortOnDropHandle<()>,
 }
 
 impl KubernetesBackend {
@@ -85,38 +80,30 @@ impl KubernetesBackend {
             "chaincode runs in Kubernetes"
         );
         let builds = Builds::open(&settings.builds, Arc::clone(&ground), data).await?;
-        let observed = Arc::new(Observed::start(&ground));
-        let adopted = Arc::new(Adopted::default());
-        let lease = Arc::new(Lease::hold(Arc::clone(&ground)));
-        let sweeper = Sweeper {
-            ground: Arc::clone(&ground),
-            observed: Arc::clone(&observed),
-            adopted: Arc::clone(&adopted),
-            lease: Arc::clone(&lease),
-            adopt_within: settings.adopt_within.0,
-            forget_after: settings.forget_after.0,
-        };
+        let times =
+            Times { adopt_within: settings.adopt_within.0, forget_after: settings.forget_after.0 };
         Ok(Self {
-            ground,
-            observed,
-            lease,
-            adopted,
+            places: Places::new(ground, times),
             shape: PodShape {
                 affinity: affinity(settings.affinity),
                 requests: quantities(&settings.chaincode_requests),
                 limits: quantities(&settings.chaincode_limits),
                 tmp: settings.chaincode_tmp.clone(),
                 launcher_image: builds.launcher_image().to_owned(),
-                pull_secrets: builds.pull_secrets().to_vec(),
+                pull_secrets: Vec::new(),
             },
             builds,
-            _sweeper: AbortOnDropHandle::new(tokio::spawn(sweeper.sweep())),
         })
     }
 
-    fn identity(&self, package_id: &str, msp_id: &str) -> Identity {
-        Identity::new(&self.ground.namespace, package_id, msp_id, &self.ground.peer)
+    /// What the settings say of pods in a place: a Secret is good in its own namespace alone.
+    fn shape(&self, ground: &Ground) -> PodShape {
+        PodShape { pull_secrets: self.builds.pull_secrets(ground), ..self.shape.clone() }
     }
+}
+
+fn identity(ground: &Ground, package_id: &str, msp_id: &str) -> Identity {
+    Identity::new(&ground.namespace, package_id, msp_id, &ground.peer)
 }
 
 #[async_trait]
@@ -135,13 +122,17 @@ impl Backend for KubernetesBackend {
     }
 
     fn proxy_host(&self, package_id: &str, msp_id: &str) -> (IpAddr, ProxyHost) {
-        (self.ground.pod.ip, ProxyHost::Name(self.identity(package_id, msp_id).host()))
+        let ground = &self.places.first().ground;
+        (ground.pod.ip, ProxyHost::Name(identity(ground, package_id, msp_id).host()))
     }
 
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
-        let identity = self.identity(&workload.package_id, &workload.msp_id);
-        let identity = identity.within(Slot::of(workload.set));
-        let adoption = self.adopted.adopt(&identity.name).await;
+        let namespace = workload.namespace.as_deref();
+        let place =
+            self.places.within(namespace).map_err(|error| StartError::Place(error.into()))?;
+        let identity = identity(&place.ground, &workload.package_id, &workload.msp_id)
+            .within(Slot::of(workload.set));
+        let adoption = place.adopted.adopt(&identity.name).await;
         let plan = LaunchPlan::new(
             &LaunchTarget {
                 language: workload.language,
@@ -153,9 +144,8 @@ impl Backend for KubernetesBackend {
             &workload.credentials,
         );
         Ok(Box::new(ClusterReplicas::start(Order {
-            ground: Arc::clone(&self.ground),
-            observed: Arc::clone(&self.observed),
-            lease: Arc::clone(&self.lease),
+            shape: self.shape(&place.ground),
+            place,
             adoption,
             identity,
             set: workload.set,
@@ -163,12 +153,11 @@ impl Backend for KubernetesBackend {
             plan,
             credentials: Sha256::of(workload.credentials.certificate.as_bytes()).hex(),
             proxy: workload.proxy,
-            shape: self.shape.clone(),
         })))
     }
 
     async fn close(&self) {
-        tokio::join!(self.builds.close(), self.lease.release());
+        tokio::join!(self.builds.close(), self.places.release());
     }
 }
 

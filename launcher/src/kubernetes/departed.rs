@@ -95,13 +95,13 @@ mod tests {
         scene.put_forgotten();
         let service = scene.path("services");
         let lately = put_lease(&scene, Timestamp::now() - LIMIT / 2);
-        clear(&scene.ground, LIMIT).await.unwrap();
+        clear(&scene.place.ground, LIMIT).await.unwrap();
         assert!(scene.api.object(&lately).is_some() && scene.api.object(&service).is_some());
 
         let own = scene.api.requests().iter().find(|made| made.starts_with("POST")).cloned();
         let own = own.unwrap().trim_start_matches("POST ").to_owned();
         let long_ago = put_lease(&scene, Timestamp::now() - LIMIT * 2);
-        clear(&scene.ground, LIMIT).await.unwrap();
+        clear(&scene.place.ground, LIMIT).await.unwrap();
         assert!(scene.api.object(&long_ago).is_none() && scene.api.object(&service).is_none());
         assert!(scene.api.object(&own).is_some(), "a peer that is there lost its lease");
     }
@@ -111,7 +111,7 @@ mod tests {
         let scene = Scene::new().await;
         scene.put_forgotten();
         let lately = put_lease(&scene, Timestamp::now() - THERE / 2);
-        clear(&scene.ground, Duration::ZERO).await.unwrap();
+        clear(&scene.place.ground, Duration::ZERO).await.unwrap();
         assert!(scene.api.object(&lately).is_some());
         assert!(scene.api.object(&scene.path("services")).is_some());
     }

@@ -39,7 +39,8 @@ pub(crate) enum GroundError {
     NotPlaced(String, String),
 }
 
-/// The cluster as one launcher sees it.
+/// The cluster as one launcher sees it, for chaincode in one namespace.
+#[derive(Clone)]
 pub(crate) struct Ground {
     /// The API.
     pub(crate) client: Client,
@@ -85,6 +86,11 @@ impl Ground {
         let peer = format!("{own_namespace}.{peer}");
         let namespace = settings.namespace.clone().unwrap_or(own_namespace);
         Ok(Self { client, namespace, peer, pod })
+    }
+
+    /// The same for chaincode in another namespace.
+    pub(crate) fn within(&self, namespace: &str) -> Self {
+        Self { namespace: namespace.into(), ..self.clone() }
     }
 
     /// What is to own the peer's objects, so that they go with it: what runs its pod, if that is in

@@ -16,10 +16,10 @@ use tracing::warn;
 use super::adopted::Adoption;
 use super::dispute::Disputes;
 use super::followed_logs::FollowedLogs;
-use super::ground::Ground;
-use super::lease::{Lease, NotHeld};
+use super::lease::NotHeld;
 use super::objects::{ApplyError, Objects, scale_to_zero};
-use super::observed::{Observed, find};
+use super::observed::find;
+use super::place::Place;
 use super::trouble::{self, Scene, TroubleKind};
 use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit};
 use crate::error_chain::one_line;
@@ -41,9 +41,7 @@ const RESOLUTION: Duration = Duration::from_secs(1);
 
 /// What one run needs.
 pub(crate) struct Order {
-    pub(crate) ground: Arc<Ground>,
-    pub(crate) observed: Arc<Observed>,
-    pub(crate) lease: Arc<Lease>,
+    pub(crate) place: Place,
     /// Keeps the sweeper from the run's objects.
     pub(crate) adoption: Adoption,
     pub(crate) identity: Identity,
@@ -73,7 +71,7 @@ pub(super) async fn supervise(
     ended: oneshot::Receiver<End>,
 ) {
     let mut run = Run {
-        logs: FollowedLogs::new(Arc::clone(&order.ground), events.clone()),
+        logs: FollowedLogs::new(Arc::clone(&order.place.ground), events.clone()),
         order,
         events,
         objects: Objects::default(),
@@ -126,16 +124,16 @@ impl Run {
     async fn follow(&mut self) {
         self.prepare().await;
         self.apply().await;
-        let mut changes = self.order.observed.changes();
+        let mut changes = self.order.place.observed.changes();
         loop {
             let due = self.put_right().await;
             self.look().await;
-            let unseen = self.order.observed.failure().filter(|_| self.logs.is_empty());
+            let unseen = self.order.place.observed.failure().filter(|_| self.logs.is_empty());
             self.set_delay(unseen).await;
             tokio::select! {
                 () = changes.next() => {}
                 // What was changed in the meantime is seen already.
-                () = self.order.lease.gained(), if !self.order.lease.is_held() => {}
+                () = self.order.place.lease.gained(), if !self.order.place.lease.is_held() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 Ok(()) = self.disconnected.changed() => self.replace_disconnected().await,
             }
@@ -145,7 +143,7 @@ impl Run {
     /// Waits for what every run needs.
     async fn prepare(&mut self) {
         self.await_lease().await;
-        let observed = Arc::clone(&self.order.observed);
+        let observed = Arc::clone(&self.order.place.observed);
         let mut ready = std::pin::pin!(observed.ready());
         while timeout(WATCHES, &mut ready).await.is_err() {
             let reason = observed.failure();
@@ -158,11 +156,11 @@ impl Run {
     async fn await_lease(&mut self) {
         let begun = Instant::now();
         let mut is_told = false;
-        while let Err(denied) = self.order.lease.held(WATCHES).await {
+        while let Err(denied) = self.order.place.lease.held(WATCHES).await {
             let reason = one_line(&denied);
             if denied.is_passing() {
                 self.set_delay(Some(reason)).await;
-            } else if !is_told && begun.elapsed() >= LEASE {
+            } else if !is_told && (!denied.is_anothers() || begun.elapsed() >= LEASE) {
                 is_told = true;
                 self.tell(ReplicaEvent::Trouble(reason)).await;
             }
@@ -203,7 +201,7 @@ impl Run {
 
     async fn apply_once(&mut self) -> Result<(), Unapplied> {
         let order = &self.order;
-        let owner = order.ground.owner().await.map_err(ApplyError::from)?;
+        let owner = order.place.ground.owner().await.map_err(ApplyError::from)?;
         let blueprint = Blueprint {
             identity: &order.identity,
             image: &order.image,
@@ -211,23 +209,23 @@ impl Run {
             credentials: &order.credentials,
             generation: self.generation,
             proxy: order.proxy,
-            peer: &order.ground.pod.peer,
+            peer: &order.place.ground.pod.peer,
             shape: &order.shape,
             owner: owner.as_ref(),
         };
         // Boxed: five calls are in it, and several tasks hold it.
-        let applying = Box::pin(self.objects.apply(&order.ground, &blueprint));
-        Ok(order.lease.act(applying).await??)
+        let applying = Box::pin(self.objects.apply(&order.place.ground, &blueprint));
+        Ok(order.place.lease.act(applying).await??)
     }
 
     /// Applies again what someone else changed, and says so. Returns when there will be more to
     /// put right, if what there is must wait.
     async fn put_right(&mut self) -> Option<Instant> {
         // The hand of the peer's next launcher is not another's.
-        if !self.order.lease.is_held() {
+        if !self.order.place.lease.is_held() {
             return None;
         }
-        let departures = self.objects.departures(&self.order.observed, &self.order.identity);
+        let departures = self.objects.departures(&self.order.place.observed, &self.order.identity);
         let due = departures.iter().map(|departure| self.disputes.due(departure)).min()?;
         if due > Instant::now() {
             return Some(due);
@@ -244,7 +242,7 @@ impl Run {
 
     /// Looks at the pods: follows their logs, tells how they ended and what they lack.
     async fn look(&mut self) {
-        let observed = Arc::clone(&self.order.observed);
+        let observed = Arc::clone(&self.order.place.observed);
         let name = self.order.identity.name.clone();
         let all = observed.pods.state_filter(|pod| pod.labels().get(INSTANCE) == Some(&name));
         let (own, others): (Vec<_>, Vec<_>) =
@@ -279,7 +277,7 @@ impl Run {
             && let Some(found) = found
         {
             let lacks = matches!(found.kind, TroubleKind::Sandbox | TroubleKind::Container);
-            if lacks && self.order.lease.is_held() {
+            if lacks && self.order.place.lease.is_held() {
                 // The Secret may be missing, which no watch tells.
                 self.apply().await;
             }
@@ -297,7 +295,8 @@ impl Run {
                 && self.is_own(pod.annotations().get(CREDENTIALS))
                 && trouble::runs_since(pod).is_some_and(|begun| begun + RESOLUTION < since)
         };
-        if !self.order.lease.is_held() || self.order.observed.pods.find(hangs).is_none() {
+        if !self.order.place.lease.is_held() || self.order.place.observed.pods.find(hangs).is_none()
+        {
             return;
         }
         self.generation += 1;
@@ -343,7 +342,7 @@ impl Run {
     }
 
     async fn scale_to_zero(&self) -> bool {
-        let Order { ground, lease, identity, .. } = &self.order;
+        let Order { place: Place { ground, lease, .. }, identity, .. } = &self.order;
         let scaled = lease.act(scale_to_zero(ground, &identity.name));
         let reason = match timeout(END, scaled).await {
             Ok(Ok(Ok(()))) => return true,

@@ -1,7 +1,6 @@
 //! A launcher in a cluster of a few lines, for tests: what runs and the sweeper work with.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -9,17 +8,18 @@ use selvedge_manifest::{Affinity, Identity, LaunchPlan, PACKAGE_ID, PodShape, ST
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::adopted::Adopted;
-use super::ground::Ground;
-use super::lease::Lease;
 use super::mock::Api;
-use super::observed::Observed;
+use super::place::Place;
 use super::replicas::ClusterReplicas;
 use super::run::Order;
-use super::sweep::Sweeper;
+use super::sweep::{Sweeper, Times};
 
 /// The pod of the first launcher.
 pub(super) const POD: &str = "peer0-a";
+
+/// How long what nobody uses is left alone.
+pub(super) const TIMES: Times =
+    Times { adopt_within: Duration::from_mins(5), forget_after: Duration::from_hours(24) };
 
 /// For what happens by itself; the tests' time is not real.
 const LIMIT: Duration = Duration::from_mins(10);
@@ -27,10 +27,7 @@ const LIMIT: Duration = Duration::from_mins(10);
 /// One launcher.
 pub(super) struct Scene {
     pub(super) api: Api,
-    pub(super) ground: Arc<Ground>,
-    pub(super) observed: Arc<Observed>,
-    pub(super) lease: Arc<Lease>,
-    pub(super) adopted: Arc<Adopted>,
+    pub(super) place: Place,
     pub(super) identity: Identity,
 }
 
@@ -38,17 +35,10 @@ impl Scene {
     pub(super) async fn new() -> Self {
         let api = Api::default();
         put_pod(&api, POD);
-        let ground = api.ground(POD);
-        let lease = Arc::new(Lease::hold(Arc::clone(&ground)));
-        lease.gained().await;
-        Self {
-            observed: Arc::new(Observed::start(&ground)),
-            adopted: Arc::default(),
-            identity: Identity::new("chaincode", "basic_1.0:ab", "Org1MSP", "peer0"),
-            api,
-            ground,
-            lease,
-        }
+        let place = Place::take(api.ground(POD));
+        place.lease.gained().await;
+        let identity = Identity::new("chaincode", "basic_1.0:ab", "Org1MSP", "peer0");
+        Self { api, place, identity }
     }
 
     /// Starts a run of the chaincode.
@@ -58,31 +48,11 @@ impl Scene {
 
     /// Starts a set of replicas of a run.
     pub(super) async fn set(&self, set: u64) -> ClusterReplicas {
-        let identity = self.identity.clone().within(Slot::of(set));
-        ClusterReplicas::start(Order {
-            ground: Arc::clone(&self.ground),
-            observed: Arc::clone(&self.observed),
-            lease: Arc::clone(&self.lease),
-            adoption: self.adopted.adopt(&identity.name).await,
-            identity,
-            set,
-            image: "registry/chaincode@sha256:01".into(),
-            plan: LaunchPlan { environment: vec![], files: vec![], arguments: vec![] },
-            credentials: format!("c0ffee{set}"),
-            proxy: SocketAddr::new(self.ground.pod.ip, 40123),
-            shape: shape(),
-        })
+        start(&self.place, self.identity.clone(), set).await
     }
 
     pub(super) fn sweeper(&self) -> Sweeper {
-        Sweeper {
-            ground: Arc::clone(&self.ground),
-            observed: Arc::clone(&self.observed),
-            adopted: Arc::clone(&self.adopted),
-            lease: Arc::clone(&self.lease),
-            adopt_within: Duration::from_mins(5),
-            forget_after: Duration::from_hours(24),
-        }
+        Sweeper { place: self.place.clone(), times: TIMES }
     }
 
     /// The path of an object of the chaincode.
@@ -125,6 +95,22 @@ impl Scene {
         let request = format!("PATCH {}", self.path(kind));
         self.api.requests().iter().filter(|made| **made == request).count()
     }
+}
+
+/// Starts a set of replicas of a run in a place.
+pub(super) async fn start(place: &Place, identity: Identity, set: u64) -> ClusterReplicas {
+    let identity = identity.within(Slot::of(set));
+    ClusterReplicas::start(Order {
+        place: place.clone(),
+        adoption: place.adopted.adopt(&identity.name).await,
+        identity,
+        set,
+        image: "registry/chaincode@sha256:01".into(),
+        plan: LaunchPlan { environment: vec![], files: vec![], arguments: vec![] },
+        credentials: format!("c0ffee{set}"),
+        proxy: SocketAddr::new(place.ground.pod.ip, 40123),
+        shape: shape(),
+    })
 }
 
 /// What the settings say of pods.

@@ -11,13 +11,10 @@ use selvedge_manifest::{INSTANCE, PACKAGE_ID, STOPPED_AT};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
-use super::adopted::Adopted;
 use super::departed;
 use super::failure::ApiFailure;
-use super::ground::Ground;
-use super::lease::Lease;
 use super::objects::{delete, forget, scale_to_zero};
-use super::observed::Observed;
+use super::place::Place;
 use crate::error_chain::one_line;
 
 /// How often what was stopped long ago is looked for.
@@ -31,10 +28,13 @@ const READY: Duration = Duration::from_mins(5);
 
 /// Sweeps for as long as the launcher lives.
 pub(crate) struct Sweeper {
-    pub(crate) ground: Arc<Ground>,
-    pub(crate) observed: Arc<Observed>,
-    pub(crate) adopted: Arc<Adopted>,
-    pub(crate) lease: Arc<Lease>,
+    pub(crate) place: Place,
+    pub(crate) times: Times,
+}
+
+/// How long what nobody uses is left alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
     /// How long what an earlier launcher left running waits for a run.
     pub(crate) adopt_within: Duration,
     /// How long what was stopped is kept.
@@ -44,10 +44,10 @@ pub(crate) struct Sweeper {
 impl Sweeper {
     pub(crate) async fn sweep(self) {
         self.await_lease().await;
-        let adopt_until = Instant::now() + self.adopt_within;
+        let adopt_until = Instant::now() + self.times.adopt_within;
         loop {
             self.await_lease().await;
-            let is_seen = timeout(READY, self.observed.ready()).await.is_ok();
+            let is_seen = timeout(READY, self.place.observed.ready()).await.is_ok();
             let is_late = Instant::now() >= adopt_until;
             if is_late {
                 self.clear_departed().await;
@@ -59,19 +59,19 @@ impl Sweeper {
             };
             tokio::select! {
                 () = sleep(pause) => {}
-                () = self.adopted.changed() => {}
+                () = self.place.adopted.changed() => {}
             }
         }
     }
 
     /// Another launcher's chaincode is not this one's to judge.
     async fn await_lease(&self) {
-        while self.lease.held(READY).await.is_err() {}
+        while self.place.lease.held(READY).await.is_err() {}
     }
 
     /// Deletes what peers left that are gone.
     async fn clear_departed(&self) {
-        if let Err(failure) = departed::clear(&self.ground, self.forget_after).await {
+        if let Err(failure) = departed::clear(&self.place.ground, self.times.forget_after).await {
             warn!(reason = one_line(&failure), "cannot look for peers that are gone");
         }
     }
@@ -79,29 +79,29 @@ impl Sweeper {
     /// Clears away what is of no use; whether nothing is left to be done just now.
     async fn clear(&self, is_late: bool) -> bool {
         let mut is_done = true;
-        for name in self.adopted.discarded() {
+        for name in self.place.adopted.discarded() {
             is_done &= self.delete(&name).await;
         }
-        let deployments = self.observed.deployments.state();
+        let deployments = self.place.observed.deployments.state();
         self.look(&deployments, is_late).await && is_done
     }
 
     /// Deletes what others have taken over from; whether nothing of it is left.
     async fn delete(&self, name: &str) -> bool {
-        let Some(unowned) = self.adopted.take(name) else { return true };
+        let Some(unowned) = self.place.adopted.take(name) else { return true };
         let act = async {
-            scale_to_zero(&self.ground, name).await?;
+            scale_to_zero(&self.place.ground, name).await?;
             // With the rest goes the policy that confines the pods.
             let is_clear = !self.has_pods(name);
             if is_clear {
-                delete(&self.ground, name, None).await?;
+                delete(&self.place.ground, name, None).await?;
             }
             Ok(is_clear)
         };
-        let reason = match self.lease.act(act).await {
+        let reason = match self.place.lease.act(act).await {
             Ok(Ok(false)) => return false,
             Ok(Ok(true)) => {
-                unowned.settled(&self.adopted, name);
+                unowned.settled(&self.place.adopted, name);
                 return true;
             }
             Ok(Err(failure)) => one_line(&failure as &ApiFailure),
@@ -118,7 +118,7 @@ impl Sweeper {
             matches!(phase, Some("Succeeded" | "Failed"))
         };
         let is_own = |pod: &Pod| pod.labels().get(INSTANCE).is_some_and(|own| own == name);
-        self.observed.pods.find(|pod| is_own(pod) && !ended(pod)).is_some()
+        self.place.observed.pods.find(|pod| is_own(pod) && !ended(pod)).is_some()
     }
 
     /// Looks at all of them; whether nothing is left to be done just now.
@@ -137,21 +137,21 @@ impl Sweeper {
             return true;
         }
         // From here on to the end no run begins with what is judged.
-        let Some(unowned) = self.adopted.take(&name) else { return true };
+        let Some(unowned) = self.place.adopted.take(&name) else { return true };
         let package_id =
             deployment.annotations().get(PACKAGE_ID).map(String::as_str).unwrap_or_default();
         let act = async {
             if verdict == Verdict::Stop {
                 info!(package_id, name, "no peer started the chaincode anew, it is stopped");
-                scale_to_zero(&self.ground, &name).await
+                scale_to_zero(&self.place.ground, &name).await
             } else {
                 info!(package_id, name, "the chaincode was stopped long ago, it is deleted");
-                forget(&self.ground, deployment).await
+                forget(&self.place.ground, deployment).await
             }
         };
-        let reason = match self.lease.act(act).await {
+        let reason = match self.place.lease.act(act).await {
             Ok(Ok(())) => {
-                unowned.settled(&self.adopted, &name);
+                unowned.settled(&self.place.adopted, &name);
                 return true;
             }
             Ok(Err(failure)) => one_line(&failure),
@@ -164,12 +164,13 @@ impl Sweeper {
     fn judge(&self, deployment: &Deployment, now: Timestamp, is_late: bool) -> Verdict {
         let running = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1) > 0;
         if running {
-            let may_come = !is_late && !self.adopted.was_left(&deployment.name_any());
+            let may_come = !is_late && !self.place.adopted.was_left(&deployment.name_any());
             return if may_come { Verdict::Keep } else { Verdict::Stop };
         }
         let stopped: Option<Timestamp> =
             deployment.annotations().get(STOPPED_AT).and_then(|time| time.parse().ok());
-        let limit = SignedDuration::try_from(self.forget_after).unwrap_or(SignedDuration::MAX);
+        let limit =
+            SignedDuration::try_from(self.times.forget_after).unwrap_or(SignedDuration::MAX);
         match stopped {
             Some(stopped) if now.duration_since(stopped) >= limit => Verdict::Forget,
             _ => Verdict::Keep,

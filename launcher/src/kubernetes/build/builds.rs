@@ -25,6 +25,7 @@ pub(crate) struct Builds {
     pub(super) settings: BuildSettings,
     pub(super) repository: Repository,
     pub(super) launcher_image: String,
+    pub(super) own_image: OwnImage,
     pub(super) pull_secrets: Vec<String>,
     pub(super) certificates: Bytes,
     pub(super) base: Base,
@@ -63,13 +64,15 @@ impl Builds {
             .map_err(|source| BuildsError::Listen { address, source })?;
         warn_of_public_pods(&ground);
         let own = OwnImage::read(&ground).await?;
+        own.warn_of_secrets(&ground);
         let pull_secrets = own.pull_secrets(&ground, settings.registry.registry_secret.as_deref());
-        let launcher_image = settings.launcher_image.clone().or(own.name);
+        let launcher_image = settings.launcher_image.clone().or_else(|| own.name.clone());
         let launcher_image =
             launcher_image.ok_or_else(|| BuildsError::NoOwnImage(ground.pod.name.clone()))?;
         Ok(Self {
             repository,
             launcher_image,
+            own_image: own,
             pull_secrets,
             certificates: certificates.into(),
             base,
@@ -92,8 +95,9 @@ impl Builds {
         &self.launcher_image
     }
 
-    /// The Secrets that nodes pull that and the chaincodes' images with.
-    pub(crate) fn pull_secrets(&self) -> &[String] {
-        &self.pull_secrets
+    /// The Secrets that nodes pull that and the chaincodes' images with, in a namespace.
+    pub(crate) fn pull_secrets(&self, ground: &Ground) -> Vec<String> {
+        let of_registry = self.settings.registry.registry_secret.as_deref();
+        self.own_image.pull_secrets(ground, of_registry)
     }
 }

@@ -51,7 +51,13 @@ impl OwnImage {
         if ground.namespace == ground.pod.peer.namespace {
             let more = self.pull_secrets.iter().filter(|name| Some(name.as_str()) != of_registry);
             secrets.extend(more.cloned());
-        } else if !self.pull_secrets.is_empty() {
+        }
+        secrets
+    }
+
+    /// Says so if what the launcher was pulled with is of no use where its chaincode is.
+    pub(super) fn warn_of_secrets(&self, ground: &Ground) {
+        if ground.namespace != ground.pod.peer.namespace && !self.pull_secrets.is_empty() {
             warn!(
                 secrets = self.pull_secrets.join(", "),
                 of = ground.pod.peer.namespace,
@@ -60,7 +66,6 @@ impl OwnImage {
                 ground.namespace
             );
         }
-        secrets
     }
 }
 
@@ -156,12 +161,7 @@ mod tests {
         assert_eq!(own.pull_secrets(&elsewhere, Some("registry")), ["registry"]);
         assert!(own.pull_secrets(&elsewhere, None).is_empty());
 
-        let here = Ground {
-            client: elsewhere.client.clone(),
-            namespace: elsewhere.pod.peer.namespace.clone(),
-            peer: elsewhere.peer.clone(),
-            pod: elsewhere.pod.clone(),
-        };
+        let here = elsewhere.within("org1");
         assert_eq!(own.pull_secrets(&here, Some("registry")), ["registry", "company"]);
         assert_eq!(own.pull_secrets(&here, None), ["company", "registry"]);
     }

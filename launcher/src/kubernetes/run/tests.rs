@@ -4,6 +4,7 @@ use selvedge_manifest::Slot;
 use serde_json::{Value, json};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::super::lease::Lease;
 use super::super::replicas::ClusterReplicas;
 use super::super::scene::{POD, Scene, put_pod, until};
 use super::*;
@@ -97,18 +98,18 @@ async fn a_fight_with_another_hand_is_told_once_and_not_fed() {
 #[tokio::test(start_paused = true)]
 async fn a_launcher_that_lost_its_lease_while_it_could_not_write_does_not_write_later() {
     let scene = Scene::new().await;
-    scene.observed.ready().await;
+    scene.place.observed.ready().await;
     scene.api.cut_off(POD, true);
     let run = scene.run().await;
     sleep(MOMENT * 2).await;
     put_pod(&scene.api, "peer0-b");
     let other = Lease::hold(scene.api.ground("peer0-b"));
     other.gained().await;
-    assert!(!scene.lease.is_held());
+    assert!(!scene.place.lease.is_held());
 
     scene.api.cut_off(POD, false);
     sleep(MOMENT * 6).await;
-    assert!(other.is_held() && !scene.lease.is_held());
+    assert!(other.is_held() && !scene.place.lease.is_held());
     let written: Vec<_> =
         scene.api.requests().into_iter().filter(|made| made.starts_with("PATCH")).collect();
     assert_eq!(written, [""; 0]);
@@ -153,6 +154,7 @@ async fn a_set_that_was_taken_over_from_goes_as_a_whole_once_its_pods_have_ended
     let pod = "/api/v1/namespaces/chaincode/pods/replica";
     let metadata = json!({"name": "replica", "namespace": "chaincode", "labels": first.labels()});
     scene.api.put(pod, json!({"metadata": metadata, "status": {"phase": "Running"}}));
+    until("the pod", || !scene.place.observed.pods.state().is_empty()).await;
 
     Box::new(from).discard().await;
     assert_eq!(scene.deployment().unwrap()["spec"]["replicas"], 0);

@@ -54,7 +54,7 @@ fn a_namespace_that_does_not_exist_is_named_and_used_once_it_does() {
         ]});
         fabric.namespace().apply(&everywhere).unwrap();
         let parts =
-            ["there is no namespace chaincodes; create it, or choose another with --namespace"];
+            ["there is no namespace chaincodes; create it, or choose another for the chaincode"];
         // Grants take a moment to be known.
         until("the namespace's name", LIMIT, async || {
             peer.install(&file).map(|_| ()).unwrap_err();
