@@ -22,11 +22,13 @@ struct State {
 
 /// What is to become of objects that no run uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Left {
+pub(crate) enum Left {
     /// They could not be scaled to zero at the run's end.
     Running,
-    /// Others have taken over from them.
-    Useless,
+    /// Others have taken over from them: they are to be deleted.
+    Discarded,
+    /// If there are any, they are an earlier run's, and to be deleted.
+    Superseded,
 }
 
 /// A run's hold on the objects of its chaincode.
@@ -53,21 +55,17 @@ impl Adopted {
         self.owner(name).try_write_owned().ok().map(Unowned)
     }
 
-    /// Whether the last run with these objects could not scale them to zero.
-    pub(crate) fn was_left(&self, name: &str) -> bool {
-        self.lock().left.get(name) == Some(&Left::Running)
+    /// What is to become of the objects of this name; `None` where a run uses them, or keeps them for
+    /// the next one.
+    pub(crate) fn left(&self, name: &str) -> Option<Left> {
+        self.lock().left.get(name).copied()
     }
 
-    /// The objects that are to be deleted, by name.
-    pub(crate) fn discarded(&self) -> Vec<String> {
-        let useless =
-            |(name, left): (&String, &Left)| (*left == Left::Useless).then(|| name.clone());
-        self.lock().left.iter().filter_map(useless).collect()
-    }
-
-    fn leave(&self, name: &str, left: Left) {
-        self.lock().left.insert(name.into(), left);
-        self.left.notify_one();
+    /// The names whose objects are to be deleted.
+    pub(crate) fn useless(&self) -> Vec<String> {
+        let state = self.lock();
+        let useless = state.left.iter().filter(|(_, left)| **left != Left::Running);
+        useless.map(|(name, _)| name.clone()).collect()
     }
 
     /// Returns when a run has left objects behind since the last call.
@@ -93,7 +91,8 @@ impl Adoption {
     /// What there is of another name is of no use any more, and is deleted unless a run adopts it
     /// until then.
     pub(crate) fn supersede(&self, name: &str) {
-        self.adopted.leave(name, Left::Useless);
+        self.adopted.lock().left.insert(name.into(), Left::Superseded);
+        self.adopted.left.notify_one();
     }
 
     /// The run has ended, and its objects could not be scaled to zero.
@@ -103,14 +102,15 @@ impl Adoption {
 
     /// The run has ended, and others have taken over from its objects.
     pub(crate) fn discard(self) {
-        self.leave(Left::Useless);
+        self.leave(Left::Discarded);
     }
 
     fn leave(self, left: Left) {
         let Self { adopted, name, owner } = self;
-        // First: the sweeper must find them unused.
+        // Before another run may have them: that is not to lose them by this.
+        adopted.lock().left.insert(name, left);
         drop(owner);
-        adopted.leave(&name, left);
+        adopted.left.notify_one();
     }
 }
 

@@ -11,6 +11,7 @@ use selvedge_manifest::{INSTANCE, PACKAGE_ID, STOPPED_AT};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
+use super::adopted::Left;
 use super::departed;
 use super::failure::ApiFailure;
 use super::objects::{delete, forget, scale_to_zero};
@@ -79,16 +80,23 @@ impl Sweeper {
     /// Clears away what is of no use; whether nothing is left to be done just now.
     async fn clear(&self, is_late: bool) -> bool {
         let mut is_done = true;
-        for name in self.place.adopted.discarded() {
+        for name in self.place.adopted.useless() {
             is_done &= self.delete(&name).await;
         }
         let deployments = self.place.observed.deployments.state();
         self.look(&deployments, is_late).await && is_done
     }
 
-    /// Deletes what others have taken over from; whether nothing of it is left.
+    /// Deletes what is of no use; whether nothing of it is left.
     async fn delete(&self, name: &str) -> bool {
         let Some(unowned) = self.place.adopted.take(name) else { return true };
+        // A run may have had them since.
+        let Some(left) = self.place.adopted.left(name) else { return true };
+        // What was there before this run is shown by now. What a run has just made may not be.
+        if left == Left::Superseded && !self.shows(name) {
+            unowned.settled(&self.place.adopted, name);
+            return true;
+        }
         let act = async {
             scale_to_zero(&self.place.ground, name).await?;
             // With the rest goes the policy that confines the pods.
@@ -109,6 +117,13 @@ impl Sweeper {
         };
         warn!(name, reason, "cannot delete what is of no use any more, trying again");
         false
+    }
+
+    /// Whether anything of the name is seen that is not deleted with something else.
+    fn shows(&self, name: &str) -> bool {
+        let observed = &self.place.observed;
+        observed.services.find(|service| service.name_any() == name).is_some()
+            || observed.deployments.find(|deployment| deployment.name_any() == name).is_some()
     }
 
     /// Whether any pod of the name may still run.
@@ -164,7 +179,7 @@ impl Sweeper {
     fn judge(&self, deployment: &Deployment, now: Timestamp, is_late: bool) -> Verdict {
         let running = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1) > 0;
         if running {
-            let may_come = !is_late && !self.place.adopted.was_left(&deployment.name_any());
+            let may_come = !is_late && self.place.adopted.left(&deployment.name_any()).is_none();
             return if may_come { Verdict::Keep } else { Verdict::Stop };
         }
         let stopped: Option<Timestamp> =
