@@ -12,7 +12,7 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     Rule { name: "selvedge-proto", may_use: &[], never: &["kube"] },
     Rule {
         name: "selvedge-proxy",
@@ -36,6 +36,8 @@ const RULES: [Rule; 7] = [
         may_use: &["selvedge-package"],
         never: &["kube", "k8s-openapi", "tonic"],
     },
+    // Pure functions of what is to run: the client is the launcher's.
+    Rule { name: "selvedge-manifest", may_use: &[], never: &["kube", "tokio"] },
     Rule {
         name: "selvedge-launcher",
         may_use: &["selvedge-proto", "selvedge-proxy", "selvedge-buildpack", "selvedge-package"],
