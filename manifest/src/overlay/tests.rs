@@ -178,6 +178,8 @@ fn what_an_overlay_adds_has_to_be_whole() {
         over(json!([{ "mountPath": "/data" }])).unwrap_err(),
         "spec.containers[0].volumeMounts[0].name: missing",
     );
+    let emptied = Overlay::new(&json!({ "spec": { "$patch": "delete" } })).unwrap();
+    assert_eq!(emptied.over(&before).unwrap_err().to_string(), "spec.containers: missing");
 }
 
 #[test]
