@@ -1,6 +1,7 @@
 //! The security baseline of chaincode's pods, which an overlay lifts only as far as it is allowed:
 //! Pod Security `restricted` for every container, and what makes the pod a replica of its run.
 
+mod finding;
 mod own;
 mod pod;
 mod restricted;
@@ -10,28 +11,11 @@ use std::fmt;
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
+use self::finding::Finding;
+pub use self::own::Own;
 use self::pod::Pod;
 use crate::allowance::Allowance;
 use crate::path::Path;
-
-/// What in a chaincode's template is the launcher's own.
-#[derive(Clone, Copy, Debug)]
-pub struct Own<'a> {
-    /// The container that runs the chaincode.
-    pub container: &'a str,
-    /// The init container that waits for the way to the proxy.
-    pub gate: &'a str,
-    /// The volume with the replicas' credentials.
-    pub credentials: &'a str,
-    /// The name by which replicas reach their proxy.
-    pub host: &'a str,
-    /// The variables that make the chaincode a replica.
-    pub environment: &'a [&'a str],
-    /// The labels by which the pod, and its network policy, are found.
-    pub labels: &'a [&'a str],
-    /// The annotations that tell one run's pods from another's.
-    pub annotations: &'a [&'a str],
-}
 
 /// Something that an overlay lifted, as it is allowed to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,24 +40,6 @@ pub struct Refusal {
 /// All that an overlay must not do, in the order of the paths; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Refusals(pub Vec<Refusal>);
-
-/// Something that is not of the baseline.
-struct Finding {
-    path: Path,
-    reason: String,
-    allowance: Option<Allowance>,
-}
-
-impl Finding {
-    fn lifts(allowance: Allowance, path: Path, reason: impl Into<String>) -> Self {
-        Self { path, reason: reason.into(), allowance: Some(allowance) }
-    }
-
-    /// What no allowance permits.
-    fn breaks(path: Path, reason: impl Into<String>) -> Self {
-        Self { path, reason: reason.into(), allowance: None }
-    }
-}
 
 /// What an overlay that made one template of another lifted of the baseline. An overlay answers
 /// only for what it changes.

@@ -2,10 +2,29 @@
 
 use k8s_openapi::api::core::v1::{Container, HostAlias, PodSpec, Volume};
 
+use super::finding::Finding;
 use super::pod::{Pod, list, mount_path, volume_path};
-use super::{Finding, Own};
 use crate::allowance::Allowance;
 use crate::path::Path;
+
+/// What in a chaincode's template is the launcher's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Own<'a> {
+    /// The container that runs the chaincode.
+    pub container: &'a str,
+    /// The init container that waits for the way to the proxy.
+    pub gate: &'a str,
+    /// The volume with the replicas' credentials.
+    pub credentials: &'a str,
+    /// The name by which replicas reach their proxy.
+    pub host: &'a str,
+    /// The variables that make the chaincode a replica.
+    pub environment: &'a [&'a str],
+    /// The labels by which the pod, and its network policy, are found.
+    pub labels: &'a [&'a str],
+    /// The annotations that tell one run's pods from another's.
+    pub annotations: &'a [&'a str],
+}
 
 /// A template before and after an overlay, and what in it is the launcher's own.
 struct Change<'a> {
@@ -14,10 +33,11 @@ struct Change<'a> {
     own: &'a Own<'a>,
 }
 
-const CHECKS: [fn(&Change<'_>) -> Vec<Finding>; 14] = [
+const CHECKS: [fn(&Change<'_>) -> Vec<Finding>; 15] = [
     labels,
     annotations,
     dropped_containers,
+    ephemeral_containers,
     chaincode_image,
     chaincode_command,
     chaincode_environment,
@@ -37,12 +57,7 @@ const HIDDEN: &str = "hides the replicas' credentials";
 /// What an overlay changed of it.
 pub(super) fn findings(before: &Pod<'_>, after: &Pod<'_>, own: &Own<'_>) -> Vec<Finding> {
     let change = Change { before, after, own };
-    let mut findings: Vec<_> = CHECKS.iter().flat_map(|check| check(&change)).collect();
-    if after.spec.ephemeral_containers.is_some() {
-        let path = Path::keys(&["spec", "ephemeralContainers"]);
-        findings.push(Finding::breaks(path, "Kubernetes takes none in a template"));
-    }
-    findings
+    CHECKS.iter().flat_map(|check| check(&change)).collect()
 }
 
 impl Change<'_> {
@@ -108,6 +123,15 @@ fn dropped_containers(change: &Change<'_>) -> Vec<Finding> {
         .iter()
         .filter(|(path, _)| *path != change.gate() && change.after.container(path).is_none());
     containers.map(|(path, _)| Finding::breaks(path.clone(), "the container is dropped")).collect()
+}
+
+fn ephemeral_containers(change: &Change<'_>) -> Vec<Finding> {
+    let containers = list(change.after.spec.ephemeral_containers.as_ref()).iter();
+    let finding = |name: &String| {
+        let path = Path::keys(&["spec", "ephemeralContainers"]).item("name", name);
+        Finding::breaks(path, "Kubernetes takes none in a template")
+    };
+    containers.map(|container| finding(&container.name)).collect()
 }
 
 fn chaincode_image(change: &Change<'_>) -> Vec<Finding> {

@@ -5,7 +5,7 @@
 use k8s_openapi::api::core::v1::{Container, SecurityContext};
 use serde_json::Value;
 
-use super::Finding;
+use super::finding::Finding;
 use super::pod::{Pod, list};
 use crate::allowance::Allowance;
 use crate::path::Path;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Fault;
+use super::fault::Fault;
 use super::merge::{Merged, PATCH, RETAIN_KEYS, merged};
 use crate::path::{Path, Step};
 
@@ -59,6 +59,9 @@ fn role_of_items(list: &str, role: Role) -> Role {
 }
 
 fn of_list(path: &Path, list: &[Value], role: Role, faults: &mut Vec<Fault>) {
+    if let Role::Item(key) = role {
+        faults.extend(doubled(path, list, key));
+    }
     for (index, item) in list.iter().enumerate() {
         let path = path.join(Step::Index(index));
         match item {
@@ -70,6 +73,22 @@ fn of_list(path: &Path, list: &[Value], role: Role, faults: &mut Vec<Fault>) {
             _ => {}
         }
     }
+}
+
+/// Items of one name, of which one would get lost in the other. Only ports and constraints may share
+/// what they are told apart by: there Kubernetes has more to tell them apart, but not in a patch.
+fn doubled(path: &Path, list: &[Value], key: &'static str) -> Vec<Fault> {
+    let shared = ["containerPort", "topologyKey"].contains(&key);
+    let kept = |item: &&Value| !shared && item.get(PATCH).is_none() && !item[key].is_null();
+    let same = |one: &Value, other: &Value| one[key] == other[key] && kept(&other);
+    let mut faults = Vec::new();
+    for (index, item) in list.iter().enumerate().filter(|(_, item)| kept(item)) {
+        if list[..index].iter().any(|other| same(item, other)) {
+            let reason = format!("{} stands twice in this list", item[key]);
+            faults.push(Fault { path: path.join(Step::Index(index)).key(key), reason });
+        }
+    }
+    faults
 }
 
 /// Whether an item only says that its list is to be replaced.

@@ -10,7 +10,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use serde_json::{Map, Value, json};
 
-use super::Fault;
+use super::fault::Fault;
 use super::merge::{PATCH, RETAIN_KEYS};
 use crate::path::{Path, Step};
 

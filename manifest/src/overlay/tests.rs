@@ -195,6 +195,21 @@ fn amounts_and_ports_may_be_written_as_numbers() {
 }
 
 #[test]
+fn an_item_may_take_the_place_of_one_that_is_deleted() {
+    let before = template(&json!({ "spec": { "containers": [
+        { "name": "chaincode", "env": [{ "name": "A", "value": "1" }] },
+    ] } }));
+    let source = json!({ "fieldRef": { "fieldPath": "spec.nodeName" } });
+    let overlay = json!({ "spec": { "containers": [{ "name": "chaincode", "env": [
+        { "name": "A", "$patch": "delete" },
+        { "name": "A", "valueFrom": source },
+    ] }] } });
+    let merged = Overlay::new(&overlay).unwrap().over(&before).unwrap();
+    let env = merged.spec.unwrap().containers.remove(0).env.unwrap();
+    assert_eq!((env.len(), &env[0].value), (1, &None));
+}
+
+#[test]
 fn no_overlay_changes_nothing() {
     let before = template(&json!({ "spec": { "containers": [{ "name": "chaincode" }] } }));
     for none in [json!(null), json!({}), json!({ "spec": null })] {
