@@ -12,7 +12,7 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 9] = [
     Rule { name: "selvedge-proto", may_use: &[], never: &["kube"] },
     Rule {
         name: "selvedge-proxy",
@@ -36,21 +36,44 @@ const RULES: [Rule; 7] = [
         may_use: &["selvedge-package"],
         never: &["kube", "k8s-openapi", "tonic"],
     },
+    // A leaf: settings know no backend.
+    Rule { name: "selvedge-config", may_use: &[], never: &["clap", "kube", "tokio", "tonic"] },
+    // What would be applied has to be told without a cluster, too.
+    Rule {
+        name: "selvedge-manifest",
+        may_use: &["selvedge-config", "selvedge-buildpack", "selvedge-package"],
+        never: &["clap", "kube", "tokio", "tonic"],
+    },
     Rule {
         name: "selvedge-launcher",
-        may_use: &["selvedge-proto", "selvedge-proxy", "selvedge-buildpack", "selvedge-package"],
+        may_use: &[
+            "selvedge-proto",
+            "selvedge-proxy",
+            "selvedge-buildpack",
+            "selvedge-package",
+            "selvedge-config",
+            "selvedge-config",
+            "selvedge-manifest",
+        ],
         never: &[],
     },
     Rule {
         name: "selvedge",
-        may_use: &["selvedge-proto", "selvedge-buildpack", "selvedge-package"],
+        may_use: &[
+            "selvedge-proto",
+            "selvedge-buildpack",
+            "selvedge-package",
+            "selvedge-config",
+            "selvedge-config",
+            "selvedge-manifest",
+        ],
         never: &[],
     },
 ];
 
 /// What is not shipped may use what it likes.
-const TOOLS: [&str; 7] =
-    ["cluster", "crafted", "testbed", "fabric-on-kubernetes", "e2e", "bench", "xtask"];
+const TOOLS: [&str; 8] =
+    ["cluster", "crafted", "golden", "testbed", "fabric-on-kubernetes", "e2e", "bench", "xtask"];
 
 fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO")).args(arguments).output().unwrap();

@@ -78,7 +78,12 @@ fn verdict(report: &Report, text: &mut String) -> fmt::Result {
         return writeln!(text, "{GOOD}nothing speaks against it{GOOD:#}");
     }
     writeln!(text, "{BAD}would be refused{BAD:#}")?;
-    for Refusal { by, file, reason } in &report.refusals {
+    refusals(&report.refusals, text)
+}
+
+/// A line for each refusal.
+pub(crate) fn refusals(refusals: &[Refusal], text: &mut String) -> fmt::Result {
+    for Refusal { by, file, reason } in refusals {
         let by = match by {
             RefusedBy::Peer => "by the peer",
             RefusedBy::Selvedge => "by Selvedge",

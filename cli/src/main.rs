@@ -1,13 +1,17 @@
 //! `selvedge`: what was typed, what it resolves to, then effects.
 
 mod compile;
+mod config;
 mod inspect;
 mod listing;
+mod operators_file;
 mod outcome;
 mod package;
+mod render;
 mod resolved;
 mod screen;
 mod typed;
+mod yaml;
 
 use std::process::ExitCode;
 
@@ -40,6 +44,8 @@ fn run(request: Request) -> anyhow::Result<Outcome> {
     match request {
         Request::Package(request) => package::run(&request),
         Request::Inspect(request) => inspect::run(&request),
+        Request::Config(request) => config::run(&request),
+        Request::Render(request) => render::run(&request),
         Request::Completions(shell) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Typed::command(), "selvedge", &mut script);

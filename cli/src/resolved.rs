@@ -1,17 +1,22 @@
 //! What a command line resolves to: every default filled in.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap_complete::Shell;
 use selvedge_buildpack::package::{Existing, Label};
+use selvedge_config::{BackendKind, Subject};
 
-use crate::typed::{Command, Inspect, Package, Typed};
+use crate::operators_file::Source;
+use crate::typed::{self, Backend, Command, ConfigCommand, Inspect, Package, Typed};
 
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) enum Request {
     Package(PackageRequest),
     Inspect(InspectRequest),
+    Config(ConfigRequest),
+    Render(RenderRequest),
     Completions(Shell),
 }
 
@@ -31,6 +36,52 @@ pub(crate) struct PackageRequest {
 pub(crate) struct InspectRequest {
     pub(crate) file: PathBuf,
     pub(crate) compile: bool,
+    pub(crate) form: Form,
+}
+
+/// Something about the operator's file.
+#[derive(Debug)]
+pub(crate) enum ConfigRequest {
+    Check(CheckRequest),
+    Show(ShowRequest),
+    Schema,
+    Default(BackendKind),
+    Reference,
+}
+
+/// A file to check.
+#[derive(Debug)]
+pub(crate) struct CheckRequest {
+    pub(crate) file: Source,
+    /// Labels of the chaincode that there is; none if that is not looked at.
+    pub(crate) labels: Vec<String>,
+    pub(crate) form: Form,
+}
+
+/// What applies to a chaincode.
+#[derive(Debug)]
+pub(crate) struct ShowRequest {
+    /// None if there is no file.
+    pub(crate) file: Option<Source>,
+    pub(crate) subject: Subject,
+    pub(crate) form: Form,
+}
+
+/// A package whose objects are to be told; what is none has a placeholder.
+#[derive(Debug)]
+pub(crate) struct RenderRequest {
+    pub(crate) package: PathBuf,
+    /// None if there is no file.
+    pub(crate) file: Option<Source>,
+    pub(crate) msp: String,
+    pub(crate) peer: String,
+    pub(crate) peer_pod: Option<Source>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) node: Option<String>,
+    pub(crate) image: Option<String>,
+    pub(crate) launcher_image: Option<String>,
+    pub(crate) service_address: Option<IpAddr>,
+    pub(crate) proxy: Option<SocketAddr>,
     pub(crate) form: Form,
 }
 
@@ -55,6 +106,8 @@ pub(crate) fn resolve(typed: Typed) -> Request {
         Command::Inspect(Inspect { file, compile, json }) => {
             Request::Inspect(InspectRequest { file, compile, form: form(json) })
         }
+        Command::Config(config) => Request::Config(config.command.resolve()),
+        Command::Render(render) => Request::Render(render.resolve()),
         Command::Completions(completions) => Request::Completions(completions.shell),
     }
 }
@@ -71,6 +124,58 @@ impl Package {
             label: self.label,
         }
     }
+}
+
+impl ConfigCommand {
+    fn resolve(self) -> ConfigRequest {
+        match self {
+            Self::Check(typed::Check { file, label, json }) => ConfigRequest::Check(CheckRequest {
+                file: Source::named(file),
+                labels: label.iter().map(ToString::to_string).collect(),
+                form: form(json),
+            }),
+            Self::Show(typed::Show { label, msp, peer, file, config, json }) => {
+                ConfigRequest::Show(ShowRequest {
+                    file: operators_file(file.or(config.config)),
+                    subject: Subject { label: label.to_string(), msp, peer },
+                    form: form(json),
+                })
+            }
+            Self::Schema => ConfigRequest::Schema,
+            Self::Default(typed) => ConfigRequest::Default(match typed.backend {
+                Backend::Local => BackendKind::Local,
+                Backend::Kubernetes => BackendKind::Kubernetes,
+            }),
+            Self::Reference => ConfigRequest::Reference,
+        }
+    }
+}
+
+impl typed::Render {
+    fn resolve(self) -> RenderRequest {
+        RenderRequest {
+            package: self.package,
+            file: operators_file(self.config.config),
+            msp: self.msp,
+            peer: self.peer,
+            peer_pod: self.peer_pod.map(Source::named),
+            namespace: self.namespace,
+            node: self.node,
+            image: self.image,
+            launcher_image: self.launcher_image,
+            service_address: self.service_address,
+            proxy: self.proxy,
+            form: form(self.json),
+        }
+    }
+}
+
+/// The operator's file that a launcher would read here, if there is one: an empty variable is as
+/// good as none, as it is to the launcher.
+fn operators_file(typed: Option<PathBuf>) -> Option<Source> {
+    let variable = std::env::var_os("SELVEDGE_CONFIG").filter(|path| !path.is_empty());
+    let named = typed.or_else(|| variable.map(PathBuf::from)).map(Source::named);
+    named.or_else(Source::usual)
 }
 
 fn form(json: bool) -> Form {

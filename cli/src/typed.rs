@@ -1,12 +1,19 @@
 //! What was typed.
 
+mod config;
+mod render;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use selvedge_buildpack::package::Label;
 
-/// Packages Hyperledger Fabric chaincode, and tells what is in a package.
+pub(crate) use self::config::{Backend, Check, Config, ConfigCommand, Show};
+pub(crate) use self::render::Render;
+
+/// Packages Hyperledger Fabric chaincode, and tells what is in a package, what an operator's file
+/// says, and what both come to in a cluster.
 #[derive(Debug, Parser)]
 #[command(
     name = "selvedge",
@@ -24,6 +31,8 @@ pub(crate) struct Typed {
 pub(crate) enum Command {
     Package(Package),
     Inspect(Inspect),
+    Config(Config),
+    Render(Render),
     Completions(Completions),
 }
 

@@ -7,7 +7,6 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use selvedge_proto::launcher::launcher_server::Launcher;
@@ -18,11 +17,11 @@ use tonic::{Request, Response, Status, Streaming};
 
 use self::shared::Shared;
 use self::slots::Slots;
+use crate::configuration::Configuration;
 use crate::deadline::LaunchDeadline;
 use crate::opening::Entrance;
 use crate::run_log::RunLog;
 use crate::running::Running;
-use crate::settings::TimeLimits;
 
 /// Events queued for a builder that is slow to read them.
 const QUEUE: usize = 1024;
@@ -32,14 +31,9 @@ pub(crate) struct LauncherApi(Arc<Shared>);
 
 impl LauncherApi {
     /// The service of a launcher that may not have started yet.
-    pub(crate) fn new(
-        entrance: Entrance,
-        running: Running,
-        limits: TimeLimits,
-        parallel_builds: NonZeroU16,
-    ) -> Self {
-        let slots = Slots::new(parallel_builds);
-        Self(Arc::new(Shared { entrance, running, limits, slots }))
+    pub(crate) fn new(entrance: Entrance, running: Running, configuration: Configuration) -> Self {
+        let slots = Slots::new(configuration.now().builds().parallel);
+        Self(Arc::new(Shared { entrance, running, configuration, slots }))
     }
 }
 
@@ -72,7 +66,7 @@ impl Launcher for LauncherApi {
         &self,
         request: Request<Streaming<RunRequest>>,
     ) -> Result<Response<Self::RunStream>, Status> {
-        let deadline = LaunchDeadline::of(self.0.limits.start);
+        let deadline = LaunchDeadline::of(self.0.start_limit());
         let (events, queue) = mpsc::channel(QUEUE);
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use selvedge_config::Chaincode;
+use selvedge_manifest::{Language, ReplicaCredentials};
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 
-use crate::certificates::{ProxyHost, ReplicaCredentials};
-use crate::source::{Language, StagedSource};
+use crate::certificates::ProxyHost;
+use crate::source::StagedSource;
 
 /// Builds chaincode and runs replicas of it.
 #[async_trait]
@@ -31,6 +33,9 @@ pub(crate) trait Backend: Send + Sync {
     fn keep(&self, _image: &ImageReference) -> Kept {
         Kept::default()
     }
+
+    /// The peer's name, which overrides in the operator's file may name.
+    fn peer(&self) -> &str;
 
     /// Where a chaincode's proxy listens, and what its replicas call that.
     fn proxy_host(&self, package_id: &str, msp_id: &str) -> (IpAddr, ProxyHost);
@@ -63,8 +68,13 @@ pub(crate) trait Replicas: Send {
     /// connection to the proxy and do not end.
     fn replace_disconnected(&self, since: SystemTime);
 
-    /// Ends them, and returns when nothing is left.
+    /// Ends them, and returns when nothing runs any more. What the next run can start from is kept.
     async fn stop(self: Box<Self>);
+
+    /// Ends them as [`Replicas::stop`] does, and keeps nothing: others have taken over.
+    async fn discard(self: Box<Self>) {
+        self.stop().await;
+    }
 }
 
 /// What is to be run.
@@ -81,6 +91,11 @@ pub(crate) struct Workload {
     pub(crate) proxy: SocketAddr,
     /// What replicas authenticate with.
     pub(crate) credentials: ReplicaCredentials,
+    /// How they run.
+    pub(crate) settings: Arc<Chaincode>,
+    /// Which set of replicas of its run this is, from 0 on: one may run beside the one before it, and
+    /// beside no other.
+    pub(crate) set: u64,
 }
 
 /// Something that happened to a replica.
@@ -129,7 +144,7 @@ pub(crate) enum BuildError {
     #[error("cannot run {program}; install it, or add it to the launcher's PATH")]
     Toolchain { program: String, source: std::io::Error },
     /// It took too long.
-    #[error("the build was ended: it took longer than {0} s (--build-timeout)")]
+    #[error("the build was ended: it took longer than {0} s (builds.timeout)")]
     TimedOut(f32),
     /// The cluster or the registry did not do its part.
     #[error(transparent)]

@@ -1,8 +1,9 @@
 //! The launcher's own small certificate authority, one per run of a chaincode.
 //!
-//! A replica never sees the peer's credentials: it has a certificate of this
-//! authority, which names the one package that it may register. The authority's
-//! key is forgotten as soon as the certificates are signed.
+//! A replica never sees the peer's credentials: it has a certificate of this authority, which names
+//! the one package that it may register. The authority's key is in this process' memory and nowhere
+//! else, and forgotten with the run: as long as that lasts, replicas with other settings may follow,
+//! and each set of them has a certificate of its own.
 
 use std::net::IpAddr;
 
@@ -10,7 +11,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType,
 };
-use selvedge_proxy::{ReplicaAuthority, replica_name};
+use selvedge_manifest::ReplicaCredentials;
+use selvedge_proxy::{Credential, ReplicaAuthority, replica_name};
 use time::{Duration, OffsetDateTime};
 
 /// How long certificates are valid. A run may last as long as its peer does;
@@ -25,23 +27,10 @@ const SKEW: Duration = Duration::hours(1);
 #[error("cannot make the certificates of the chaincode's replicas")]
 pub(crate) struct CertificateError(#[from] rcgen::Error);
 
-/// What the two ends of the link between proxy and replica authenticate with.
-pub(crate) struct LinkCertificates {
-    /// The proxy's end.
-    pub(crate) proxy: ReplicaAuthority,
-    /// The replica's end.
-    pub(crate) replica: ReplicaCredentials,
-}
-
-/// What a replica authenticates with, as PEM.
-#[derive(Clone)]
-pub(crate) struct ReplicaCredentials {
-    /// Its certificate.
-    pub(crate) certificate: String,
-    /// Its key.
-    pub(crate) key: String,
-    /// What it verifies the proxy against.
-    pub(crate) root: String,
+/// The authority of one run of a package.
+pub(crate) struct RunAuthority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    package_id: String,
 }
 
 /// The name or address that replicas reach the proxy by.
@@ -53,37 +42,42 @@ pub(crate) enum ProxyHost {
     Name(String),
 }
 
-impl LinkCertificates {
-    /// Makes an authority for one run of a package, and the certificates of both ends.
-    pub(crate) fn issue(package_id: &str, host: &ProxyHost) -> Result<Self, CertificateError> {
-        let authority = CertifiedIssuer::self_signed(authority(), KeyPair::generate()?)?;
-        let root = authority.pem();
+impl RunAuthority {
+    /// Makes one.
+    pub(crate) fn new(package_id: &str) -> Result<Self, CertificateError> {
+        let issuer = CertifiedIssuer::self_signed(authority(), KeyPair::generate()?)?;
+        Ok(Self { issuer, package_id: package_id.to_owned() })
+    }
 
-        let proxy_key = KeyPair::generate()?;
+    /// What the proxy authenticates with, which replicas find under this name.
+    pub(crate) fn proxy(&self, host: &ProxyHost) -> Result<ReplicaAuthority, CertificateError> {
+        let key = KeyPair::generate()?;
         let mut proxy = leaf("Selvedge shim proxy", ExtendedKeyUsagePurpose::ServerAuth);
         proxy.subject_alt_names = vec![match host {
             ProxyHost::Address(address) => SanType::IpAddress(*address),
             ProxyHost::Name(name) => SanType::DnsName(name.as_str().try_into()?),
         }];
-        let proxy = proxy.signed_by(&proxy_key, &authority)?;
-
-        let replica_key = KeyPair::generate()?;
-        let mut replica = leaf("Selvedge chaincode replica", ExtendedKeyUsagePurpose::ClientAuth);
-        replica.subject_alt_names = vec![SanType::URI(replica_name(package_id).try_into()?)];
-        let replica = replica.signed_by(&replica_key, &authority)?;
-
-        Ok(Self {
-            proxy: ReplicaAuthority {
-                certificate: proxy.pem(),
-                key: proxy_key.serialize_pem(),
-                root: root.clone(),
-            },
-            replica: ReplicaCredentials {
-                certificate: replica.pem(),
-                key: replica_key.serialize_pem(),
-                root,
-            },
+        let proxy = proxy.signed_by(&key, &self.issuer)?;
+        Ok(ReplicaAuthority {
+            certificate: proxy.pem(),
+            key: key.serialize_pem(),
+            root: self.issuer.pem(),
         })
+    }
+
+    /// What a set of replicas authenticates with, and what the proxy knows them by.
+    pub(crate) fn replica(&self) -> Result<(ReplicaCredentials, Credential), CertificateError> {
+        let key = KeyPair::generate()?;
+        let mut replica = leaf("Selvedge chaincode replica", ExtendedKeyUsagePurpose::ClientAuth);
+        let name = replica_name(&self.package_id).try_into()?;
+        replica.subject_alt_names = vec![SanType::URI(name)];
+        let replica = replica.signed_by(&key, &self.issuer)?;
+        let credentials = ReplicaCredentials {
+            certificate: replica.pem(),
+            key: key.serialize_pem(),
+            root: self.issuer.pem(),
+        };
+        Ok((credentials, Credential::of(replica.der())))
     }
 }
 

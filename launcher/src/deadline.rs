@@ -25,6 +25,11 @@ impl LaunchDeadline {
         Self { begun: Instant::now(), limit }
     }
 
+    /// The same launch with another limit.
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
     /// When the chaincode must have registered.
     pub(crate) fn until(self) -> Instant {
         self.begun + self.limit.min(AGES)
@@ -46,7 +51,7 @@ impl LaunchDeadline {
         RegistrationDeadline {
             until: self.until() + TELLING,
             missed: format!(
-                "the launch took longer than {seconds} s (--start-timeout): the peer may have \
+                "the launch took longer than {seconds} s (chaincode.timeouts.start): the peer may have \
                  given it up, and is not asked for registration any more"
             ),
         }

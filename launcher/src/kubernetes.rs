@@ -2,27 +2,23 @@
 
 mod adopted;
 mod build;
-mod container;
 mod controller;
 mod departed;
 mod dispute;
-mod egress;
 mod failure;
 mod followed_logs;
-#[cfg(test)]
-mod golden;
 mod ground;
 mod hindrance;
-mod identity;
 mod kept;
 mod lease;
-mod manifest;
 #[cfg(test)]
 mod mock;
 mod objects;
 mod observed;
+mod place;
+mod places;
 mod pod_log;
-mod restricted;
+mod replicas;
 mod run;
 #[cfg(test)]
 mod scene;
@@ -35,25 +31,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use selvedge_buildpack::digest::Sha256;
+use selvedge_manifest::{Identity, LaunchPlan, LaunchTarget, PROXY_PORT, Slot};
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
-use self::adopted::Adopted;
 use self::build::{Builds, BuildsError};
 use self::ground::{Ground, GroundError};
-use self::identity::Identity;
-use self::lease::Lease;
-use self::manifest::{PROXY_PORT, PodShape};
-use self::observed::Observed;
-use self::run::{ClusterReplicas, Order};
-use self::sweep::Sweeper;
+use self::places::Places;
+use self::replicas::ClusterReplicas;
+use self::run::Order;
 use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
 use crate::certificates::ProxyHost;
+use crate::configuration::Configuration;
 use crate::data::DataDirectory;
-use crate::launch::{LaunchPlan, LaunchTarget};
-use crate::settings::KubernetesSettings;
+use crate::settings;
 use crate::source::StagedSource;
 
 /// Why the backend cannot work.
@@ -67,61 +59,39 @@ pub(crate) enum KubernetesError {
 
 /// The `kubernetes` backend.
 pub(crate) struct KubernetesBackend {
-    ground: Arc<Ground>,
-    observed: Arc<Observed>,
-    lease: Arc<Lease>,
-    adopted: Arc<Adopted>,
-    shape: PodShape,
+    places: Places,
     builds: Builds,
-    _sweeper: AbortOnDropHandle<()>,
 }
 
 impl KubernetesBackend {
     /// Finds the cluster and the launcher's own place in it, and starts to watch.
     pub(crate) async fn open(
-        settings: &KubernetesSettings,
+        place: &settings::Place,
+        configuration: Configuration,
         data: &DataDirectory,
     ) -> Result<Self, KubernetesError> {
-        let ground = Arc::new(Ground::survey(settings).await?);
+        let namespace = configuration.now().defaults().namespace.clone();
+        let ground = Arc::new(Ground::survey(place, namespace).await?);
         info!(
             peer = ground.peer,
-            node = ground.pod.node,
+            node = ground.pod.peer.node,
             namespace = ground.namespace,
             "chaincode runs in Kubernetes"
         );
-        let builds = Builds::open(&settings.builds, Arc::clone(&ground), data).await?;
-        let observed = Arc::new(Observed::start(&ground));
-        let adopted = Arc::new(Adopted::default());
-        let lease = Arc::new(Lease::hold(Arc::clone(&ground)));
-        let sweeper = Sweeper {
-            ground: Arc::clone(&ground),
-            observed: Arc::clone(&observed),
-            adopted: Arc::clone(&adopted),
-            lease: Arc::clone(&lease),
-            adopt_within: settings.adopt_within.0,
-            forget_after: settings.forget_after.0,
-        };
-        Ok(Self {
-            ground,
-            observed,
-            lease,
-            adopted,
-            shape: PodShape {
-                affinity: settings.affinity,
-                requests: settings.chaincode_requests.clone(),
-                limits: settings.chaincode_limits.clone(),
-                tmp: settings.chaincode_tmp.clone(),
-                launcher_image: builds.launcher_image().to_owned(),
-                pull_secrets: builds.pull_secrets().to_vec(),
-            },
-            builds,
-            _sweeper: AbortOnDropHandle::new(tokio::spawn(sweeper.sweep())),
-        })
+        let builds = Builds::open(configuration.clone(), Arc::clone(&ground), data).await?;
+        let operator = configuration.now();
+        let own = ground.pod.peer.namespace.clone();
+        let places = Places::new(ground, configuration);
+        // What an earlier launcher left there waits for no call to be looked after.
+        for variant in operator.variants() {
+            places.within(variant.chaincode().namespace.as_ref().unwrap_or(&own));
+        }
+        Ok(Self { places, builds })
     }
+}
 
-    fn identity(&self, package_id: &str, msp_id: &str) -> Identity {
-        Identity::new(&self.ground.namespace, package_id, msp_id, &self.ground.peer)
-    }
+fn identity(ground: &Ground, package_id: &str, msp_id: &str) -> Identity {
+    Identity::new(&ground.namespace, package_id, msp_id, &ground.peer)
 }
 
 #[async_trait]
@@ -139,13 +109,21 @@ impl Backend for KubernetesBackend {
         self.builds.holds(image).await
     }
 
+    fn peer(&self) -> &str {
+        self.places.first().ground.peer_name()
+    }
+
     fn proxy_host(&self, package_id: &str, msp_id: &str) -> (IpAddr, ProxyHost) {
-        (self.ground.pod.ip, ProxyHost::Name(self.identity(package_id, msp_id).host()))
+        let ground = &self.places.first().ground;
+        (ground.pod.ip, ProxyHost::Name(identity(ground, package_id, msp_id).host()))
     }
 
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
-        let identity = self.identity(&workload.package_id, &workload.msp_id);
-        let adoption = self.adopted.adopt(&identity.name).await;
+        let own = &self.places.first().ground.pod.peer.namespace;
+        let place = self.places.within(workload.settings.namespace.as_ref().unwrap_or(own));
+        let identity = identity(&place.ground, &workload.package_id, &workload.msp_id)
+            .within(Slot::of(workload.set));
+        let adoption = place.adopted.adopt(&identity.name).await;
         let plan = LaunchPlan::new(
             &LaunchTarget {
                 language: workload.language,
@@ -157,20 +135,21 @@ impl Backend for KubernetesBackend {
             &workload.credentials,
         );
         Ok(Box::new(ClusterReplicas::start(Order {
-            ground: Arc::clone(&self.ground),
-            observed: Arc::clone(&self.observed),
-            lease: Arc::clone(&self.lease),
+            launcher_image: self.builds.launcher_image().to_owned(),
+            pull_secrets: self.builds.pull_secrets(&place.ground.namespace),
+            settings: workload.settings,
+            place,
             adoption,
             identity,
+            set: workload.set,
             image: format!("{}@{}", workload.image.name, workload.image.digest),
             plan,
             credentials: Sha256::of(workload.credentials.certificate.as_bytes()).hex(),
             proxy: workload.proxy,
-            shape: self.shape.clone(),
         })))
     }
 
     async fn close(&self) {
-        tokio::join!(self.builds.close(), self.lease.release());
+        tokio::join!(self.builds.close(), self.places.release());
     }
 }

@@ -23,6 +23,7 @@ use selvedge_buildpack::image::{
     assemble, ca_bundle_path, sha256, validate,
 };
 use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
+use selvedge_manifest::Language;
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
@@ -30,14 +31,19 @@ use tracing::{info, warn};
 
 use crate::backend::{Backend, BuildError, Kept, Replicas, StartError, Workload};
 use crate::certificates::ProxyHost;
+use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::error_chain::one_line;
 use crate::removal;
-use crate::source::{Language, StagedSource};
+use crate::settings::Place;
+use crate::source::StagedSource;
 use collection::Collection;
 
 /// The repository that local images are named after; nothing is pulled from it.
 const REPOSITORY: &str = "localhost/selvedge/chaincode";
+
+/// What a peer is called that nobody named.
+const PEER: &str = "peer";
 
 /// Why the backend cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -60,20 +66,26 @@ pub(crate) struct LocalBackend {
     base: Base,
     toolchain: GoToolchain,
     platform: Platform,
+    peer: String,
     /// One build at a time: they share this machine's cores, and a second request
     /// for the same source then finds the first one's image.
     turn: Semaphore,
 }
 
 impl LocalBackend {
-    /// Opens the image store in the data directory, which may take so many bytes.
-    pub(crate) fn open(data: &DataDirectory, limit: u64) -> Result<Self, LocalError> {
+    /// Opens the image store in the data directory.
+    pub(crate) fn open(
+        place: &Place,
+        configuration: &Configuration,
+        data: &DataDirectory,
+    ) -> Result<Self, LocalError> {
         let certificates = ca_bundle_path(std::env::var_os("SSL_CERT_FILE"))?;
         let images = store(&data.images())?;
         // Nobody else adds to it: what lies there was left by a launcher that was killed.
         if let Err(error) = removal::clear(&images.scratch()) {
             warn!(%error, "cannot remove all that interrupted builds left");
         }
+        let limit = configuration.now().builds().images_limit.as_u64();
         let collection = Collection::new(images.clone(), limit);
         collection.collect(None);
         Ok(Self {
@@ -83,6 +95,7 @@ impl LocalBackend {
             toolchain: compile::toolchain(&data.go()).map_err(LocalError::Caches)?,
             platform: Platform::host()?,
             data: data.clone(),
+            peer: place.peer_name.clone().unwrap_or_else(|| PEER.to_owned()),
             turn: Semaphore::new(1),
         })
     }
@@ -194,15 +207,22 @@ impl Backend for LocalBackend {
         image.digest.parse().map_or_else(|_| Kept::default(), |digest| self.collection.keep(digest))
     }
 
+    fn peer(&self) -> &str {
+        &self.peer
+    }
+
     fn proxy_host(&self, _package_id: &str, _msp_id: &str) -> (IpAddr, ProxyHost) {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         (loopback, ProxyHost::Address(loopback))
     }
 
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
-        let files = self.data.temporary("replica").map_err(StartError::Files)?;
-        let start = replica::prepare(&self.images, workload, files).await?;
-        Ok(Box::new(supervise::Supervised::start(start)?))
+        let mut starts = Vec::new();
+        for _ in 0..workload.settings.replicas {
+            let files = self.data.temporary("replica").map_err(StartError::Files)?;
+            starts.push(replica::prepare(&self.images, &workload, files).await?);
+        }
+        Ok(Box::new(supervise::Supervised::start(starts)?))
     }
 }
 

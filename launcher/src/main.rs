@@ -1,6 +1,6 @@
 //! `selvedge-launcher`: the long-running process beside a peer.
 //!
-//! Reads as: log, configure, listen, look around, run, drain.
+//! Reads as: configure, log, listen, look around, run, drain.
 
 mod api;
 mod await_proxy;
@@ -9,13 +9,14 @@ mod backoff;
 mod build_job;
 mod certificates;
 mod chaincode;
+mod configuration;
 mod data;
 mod deadline;
 mod desertion;
 mod error_chain;
+mod health;
 mod kubernetes;
 mod last_lines;
-mod launch;
 mod lines;
 mod local;
 mod opening;
@@ -26,6 +27,7 @@ mod running;
 mod settings;
 mod socket;
 mod source;
+mod subjects;
 mod tls;
 
 use std::process::ExitCode;
@@ -33,25 +35,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use selvedge_config::BackendKind;
 use selvedge_proto::launcher::launcher_server::LauncherServer;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
 use crate::api::LauncherApi;
 use crate::backend::Backend;
+use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::error_chain::one_line;
 use crate::kubernetes::KubernetesBackend;
 use crate::local::{LocalBackend, guard};
 use crate::opening::{Opening, Works};
 use crate::running::Running;
-use crate::settings::{BackendKind, Command, Settings};
+use crate::settings::{Command, Settings};
 use crate::socket::ApiSocket;
+use crate::subjects::Subjects;
 
 /// What the chaincodes may take to stop; longer than each takes by itself.
 const SHUTDOWN: Duration = Duration::from_secs(6);
@@ -101,17 +107,25 @@ fn log(filter: &str) -> anyhow::Result<()> {
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
+    let (configuration, watcher) = configuration::open(settings.config.as_deref())?;
+    let _watch = watcher.map(|watcher| AbortOnDropHandle::new(tokio::spawn(watcher.watch())));
     let socket = ApiSocket::bind(&settings.listen)?;
     let (opening, entrance) = opening::begin();
+    let _health = match configuration.now().health().address {
+        Some(address) => {
+            let served = health::serve(address, entrance.clone(), configuration.clone()).await;
+            Some(served.with_context(|| format!("cannot serve health on {address}"))?)
+        }
+        None => None,
+    };
     let running = Running::default();
-    let limits = settings.limits();
-    let api = LauncherApi::new(entrance, running.clone(), limits, settings.parallel_builds);
+    let api = LauncherApi::new(entrance, running.clone(), configuration.clone());
     let closing = CancellationToken::new();
     let mut server = serve(&socket, api, &closing)?;
 
     // Who calls from now on waits for the rest.
     let worked = tokio::select! {
-        worked = work(&settings, &opening, &mut signals) => worked,
+        worked = work(&settings, &configuration, &opening, &mut signals) => worked,
         served = &mut server => {
             served?.context("cannot serve the builders")?;
             return Ok(());
@@ -147,30 +161,33 @@ fn serve(
 /// Looks around, opens, and works until the launcher is told to stop; `None` if that was before.
 async fn work(
     settings: &Settings,
+    configuration: &Configuration,
     opening: &Opening,
     signals: &mut Signals,
 ) -> anyhow::Result<Option<Arc<Works>>> {
     let opened = tokio::select! {
-        opened = look_around(settings) => opened,
+        opened = look_around(settings, configuration) => opened,
         () = signals.received() => return Ok(None),
     };
     let works = opened.inspect_err(|error| opening.fail(one_line(error.as_ref())))?;
     let works = Arc::new(works);
+    let looking = works.subjects.clone().look_for_overrides_of_nobody(configuration.clone());
+    let _looking = AbortOnDropHandle::new(tokio::spawn(looking));
     opening.open(Arc::clone(&works));
     info!(version = env!("CARGO_PKG_VERSION"), address = %settings.listen, "launcher is ready");
     signals.received().await;
     Ok(Some(works))
 }
 
-async fn look_around(settings: &Settings) -> anyhow::Result<Works> {
+async fn look_around(settings: &Settings, configuration: &Configuration) -> anyhow::Result<Works> {
     let data = DataDirectory::open(&settings.data_dir)?;
-    let backend: Arc<dyn Backend> = match settings.backend {
-        BackendKind::Local => Arc::new(LocalBackend::open(&data, settings.images_limit.as_u64())?),
+    let backend: Arc<dyn Backend> = match configuration.now().backend() {
+        BackendKind::Local => Arc::new(LocalBackend::open(&settings.place, configuration, &data)?),
         BackendKind::Kubernetes => {
-            Arc::new(KubernetesBackend::open(&settings.kubernetes, &data).await?)
+            Arc::new(KubernetesBackend::open(&settings.place, configuration.clone(), &data).await?)
         }
     };
-    Ok(Works { backend, data })
+    Ok(Works { backend, data, subjects: Subjects::default() })
 }
 
 /// The signals by which the launcher is told to stop.

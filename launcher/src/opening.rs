@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::backend::Backend;
 use crate::data::DataDirectory;
+use crate::subjects::Subjects;
 
 /// How long a call waits: longer than looking around may take, and much shorter than the peer
 /// waits for a chaincode (`chaincode.startuptimeout`, 300 s).
@@ -27,6 +28,8 @@ pub(crate) struct Works {
     pub(crate) backend: Arc<dyn Backend>,
     /// Where sources are kept meanwhile.
     pub(crate) data: DataDirectory,
+    /// What runs.
+    pub(crate) subjects: Subjects,
 }
 
 /// How far the launcher is.
@@ -41,6 +44,7 @@ enum Stage {
 pub(crate) struct Opening(watch::Sender<Stage>);
 
 /// Where calls wait.
+#[derive(Clone)]
 pub(crate) struct Entrance(watch::Receiver<Stage>);
 
 /// Why a call is not taken.
@@ -52,6 +56,8 @@ pub(crate) enum NotOpen {
         "the launcher has not started within {} s; its log says what it waits for", LIMIT.as_secs()
     )]
     Late,
+    #[error("the launcher is starting")]
+    Starting,
     #[error("the launcher is stopping")]
     Stopping,
 }
@@ -75,6 +81,15 @@ impl Opening {
 }
 
 impl Entrance {
+    /// Why nobody is let in yet, or will be.
+    pub(crate) fn is_closed(&self) -> Option<NotOpen> {
+        match &*self.0.borrow() {
+            Stage::Open(_) => None,
+            Stage::Starting => Some(NotOpen::Starting),
+            Stage::Failed(reason) => Some(NotOpen::Failed(reason.clone())),
+        }
+    }
+
     /// Waits until the launcher is open; what it waits for goes to `tell`, a line each.
     pub(crate) async fn enter(&self, tell: impl Fn(String)) -> Result<Arc<Works>, NotOpen> {
         let mut stage = self.0.clone();

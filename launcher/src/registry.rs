@@ -23,7 +23,7 @@ use tracing::{info, warn};
 use client::client;
 pub(crate) use credentials::{CredentialsError, DockerConfig};
 pub(crate) use pull::Pulled;
-pub(crate) use repository::Repository;
+pub(crate) use repository::{InvalidRepository, Repository};
 pub(crate) use resolve::resolve;
 
 /// What is read of a layer at once, in bytes.
@@ -38,7 +38,7 @@ pub(crate) enum RegistryError {
     Unreachable { registry: String, scheme: &'static str, source: OciDistributionError },
     #[error(
         "the registry {registry} refused the credentials for {repository} ({given}; \
-         --registry-secret)"
+         registry.secret)"
     )]
     Refused { registry: String, repository: String, given: &'static str },
     #[error("the registry {registry} gave no sound answer for {subject}")]

@@ -1,27 +1,14 @@
-//! What can be set, with defaults: the command line, then the environment.
-
-mod builds;
-mod kubernetes;
-mod quantity;
-mod registry;
-mod seconds;
+//! What differs from pod to pod, with defaults: the command line, then the environment. Everything
+//! else is in the operator's file (`configuration.rs`).
 
 use std::fmt;
-use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
-use bytesize::ByteSize;
-use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf};
-
-pub(crate) use builds::BuildSettings;
-pub(crate) use kubernetes::{Affinity, KubernetesSettings};
-pub(crate) use quantity::Resources;
-use seconds::Seconds;
 
 /// Builds the chaincode that a Hyperledger Fabric peer installs, runs it, and
 /// keeps it linked to the peer.
@@ -52,38 +39,40 @@ pub(crate) struct Settings {
     )]
     pub(crate) data_dir: PathBuf,
 
-    /// How much the local backend's images may take together, such as 500MiB or 10GiB: beyond it
-    /// those that were not used for longest go. What runs and what was built last stay, even
-    /// with 0. One that is gone is built again when it is called for.
-    #[arg(long, env = "SELVEDGE_IMAGES_LIMIT", default_value = "10GiB", value_name = "SIZE")]
-    pub(crate) images_limit: ByteSize,
-
-    /// What runs the chaincode.
-    #[arg(long, env = "SELVEDGE_BACKEND", default_value = "local", value_enum)]
-    pub(crate) backend: BackendKind,
-
-    /// How long a launch may take from the peer's call to the chaincode's registration,
-    /// in seconds; an image that is gone is built again in that time, too. Keep it
-    /// 10 s below the peer's chaincode.startuptimeout (300 s), which has to be told
-    /// why a launch failed before it gives it up.
-    #[arg(long, env = "SELVEDGE_START_TIMEOUT", default_value = "240", value_name = "SECONDS")]
-    start_timeout: Seconds,
-
-    /// How long a build may take, in seconds.
-    #[arg(long, env = "SELVEDGE_BUILD_TIMEOUT", default_value = "600", value_name = "SECONDS")]
-    build_timeout: Seconds,
-
-    /// How many builds may go on at once; others wait for them. Each may fill 2 GiB of the
-    /// data directory: of a volume that is too full, Kubernetes ends the pod.
-    #[arg(long, env = "SELVEDGE_PARALLEL_BUILDS", default_value = "2", value_name = "NUMBER")]
-    pub(crate) parallel_builds: NonZeroU16,
+    /// The operator's file, which says how chaincode is built and run
+    /// [default: /etc/selvedge/selvedge.yaml, if that exists].
+    #[arg(long, env = "SELVEDGE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
     /// What is logged: a level, or levels per part (tracing's filter syntax).
     #[arg(long, env = "SELVEDGE_LOG", default_value = "info", value_name = "FILTER")]
     pub(crate) log: String,
 
     #[command(flatten)]
-    pub(crate) kubernetes: KubernetesSettings,
+    pub(crate) place: Place,
+}
+
+/// Which peer the launcher is for, and where.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Place {
+    /// The peer's name, which overrides in the operator's file may name. In Kubernetes its name
+    /// within its namespace, by which its chaincode is known across restarts [default: the name of
+    /// the pod's Deployment, or the pod's own, which a StatefulSet keeps; elsewhere "peer"].
+    #[arg(long, env = "SELVEDGE_PEER_NAME", value_name = "NAME")]
+    pub(crate) peer_name: Option<String>,
+
+    /// The launcher's own pod (downward API: metadata.name).
+    #[arg(long, env = "SELVEDGE_POD_NAME", value_name = "NAME", help_heading = "Kubernetes")]
+    pub(crate) pod_name: Option<String>,
+
+    /// The namespace of the launcher's own pod (downward API: metadata.namespace).
+    #[arg(
+        long,
+        env = "SELVEDGE_POD_NAMESPACE",
+        value_name = "NAMESPACE",
+        help_heading = "Kubernetes"
+    )]
+    pub(crate) pod_namespace: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,24 +86,6 @@ pub(crate) enum Command {
     /// Copies this program to a file.
     #[command(hide = true)]
     CopySelf(CopySelf),
-}
-
-/// What runs the chaincode.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum BackendKind {
-    /// Processes of this machine.
-    Local,
-    /// Deployments of the Kubernetes cluster that the launcher's pod is in.
-    Kubernetes,
-}
-
-/// How long things may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TimeLimits {
-    /// From the peer's call for a chaincode to its registration.
-    pub(crate) start: Duration,
-    /// One build.
-    pub(crate) build: Duration,
 }
 
 impl Settings {
@@ -132,10 +103,6 @@ impl Settings {
             Some(name) if is_empty(name) => arg.env(None::<&'static str>),
             _ => arg,
         })
-    }
-
-    pub(crate) fn limits(&self) -> TimeLimits {
-        TimeLimits { start: self.start_timeout.0, build: self.build_timeout.0 }
     }
 }
 
@@ -171,23 +138,15 @@ mod tests {
 
     #[test]
     fn an_empty_variable_is_none() {
-        let command = Settings::command(|name| name == "SELVEDGE_BUILD_ENV");
+        let command = Settings::command(|name| name == "SELVEDGE_CONFIG");
         let heard: Vec<_> = command.get_arguments().filter_map(Arg::get_env).collect();
-        assert!(!heard.contains(&"SELVEDGE_BUILD_ENV".as_ref()));
-        assert!(heard.contains(&"SELVEDGE_REGISTRY_SECRET".as_ref()));
+        assert!(!heard.contains(&"SELVEDGE_CONFIG".as_ref()));
+        assert!(heard.contains(&"SELVEDGE_DATA_DIR".as_ref()));
     }
 
     #[test]
     fn refuses_what_makes_no_sense() {
-        for arguments in [
-            ["--listen", "tcp:1.2.3.4:5"],
-            ["--listen", "unix:launcher.sock"],
-            ["--start-timeout", "0"],
-            ["--start-timeout", "soon"],
-            ["--start-timeout", "-1"],
-            ["--images-limit", "-1"],
-            ["--images-limit", "much"],
-        ] {
+        for arguments in [["--listen", "tcp:1.2.3.4:5"], ["--listen", "unix:launcher.sock"]] {
             let parsed = Settings::try_parse_from(["selvedge-launcher"].iter().chain(&arguments));
             assert!(parsed.is_err(), "{arguments:?}");
         }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use selvedge_buildpack::package::ChaincodeType;
 use selvedge_buildpack::source::{Source, SourceError};
+use selvedge_manifest::Language;
 use selvedge_proto::launcher::ChaincodeSource;
 use tokio_stream::Stream;
 use tokio_util::io::{StreamReader, SyncIoBridge};
@@ -15,13 +16,6 @@ use crate::data::{DataDirectory, TemporaryDirectory};
 
 /// The chunks of a source's tar.
 pub(crate) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
-
-/// A language that this release builds and runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Language {
-    /// Go.
-    Golang,
-}
 
 /// Why a source was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -45,13 +39,11 @@ pub(crate) struct StagedSource {
     _directory: TemporaryDirectory,
 }
 
-impl Language {
-    /// The language that a package's metadata names.
-    pub(crate) fn of(named: &str) -> Result<Self, StageError> {
-        match ChaincodeType::named(named) {
-            ChaincodeType::Golang => Ok(Self::Golang),
-            _ => Err(StageError::Language(named.into())),
-        }
+/// The language that a package's metadata names, if this release builds and runs it.
+pub(crate) fn language(named: &str) -> Result<Language, StageError> {
+    match ChaincodeType::named(named) {
+        ChaincodeType::Golang => Ok(Language::Golang),
+        _ => Err(StageError::Language(named.into())),
     }
 }
 
@@ -62,7 +54,7 @@ impl StagedSource {
         chunks: Chunks,
         data: &DataDirectory,
     ) -> Result<Self, StageError> {
-        let language = Language::of(&described.r#type)?;
+        let language = language(&described.r#type)?;
         let directory = data.temporary("source").map_err(StageError::Directory)?;
         let target = directory.path().join("content");
         let chunks = tokio_stream::StreamExt::map(chunks, |chunk| chunk.map_err(io::Error::other));

@@ -28,9 +28,10 @@ type failure struct {
 	Error string    `json:"error"`
 }
 
-// runLoad warms up, then measures, and returns the statistics.
-func runLoad(ctx context.Context, chaincode *chaincode, request request, answers *answers) statistics {
-	load := loadRun{chaincode: chaincode.patient(), request: request, next: new(atomic.Int64)}
+// runLoad warms up, then measures, and returns the statistics. When more ends, no call begins any
+// more; ctx ends those under way, too.
+func runLoad(ctx, more context.Context, chaincode *chaincode, request request, answers *answers) statistics {
+	load := loadRun{chaincode: chaincode.patient(), request: request, more: more, next: new(atomic.Int64)}
 	if request.Warmup > 0 {
 		load.callAll(ctx, int64(request.Warmup), time.Time{}, func(_, _ time.Time, _ outcome) {})
 	}
@@ -76,17 +77,19 @@ func withoutID(text, txID string) string {
 type loadRun struct {
 	chaincode *chaincode
 	request   request
+	// more ends when no further call is to begin.
+	more context.Context
 	// next is the number of the call to come.
 	next *atomic.Int64
 }
 
 // callAll lets every client call until the number last or the deadline (if any)
-// is reached or ctx ends, and tells ended of each call.
+// is reached or more ends, and tells ended of each call.
 func (l loadRun) callAll(ctx context.Context, last int64, deadline time.Time, ended func(began, ended time.Time, outcome outcome)) {
 	var clients sync.WaitGroup
 	for range l.request.Clients {
 		clients.Go(func() {
-			for ctx.Err() == nil && (deadline.IsZero() || time.Now().Before(deadline)) {
+			for l.more.Err() == nil && (deadline.IsZero() || time.Now().Before(deadline)) {
 				number := l.next.Add(1) - 1
 				if number >= last {
 					return

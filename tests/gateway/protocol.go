@@ -11,8 +11,10 @@ import (
 type request struct {
 	// ID comes back in every line that the request causes.
 	ID uint64 `json:"id"`
-	// Op is "evaluate", "submit" or "load".
+	// Op is "evaluate", "submit", "load" or "stop".
 	Op string `json:"op"`
+	// Of is the ID of the load that a stop is to end.
+	Of uint64 `json:"of"`
 	call
 	// As says how a single call's result is returned: see shape.
 	As string `json:"as"`

@@ -24,6 +24,7 @@ func serve(ctx context.Context, chaincode *chaincode, in io.Reader, answers *ans
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
 	slots := make(chan struct{}, maxRequests)
+	var loads underWayLoads
 	for number := 1; ; number++ {
 		select {
 		case <-ctx.Done():
@@ -41,10 +42,21 @@ func serve(ctx context.Context, chaincode *chaincode, in io.Reader, answers *ans
 				answers.write(refusal{ID: request.ID, Error: fmt.Sprintf("line %d: %v", number, err)})
 				continue
 			}
+			if request.Op == "stop" {
+				if !loads.stop(request.Of) {
+					answers.write(refusal{ID: request.ID, Error: fmt.Sprintf("no load %d is under way", request.Of)})
+				}
+				continue
+			}
 			slots <- struct{}{}
+			going := ctx
+			if request.Op == "load" {
+				going = loads.begin(ctx, request.ID)
+			}
 			underWay.Go(func() {
 				defer func() { <-slots }()
-				answer(ctx, chaincode, request, answers)
+				answer(ctx, going, chaincode, request, answers)
+				loads.stop(request.ID)
 			})
 		}
 	}
@@ -75,6 +87,12 @@ func parse(line []byte) (request, error) {
 	if decoder.More() {
 		return request, fmt.Errorf("more than one request")
 	}
+	if request.Op == "stop" {
+		if len(request.Args) > 0 || request.load != (load{}) {
+			return request, fmt.Errorf("a stop takes nothing but the load that it is of")
+		}
+		return request, nil
+	}
 	if len(request.Args) == 0 {
 		return request, fmt.Errorf("args name no function")
 	}
@@ -94,9 +112,10 @@ func parse(line []byte) (request, error) {
 	}
 }
 
-func answer(ctx context.Context, chaincode *chaincode, request request, answers *answers) {
+// answer runs a request; a load goes on until more ends.
+func answer(ctx, more context.Context, chaincode *chaincode, request request, answers *answers) {
 	if request.Op == "load" {
-		answers.write(runLoad(ctx, chaincode, request, answers))
+		answers.write(runLoad(ctx, more, chaincode, request, answers))
 		return
 	}
 	began := time.Now()

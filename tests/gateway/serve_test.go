@@ -19,11 +19,23 @@ func TestARequestThatIsNotValidIsRefusedWithTheReason(t *testing.T) {
 		`{"op":"load","kind":"submit","clients":2000,"count":1,"args":["Get"]}`:          "2000 clients are not in 1..1024",
 		`{"op":"load","kind":"submit","clients":1,"args":["Get"]}`:                       "neither count nor seconds",
 		`{"op":"load","kind":"submit","clients":1,"seconds":-1,"args":["Get"]}`:          "-1 seconds",
+		`{"op":"stop","of":1,"args":["Get"]}`:                                            "a stop takes nothing",
 		`{"op":"load","kind":"submit","clients":1,"count":1,"as":"text","args":["Get"]}`: "a load returns no result to be had",
 	} {
 		if _, err := parse([]byte(line)); err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%s: got %v, want %q", line, err, reason)
 		}
+	}
+}
+
+func TestALoadIsStoppedOnce(t *testing.T) {
+	var loads underWayLoads
+	more := loads.begin(t.Context(), 7)
+	if loads.stop(8) || more.Err() != nil {
+		t.Error("another load's stop has ended it")
+	}
+	if !loads.stop(7) || more.Err() == nil || loads.stop(7) {
+		t.Error("it was not stopped once")
 	}
 }
 

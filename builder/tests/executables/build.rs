@@ -301,8 +301,8 @@ fn the_launcher_alone_says_how_long_a_build_may_take() {
     let sandbox = Sandbox::new();
     let _launcher = Launcher::building(&sandbox.socket(), |requests, events| async move {
         receive(requests).await;
-        events.fail(Status::failed_precondition("it took too long (--build-timeout)")).await;
+        events.fail(Status::failed_precondition("it took too long (builds.timeout)")).await;
     });
     let outcome = Executable::start(sandbox.build().env("SELVEDGE_BUILD_TIMEOUT", "0")).end();
-    assert_failed(&sandbox, &outcome, "it took too long (--build-timeout)");
+    assert_failed(&sandbox, &outcome, "it took too long (builds.timeout)");
 }

@@ -204,10 +204,15 @@ fn a_launcher_that_dies_is_one_line() {
 fn the_launcher_alone_says_how_long_a_start_may_take() {
     let sandbox = Sandbox::built();
     let _launcher = Launcher::running(&sandbox.socket(), |_requests, events| async move {
-        events.fail(Status::failed_precondition("not ready in time (--start-timeout)")).await;
+        events
+            .fail(Status::failed_precondition("not ready in time (chaincode.timeouts.start)"))
+            .await;
     });
     let outcome = Executable::start(sandbox.run().env("SELVEDGE_START_TIMEOUT", "0")).end();
-    assert_eq!((outcome.code, outcome.reason()), (1, "not ready in time (--start-timeout)"));
+    assert_eq!(
+        (outcome.code, outcome.reason()),
+        (1, "not ready in time (chaincode.timeouts.start)")
+    );
 }
 
 #[test]

@@ -12,8 +12,8 @@ const LONGEST_LINE: usize = 500;
 /// of `go env -w`, by which it may work for that person everywhere else.
 const DOWNLOADS: &str = "modules come from where GOPROXY says, private ones as GOPRIVATE says: \
                          set these in the environment of `selvedge` or of the launcher, for builds \
-                         in a cluster in SELVEDGE_BUILD_ENV; settings made with `go env -w` are \
-                         not read";
+                         in a cluster in `builds.environment` of the operator's file; settings made \
+                         with `go env -w` are not read";
 
 /// By which words Go says that a module could not be downloaded
 /// (`src/cmd/go/internal/modfetch`, `internal/web`, `internal/vcs`).

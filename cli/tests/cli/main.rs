@@ -1,6 +1,8 @@
 //! The real binary: what it prints, on which stream, with which exit code.
 
 mod go_sources;
+mod operators_file;
+mod render;
 
 use std::fs;
 use std::io::Read;
@@ -174,6 +176,15 @@ fn help_teaches() {
     check(&help, 0, &["Exit codes: 0 done; 1 refused or failed; 2 wrong usage", "NO_COLOR"], &[]);
     let help = selvedge(directory.path(), &["package", "--help"]);
     check(&help, 0, &["Examples:", "peer lifecycle chaincode install", "--force"], &[]);
+    for (arguments, example) in [
+        (&["config", "check", "--help"][..], "| selvedge config check -"),
+        (&["config", "show", "--help"], "selvedge config show --label basic_1.0 --msp Org1MSP"),
+        (&["config", "schema", "--help"], "# yaml-language-server: $schema="),
+        (&["config", "default", "--help"], "selvedge config default --backend kubernetes >"),
+        (&["render", "--help"], "| kubectl apply --dry-run=server -f -"),
+    ] {
+        check(&selvedge(directory.path(), arguments), 0, &["Examples:", example], &[]);
+    }
     for shell in ["bash", "zsh", "fish"] {
         check(&selvedge(directory.path(), &["completions", shell]), 0, &["inspect"], &[]);
     }

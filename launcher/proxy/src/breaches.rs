@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::credentials::Credential;
+
 /// After this time without a breach the earlier ones are forgotten.
 const FORGIVEN: Duration = Duration::from_mins(2);
 
@@ -18,10 +20,11 @@ const FIRST: Duration = Duration::from_secs(1);
 /// The longest bar.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// The breaches of each place that replicas come from: a pod, or this machine. One place may
-/// have several replicas, of which nobody can be told from another.
+/// The breaches of those that come from one place, a pod or this machine, with one credential:
+/// nobody can tell them from one another. What others from there have done is not held against
+/// them: they may be there to replace those.
 #[derive(Default)]
-pub(crate) struct Breaches(HashMap<IpAddr, Record>);
+pub(crate) struct Breaches(HashMap<(IpAddr, Credential), Record>);
 
 struct Record {
     count: u32,
@@ -29,18 +32,26 @@ struct Record {
 }
 
 impl Breaches {
-    /// Somebody from there broke the protocol.
-    pub(crate) fn count(&mut self, origin: IpAddr, now: Instant) {
+    /// One of them broke the protocol.
+    pub(crate) fn count(&mut self, origin: IpAddr, credential: Credential, now: Instant) {
         // Bounded by how many can be cut off in that time.
         self.0.retain(|_, record| now < record.last + FORGIVEN);
-        let record = self.0.entry(origin).or_insert(Record { count: 0, last: now });
+        let record = self.0.entry((origin, credential)).or_insert(Record { count: 0, last: now });
         record.count += 1;
         record.last = now;
     }
 
-    /// Until when those from there get nothing, if they are barred.
-    pub(crate) fn barred_until(&self, origin: IpAddr, now: Instant) -> Option<Instant> {
-        let record = self.0.get(&origin).filter(|record| now < record.last + FORGIVEN)?;
+    /// Until when they get nothing, if they are barred.
+    pub(crate) fn barred_until(
+        &self,
+        origin: IpAddr,
+        credential: Credential,
+        now: Instant,
+    ) -> Option<Instant> {
+        let record = self.0.get(&(origin, credential))?;
+        if now >= record.last + FORGIVEN {
+            return None;
+        }
         let doublings = record.count.checked_sub(2)?;
         let bar = FIRST.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST);
         Some(record.last + bar).filter(|until| *until > now)
@@ -56,26 +67,33 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const THERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
+    fn mine() -> Credential {
+        Credential::of(b"mine")
+    }
+
     #[test]
     fn the_first_is_free_and_each_further_one_bars_for_longer() {
         let (mut breaches, now) = (Breaches::default(), Instant::now());
         let mut bars = Vec::new();
         for _ in 0..9 {
-            breaches.count(HERE, now);
-            bars.push(breaches.barred_until(HERE, now).map(|until| (until - now).as_secs()));
+            breaches.count(HERE, mine(), now);
+            bars.push(
+                breaches.barred_until(HERE, mine(), now).map(|until| (until - now).as_secs()),
+            );
         }
         let expected = [0, 1, 2, 4, 8, 16, 32, 60, 60].map(|bar| Some(bar).filter(|bar| *bar > 0));
         assert_eq!(bars, expected);
-        assert_eq!(breaches.barred_until(THERE, now), None);
+        assert_eq!(breaches.barred_until(THERE, mine(), now), None);
+        assert_eq!(breaches.barred_until(HERE, Credential::of(b"another's"), now), None);
     }
 
     #[test]
     fn who_keeps_to_it_is_forgiven() {
         let (mut breaches, now) = (Breaches::default(), Instant::now());
-        breaches.count(HERE, now);
-        breaches.count(HERE, now);
-        assert_eq!(breaches.barred_until(HERE, now + FIRST), None);
-        breaches.count(HERE, now + FORGIVEN);
-        assert_eq!(breaches.barred_until(HERE, now + FORGIVEN), None);
+        breaches.count(HERE, mine(), now);
+        breaches.count(HERE, mine(), now);
+        assert_eq!(breaches.barred_until(HERE, mine(), now + FIRST), None);
+        breaches.count(HERE, mine(), now + FORGIVEN);
+        assert_eq!(breaches.barred_until(HERE, mine(), now + FORGIVEN), None);
     }
 }

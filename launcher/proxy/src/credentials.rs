@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use tokio_rustls::rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{self as pki_pem, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer};
@@ -191,6 +192,32 @@ pub fn replica_name(package_id: &str) -> String {
     format!("{PACKAGE_URN}{package_id}")
 }
 
+/// What replicas are told from others by: the SHA-256 of the certificate that they show. Replicas
+/// that share a certificate share this.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Credential([u8; 32]);
+
+impl Credential {
+    /// That of the replicas that show this certificate (DER).
+    pub fn of(certificate: &[u8]) -> Self {
+        Self(sha256(certificate))
+    }
+}
+
+/// By the TLS library, which has it for a suite of its own: another library below the proxy would
+/// change the names that the profile of its traffic knows (`xtask/src/profile.rs`).
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let suite = TLS13_AES_128_GCM_SHA256.tls13().expect("it is one of TLS 1.3");
+    let digest = suite.common.hash_provider.hash(bytes);
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
 /// Whether the certificate (DER) is for a replica of the package.
 pub(crate) fn names_package(certificate: &[u8], package_id: &str) -> bool {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return false };
@@ -224,6 +251,13 @@ mod tests {
         let sec1 =
             pem::encode(&pem::Pem::new("EC PRIVATE KEY", vec![0x30, 0x77, 0x02, 0x01, 0x01]));
         assert_eq!(relabelled(&sec1), sec1);
+    }
+
+    #[test]
+    fn a_credential_is_the_sha256_of_the_certificate() {
+        // FIPS 180-4's example of one block.
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(format!("{:?}", Credential::of(b"abc")), expected);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use crate::credentials::Credential;
+
 /// Something that happened to a chaincode's link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -11,11 +13,15 @@ pub enum Event {
     ReplicaReady {
         /// The replica's number, in the order of connection.
         replica: u64,
+        /// What it has shown.
+        credential: Credential,
     },
     /// A replica's stream has ended.
     ReplicaGone {
         /// The replica's number.
         replica: u64,
+        /// What it has shown.
+        credential: Credential,
         /// How the stream ended.
         reason: String,
         /// How many transactions were in flight; each was answered with an error.
@@ -25,8 +31,28 @@ pub enum Event {
     ReplicaCutOff {
         /// The replica's number.
         replica: u64,
+        /// What it has shown.
+        credential: Credential,
         /// What it did.
         reason: String,
+    },
+    /// The stream of a replica whose credential is retired has ended, in whatever way: no loss.
+    ReplicaLeft {
+        /// The replica's number.
+        replica: u64,
+        /// What it has shown.
+        credential: Credential,
+        /// How the stream ended.
+        reason: String,
+        /// How many transactions were in flight; each was answered with an error.
+        answered: usize,
+    },
+    /// Replicas with this credential have nothing in flight any more, and never will: they may go.
+    Retired {
+        /// What was retired.
+        credential: Credential,
+        /// How many transactions were ended with an error since the limit was reached.
+        answered: usize,
     },
     /// More replicas were lost than can be told of one by one; none of these was told of as ready.
     ReplicasLost {

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use crate::alarm::Alarm;
+use crate::credentials::Credential;
 use crate::event::Event;
 use crate::notices::NoticeSender;
 use crate::pace::{Pace, give_way};
@@ -39,8 +40,10 @@ const REFUSAL: Duration = Duration::from_millis(300);
 
 /// What the proxy's owner wants of it.
 pub(crate) enum Command {
-    /// Why no replica will come soon.
-    Trouble(String),
+    /// Why no replica with this credential will come soon.
+    Trouble(Credential, String),
+    /// Replicas with this credential get nothing new, and this time for what they have.
+    Retire(Credential, Duration),
     /// Why there will be no replica: tell those who call, and come to an end.
     Refuse(String),
     /// Come to an end within this time.
@@ -190,7 +193,10 @@ impl Exchange {
         loop {
             match self.commands.poll_recv(cx) {
                 // Trouble concerns the launch, which its owner follows itself.
-                Poll::Ready(Some(Command::Trouble(_))) => {}
+                Poll::Ready(Some(Command::Trouble(..))) => {}
+                Poll::Ready(Some(Command::Retire(credential, limit))) => {
+                    self.switch.retire(credential, limit);
+                }
                 Poll::Ready(Some(Command::Refuse(reason))) => self.refuse(reason),
                 Poll::Ready(Some(Command::Drain(_)) | None) => return true,
                 Poll::Pending => return false,
@@ -283,7 +289,10 @@ impl Exchange {
         let cx = &mut Context::from_waker(&waker);
         while let Poll::Ready(command) = self.commands.poll_recv(cx) {
             match command {
-                Some(Command::Trouble(reason)) => self.switch.set_trouble(reason),
+                Some(Command::Trouble(credential, reason)) => {
+                    self.switch.set_trouble(credential, reason);
+                }
+                Some(Command::Retire(credential, limit)) => self.switch.retire(credential, limit),
                 Some(Command::Refuse(reason)) => {
                     self.refuse(reason);
                     self.refuse_until = Some(Instant::now() + REFUSAL);

@@ -35,6 +35,7 @@ mod replica_connection;
 mod replica_listener;
 mod replica_stream;
 mod replicas;
+mod retirement;
 mod roster;
 mod stream;
 mod switch;
@@ -46,7 +47,7 @@ mod waiting;
 mod wakes;
 
 pub use credentials::{
-    PeerAddress, PeerAddressError, PeerCredentials, ReplicaAuthority, replica_name,
+    Credential, PeerAddress, PeerAddressError, PeerCredentials, ReplicaAuthority, replica_name,
 };
 pub use event::{Event, Notice};
 pub use frame::{Frame, FrameError, TransactionKey, Type};

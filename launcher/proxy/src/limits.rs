@@ -23,7 +23,8 @@ pub struct Limits {
     pub waiting: usize,
     /// How long they may be together, in bytes; one alone may be longer.
     pub waiting_bytes: usize,
-    /// How many replicas are connected at once.
+    /// How many replicas with one credential are registered at once. Of all together twice as many
+    /// may be: those that are there, and those that are to replace them.
     pub replicas: usize,
     /// How many bytes wait for one replica before it is cut off: more than the longest message.
     pub replica_bytes: usize,
@@ -37,6 +38,13 @@ pub struct Limits {
     /// How long a replica may take nothing of what is sent to it, or send nothing more of a long
     /// message that it has begun.
     pub standstill: Duration,
+}
+
+impl Limits {
+    /// How many replicas are registered at once, whatever their credential.
+    pub(crate) fn all_replicas(&self) -> usize {
+        self.replicas.saturating_mul(2)
+    }
 }
 
 impl Default for Limits {

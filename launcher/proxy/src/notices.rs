@@ -87,8 +87,9 @@ impl Queue {
 
     /// Nobody needs to know that it was there.
     fn count(&mut self, replica: u64, at: SystemTime) {
-        let ready = Event::ReplicaReady { replica };
-        self.notices.retain(|notice| notice.event != ready);
+        self.notices.retain(|notice| {
+            !matches!(notice.event, Event::ReplicaReady { replica: ready, .. } if ready == replica)
+        });
         let before = self.others.map_or(0, |(number, _)| number);
         self.others = Some((before + 1, at));
     }
@@ -101,7 +102,7 @@ impl Queue {
         }
         let notice = self.notices.pop_front()?;
         match notice.event {
-            Event::ReplicaReady { replica } => {
+            Event::ReplicaReady { replica, .. } => {
                 self.known.insert(replica);
             }
             _ if lost(&notice.event).is_some() => self.losses -= 1,
@@ -111,12 +112,15 @@ impl Queue {
     }
 }
 
-/// The replica that was lost, if the event is that.
+/// The replica that is there no more, if the event is that.
 fn lost(event: &Event) -> Option<u64> {
     match event {
-        Event::ReplicaGone { replica, .. } | Event::ReplicaCutOff { replica, .. } => Some(*replica),
+        Event::ReplicaGone { replica, .. }
+        | Event::ReplicaCutOff { replica, .. }
+        | Event::ReplicaLeft { replica, .. } => Some(*replica),
         Event::Ready
         | Event::ReplicaReady { .. }
+        | Event::Retired { .. }
         | Event::ReplicasLost { .. }
         | Event::Ended { .. } => None,
     }
@@ -125,13 +129,29 @@ fn lost(event: &Event) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::Credential;
+
+    fn credential() -> Credential {
+        Credential::of(b"a certificate")
+    }
+
+    fn joined(replica: u64) -> Event {
+        Event::ReplicaReady { replica, credential: credential() }
+    }
 
     fn gone(replica: u64) -> Event {
-        Event::ReplicaGone { replica, reason: "it closed its stream".into(), answered: 0 }
+        let (credential, reason) = (credential(), "it closed its stream".into());
+        Event::ReplicaGone { replica, credential, reason, answered: 0 }
+    }
+
+    fn left(replica: u64) -> Event {
+        let (credential, reason) = (credential(), "it closed its stream".into());
+        Event::ReplicaLeft { replica, credential, reason, answered: 0 }
     }
 
     fn cut_off(replica: u64) -> Event {
-        Event::ReplicaCutOff { replica, reason: "it did not register".into() }
+        let (credential, reason) = (credential(), "it did not register".into());
+        Event::ReplicaCutOff { replica, credential, reason }
     }
 
     fn ended() -> Event {
@@ -150,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn events_come_in_order_with_the_time_of_their_sending() {
         let (sender, mut notices) = channel();
-        let events = [Event::ReplicaReady { replica: 0 }, Event::Ready, gone(0), ended()];
+        let events = [joined(0), Event::Ready, gone(0), ended()];
         for event in &events {
             sender.send(event.clone());
         }
@@ -168,19 +188,21 @@ mod tests {
     async fn streams_without_end_are_counted_and_hide_nothing() {
         const STREAMS: u64 = 10_000;
         let (sender, mut notices) = channel();
-        sender.send(Event::ReplicaReady { replica: 0 });
-        assert_eq!(notices.recv().await.unwrap().event, Event::ReplicaReady { replica: 0 });
+        sender.send(joined(0));
+        assert_eq!(notices.recv().await.unwrap().event, joined(0));
         for replica in 1..=STREAMS {
-            if replica % 2 == 0 {
-                sender.send(Event::ReplicaReady { replica });
-                sender.send(gone(replica));
-            } else {
-                sender.send(cut_off(replica));
+            match replica % 3 {
+                0 => {
+                    sender.send(joined(replica));
+                    sender.send(gone(replica));
+                }
+                1 => sender.send(cut_off(replica)),
+                _ => sender.send(left(replica)),
             }
         }
         sender.send(Event::Ready);
         sender.send(gone(0));
-        sender.send(Event::ReplicaReady { replica: STREAMS + 1 });
+        sender.send(joined(STREAMS + 1));
         sender.send(ended());
         drop(sender);
         let events = rest(notices).await;
@@ -188,7 +210,7 @@ mod tests {
         let told = events.iter().filter_map(lost).count() as u64;
         let [.., gone_at_last, ready, number, end] = &events[..] else { panic!("{events:?}") };
         assert_eq!(gone_at_last, &gone(0));
-        assert_eq!(ready, &Event::ReplicaReady { replica: STREAMS + 1 });
+        assert_eq!(ready, &joined(STREAMS + 1));
         assert_eq!(number, &Event::ReplicasLost { number: STREAMS + 1 - told });
         assert_eq!(end, &ended());
         assert!(events.contains(&Event::Ready));
@@ -200,10 +222,10 @@ mod tests {
         let mut ready = HashSet::new();
         let mut losses = 0;
         for replica in 0..1_000 {
-            sender.send(Event::ReplicaReady { replica });
+            sender.send(joined(replica));
             // An owner that hears of less than happens.
             let event = notices.recv().await.unwrap().event;
-            if let Event::ReplicaReady { replica } = event {
+            if let Event::ReplicaReady { replica, .. } = event {
                 assert!(ready.insert(replica));
             } else if let Some(replica) = lost(&event) {
                 assert!(ready.remove(&replica), "{replica} was lost and never there");
@@ -214,7 +236,7 @@ mod tests {
         drop(sender);
         for event in rest(notices).await {
             match event {
-                Event::ReplicaReady { replica } => assert!(ready.insert(replica)),
+                Event::ReplicaReady { replica, .. } => assert!(ready.insert(replica)),
                 Event::ReplicasLost { number } => losses += number,
                 event => {
                     assert!(ready.remove(&lost(&event).unwrap()));

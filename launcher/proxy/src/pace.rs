@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long it stays awake for a message, and what an answer may take for that to make sense.
-const AWAKE: Duration = Duration::from_micros(400);
+const AWAKE: Duration = Duration::from_micros(800);
 
 /// Up to how many transactions in flight it stays awake: it costs a part of a processor.
 const FEW: usize = 2;

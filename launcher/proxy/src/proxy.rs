@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tracing::{Span, info_span};
 
-use crate::credentials::{PeerAddress, PeerCredentials, ReplicaAuthority};
+use crate::credentials::{Credential, PeerAddress, PeerCredentials, ReplicaAuthority};
 use crate::event::{Event, Notice};
 use crate::exchange::{Command, Exchange};
 use crate::limits::Limits;
@@ -128,11 +128,24 @@ impl Proxy {
         self.events.recv().await
     }
 
-    /// Says why no replica will come soon: transactions that wait for one are
-    /// answered with it, and new ones too, until a replica registers.
-    pub async fn set_trouble(&self, reason: String) {
+    /// Says why no replica with this credential will come soon: transactions that wait for one
+    /// are answered with it, and new ones too, until a replica registers. What is said of a
+    /// credential that is retired means nothing any more.
+    pub async fn set_trouble(&self, credential: Credential, reason: String) {
         // A proxy that has ended has nothing waiting.
-        let _ = self.commands.send(Command::Trouble(reason)).await;
+        let _ = self.commands.send(Command::Trouble(credential, reason)).await;
+    }
+
+    /// Gives no new transaction to replicas with this credential, be they there or to come. What
+    /// they have in flight goes on as before, for up to `limit`, and what is left then is answered
+    /// with an error. [`Event::Retired`] says that they may go, or [`Event::Ended`], should that
+    /// come first; that their streams end is no loss from now on ([`Event::ReplicaLeft`]).
+    ///
+    /// Nothing keeps them connected or away, and there is no way back. Called again, it is the new
+    /// limit that counts; what is retired already is told of at once. New transactions wait where
+    /// no other replica is there: let others register before.
+    pub async fn retire(&self, credential: Credential, limit: Duration) {
+        let _ = self.commands.send(Command::Retire(credential, limit)).await;
     }
 
     /// Says that there will be no replica, and why. A peer passes on nothing of a launch that

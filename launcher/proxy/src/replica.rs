@@ -6,6 +6,7 @@ use std::task::Waker;
 use tokio::time::Instant;
 
 use crate::backlog::Backlog;
+use crate::credentials::Credential;
 use crate::frame::Frame;
 use crate::limits::Limits;
 
@@ -16,11 +17,13 @@ pub(crate) type ReplicaId = u64;
 /// (core.yaml, `limits.concurrency.endorserService`: 2,500).
 const MESSAGES: usize = 4096;
 
-/// Where a replica comes from, and how it is told that there is something for it.
+/// Where a replica comes from, whose it is, and how it is told that there is something for it.
 #[derive(Clone)]
 pub(crate) struct ReplicaLink {
     /// The machine or pod that it connects from.
     pub(crate) origin: IpAddr,
+    /// What it has shown.
+    pub(crate) credential: Credential,
     /// Wakes its connection.
     pub(crate) waker: Waker,
 }
@@ -38,12 +41,21 @@ pub(crate) struct Replica {
     outstanding: usize,
     /// About how long the longest answers are that it gets, in bytes.
     answer: usize,
-    /// Until when it gets no transaction.
-    pub(crate) barred_until: Option<Instant>,
+    pub(crate) standing: Standing,
+}
+
+/// Whether a replica gets transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Good,
+    /// Not until then.
+    Barred(Instant),
+    /// Never again.
+    Retired,
 }
 
 impl Replica {
-    pub(crate) fn new(link: ReplicaLink, barred_until: Option<Instant>) -> Self {
+    pub(crate) fn new(link: ReplicaLink, standing: Standing) -> Self {
         Self {
             link,
             outbox: Backlog::default(),
@@ -51,12 +63,29 @@ impl Replica {
             last_given: 0,
             outstanding: 0,
             answer: 0,
-            barred_until,
+            standing,
         }
     }
 
     pub(crate) fn origin(&self) -> IpAddr {
         self.link.origin
+    }
+
+    pub(crate) fn credential(&self) -> Credential {
+        self.link.credential
+    }
+
+    /// Whether it gets transactions, be it later.
+    pub(crate) fn stays(&self) -> bool {
+        self.standing != Standing::Retired
+    }
+
+    /// When it gets transactions again, if it is barred.
+    pub(crate) fn end_of_bar(&self) -> Option<Instant> {
+        match self.standing {
+            Standing::Barred(until) => Some(until),
+            Standing::Good | Standing::Retired => None,
+        }
     }
 
     /// Wakes its connection.

@@ -11,11 +11,12 @@ use tokio::time::Instant;
 use tonic::Status;
 use tracing::{Span, debug};
 
+use crate::credentials::Credential;
 use crate::keepalive::Keepalive;
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::replica::{ReplicaId, ReplicaLink};
-use crate::replica_listener::ReplicaHttp;
+use crate::replica_listener::{Accepted, ReplicaHttp};
 use crate::replica_stream::{ReplicaStream, Turn};
 use crate::stream::{Inbound, Outbound, Outgoing};
 use crate::switch::Switch;
@@ -47,6 +48,7 @@ pub(crate) struct Host {
 pub(crate) struct ReplicaConnection {
     http: ReplicaHttp,
     address: Option<SocketAddr>,
+    credential: Credential,
     keepalive: Keepalive,
     streams: Vec<ReplicaStream>,
     /// Until when a first stream, or another one, is awaited.
@@ -60,12 +62,14 @@ pub(crate) struct ReplicaConnection {
 }
 
 impl ReplicaConnection {
-    pub(crate) fn new(mut http: ReplicaHttp, address: Option<SocketAddr>, source: Source) -> Self {
+    pub(crate) fn new(accepted: Accepted, source: Source) -> Self {
+        let Accepted { mut http, address, credential } = accepted;
         let pings = http.ping_pong().expect("nobody else has taken the pings");
         let keepalive = Keepalive::new(pings, IDLE, PATIENCE);
         Self {
             http,
             address,
+            credential,
             keepalive,
             streams: Vec::new(),
             idle_until: None,
@@ -161,7 +165,8 @@ impl ReplicaConnection {
         let limits = &host.limits;
         let inbound = Inbound::within(request.into_body(), limits.message, host.memory.clone());
         let outbound = Outbound::new(outbound);
-        let link = ReplicaLink { origin: self.origin(), waker: self.source.waker().clone() };
+        let (origin, waker) = (self.origin(), self.source.waker().clone());
+        let link = ReplicaLink { origin, credential: self.credential, waker };
         self.streams.push(ReplicaStream::new(replica, link, inbound, outbound, limits));
         // Its queue is not looked at yet.
         self.source.waker().wake_by_ref();

@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, warn};
 
-use crate::credentials::names_package;
+use crate::credentials::{Credential, names_package};
 use crate::pongs::LatePongs;
 use crate::stream::Outgoing;
 use crate::transport::NARROW_WINDOW;
@@ -39,8 +39,12 @@ const HEADERS: u32 = 16 << 10;
 /// HTTP/2 with a replica.
 pub(crate) type ReplicaHttp = server::Connection<LatePongs<TlsStream<TcpStream>>, Outgoing>;
 
-/// A replica's connection, and where it comes from.
-pub(crate) type Accepted = (ReplicaHttp, Option<SocketAddr>);
+/// A replica's connection, where it comes from, and what it has shown.
+pub(crate) struct Accepted {
+    pub(crate) http: ReplicaHttp,
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) credential: Credential,
+}
 
 /// What a connection is agreed on with.
 pub(crate) struct Door {
@@ -117,9 +121,10 @@ impl Door {
         let (tcp, session) = stream.get_ref();
         let leaf = session.peer_certificates().and_then(|chain| chain.first());
         // Here and not on each stream: a stranger takes no place among the replicas.
-        if !leaf.is_some_and(|leaf| names_package(leaf, &self.package_id)) {
+        let Some(leaf) = leaf.filter(|leaf| names_package(leaf, &self.package_id)) else {
             return Err(io::Error::other("the certificate is not for this chaincode"));
-        }
+        };
+        let credential = Credential::of(leaf);
         let address = tcp.peer_addr().ok();
         let http = server::Builder::new()
             .initial_window_size(NARROW_WINDOW)
@@ -129,7 +134,7 @@ impl Door {
             .handshake(LatePongs::new(stream))
             .await
             .map_err(io::Error::other)?;
-        Ok((http, address))
+        Ok(Accepted { http, address, credential })
     }
 }
 

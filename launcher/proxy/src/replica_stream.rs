@@ -187,7 +187,9 @@ impl ReplicaStream {
 
     fn never_registers(&mut self, switch: &mut Switch, reason: String) {
         self.next = Some(ForReplica::End(Status::failed_precondition(reason.clone())));
-        switch.replica_never_registered(self.id, reason);
+        if let Stage::Silent { link, .. } = &self.stage {
+            switch.replica_never_registered(self.id, link.credential, reason);
+        }
         self.stop_reading();
     }
 

@@ -122,11 +122,11 @@ impl Replicas {
             }
         }
         let cx = &mut Context::from_waker(&waker);
-        while self.connections.len() < self.host.limits.replicas.saturating_add(SPARE)
-            && let Poll::Ready(Some((http, address))) = self.accepted.poll_recv(cx)
+        while self.connections.len() < self.host.limits.all_replicas().saturating_add(SPARE)
+            && let Poll::Ready(Some(accepted)) = self.accepted.poll_recv(cx)
         {
             let source = self.wakes.source();
-            self.connections.push(ReplicaConnection::new(http, address, source));
+            self.connections.push(ReplicaConnection::new(accepted, source));
         }
     }
 }

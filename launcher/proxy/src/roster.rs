@@ -8,9 +8,10 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use crate::breaches::Breaches;
+use crate::credentials::Credential;
 use crate::frame::Frame;
 use crate::limits::Limits;
-use crate::replica::{Replica, ReplicaId, ReplicaLink};
+use crate::replica::{Replica, ReplicaId, ReplicaLink, Standing};
 use crate::violation::Violation;
 
 /// What is to be sent to a replica.
@@ -53,28 +54,61 @@ impl Roster {
         link: ReplicaLink,
         now: Instant,
     ) -> Result<(), Violation> {
-        if self.replicas.len() >= self.limits.replicas {
-            return Err(Violation::TooMany(self.limits.replicas));
+        let (own, all) = (self.limits.replicas, self.limits.all_replicas());
+        if self.with(link.credential).count() >= own {
+            return Err(Violation::TooMany(own));
         }
-        let barred_until = self.breaches.barred_until(link.origin, now);
-        self.replicas.insert(id, Replica::new(link, barred_until));
+        if self.replicas.len() >= all {
+            return Err(Violation::TooMany(all));
+        }
+        let barred_until = self.breaches.barred_until(link.origin, link.credential, now);
+        let standing = barred_until.map_or(Standing::Good, Standing::Barred);
+        self.replicas.insert(id, Replica::new(link, standing));
         Ok(())
     }
 
     /// Does not take a replica up, which broke the protocol with its first message.
-    pub(crate) fn turn_away(&mut self, id: ReplicaId, origin: IpAddr, violation: &Violation) {
-        self.breaches.count(origin, Instant::now());
+    pub(crate) fn turn_away(
+        &mut self,
+        id: ReplicaId,
+        (origin, credential): (IpAddr, Credential),
+        violation: &Violation,
+    ) {
+        self.breaches.count(origin, credential, Instant::now());
         self.farewells.insert(id, farewell(violation));
     }
 
     /// A replica broke the protocol: it is none any more, and its process sees a failed call,
-    /// with the reason. False if it was none.
-    pub(crate) fn dismiss(&mut self, id: ReplicaId, violation: &Violation) -> bool {
-        let Some(replica) = self.remove(id) else { return false };
-        self.breaches.count(replica.origin(), Instant::now());
+    /// with the reason. What it was, unless it was none.
+    pub(crate) fn dismiss(&mut self, id: ReplicaId, violation: &Violation) -> Option<Replica> {
+        let replica = self.remove(id)?;
+        self.breaches.count(replica.origin(), replica.credential(), Instant::now());
         self.farewells.insert(id, farewell(violation));
         replica.wake();
-        true
+        Some(replica)
+    }
+
+    /// Replicas with this credential that are there now get no transaction any more.
+    pub(crate) fn retire(&mut self, credential: Credential) {
+        for replica in self.replicas.values_mut() {
+            if replica.credential() == credential {
+                replica.standing = Standing::Retired;
+            }
+        }
+    }
+
+    /// How many transactions weigh on replicas with this credential.
+    pub(crate) fn burdens(&self, credential: Credential) -> usize {
+        self.with(credential).map(|replica| replica.in_flight).sum()
+    }
+
+    /// Whether a replica is there that has this credential.
+    pub(crate) fn has(&self, id: ReplicaId, credential: Credential) -> bool {
+        self.replicas.get(&id).is_some_and(|replica| replica.credential() == credential)
+    }
+
+    fn with(&self, credential: Credential) -> impl Iterator<Item = &Replica> {
+        self.replicas.values().filter(move |replica| replica.credential() == credential)
     }
 
     /// A replica's stream has ended; what it was, unless it was dismissed before.
@@ -89,12 +123,19 @@ impl Roster {
         Some(replica)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.replicas.is_empty()
+    /// Whether there is one that gets transactions, be it later.
+    pub(crate) fn has_some_to_stay(&self) -> bool {
+        self.replicas.values().any(Replica::stays)
     }
 
     pub(crate) fn contains(&self, id: ReplicaId) -> bool {
         self.replicas.contains_key(&id)
+    }
+
+    /// The credential of a replica that gets transactions, be it later.
+    pub(crate) fn stays(&self, id: ReplicaId) -> Option<Credential> {
+        let replica = self.replicas.get(&id).filter(|replica| replica.stays())?;
+        Some(replica.credential())
     }
 
     /// All of them, in the order of connection.
@@ -141,9 +182,8 @@ impl Roster {
 
     /// Who gets the next transaction.
     pub(crate) fn least_busy(&self) -> Option<ReplicaId> {
-        let admitted = self.replicas.iter().filter(|(_, replica)| replica.barred_until.is_none());
-        let (id, _) =
-            admitted.min_by_key(|(_, replica)| (replica.in_flight, replica.last_given))?;
+        let good = self.replicas.iter().filter(|(_, replica)| replica.standing == Standing::Good);
+        let (id, _) = good.min_by_key(|(_, replica)| (replica.in_flight, replica.last_given))?;
         Some(*id)
     }
 
@@ -156,11 +196,11 @@ impl Roster {
         }
     }
 
-    /// A transaction weighs on a replica no more.
-    pub(crate) fn relieve(&mut self, id: ReplicaId) {
-        if let Some(replica) = self.replicas.get_mut(&id) {
-            replica.in_flight -= 1;
-        }
+    /// A transaction weighs on a replica no more; its credential, if it gets no other.
+    pub(crate) fn relieve(&mut self, id: ReplicaId) -> Option<Credential> {
+        let replica = self.replicas.get_mut(&id)?;
+        replica.in_flight -= 1;
+        (!replica.stays()).then(|| replica.credential())
     }
 
     /// A request of a replica went to the peer.
@@ -177,9 +217,9 @@ impl Roster {
         }
     }
 
-    /// When a first replica gets transactions again, if all that there are are barred.
+    /// When a first one of those that are barred gets transactions again.
     pub(crate) fn end_of_bars(&self) -> Option<Instant> {
-        self.replicas.values().filter_map(|replica| replica.barred_until).min()
+        self.replicas.values().filter_map(Replica::end_of_bar).min()
     }
 
     /// Lets replicas have transactions again whose time has come; whether there was one.
@@ -187,7 +227,9 @@ impl Roster {
         let is_due = self.end_of_bars().is_some_and(|end| end <= now);
         if is_due {
             for replica in self.replicas.values_mut() {
-                replica.barred_until = replica.barred_until.filter(|until| *until > now);
+                if replica.end_of_bar().is_some_and(|until| until <= now) {
+                    replica.standing = Standing::Good;
+                }
             }
         }
         is_due

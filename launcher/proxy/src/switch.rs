@@ -5,15 +5,18 @@
 //! [`Switch::take_for_replica`]. One task owns it, so nothing here is locked.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::backlog::Backlog;
+use crate::credentials::Credential;
 use crate::event::Event;
 use crate::frame::Frame;
 use crate::limits::Limits;
 use crate::protocol::{self, FromPeer, FromReplica, Offer};
 use crate::replica::{ReplicaId, ReplicaLink};
+use crate::retirement::Retirements;
 use crate::roster::{ForReplica, Roster};
 use crate::transaction::Reader;
 use crate::transactions::{Outcome, Transactions};
@@ -48,11 +51,12 @@ pub(crate) struct Switch {
     /// What replicas may ask of this peer.
     offer: Offer,
     roster: Roster,
+    retirements: Retirements,
     transactions: Transactions,
     passed: u64,
     waiting: WaitingLine,
-    /// Why no replica will come soon, if that is known.
-    trouble: Option<String>,
+    /// Why no replica will come soon, if that is known, and whose trouble it is.
+    trouble: Option<(Credential, String)>,
     /// Why no new transaction is taken.
     closed: Option<String>,
     for_peer: Backlog,
@@ -64,6 +68,7 @@ impl Switch {
         Self {
             package_id,
             roster: Roster::new(limits.clone()),
+            retirements: Retirements::default(),
             transactions: Transactions::new(limits.execution),
             limits,
             peer: Peer::Silent,
@@ -116,7 +121,7 @@ impl Switch {
     /// first replica is there, or when none will be and callers are to be told. Not
     /// sooner: the peer sends transactions at once, and takes the launch for over.
     pub(crate) fn start_registration(&mut self) -> bool {
-        let is_due = !self.roster.is_empty() || self.closed.is_some();
+        let is_due = self.roster.has_some_to_stay() || self.closed.is_some();
         let start = matches!(self.peer, Peer::Silent) && is_due;
         if start {
             self.peer = Peer::Registering;
@@ -137,15 +142,19 @@ impl Switch {
 
     /// A replica's first message.
     pub(crate) fn replica_registers(&mut self, id: ReplicaId, link: ReplicaLink, first: &Frame) {
-        let origin = link.origin;
+        let (origin, credential) = (link.origin, link.credential);
         let admitted = protocol::registers(first, &self.package_id)
             .and_then(|()| self.roster.admit(id, link, Instant::now()));
         if let Err(violation) = admitted {
-            self.roster.turn_away(id, origin, &violation);
-            self.tell_cut_off(id, &violation);
+            self.roster.turn_away(id, (origin, credential), &violation);
+            self.tell_cut_off(id, credential, violation.to_string(), 0);
             return;
         }
-        self.trouble = None;
+        if self.retirements.contains(credential) {
+            self.roster.retire(credential);
+        } else {
+            self.trouble = None;
+        }
         if let Peer::Ready(ready) = &self.peer {
             let ready = ready.clone();
             self.greet(id, &ready);
@@ -154,9 +163,13 @@ impl Switch {
     }
 
     /// A replica has connected, but no first message came of it.
-    pub(crate) fn replica_never_registered(&mut self, id: ReplicaId, reason: String) {
-        let reason = Violation::Unregistered(reason).to_string();
-        self.events.push_back(Event::ReplicaCutOff { replica: id, reason });
+    pub(crate) fn replica_never_registered(
+        &mut self,
+        id: ReplicaId,
+        credential: Credential,
+        reason: String,
+    ) {
+        self.tell_cut_off(id, credential, Violation::Unregistered(reason).to_string(), 0);
     }
 
     /// Tells a replica that it is registered and passes on the peer's READY,
@@ -164,8 +177,9 @@ impl Switch {
     fn greet(&mut self, id: ReplicaId, ready: &Frame) {
         self.send(id, Frame::registered());
         self.send(id, ready.clone());
-        if self.roster.contains(id) {
-            self.events.push_back(Event::ReplicaReady { replica: id });
+        // One that is to go gets nothing for which it would have to be ready.
+        if let Some(credential) = self.roster.stays(id) {
+            self.events.push_back(Event::ReplicaReady { replica: id, credential });
         }
     }
 
@@ -214,8 +228,8 @@ impl Switch {
 
     /// Does what follows when something has happened to a transaction.
     fn follow(&mut self, outcome: Outcome) {
-        if let Some(id) = outcome.relieved {
-            self.roster.relieve(id);
+        if let Some(credential) = outcome.relieved.and_then(|id| self.roster.relieve(id)) {
+            self.finish_retirement(credential);
         }
         if let Some(frame) = outcome.for_peer {
             self.for_peer.push_back(frame);
@@ -227,12 +241,14 @@ impl Switch {
 
     /// A replica's stream has ended; its transactions are answered as soon as may be.
     pub(crate) fn replica_gone(&mut self, id: ReplicaId, reason: &str) {
-        if let Some(replica) = self.roster.gone(id) {
-            let answered = replica.in_flight;
-            self.answer_for(id, reason);
-            let reason = reason.to_owned();
-            self.events.push_back(Event::ReplicaGone { replica: id, reason, answered });
+        let Some(gone) = self.roster.gone(id) else { return };
+        let (credential, answered) = (gone.credential(), gone.in_flight);
+        self.answer_for(id, reason);
+        let reason = reason.to_owned();
+        if self.retirements.contains(credential) {
+            return self.tell_left(id, credential, reason, answered);
         }
+        self.events.push_back(Event::ReplicaGone { replica: id, credential, reason, answered });
     }
 
     /// A registered replica has broken the protocol in a way that no message shows.
@@ -296,7 +312,7 @@ impl Switch {
                 )
             });
         }
-        self.trouble.clone()
+        self.trouble.as_ref().map(|(_, reason)| reason.clone())
     }
 
     fn give(&mut self, id: ReplicaId, first: Frame, now: Instant) {
@@ -328,16 +344,28 @@ impl Switch {
 
     /// When [`Self::expire`] has something to do.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
-        let moments =
-            [self.waiting.deadline(), self.roster.end_of_bars(), self.transactions.next_review()];
+        let moments = [
+            self.waiting.deadline(),
+            self.roster.end_of_bars(),
+            self.transactions.next_review(),
+            self.retirements.deadline(),
+        ];
         moments.into_iter().flatten().min()
     }
 
-    /// Does what is due: answers the transactions that have waited for too long, and forgets
-    /// what the peer has given up.
+    /// Does what is due: forgets what the peer has given up, ends what was to finish by now, and
+    /// answers the transactions that have waited for too long.
     pub(crate) fn expire(&mut self, now: Instant) {
         for outcome in self.transactions.give_up(now) {
             self.follow(outcome);
+        }
+        while let Some((outcomes, event)) =
+            self.retirements.give_up(now, &self.roster, &mut self.transactions)
+        {
+            self.events.push_back(event);
+            for outcome in outcomes {
+                self.follow(outcome);
+            }
         }
         if self.roster.lift_bars(now) {
             self.give_waiting();
@@ -353,12 +381,28 @@ impl Switch {
         }
     }
 
-    /// Says why no replica will come soon, so that nothing waits for one in vain;
-    /// holds until a replica registers.
-    pub(crate) fn set_trouble(&mut self, reason: String) {
-        // A process's end may be known before that of its stream is.
-        self.trouble = Some(reason);
-        self.give_waiting();
+    /// Says why no replica with this credential will come soon, so that nothing waits for one in
+    /// vain; holds until a replica registers, or those with this credential are to go.
+    pub(crate) fn set_trouble(&mut self, credential: Credential, reason: String) {
+        if !self.retirements.contains(credential) {
+            // A process's end may be known before that of its stream is.
+            self.trouble = Some((credential, reason));
+            self.give_waiting();
+        }
+    }
+
+    /// From now on replicas with this credential get no new transaction, and have `limit` to
+    /// finish what they have.
+    pub(crate) fn retire(&mut self, credential: Credential, limit: Duration) {
+        self.retirements.begin(credential, limit);
+        self.roster.retire(credential);
+        self.trouble.take_if(|(whose, _)| *whose == credential);
+        self.finish_retirement(credential);
+    }
+
+    /// Tells the owner if replicas that are to go have nothing in flight any more.
+    fn finish_retirement(&mut self, credential: Credential) {
+        self.events.extend(self.retirements.finish(credential, &self.roster));
     }
 
     /// From now on a new transaction is refused with a reason.
@@ -379,7 +423,7 @@ impl Switch {
 
     /// Ends every transaction that a replica is still at, as soon as the peer may be told.
     pub(crate) fn interrupt(&mut self, reason: &str) {
-        for outcome in self.transactions.interrupt(reason) {
+        for outcome in self.transactions.interrupt(|_| true, reason) {
             self.follow(outcome);
         }
     }
@@ -405,14 +449,35 @@ impl Switch {
     }
 
     fn cut_off(&mut self, id: ReplicaId, violation: &Violation) {
-        if self.roster.dismiss(id, violation) {
-            self.answer_for(id, &format!("it broke the protocol: {violation}"));
-            self.tell_cut_off(id, violation);
-        }
+        let Some(dismissed) = self.roster.dismiss(id, violation) else { return };
+        self.answer_for(id, &format!("it broke the protocol: {violation}"));
+        let (credential, answered) = (dismissed.credential(), dismissed.in_flight);
+        self.tell_cut_off(id, credential, violation.to_string(), answered);
     }
 
-    fn tell_cut_off(&mut self, id: ReplicaId, violation: &Violation) {
-        self.events.push_back(Event::ReplicaCutOff { replica: id, reason: violation.to_string() });
+    fn tell_cut_off(
+        &mut self,
+        id: ReplicaId,
+        credential: Credential,
+        reason: String,
+        answered: usize,
+    ) {
+        if self.retirements.contains(credential) {
+            return self.tell_left(id, credential, reason, answered);
+        }
+        self.events.push_back(Event::ReplicaCutOff { replica: id, credential, reason });
+    }
+
+    /// However one ends that is to go: nobody misses it.
+    fn tell_left(
+        &mut self,
+        id: ReplicaId,
+        credential: Credential,
+        reason: String,
+        answered: usize,
+    ) {
+        self.events.push_back(Event::ReplicaLeft { replica: id, credential, reason, answered });
+        self.finish_retirement(credential);
     }
 
     /// Ends the transactions of a replica that is gone.

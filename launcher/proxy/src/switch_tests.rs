@@ -16,11 +16,18 @@ use crate::violation::quote;
 mod bounds;
 #[path = "switch_tests/outstanding.rs"]
 mod outstanding;
+#[path = "switch_tests/retirement.rs"]
+mod retirement;
 
 /// Where all replicas come from.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 const PACKAGE: &str = "basic_1.0:ab12";
+
+/// What replicas show where it is of no matter.
+fn usual() -> Credential {
+    Credential::of(b"the usual certificate")
+}
 
 /// A switch whose peer is the test.
 struct Bench {
@@ -48,9 +55,13 @@ impl Bench {
     }
 
     fn replica_saying(&mut self, first: &Frame) -> ReplicaId {
+        self.replica_showing(usual(), first)
+    }
+
+    fn replica_showing(&mut self, credential: Credential, first: &Frame) -> ReplicaId {
         let id = self.connected;
         self.connected += 1;
-        let link = ReplicaLink { origin: HERE, waker: Waker::noop().clone() };
+        let link = ReplicaLink { origin: HERE, credential, waker: Waker::noop().clone() };
         self.switch.replica_registers(id, link, first);
         id
     }
@@ -182,9 +193,8 @@ fn every_replica_gets_the_peers_own_ready() {
         assert_eq!(frames[0].kind(), Some(Type::Registered));
         assert_eq!(frames[1].bytes(), ready().bytes());
     }
-    let said =
-        [Event::ReplicaReady { replica: 0 }, Event::Ready, Event::ReplicaReady { replica: 1 }];
-    assert_eq!(bench.events(), said);
+    let ready = |replica| Event::ReplicaReady { replica, credential: usual() };
+    assert_eq!(bench.events(), [ready(0), Event::Ready, ready(1)]);
 }
 
 #[test]
@@ -248,7 +258,7 @@ fn what_is_asked_after_the_end_is_answered_and_not_punished() {
     assert_eq!(bench.kinds(only), [Type::Error]);
     assert!(bench.said_to_peer().is_empty());
     assert!(!bench.is_cut(only));
-    assert_eq!(bench.events(), [Event::ReplicaReady { replica: only }]);
+    assert_eq!(bench.events(), [Event::ReplicaReady { replica: only, credential: usual() }]);
 }
 
 #[test]
@@ -266,8 +276,9 @@ fn exactly_the_transactions_of_a_dead_replica_fail() {
     let mut failed: Vec<_> = said.iter().map(|(_, txid, _)| txid.as_str()).collect();
     failed.sort_unstable();
     assert_eq!(failed, ["a", "c", "e"]);
-    let reason = "broken pipe".to_owned();
-    assert_eq!(bench.events(), [Event::ReplicaGone { replica: first, reason, answered: 3 }]);
+    let (credential, reason) = (usual(), "broken pipe".to_owned());
+    let gone = Event::ReplicaGone { replica: first, credential, reason, answered: 3 };
+    assert_eq!(bench.events(), [gone]);
     bench.says(second, Type::Completed, "b");
     bench.switch.peer_says(frame(Type::Response, "ch", "a"));
     assert!(bench.frames(second).is_empty(), "an answer for the dead one went to another");
@@ -327,7 +338,7 @@ fn a_replica_can_take_all_that_waited_for_it() {
 fn known_trouble_answers_at_once_until_a_replica_registers() {
     let mut bench = Bench::ready(Limits::default());
     bench.begin("a");
-    bench.switch.set_trouble("ImagePullBackOff".into());
+    bench.switch.set_trouble(usual(), "ImagePullBackOff".into());
     bench.begin("b");
     let said = bench.said_to_peer();
     assert_eq!(said.len(), 2);
@@ -344,7 +355,7 @@ fn known_trouble_answers_at_once_until_a_replica_registers() {
 fn trouble_known_before_the_stream_ends_holds_when_it_has() {
     let mut bench = Bench::ready(Limits::default());
     let dead = bench.greeted();
-    bench.switch.set_trouble("it ended 3 times in a row".into());
+    bench.switch.set_trouble(usual(), "it ended 3 times in a row".into());
     bench.switch.replica_gone(dead, "it closed its stream");
     bench.begin("a");
     let [(_, _, text)] = &bench.said_to_peer()[..] else { panic!("it waits") };
@@ -363,7 +374,7 @@ fn a_chaincode_must_not_send_what_only_the_peer_may() {
         bench.switch.replica_says(bad, frame(kind, "ch", "a"));
         assert_eq!(bench.failed(), ["a"], "{kind:?}");
         assert!(bench.is_cut(bad));
-        let [Event::ReplicaCutOff { replica, reason }] = &bench.events()[..] else { panic!() };
+        let [Event::ReplicaCutOff { replica, reason, .. }] = &bench.events()[..] else { panic!() };
         assert_eq!(*replica, bad);
         assert!(reason.contains(kind.as_str_name()), "{reason}");
         // Whatever else it sent before it noticed has no effect, nor has its end.

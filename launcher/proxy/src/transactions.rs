@@ -119,11 +119,15 @@ impl Transactions {
         keys.into_iter().map(|key| self.settled(key)).collect()
     }
 
-    /// Ends all that a replica is at with a text; what follows for each.
-    pub(crate) fn interrupt(&mut self, text: &str) -> Vec<Outcome> {
+    /// Ends all that a replica of these is at with a text; what follows for each.
+    pub(crate) fn interrupt(
+        &mut self,
+        is_one: impl Fn(ReplicaId) -> bool,
+        text: &str,
+    ) -> Vec<Outcome> {
         let mut interrupted = Vec::new();
         for (key, transaction) in &mut self.entries {
-            if let Some(relieved) = transaction.burdens() {
+            if let Some(relieved) = transaction.burdens().filter(|id| is_one(*id)) {
                 transaction.end(Frame::error(key, text));
                 interrupted.push((key.clone(), relieved));
             }

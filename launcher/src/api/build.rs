@@ -48,7 +48,7 @@ async fn built(
         .map_err(|error| failed(&error))?;
     let (log, lines) = mpsc::channel(64);
     let build = async {
-        let image = works.backend.build(&source, shared.limits.build, &log).await;
+        let image = works.backend.build(&source, shared.build_limit(), &log).await;
         drop(log);
         image
     };

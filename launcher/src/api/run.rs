@@ -1,7 +1,9 @@
 //! `Run`: a chaincode is started, linked to its peer, and followed to its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use selvedge_config::{Chaincode, Faults};
 use selvedge_proto::launcher::{
     Ended, ImageReference, RunEvent, RunRequest, RunStart, run_event, run_request,
 };
@@ -15,33 +17,39 @@ use tonic::{Status, Streaming};
 use tracing::{Instrument, info, info_span, warn};
 
 use super::shared::{Shared, chunk, failed, unexpected};
+use crate::backend::Backend;
 use crate::chaincode::ChaincodeRun;
 use crate::deadline::LaunchDeadline;
 use crate::error_chain::one_line;
 use crate::opening::Works;
 use crate::run_log::RunLog;
-use crate::source::{Language, StagedSource};
+use crate::source::{StagedSource, language};
 
 /// What took all of a launch's time.
 #[derive(Debug, thiserror::Error)]
 enum TooLate {
     #[error(
-        "an earlier launch of the chaincode did not end within {} s (--start-timeout)",
+        "an earlier launch of the chaincode did not end within {} s (chaincode.timeouts.start)",
         .0.as_secs_f32()
     )]
     Predecessor(Duration),
     #[error(
-        "the launcher has not started within {} s (--start-timeout); its log says what it waits for",
+        "the launcher has not started within {} s (chaincode.timeouts.start); its log says what it waits for",
         .0.as_secs_f32()
     )]
     Launcher(Duration),
     #[error(
-        "the image was not there within {} s (--start-timeout); a build that takes longer needs \
+        "the image was not there within {} s (chaincode.timeouts.start); a build that takes longer needs \
          more time here and in the peer (chaincode.startuptimeout)",
         .0.as_secs_f32()
     )]
     Image(Duration),
 }
+
+/// The operator's file is right, but not for this chaincode.
+#[derive(Debug, thiserror::Error)]
+#[error("the operator's file is not right for this chaincode: {0}")]
+struct Unsettled(Faults);
 
 pub(super) async fn run(
     shared: &Shared,
@@ -110,17 +118,27 @@ async fn launch(
         () = sleep_until(until) => Err(failed(&TooLate::Launcher(limit))),
     }?;
     let backend = works.backend.as_ref();
+    let limit_of = |settings: Arc<Chaincode>| settings.timeouts.start.duration();
+    let run = match settings(shared, &run, backend).map(limit_of) {
+        Ok(limit) => run.within(limit),
+        Err(_) => run,
+    };
+    let (until, limit) = (run.deadline.until(), run.deadline.limit());
     let _kept = start.image.as_ref().map(|image| backend.keep(image));
     let image = tokio::select! {
         image = image(shared, &works, start, sources, log) => image,
         () = stop.cancelled() => return Err(told_to_stop()),
         () = sleep_until(until) => Err(failed(&TooLate::Image(limit))),
     };
-    match image {
-        Ok(image) => {
+    // What is in force by now, which may be told of as no image is.
+    let ready = image.and_then(|image| Ok((image, settings(shared, &run, backend)?)));
+    match ready {
+        Ok((image, settings)) => {
             // One that was built anew may be another.
             let _kept = backend.keep(&image);
-            run.run(image, backend, stop, log).await.map_err(|error| failed(&error))
+            let (configuration, works) = (shared.configuration.clone(), Arc::clone(&works));
+            let outcome = run.run(image, settings, configuration, works, stop, log).await;
+            outcome.map_err(|error| failed(&error))
         }
         Err(status) => {
             if let Err(error) = run.refuse(status.message().to_owned(), backend).await {
@@ -129,6 +147,15 @@ async fn launch(
             Err(status)
         }
     }
+}
+
+fn settings(
+    shared: &Shared,
+    run: &ChaincodeRun,
+    backend: &dyn Backend,
+) -> Result<Arc<Chaincode>, Status> {
+    let settings = run.settings(&shared.configuration.now(), backend);
+    settings.map_err(|faults| failed(&Unsettled(faults)))
 }
 
 fn told_to_stop() -> Status {
@@ -150,7 +177,7 @@ fn chaincode_run(
             key: tls.client_key,
             root: tls.root_cert,
         }),
-        language: Language::of(named).map_err(|error| failed(&error))?,
+        language: language(named).map_err(|error| failed(&error))?,
         deadline,
     })
 }
@@ -179,7 +206,7 @@ async fn image(
         .map_err(|error| failed(&error))?;
     let (lines, mut built) = mpsc::channel::<String>(64);
     let build = async {
-        let image = works.backend.build(&source, shared.limits.build, &lines).await;
+        let image = works.backend.build(&source, shared.build_limit(), &lines).await;
         drop(lines);
         image
     };

@@ -1,13 +1,15 @@
 //! What the calls of the API have in common.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tonic::Status;
 
 use super::slots::Slots;
+use crate::configuration::Configuration;
 use crate::error_chain::one_line;
 use crate::opening::Entrance;
 use crate::running::Running;
-use crate::settings::TimeLimits;
 
 /// The longest reason that is told, in bytes; the peer reads no line over 64 KiB
 /// (`core/container/externalbuilder`).
@@ -17,8 +19,20 @@ const REASON_LIMIT: usize = 8 << 10;
 pub(super) struct Shared {
     pub(super) entrance: Entrance,
     pub(super) running: Running,
-    pub(super) limits: TimeLimits,
+    pub(super) configuration: Configuration,
     pub(super) slots: Slots,
+}
+
+impl Shared {
+    /// What a launch may take, as long as no more is known of it.
+    pub(super) fn start_limit(&self) -> Duration {
+        self.configuration.now().defaults().timeouts.start.duration()
+    }
+
+    /// What a build may take.
+    pub(super) fn build_limit(&self) -> Duration {
+        self.configuration.now().builds().timeout.duration()
+    }
 }
 
 /// A failure as a status: its message is the line that the builder prints.

@@ -25,7 +25,7 @@ impl Slots {
             return Some(slot);
         }
         tell(format!(
-            "the launcher builds as much as it may at once (--parallel-builds={}): waiting for a \
+            "the launcher builds as much as it may at once (builds.parallel={}): waiting for a \
              build to end",
             self.number
         ));

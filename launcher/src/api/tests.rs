@@ -19,6 +19,7 @@ use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
 use crate::opening::{Opening, Works, begin};
 use crate::source::StagedSource;
+use crate::subjects::Subjects;
 
 /// Builds for as long as a test wants.
 struct Builder {
@@ -44,6 +45,10 @@ impl Backend for Builder {
         false
     }
 
+    fn peer(&self) -> &'static str {
+        "peer"
+    }
+
     fn proxy_host(&self, _: &str, _: &str) -> (IpAddr, ProxyHost) {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         (loopback, ProxyHost::Address(loopback))
@@ -64,10 +69,11 @@ struct Scene {
 impl Scene {
     fn new(parallel_builds: u16) -> Self {
         let (opening, entrance) = begin();
-        let minute = Duration::from_mins(1);
-        let limits = TimeLimits { start: minute, build: minute };
-        let number = NonZeroU16::new(parallel_builds).unwrap();
-        let api = LauncherApi::new(entrance, Running::default(), limits, number);
+        let configuration = Configuration::of(&format!(
+            "apiVersion: selvedge/v1\nbuilds: {{timeout: 1m, parallel: {parallel_builds}}}\n\
+             chaincode: {{timeouts: {{start: 1m}}}}\n"
+        ));
+        let api = LauncherApi::new(entrance, Running::default(), configuration);
         Self {
             directory: tempfile::tempdir().unwrap(),
             builder: Arc::new(Builder {
@@ -82,7 +88,7 @@ impl Scene {
     fn open(&self) {
         let data = DataDirectory::open(&self.directory.path().join("data")).unwrap();
         let backend: Arc<dyn Backend> = self.builder.clone();
-        self.opening.open(Arc::new(Works { backend, data }));
+        self.opening.open(Arc::new(Works { backend, data, subjects: Subjects::default() }));
     }
 
     /// Calls as a peer's `build` does, with a small source.
@@ -165,7 +171,7 @@ async fn a_launch_waits_for_the_launcher_no_longer_than_it_may_take() {
         }
     };
     assert_eq!(lines[0], "the launcher is starting: waiting for it");
-    let expected = "the launcher has not started within 60 s (--start-timeout); its log says what \
+    let expected = "the launcher has not started within 60 s (chaincode.timeouts.start); its log says what \
                     it waits for";
     assert_eq!(status.message(), expected);
 }
@@ -177,7 +183,7 @@ async fn more_builds_than_may_be_at_once_wait_and_are_told() {
     let (mut one, mut other) = (scene.build().await, scene.build().await);
     scene.underway(2).await;
     let mut third = scene.build().await;
-    let expected = "the launcher builds as much as it may at once (--parallel-builds=2): waiting \
+    let expected = "the launcher builds as much as it may at once (builds.parallel=2): waiting \
                     for a build to end";
     assert_eq!(line(&mut third).await, expected);
     // Nothing of it is on disk.

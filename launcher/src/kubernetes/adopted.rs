@@ -1,6 +1,6 @@
 //! Whose a chaincode's objects are just now: a run's, for as long as it lives, or the sweeper's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
@@ -16,15 +16,26 @@ pub(crate) struct Adopted {
 struct State {
     /// Read by runs, written by the sweeper.
     owners: HashMap<String, Weak<RwLock<()>>>,
-    /// What runs could not scale to zero at their end.
-    left: HashSet<String>,
+    /// What no run uses any more.
+    left: HashMap<String, Left>,
+}
+
+/// What is to become of objects that no run uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// They could not be scaled to zero at the run's end.
+    Running,
+    /// Others have taken over from them: they are to be deleted.
+    Discarded,
+    /// If there are any, they are an earlier run's, and to be deleted.
+    Superseded,
 }
 
 /// A run's hold on the objects of its chaincode.
 pub(crate) struct Adoption {
     adopted: Arc<Adopted>,
     name: String,
-    _owner: OwnedRwLockReadGuard<()>,
+    owner: OwnedRwLockReadGuard<()>,
 }
 
 /// The objects belong to no run, and will not until this is dropped.
@@ -36,7 +47,7 @@ impl Adopted {
     pub(crate) async fn adopt(self: &Arc<Self>, name: &str) -> Adoption {
         let owner = self.owner(name).read_owned().await;
         self.lock().left.remove(name);
-        Adoption { adopted: Arc::clone(self), name: name.into(), _owner: owner }
+        Adoption { adopted: Arc::clone(self), name: name.into(), owner }
     }
 
     /// Takes the objects if no run uses them.
@@ -44,9 +55,17 @@ impl Adopted {
         self.owner(name).try_write_owned().ok().map(Unowned)
     }
 
-    /// Whether the last run with these objects could not scale them to zero.
-    pub(crate) fn was_left(&self, name: &str) -> bool {
-        self.lock().left.contains(name)
+    /// What is to become of the objects of this name; `None` where a run uses them, or keeps them for
+    /// the next one.
+    pub(crate) fn left(&self, name: &str) -> Option<Left> {
+        self.lock().left.get(name).copied()
+    }
+
+    /// The names whose objects are to be deleted.
+    pub(crate) fn useless(&self) -> Vec<String> {
+        let state = self.lock();
+        let useless = state.left.iter().filter(|(_, left)| **left != Left::Running);
+        useless.map(|(name, _)| name.clone()).collect()
     }
 
     /// Returns when a run has left objects behind since the last call.
@@ -69,12 +88,28 @@ impl Adopted {
 }
 
 impl Adoption {
+    /// What there is of another name is of no use any more, and is deleted unless a run adopts it
+    /// until then.
+    pub(crate) fn supersede(&self, name: &str) {
+        self.adopted.lock().left.insert(name.into(), Left::Superseded);
+        self.adopted.left.notify_one();
+    }
+
     /// The run has ended, and its objects could not be scaled to zero.
     pub(crate) fn leave_running(self) {
-        let Self { adopted, name, .. } = &self;
-        adopted.lock().left.insert(name.clone());
-        let adopted = Arc::clone(adopted);
-        drop(self);
+        self.leave(Left::Running);
+    }
+
+    /// The run has ended, and others have taken over from its objects.
+    pub(crate) fn discard(self) {
+        self.leave(Left::Discarded);
+    }
+
+    fn leave(self, left: Left) {
+        let Self { adopted, name, owner } = self;
+        // Before another run may have them: that is not to lose them by this.
+        adopted.lock().left.insert(name, left);
+        drop(owner);
         adopted.left.notify_one();
     }
 }

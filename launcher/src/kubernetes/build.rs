@@ -23,6 +23,7 @@ mod others;
 mod patience;
 mod pulse;
 mod reach;
+mod said;
 mod surroundings;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath};
 use selvedge_buildpack::image::{BuildKey, BuildKeyInputs};
+use selvedge_manifest::Language;
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -42,7 +44,7 @@ use tracing::warn;
 
 use crate::backend::BuildError;
 use crate::error_chain::one_line;
-use crate::source::{Language, StagedSource};
+use crate::source::StagedSource;
 
 pub(crate) use builds::Builds;
 pub(crate) use error::BuildsError;
@@ -75,17 +77,30 @@ impl Builds {
         limit: Duration,
         log: &mpsc::Sender<String>,
     ) -> Result<ImageReference, BuildError> {
-        let toolchain = self.toolchain(log).await;
+        let said = self.said().map_err(|error| BuildError::Cluster(error.into()))?;
+        let toolchain = self.toolchain(&said, log).await;
         let (digest, key) = self.key(source, &toolchain)?;
         let _turn = self.turns.take(key).await;
         let build = async {
-            let registry = self.registry().await?;
-            let wanted = Wanted { source, digest, toolchain, key, limit, registry };
+            let registry = self.registry(&said).await?;
+            let secret = said.registry.secret.as_deref();
+            let wanted = Wanted {
+                source,
+                digest,
+                toolchain,
+                key,
+                limit,
+                registry,
+                said: &said,
+                pull_secrets: self.own.pull_secrets(&self.ground.namespace, secret),
+            };
             // Boxed: the futures of the API's client are large.
             Box::pin(self.image(&wanted, log)).await
         };
         match timeout(limit, build).await {
-            Ok(Ok(image)) => Ok(self.reference(image)),
+            Ok(Ok(image)) => {
+                Ok(ImageReference { name: said.repository.to_string(), digest: image.to_string() })
+            }
             Ok(Err(ClusterBuildError::Job(JobFailure::Compile(lines)))) => {
                 Err(BuildError::Compile(lines))
             }
@@ -109,10 +124,11 @@ impl Builds {
     /// from running what a node may have: what is wrong then shows at the pod.
     pub(crate) async fn holds(&self, image: &ImageReference) -> bool {
         let Ok(digest) = image.digest.parse() else { return false };
-        if image.name != self.repository.to_string() {
+        let Ok(said) = self.said() else { return false };
+        if image.name != said.repository.to_string() {
             return false;
         }
-        let held = async { Ok(self.registry().await?.holds(digest).await?) };
+        let held = async { Ok(self.registry(&said).await?.holds(digest).await?) };
         held.await.unwrap_or_else(|error: ClusterBuildError| {
             warn!(reason = one_line(&error), "cannot tell whether the registry has the image");
             true
@@ -141,9 +157,5 @@ impl Builds {
             platform: self.platform,
         });
         Ok((digest, key))
-    }
-
-    fn reference(&self, image: Sha256) -> ImageReference {
-        ImageReference { name: self.repository.to_string(), digest: image.to_string() }
     }
 }

@@ -11,11 +11,11 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, Preconditions};
+use selvedge_manifest::{MANAGED_BY, MANAGER, PEER};
 use tracing::info;
 
 use super::failure::{ApiFailure, call};
 use super::ground::Ground;
-use super::identity::{MANAGED_BY, MANAGER, PEER};
 
 /// A peer whose lease was renewed this lately is there, whatever is set: its launcher may be
 /// starting anew, and the clocks of two nodes differ.
@@ -95,13 +95,13 @@ mod tests {
         scene.put_forgotten();
         let service = scene.path("services");
         let lately = put_lease(&scene, Timestamp::now() - LIMIT / 2);
-        clear(&scene.ground, LIMIT).await.unwrap();
+        clear(&scene.place.ground, LIMIT).await.unwrap();
         assert!(scene.api.object(&lately).is_some() && scene.api.object(&service).is_some());
 
         let own = scene.api.requests().iter().find(|made| made.starts_with("POST")).cloned();
         let own = own.unwrap().trim_start_matches("POST ").to_owned();
         let long_ago = put_lease(&scene, Timestamp::now() - LIMIT * 2);
-        clear(&scene.ground, LIMIT).await.unwrap();
+        clear(&scene.place.ground, LIMIT).await.unwrap();
         assert!(scene.api.object(&long_ago).is_none() && scene.api.object(&service).is_none());
         assert!(scene.api.object(&own).is_some(), "a peer that is there lost its lease");
     }
@@ -111,7 +111,7 @@ mod tests {
         let scene = Scene::new().await;
         scene.put_forgotten();
         let lately = put_lease(&scene, Timestamp::now() - THERE / 2);
-        clear(&scene.ground, Duration::ZERO).await.unwrap();
+        clear(&scene.place.ground, Duration::ZERO).await.unwrap();
         assert!(scene.api.object(&lately).is_some());
         assert!(scene.api.object(&scene.path("services")).is_some());
     }

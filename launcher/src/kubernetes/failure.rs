@@ -16,7 +16,7 @@ pub(crate) enum ApiFailure {
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
     /// The namespace is not there.
-    #[error("there is no namespace {0}; create it, or choose another with --namespace")]
+    #[error("there is no namespace {0}; create it, or choose another for the chaincode")]
     NoNamespace(String),
     /// It was understood, and refused.
     #[error("the Kubernetes API refused to {act}: {message}")]
@@ -113,7 +113,7 @@ impl Forbidden {
     fn remedy(&self) -> &'static str {
         match self.account.split_once('/') {
             Some((own, _)) if own != self.namespace => {
-                "add the verb to a Role for it there, if there is such a namespace"
+                "grant it by a Role and a RoleBinding there, if there is such a namespace"
             }
             _ => "add the verb to its Role",
         }
@@ -159,7 +159,10 @@ mod tests {
     fn names_the_verb_that_a_role_lacks() {
         for (namespace, remedy) in [
             ("org1", "add the verb to its Role"),
-            ("chaincode", "add the verb to a Role for it there, if there is such a namespace"),
+            (
+                "chaincode",
+                "grant it by a Role and a RoleBinding there, if there is such a namespace",
+            ),
         ] {
             let failure = refused(
                 403,

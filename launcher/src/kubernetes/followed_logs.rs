@@ -7,13 +7,13 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::LogParams;
+use selvedge_manifest::CONTAINER;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info};
 
 use super::ground::Ground;
-use super::manifest::CONTAINER;
 use super::pod_log;
 use super::trouble::{self, Ended};
 use crate::backend::ReplicaEvent;

@@ -1,20 +1,20 @@
 //! Where the launcher stands: the cluster's API, its own pod, and for which peer it is.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Pod, Toleration};
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Api, Client, Config, Resource};
+use selvedge_manifest::PeerPod;
 use tokio::time::{Instant, sleep};
 use tracing::info;
 
 use super::controller;
 use super::failure::{ApiFailure, call};
 use crate::error_chain::one_line;
-use crate::settings::KubernetesSettings;
+use crate::settings::Place;
 
 /// How long the API may take to show the launcher its own pod, with an address.
 const OWN_POD: Duration = Duration::from_mins(1);
@@ -39,7 +39,8 @@ pub(crate) enum GroundError {
     NotPlaced(String, String),
 }
 
-/// The cluster as one launcher sees it.
+/// The cluster as one launcher sees it, for chaincode in one namespace.
+#[derive(Clone)]
 pub(crate) struct Ground {
     /// The API.
     pub(crate) client: Client,
@@ -49,31 +50,29 @@ pub(crate) struct Ground {
     /// their chaincode in one.
     pub(crate) peer: String,
     /// The launcher's pod, which is the peer's.
-    pub(crate) pod: PeerPod,
+    pub(crate) pod: OwnPod,
 }
 
-/// What matters of the peer's pod.
+/// What matters of the launcher's own pod.
 #[derive(Clone, Debug)]
-pub(crate) struct PeerPod {
+pub(crate) struct OwnPod {
     /// Its name.
     pub(crate) name: String,
-    /// Its namespace.
-    pub(crate) namespace: String,
     /// Its UID.
     pub(crate) uid: String,
-    /// Its node.
-    pub(crate) node: String,
     /// Its address.
     pub(crate) ip: IpAddr,
-    /// Its labels.
-    pub(crate) labels: BTreeMap<String, String>,
-    /// Its tolerations.
-    pub(crate) tolerations: Vec<Toleration>,
+    /// What chaincode's objects say of it.
+    pub(crate) peer: PeerPod,
 }
 
 impl Ground {
-    /// Looks around: finds the API and reads the launcher's own pod.
-    pub(crate) async fn survey(settings: &KubernetesSettings) -> Result<Self, GroundError> {
+    /// Looks around: finds the API and reads the launcher's own pod. Chaincode runs in the namespace
+    /// that is given, or in that of the pod.
+    pub(crate) async fn survey(
+        settings: &Place,
+        namespace: Option<String>,
+    ) -> Result<Self, GroundError> {
         let name = settings
             .pod_name
             .clone()
@@ -89,14 +88,24 @@ impl Ground {
         let peer = settings.peer_name.as_deref().unwrap_or(&lasting_name);
         // No namespace's name has a dot.
         let peer = format!("{own_namespace}.{peer}");
-        let namespace = settings.namespace.clone().unwrap_or(own_namespace);
+        let namespace = namespace.unwrap_or(own_namespace);
         Ok(Self { client, namespace, peer, pod })
+    }
+
+    /// The peer's name in its namespace.
+    pub(crate) fn peer_name(&self) -> &str {
+        self.peer.split_once('.').map_or(&self.peer, |(_, name)| name)
+    }
+
+    /// The same for chaincode in another namespace.
+    pub(crate) fn within(&self, namespace: &str) -> Self {
+        Self { namespace: namespace.into(), ..self.clone() }
     }
 
     /// What is to own the peer's objects, so that they go with it: what runs its pod, if that is in
     /// their namespace.
     pub(crate) async fn owner(&self) -> Result<Option<OwnerReference>, ApiFailure> {
-        if self.pod.namespace != self.namespace {
+        if self.pod.peer.namespace != self.namespace {
             return Ok(None);
         }
         controller::owner(&self.client, &self.namespace, &self.pod.name).await
@@ -117,14 +126,14 @@ async fn own_pod(
     client: &Client,
     namespace: &str,
     name: &str,
-) -> Result<(PeerPod, String), GroundError> {
+) -> Result<(OwnPod, String), GroundError> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let deadline = Instant::now() + OWN_POD;
     loop {
         let failure = match call("read its own pod", api.get(name)).await {
-            Ok(found) => match PeerPod::read(&found) {
+            Ok(found) => match OwnPod::read(&found) {
                 Some(pod) => {
-                    let lasting_name = controller::lasting_name(&found, &pod.node);
+                    let lasting_name = controller::lasting_name(&found, &pod.peer.node);
                     return Ok((pod, lasting_name));
                 }
                 None => GroundError::NotPlaced(namespace.into(), name.into()),
@@ -147,18 +156,20 @@ async fn own_pod(
     }
 }
 
-impl PeerPod {
+impl OwnPod {
     /// What matters of a pod; `None` before it has a node and an address.
     pub(crate) fn read(pod: &Pod) -> Option<Self> {
         let spec = pod.spec.as_ref()?;
         Some(Self {
             name: pod.metadata.name.clone()?,
-            namespace: pod.metadata.namespace.clone()?,
             uid: pod.metadata.uid.clone()?,
-            node: spec.node_name.clone()?,
             ip: pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?,
-            labels: pod.metadata.labels.clone().unwrap_or_default(),
-            tolerations: spec.tolerations.clone().unwrap_or_default(),
+            peer: PeerPod {
+                namespace: pod.metadata.namespace.clone()?,
+                node: spec.node_name.clone()?,
+                labels: pod.metadata.labels.clone().unwrap_or_default(),
+                tolerations: spec.tolerations.clone().unwrap_or_default(),
+            },
         })
     }
 }

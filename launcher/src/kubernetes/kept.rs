@@ -5,13 +5,13 @@ use std::fmt::Debug;
 use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
 use kube::api::{Patch, PatchParams};
+use selvedge_manifest::MANAGER;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::failure::{ApiFailure, call};
 use super::ground::Ground;
-use super::identity::MANAGER;
 
 /// A kind of object that the launcher applies.
 pub(crate) trait Kind:

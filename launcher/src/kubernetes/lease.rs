@@ -15,14 +15,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::PostParams;
+use selvedge_manifest::{MANAGED_BY, MANAGER, PEER, label_value, short_hash, slug};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{error, info, warn};
 
 use super::failure::{ApiFailure, call};
-use super::ground::{Ground, PeerPod};
-use super::identity::{MANAGED_BY, MANAGER, PEER, label_value, short_hash, slug};
+use super::ground::{Ground, OwnPod};
 use crate::error_chain::one_line;
 
 /// How long a Lease is good for without being renewed.
@@ -60,8 +60,18 @@ enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Denial {
     reason: String,
+    by: Denier,
+}
+
+/// Who keeps a Lease from being held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Denier {
     /// Nobody said no: it cannot be asked for.
-    is_passing: bool,
+    Nobody,
+    /// Another launcher, which has it.
+    Holder,
+    /// The API, and what it refuses it goes on to refuse until a person changes something.
+    Api,
 }
 
 impl State {
@@ -76,13 +86,18 @@ impl State {
 pub(crate) struct NotHeld {
     peer: String,
     reason: String,
-    is_passing: bool,
+    by: Denier,
 }
 
 impl NotHeld {
     /// Whether nobody has said no: the API could not be asked.
     pub(crate) fn is_passing(&self) -> bool {
-        self.is_passing
+        self.by == Denier::Nobody
+    }
+
+    /// Whether another launcher has it, which may be about to end.
+    pub(crate) fn is_anothers(&self) -> bool {
+        self.by == Denier::Holder
     }
 }
 
@@ -144,11 +159,11 @@ impl Lease {
         let denial = match &*self.state.borrow() {
             State::Denied(denial) => denial.clone(),
             State::Asking | State::Held(_) => {
-                Denial { reason: "the Kubernetes API does not answer".into(), is_passing: true }
+                Denial { reason: "the Kubernetes API does not answer".into(), by: Denier::Nobody }
             }
         };
-        let Denial { reason, is_passing } = denial;
-        NotHeld { peer: self.ground.peer.clone(), reason, is_passing }
+        let Denial { reason, by } = denial;
+        NotHeld { peer: self.ground.peer.clone(), reason, by }
     }
 
     /// Gives the Lease back, so that the next launcher need not wait.
@@ -203,15 +218,17 @@ impl Keeper {
             let (next, pause) = match self.step().await {
                 // From before it was asked for: it is dated when it is written.
                 Ok(None) => (State::Held(asked + DEADLINE), INTERVAL),
-                Ok(Some(reason)) => (State::Denied(Denial { reason, is_passing: false }), INTERVAL),
+                Ok(Some(reason)) => {
+                    (State::Denied(Denial { reason, by: Denier::Holder }), INTERVAL)
+                }
                 Err(failure) => {
                     let is_outrun = failure.is_conflict() || failure.is_there_already();
-                    let (reason, is_passing) = (one_line(&failure), failure.is_passing());
-                    let is_passing = is_passing || is_outrun;
+                    let is_passing = failure.is_passing() || is_outrun;
+                    let by = if is_passing { Denier::Nobody } else { Denier::Api };
                     let pause = if is_outrun { AGAIN } else { INTERVAL };
                     // Nobody can have taken it yet.
                     let held = state.borrow().clone();
-                    let denied = State::Denied(Denial { reason, is_passing });
+                    let denied = State::Denied(Denial { reason: one_line(&failure), by });
                     (if held.holds() { held } else { denied }, pause)
                 }
             };
@@ -293,7 +310,7 @@ impl Keeper {
         else {
             return true;
         };
-        if namespace != self.ground.pod.namespace {
+        if namespace != self.ground.pod.peer.namespace {
             return true;
         }
         let api: Api<Pod> = Api::namespaced(self.ground.client.clone(), namespace);
@@ -304,8 +321,8 @@ impl Keeper {
     }
 }
 
-fn identity(pod: &PeerPod) -> String {
-    format!("{}/{}/{}", pod.namespace, pod.name, pod.uid)
+fn identity(pod: &OwnPod) -> String {
+    format!("{}/{}/{}", pod.peer.namespace, pod.name, pod.uid)
 }
 
 fn name(peer: &str) -> String {

@@ -12,12 +12,13 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use kube::Client;
 use kube::client::Body;
+use selvedge_manifest::PeerPod;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use super::ground::{Ground, PeerPod};
+use super::ground::{Ground, OwnPod};
 
 type Content = BoxBody<Bytes, Infallible>;
 
@@ -35,6 +36,8 @@ struct State {
     failures: Vec<(u16, String)>,
     /// Answers for all requests whose `VERB path` contains this.
     refused: Vec<(String, u16)>,
+    /// The namespaces in which nothing is granted.
+    forbidden: BTreeSet<String>,
     /// The pods whose launcher the API does not hear.
     cut_off: BTreeSet<String>,
     /// What is done to each object that is written, as by an admission webhook.
@@ -56,14 +59,16 @@ impl Api {
             client: Client::new(service, "chaincode"),
             namespace: "chaincode".into(),
             peer: "peer0".into(),
-            pod: PeerPod {
+            pod: OwnPod {
                 name: pod.into(),
-                namespace: "org1".into(),
                 uid: format!("uid-of-{pod}"),
-                node: "node-1".into(),
                 ip: IpAddr::from([10, 1, 2, 3]),
-                labels: BTreeMap::new(),
-                tolerations: Vec::new(),
+                peer: PeerPod {
+                    namespace: "org1".into(),
+                    node: "node-1".into(),
+                    labels: BTreeMap::new(),
+                    tolerations: Vec::new(),
+                },
             },
         })
     }
@@ -78,9 +83,16 @@ impl Api {
         self.0.lock().unwrap().refused.push((what.into(), code));
     }
 
+    /// Nothing is granted in the namespace.
+    pub(super) fn forbid(&self, namespace: &str) {
+        self.0.lock().unwrap().forbidden.insert(namespace.into());
+    }
+
     /// No request is refused any more.
     pub(super) fn refuse_nothing(&self) {
-        self.0.lock().unwrap().refused.clear();
+        let mut state = self.0.lock().unwrap();
+        state.refused.clear();
+        state.forbidden.clear();
     }
 
     /// The API hears nothing of the launcher in the pod from now on, or again.
@@ -108,9 +120,22 @@ impl Api {
         self.0.lock().unwrap().objects.insert(path.into(), object);
     }
 
+    /// The object at the path is gone.
+    pub(super) fn remove(&self, path: &str) {
+        let mut state = self.0.lock().unwrap();
+        if let Some(object) = state.objects.remove(path) {
+            state.tell(path, "DELETED", &object);
+        }
+    }
+
     /// The object at the path.
     pub(super) fn object(&self, path: &str) -> Option<Value> {
         self.0.lock().unwrap().objects.get(path).cloned()
+    }
+
+    /// How many objects there are whose path contains this.
+    pub(super) fn objects(&self, what: &str) -> usize {
+        self.0.lock().unwrap().objects.keys().filter(|path| path.contains(what)).count()
     }
 
     /// `VERB path` of each request that succeeded.
@@ -151,6 +176,9 @@ impl State {
         if let Some((_, code)) = self.refused.iter().find(|(what, _)| request.contains(what)) {
             return refusal(*code, reason(*code), "it is refused");
         }
+        if let Some(message) = self.denial(method, path) {
+            return refusal(403, reason(403), &message);
+        }
         if method == "GET" && is_collection(path) {
             return (200, self.list(path));
         }
@@ -169,7 +197,8 @@ impl State {
                 object.clone()
             }
             ("POST", None) | ("PUT", Some(_)) => self.stored(body),
-            ("PATCH", _) => {
+            // What is applied is made if need be; it says its kind.
+            ("PATCH", known) if known.is_some() || !body["kind"].is_null() => {
                 let known = known.cloned();
                 let mut object = known.clone().unwrap_or_else(|| json!({}));
                 merge(&mut object, &body);
@@ -196,6 +225,24 @@ impl State {
             _ => self.keep(&path, object.clone()),
         }
         (200, object)
+    }
+
+    /// What a cluster's access control says of a request in a namespace in which nothing is granted.
+    fn denial(&self, method: &str, path: &str) -> Option<String> {
+        let (_, rest) = path.split_once("/namespaces/")?;
+        let (namespace, rest) = rest.split_once('/')?;
+        let resource = rest.split('/').next()?;
+        let verb = match method {
+            "GET" if is_collection(path) => "list",
+            "POST" => "create",
+            _ => &method.to_lowercase(),
+        };
+        self.forbidden.contains(namespace).then(|| {
+            format!(
+                "{resource} is forbidden: User \"system:serviceaccount:org1:peer\" cannot {verb} \
+                 resource \"{resource}\" in API group \"\" in the namespace \"{namespace}\""
+            )
+        })
     }
 
     fn keep(&mut self, path: &str, object: Value) {
@@ -226,7 +273,7 @@ impl State {
         if object["metadata"]["uid"].is_null() {
             object["metadata"]["uid"] = json!(format!("uid-{}", self.version));
         }
-        if object["kind"] == "Service" {
+        if object["kind"] == "Service" && object["spec"]["clusterIP"].is_null() {
             object["spec"]["clusterIP"] = json!("10.96.0.7");
             object["spec"]["clusterIPs"] = json!(["10.96.0.7"]);
         }

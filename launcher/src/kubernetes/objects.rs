@@ -8,14 +8,37 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::runtime::reflector::Store;
+use selvedge_manifest::baseline::Lifted;
+use selvedge_manifest::{
+    Blueprint, Deployed, Identity, MANAGER, NoAddress, STOPPED_AT, Unfit, address, owner,
+};
 use serde_json::json;
 
 use super::failure::{ApiFailure, call};
 use super::ground::Ground;
-use super::identity::{Identity, MANAGER, STOPPED_AT};
 use super::kept::{Departure, Kept, Kind};
-use super::manifest::{Blueprint, owner};
 use super::observed::Observed;
+
+/// Why the objects were not applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApplyError {
+    #[error(transparent)]
+    Api(#[from] ApiFailure),
+    #[error(transparent)]
+    NoAddress(#[from] NoAddress),
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+}
+
+impl ApplyError {
+    /// Whether the same may succeed a little later by itself.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Api(failure) => failure.is_passing(),
+            Self::NoAddress(_) | Self::Unfit(_) => false,
+        }
+    }
+}
 
 /// The objects of a chaincode.
 #[derive(Default)]
@@ -29,19 +52,19 @@ pub(crate) struct Objects {
 
 impl Objects {
     /// Applies all of them: the Service, whose address the others name; what pods
-    /// need; and the pods last.
+    /// need; and the pods last. What of the pods' security is lifted.
     pub(crate) async fn apply(
         &mut self,
         ground: &Ground,
         blueprint: &Blueprint<'_>,
-    ) -> Result<(), ApiFailure> {
+    ) -> Result<Vec<Lifted>, ApplyError> {
         let service = self.service.apply(ground, &blueprint.service()).await?;
-        let owner = owner(service);
-        let (secret, slice, policy, deployment) = (
+        let (owner, address) = (owner(service), address(service)?);
+        let Deployed { deployment, lifted } = blueprint.deployment(&owner, address)?;
+        let (secret, slice, policy) = (
             blueprint.secret(&owner),
             blueprint.endpoint_slice(&owner),
             blueprint.network_policy(&owner, service),
-            blueprint.deployment(&owner, service),
         );
         tokio::try_join!(
             self.secret.apply(ground, &secret),
@@ -49,7 +72,7 @@ impl Objects {
             self.network_policy.apply(ground, &policy),
         )?;
         self.deployment.apply(ground, &deployment).await?;
-        Ok(())
+        Ok(lifted)
     }
 
     /// What someone else did to them, in words. The Secret is not looked at: nobody who
@@ -91,16 +114,25 @@ pub(crate) async fn scale_to_zero(ground: &Ground, name: &str) -> Result<(), Api
     }
 }
 
-/// Deletes the Service, which owns all the rest.
+/// Deletes what a Deployment is of: the Service that owns it.
 pub(crate) async fn forget(ground: &Ground, deployment: &Deployment) -> Result<(), ApiFailure> {
-    let name = deployment.name_any();
     let owner = deployment.owner_references().first().map(|owner| owner.uid.clone());
-    let parameters = DeleteParams {
-        preconditions: Some(Preconditions { uid: owner, resource_version: None }),
-        ..DeleteParams::background()
-    };
+    let preconditions = Preconditions { uid: owner, resource_version: None };
+    delete(ground, &deployment.name_any(), Some(preconditions)).await
+}
+
+/// Deletes the Service, which owns all the rest.
+pub(crate) async fn delete(
+    ground: &Ground,
+    name: &str,
+    preconditions: Option<Preconditions>,
+) -> Result<(), ApiFailure> {
+    let parameters = DeleteParams { preconditions, ..DeleteParams::background() };
     let act = format!("delete the Service {name}");
-    call(&act, ground.api::<Service>().delete(&name, &parameters)).await.map(drop)
+    match call(&act, ground.api::<Service>().delete(name, &parameters)).await {
+        Err(failure) if failure.is_not_found() => Ok(()),
+        outcome => outcome.map(drop),
+    }
 }
 
 #[cfg(test)]

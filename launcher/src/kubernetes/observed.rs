@@ -17,6 +17,7 @@ use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Config, watcher};
 use kube::runtime::{WatchStreamExt, reflector};
+use selvedge_manifest::{Identity, peer_selector};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,7 +26,6 @@ use tracing::{info, warn};
 
 use super::failure::ApiFailure;
 use super::ground::Ground;
-use super::identity::{Identity, peer_selector};
 use crate::error_chain::one_line;
 
 /// How long one watch lasts, in seconds, before it is asked for again: one that

@@ -6,29 +6,25 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use selvedge_config::Chaincode;
+use selvedge_manifest::baseline::Lifted;
+use selvedge_manifest::{Blueprint, CREDENTIALS, INSTANCE, Identity, LaunchPlan};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, error, warn};
+use tracing::warn;
 
 use super::adopted::Adoption;
 use super::dispute::Disputes;
-use super::failure::ApiFailure;
 use super::followed_logs::FollowedLogs;
-use super::ground::Ground;
-use super::identity::{CREDENTIALS, INSTANCE, Identity};
-use super::lease::{Lease, NotHeld};
-use super::manifest::{Blueprint, PodShape};
-use super::objects::{Objects, scale_to_zero};
-use super::observed::{Observed, find};
+use super::lease::NotHeld;
+use super::objects::{ApplyError, Objects, scale_to_zero};
+use super::observed::find;
+use super::place::Place;
 use super::trouble::{self, Scene, TroubleKind};
-use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas};
+use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit};
 use crate::error_chain::one_line;
-use crate::launch::LaunchPlan;
 
 /// How long an earlier launcher of the same peer may take to be gone.
 const LEASE: Duration = Duration::from_secs(30);
@@ -47,75 +43,39 @@ const RESOLUTION: Duration = Duration::from_secs(1);
 
 /// What one run needs.
 pub(crate) struct Order {
-    pub(crate) ground: Arc<Ground>,
-    pub(crate) observed: Arc<Observed>,
-    pub(crate) lease: Arc<Lease>,
+    pub(crate) place: Place,
     /// Keeps the sweeper from the run's objects.
     pub(crate) adoption: Adoption,
     pub(crate) identity: Identity,
+    /// Which set of replicas of its chaincode's run this is.
+    pub(crate) set: u64,
     pub(crate) image: String,
     pub(crate) plan: LaunchPlan,
     pub(crate) credentials: String,
     pub(crate) proxy: SocketAddr,
-    pub(crate) shape: PodShape,
+    pub(crate) settings: Arc<Chaincode>,
+    pub(crate) launcher_image: String,
+    pub(crate) pull_secrets: Vec<String>,
 }
 
-/// The replicas of one run.
-pub(crate) struct ClusterReplicas {
-    events: mpsc::Receiver<ReplicaEvent>,
-    /// Since when what runs is of no use.
-    disconnected: watch::Sender<Option<SystemTime>>,
-    stop: CancellationToken,
-    task: Option<JoinHandle<()>>,
+/// What becomes of a run's objects.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    /// They are kept, scaled to zero, for the next start.
+    Keep,
+    /// They are deleted.
+    Discard,
 }
 
-impl ClusterReplicas {
-    /// Starts to apply the chaincode's objects; what comes of it, events tell.
-    pub(crate) fn start(order: Order) -> Self {
-        let (sink, events) = mpsc::channel(256);
-        let (disconnected, since) = watch::channel(None);
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(supervise(order, sink, since, stop.clone()).in_current_span());
-        Self { events, disconnected, stop, task: Some(task) }
-    }
-}
-
-#[async_trait]
-impl Replicas for ClusterReplicas {
-    async fn next_event(&mut self) -> Option<ReplicaEvent> {
-        self.events.recv().await
-    }
-
-    fn replace_disconnected(&self, since: SystemTime) {
-        self.disconnected.send_replace(Some(since));
-    }
-
-    async fn stop(mut self: Box<Self>) {
-        self.stop.cancel();
-        // What is still written is nobody's concern, but must not hold it up.
-        self.events.close();
-        if let Some(task) = self.task.take()
-            && let Err(error) = task.await
-        {
-            error!(%error, "the supervision of a chaincode failed");
-        }
-    }
-}
-
-impl Drop for ClusterReplicas {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-async fn supervise(
+/// Runs the replicas until they are to end, and ends them.
+pub(super) async fn supervise(
     order: Order,
     events: mpsc::Sender<ReplicaEvent>,
     disconnected: watch::Receiver<Option<SystemTime>>,
-    stop: CancellationToken,
+    ended: oneshot::Receiver<End>,
 ) {
     let mut run = Run {
-        logs: FollowedLogs::new(Arc::clone(&order.ground), events.clone()),
+        logs: FollowedLogs::new(Arc::clone(&order.place.ground), events.clone()),
         order,
         events,
         objects: Objects::default(),
@@ -126,12 +86,13 @@ async fn supervise(
         trouble: None,
         delay: None,
         attempted: false,
+        lifted: Vec::new(),
     };
-    tokio::select! {
-        () = run.follow() => {}
-        () = stop.cancelled() => {}
-    }
-    run.end().await;
+    let end = tokio::select! {
+        () = run.follow() => End::Keep,
+        end = ended => end.unwrap_or(End::Keep),
+    };
+    run.end(end).await;
 }
 
 struct Run {
@@ -152,6 +113,8 @@ struct Run {
     delay: Option<String>,
     /// Something may have been applied, even if no answer came.
     attempted: bool,
+    /// What was told of as lifted.
+    lifted: Vec<Lifted>,
 }
 
 /// Why the objects were not applied.
@@ -160,7 +123,7 @@ enum Unapplied {
     #[error(transparent)]
     NotHeld(#[from] NotHeld),
     #[error(transparent)]
-    Api(#[from] ApiFailure),
+    Apply(#[from] ApplyError),
 }
 
 impl Run {
@@ -168,16 +131,16 @@ impl Run {
     async fn follow(&mut self) {
         self.prepare().await;
         self.apply().await;
-        let mut changes = self.order.observed.changes();
+        let mut changes = self.order.place.observed.changes();
         loop {
             let due = self.put_right().await;
             self.look().await;
-            let unseen = self.order.observed.failure().filter(|_| self.logs.is_empty());
+            let unseen = self.order.place.observed.failure().filter(|_| self.logs.is_empty());
             self.set_delay(unseen).await;
             tokio::select! {
                 () = changes.next() => {}
                 // What was changed in the meantime is seen already.
-                () = self.order.lease.gained(), if !self.order.lease.is_held() => {}
+                () = self.order.place.lease.gained(), if !self.order.place.lease.is_held() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 Ok(()) = self.disconnected.changed() => self.replace_disconnected().await,
             }
@@ -187,12 +150,17 @@ impl Run {
     /// Waits for what every run needs.
     async fn prepare(&mut self) {
         self.await_lease().await;
-        let observed = Arc::clone(&self.order.observed);
+        let observed = Arc::clone(&self.order.place.observed);
         let mut ready = std::pin::pin!(observed.ready());
         while timeout(WATCHES, &mut ready).await.is_err() {
             let reason = observed.failure();
             let reason = reason.unwrap_or_else(|| "the Kubernetes API does not answer".into());
-            self.tell(ReplicaEvent::Trouble(reason)).await;
+            if self.order.set == 0 {
+                self.tell(ReplicaEvent::Trouble(reason)).await;
+            } else {
+                // A namespace that was not looked at before; nobody waits for an answer.
+                self.set_delay(Some(reason)).await;
+            }
         }
     }
 
@@ -200,11 +168,11 @@ impl Run {
     async fn await_lease(&mut self) {
         let begun = Instant::now();
         let mut is_told = false;
-        while let Err(denied) = self.order.lease.held(WATCHES).await {
+        while let Err(denied) = self.order.place.lease.held(WATCHES).await {
             let reason = one_line(&denied);
             if denied.is_passing() {
                 self.set_delay(Some(reason)).await;
-            } else if !is_told && begun.elapsed() >= LEASE {
+            } else if !is_told && (!denied.is_anothers() || begun.elapsed() >= LEASE) {
                 is_told = true;
                 self.tell(ReplicaEvent::Trouble(reason)).await;
             }
@@ -218,12 +186,15 @@ impl Run {
         let mut told = None;
         loop {
             let failure = match self.apply_once().await {
-                Ok(()) => return self.set_delay(None).await,
+                Ok(lifted) => {
+                    self.tell_of(lifted).await;
+                    return self.set_delay(None).await;
+                }
                 Err(Unapplied::NotHeld(_)) => {
                     self.await_lease().await;
                     continue;
                 }
-                Err(Unapplied::Api(failure)) => failure,
+                Err(Unapplied::Apply(failure)) => failure,
             };
             let reason = one_line(&failure);
             if failure.is_passing() {
@@ -236,6 +207,17 @@ impl Run {
         }
     }
 
+    /// Says what of the pods' security the operator has lifted, once.
+    async fn tell_of(&mut self, lifted: Vec<Lifted>) {
+        if self.lifted != lifted {
+            let words: Vec<String> = lifted.iter().map(ToString::to_string).collect();
+            let line = format!("by chaincode.allow its pods go without: {}", words.join(", "));
+            warn!(line);
+            self.tell(ReplicaEvent::Line(line)).await;
+            self.lifted = lifted;
+        }
+    }
+
     async fn set_delay(&mut self, delay: Option<String>) {
         if self.delay != delay {
             self.delay.clone_from(&delay);
@@ -243,9 +225,9 @@ impl Run {
         }
     }
 
-    async fn apply_once(&mut self) -> Result<(), Unapplied> {
+    async fn apply_once(&mut self) -> Result<Vec<Lifted>, Unapplied> {
         let order = &self.order;
-        let owner = order.ground.owner().await?;
+        let owner = order.place.ground.owner().await.map_err(ApplyError::from)?;
         let blueprint = Blueprint {
             identity: &order.identity,
             image: &order.image,
@@ -253,23 +235,25 @@ impl Run {
             credentials: &order.credentials,
             generation: self.generation,
             proxy: order.proxy,
-            peer: &order.ground.pod,
-            shape: &order.shape,
+            peer: &order.place.ground.pod.peer,
+            settings: &order.settings,
+            launcher_image: &order.launcher_image,
+            pull_secrets: &order.pull_secrets,
             owner: owner.as_ref(),
         };
         // Boxed: five calls are in it, and several tasks hold it.
-        let applying = Box::pin(self.objects.apply(&order.ground, &blueprint));
-        Ok(order.lease.act(applying).await??)
+        let applying = Box::pin(self.objects.apply(&order.place.ground, &blueprint));
+        Ok(order.place.lease.act(applying).await??)
     }
 
     /// Applies again what someone else changed, and says so. Returns when there will be more to
     /// put right, if what there is must wait.
     async fn put_right(&mut self) -> Option<Instant> {
         // The hand of the peer's next launcher is not another's.
-        if !self.order.lease.is_held() {
+        if !self.order.place.lease.is_held() {
             return None;
         }
-        let departures = self.objects.departures(&self.order.observed, &self.order.identity);
+        let departures = self.objects.departures(&self.order.place.observed, &self.order.identity);
         let due = departures.iter().map(|departure| self.disputes.due(departure)).min()?;
         if due > Instant::now() {
             return Some(due);
@@ -286,7 +270,7 @@ impl Run {
 
     /// Looks at the pods: follows their logs, tells how they ended and what they lack.
     async fn look(&mut self) {
-        let observed = Arc::clone(&self.order.observed);
+        let observed = Arc::clone(&self.order.place.observed);
         let name = self.order.identity.name.clone();
         let all = observed.pods.state_filter(|pod| pod.labels().get(INSTANCE) == Some(&name));
         let (own, others): (Vec<_>, Vec<_>) =
@@ -321,7 +305,7 @@ impl Run {
             && let Some(found) = found
         {
             let lacks = matches!(found.kind, TroubleKind::Sandbox | TroubleKind::Container);
-            if lacks && self.order.lease.is_held() {
+            if lacks && self.order.place.lease.is_held() {
                 // The Secret may be missing, which no watch tells.
                 self.apply().await;
             }
@@ -339,7 +323,8 @@ impl Run {
                 && self.is_own(pod.annotations().get(CREDENTIALS))
                 && trouble::runs_since(pod).is_some_and(|begun| begun + RESOLUTION < since)
         };
-        if !self.order.lease.is_held() || self.order.observed.pods.find(hangs).is_none() {
+        if !self.order.place.lease.is_held() || self.order.place.observed.pods.find(hangs).is_none()
+        {
             return;
         }
         self.generation += 1;
@@ -373,21 +358,28 @@ impl Run {
         let _ = self.events.send(event).await;
     }
 
-    /// Ends the pods; the objects stay, so that the next start is an update.
-    async fn end(self) {
-        if !self.attempted {
-            return;
+    /// Ends the pods. Objects that are kept make the next start an update.
+    async fn end(self, end: End) {
+        let is_scaled = !self.attempted || self.scale_to_zero().await;
+        match end {
+            End::Keep if is_scaled => {}
+            End::Keep => self.order.adoption.leave_running(),
+            // The pods may take longer to end than who waits here has.
+            End::Discard => self.order.adoption.discard(),
         }
-        let Order { ground, lease, adoption, identity, .. } = self.order;
-        let scaled = lease.act(scale_to_zero(&ground, &identity.name));
+    }
+
+    async fn scale_to_zero(&self) -> bool {
+        let Order { place: Place { ground, lease, .. }, identity, .. } = &self.order;
+        let scaled = lease.act(scale_to_zero(ground, &identity.name));
         let reason = match timeout(END, scaled).await {
-            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Ok(()))) => return true,
             Ok(Ok(Err(failure))) => one_line(&failure),
             Ok(Err(denied)) => one_line(&denied),
             Err(_) => "the Kubernetes API does not answer".to_owned(),
         };
         warn!(reason, "cannot scale to zero, trying again");
-        adoption.leave_running();
+        false
     }
 }
 

@@ -4,23 +4,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use selvedge_manifest::{Identity, LaunchPlan, PACKAGE_ID, STOPPED_AT, Slot};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::adopted::Adopted;
-use super::ground::Ground;
-use super::identity::{Identity, PACKAGE_ID, STOPPED_AT};
-use super::lease::Lease;
-use super::manifest::PodShape;
 use super::mock::Api;
-use super::observed::Observed;
-use super::run::{ClusterReplicas, Order};
+use super::place::Place;
+use super::replicas::ClusterReplicas;
+use super::run::Order;
 use super::sweep::Sweeper;
-use crate::launch::LaunchPlan;
-use crate::settings::Affinity;
+use crate::configuration::Configuration;
 
 /// The pod of the first launcher.
 pub(super) const POD: &str = "peer0-a";
+
+/// What the operator's file says.
+const FILE: &str = "apiVersion: selvedge/v1\nbackend: kubernetes\nchaincode: {timeouts: {adopt: 5m, forget: 24h}}\n";
 
 /// For what happens by itself; the tests' time is not real.
 const LIMIT: Duration = Duration::from_mins(10);
@@ -28,10 +27,7 @@ const LIMIT: Duration = Duration::from_mins(10);
 /// One launcher.
 pub(super) struct Scene {
     pub(super) api: Api,
-    pub(super) ground: Arc<Ground>,
-    pub(super) observed: Arc<Observed>,
-    pub(super) lease: Arc<Lease>,
-    pub(super) adopted: Arc<Adopted>,
+    pub(super) place: Place,
     pub(super) identity: Identity,
 }
 
@@ -39,44 +35,24 @@ impl Scene {
     pub(super) async fn new() -> Self {
         let api = Api::default();
         put_pod(&api, POD);
-        let ground = api.ground(POD);
-        let lease = Arc::new(Lease::hold(Arc::clone(&ground)));
-        lease.gained().await;
-        Self {
-            observed: Arc::new(Observed::start(&ground)),
-            adopted: Arc::default(),
-            identity: Identity::new("chaincode", "basic_1.0:ab", "Org1MSP", "peer0"),
-            api,
-            ground,
-            lease,
-        }
+        let place = Place::take(api.ground(POD));
+        place.lease.gained().await;
+        let identity = Identity::new("chaincode", "basic_1.0:ab", "Org1MSP", "peer0");
+        Self { api, place, identity }
     }
 
     /// Starts a run of the chaincode.
     pub(super) async fn run(&self) -> ClusterReplicas {
-        ClusterReplicas::start(Order {
-            ground: Arc::clone(&self.ground),
-            observed: Arc::clone(&self.observed),
-            lease: Arc::clone(&self.lease),
-            adoption: self.adopted.adopt(&self.identity.name).await,
-            identity: self.identity.clone(),
-            image: "registry/chaincode@sha256:01".into(),
-            plan: LaunchPlan { environment: vec![], files: vec![], arguments: vec![] },
-            credentials: "c0ffee".into(),
-            proxy: SocketAddr::new(self.ground.pod.ip, 40123),
-            shape: shape(),
-        })
+        self.set(0).await
+    }
+
+    /// Starts a set of replicas of a run.
+    pub(super) async fn set(&self, set: u64) -> ClusterReplicas {
+        start(&self.place, self.identity.clone(), set).await
     }
 
     pub(super) fn sweeper(&self) -> Sweeper {
-        Sweeper {
-            ground: Arc::clone(&self.ground),
-            observed: Arc::clone(&self.observed),
-            adopted: Arc::clone(&self.adopted),
-            lease: Arc::clone(&self.lease),
-            adopt_within: Duration::from_mins(5),
-            forget_after: Duration::from_hours(24),
-        }
+        Sweeper { place: self.place.clone(), configuration: configuration() }
     }
 
     /// The path of an object of the chaincode.
@@ -121,16 +97,27 @@ impl Scene {
     }
 }
 
-/// What the settings say of pods.
-pub(super) fn shape() -> PodShape {
-    PodShape {
-        affinity: Affinity::Required,
-        requests: "cpu=50m".parse().unwrap(),
-        limits: "memory=1024Mi".parse().unwrap(),
-        tmp: "64Mi".into(),
+/// Starts a set of replicas of a run in a place.
+pub(super) async fn start(place: &Place, identity: Identity, set: u64) -> ClusterReplicas {
+    let identity = identity.within(Slot::of(set));
+    ClusterReplicas::start(Order {
+        place: place.clone(),
+        adoption: place.adopted.adopt(&identity.name).await,
+        identity,
+        set,
+        image: "registry/chaincode@sha256:01".into(),
+        plan: LaunchPlan { environment: vec![], files: vec![], arguments: vec![] },
+        credentials: format!("c0ffee{set}"),
+        proxy: SocketAddr::new(place.ground.pod.ip, 40123),
+        settings: Arc::default(),
         launcher_image: "launcher".into(),
         pull_secrets: Vec::new(),
-    }
+    })
+}
+
+/// The operator's file of the scene.
+pub(super) fn configuration() -> Configuration {
+    Configuration::of(FILE)
 }
 
 /// The API shows the pod.

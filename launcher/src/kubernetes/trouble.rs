@@ -8,10 +8,10 @@ use k8s_openapi::api::core::v1::{
     ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Event, Pod,
 };
 use k8s_openapi::jiff::SignedDuration;
+use selvedge_manifest::{CONTAINER, GATE};
 
 use super::hindrance;
 pub(crate) use super::hindrance::TroubleKind;
-use super::manifest::{CONTAINER, GATE};
 use crate::backend::ReplicaExit;
 use crate::last_lines::LastLines;
 

@@ -8,18 +8,19 @@ use std::path::Path;
 
 use selvedge_buildpack::image::oci_spec::image::ImageConfiguration;
 use selvedge_buildpack::image::{Layout, ZONEINFO, unpack};
+use selvedge_config::{Chaincode, Variable};
+use selvedge_manifest::{LaunchPlan, LaunchTarget};
 use tokio::task::spawn_blocking;
 
 use super::guard::guarded;
 use super::supervise::Start;
 use crate::backend::{StartError, Workload};
 use crate::data::TemporaryDirectory;
-use crate::launch::{LaunchPlan, LaunchTarget};
 
 /// Unpacks the image into `files` and plans the command that starts the replica.
 pub(super) async fn prepare(
     images: &Layout,
-    workload: Workload,
+    workload: &Workload,
     files: TemporaryDirectory,
 ) -> Result<Start, StartError> {
     let root = files.path().join("root");
@@ -47,7 +48,7 @@ pub(super) async fn prepare(
     let mut command = config.entrypoint().clone().unwrap_or_default();
     if command.is_empty() {
         let source = "it has no entrypoint".into();
-        return Err(StartError::Image { image: workload.image.digest, source });
+        return Err(StartError::Image { image: workload.image.digest.clone(), source });
     }
     let program = root.join(command.remove(0).trim_start_matches('/'));
     // As in a container, and equal on every peer: the image's time zones, and UTC where code asks
@@ -62,6 +63,7 @@ pub(super) async fn prepare(
         .flatten()
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .chain(said(&workload.settings))
         .chain(plan.environment)
         .collect();
     Ok(Start {
@@ -80,6 +82,14 @@ pub(super) async fn prepare(
             guarded
         }),
         _files: files,
+    })
+}
+
+/// The variables that the operator's file sets: texts, as that file is held to on this backend.
+fn said(settings: &Chaincode) -> impl Iterator<Item = (String, String)> {
+    settings.environment.iter().filter_map(|(name, variable)| match variable {
+        Variable::Value(text) => Some((name.clone(), text.clone())),
+        Variable::From(_) => None,
     })
 }
 

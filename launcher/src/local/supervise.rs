@@ -1,11 +1,11 @@
-//! Keeps a replica's process running: what Kubernetes does with a pod's container.
+//! Keeps replicas' processes running: what Kubernetes does with pods' containers.
 
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use tokio::process::Command;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
@@ -29,13 +29,14 @@ const HOPELESS: u32 = 3;
 /// What a process gets between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A supervised replica.
+/// Supervised replicas.
 pub(crate) struct Supervised {
     events: mpsc::Receiver<ReplicaEvent>,
     /// Since when what runs is of no use.
     disconnected: watch::Sender<Option<SystemTime>>,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    /// One for each.
+    tasks: JoinSet<()>,
 }
 
 /// What starts the replica, each time anew.
@@ -49,20 +50,17 @@ pub(crate) struct Start {
 }
 
 impl Supervised {
-    /// Starts the replica; an error when its first start fails.
-    pub(crate) fn start(start: Start) -> Result<Self, StartError> {
-        let process = spawn(&start)?;
+    /// Starts the replicas; an error when the first start of one fails.
+    pub(crate) fn start(starts: Vec<Start>) -> Result<Self, StartError> {
         let (sink, events) = mpsc::channel(256);
         let (disconnected, since) = watch::channel(None);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(supervise(start, process, sink, since, stop.clone()));
-        Ok(Self { events, disconnected, stop, task })
-    }
-}
-
-impl Drop for Supervised {
-    fn drop(&mut self) {
-        self.task.abort();
+        let mut tasks = JoinSet::new();
+        for start in starts {
+            let process = spawn(&start)?;
+            tasks.spawn(supervise(start, process, sink.clone(), since.clone(), stop.clone()));
+        }
+        Ok(Self { events, disconnected, stop, tasks })
     }
 }
 
@@ -78,10 +76,12 @@ impl Replicas for Supervised {
 
     async fn stop(mut self: Box<Self>) {
         self.stop.cancel();
-        // What it still writes is nobody's concern, but must not hold it up.
+        // What they still write is nobody's concern, but must not hold them up.
         self.events.close();
-        if let Err(error) = (&mut self.task).await {
-            error!(%error, "the supervision of a replica failed");
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                error!(%error, "the supervision of a replica failed");
+            }
         }
     }
 }

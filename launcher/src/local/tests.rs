@@ -18,7 +18,7 @@ impl Store {
     fn new(limit: u64) -> Self {
         let parent = tempfile::tempdir().unwrap();
         let data = DataDirectory::open(&parent.path().join("data")).unwrap();
-        let backend = LocalBackend::open(&data, limit).unwrap();
+        let backend = open(&data, limit);
         Self { parent, data, backend }
     }
 
@@ -39,8 +39,15 @@ impl Store {
     }
 
     fn reopen(&mut self) {
-        self.backend = LocalBackend::open(&self.data, u64::MAX).unwrap();
+        self.backend = open(&self.data, u64::MAX);
     }
+}
+
+/// A backend whose images may take so many bytes.
+fn open(data: &DataDirectory, limit: u64) -> LocalBackend {
+    let text = format!("apiVersion: selvedge/v1\nbuilds: {{imagesLimit: '{limit}'}}\n");
+    let place = Place { peer_name: None, pod_name: None, pod_namespace: None };
+    LocalBackend::open(&place, &Configuration::of(&text), data).unwrap()
 }
 
 fn source(name: &str) -> Sha256 {
@@ -159,7 +166,7 @@ fn no_mode_in_the_store_keeps_a_launcher_from_starting() {
         fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
     }
     unprivileged(|| {
-        let backend = LocalBackend::open(&store.data, u64::MAX).unwrap();
+        let backend = open(&store.data, u64::MAX);
         assert_eq!(backend.images.images().unwrap(), []);
     });
 }
@@ -205,7 +212,7 @@ async fn what_is_called_for_was_used() {
         } else {
             assert!(store.backend.holds(&one).await);
         }
-        store.backend = LocalBackend::open(&store.data, whole - 1).unwrap();
+        store.backend = open(&store.data, whole - 1);
         assert!(store.backend.holds(&one).await);
         assert!(!store.backend.holds(&two).await);
     }

@@ -145,7 +145,7 @@ async fn credentials() {
         let pushed = refused.push(&specimen.images, &specimen.image, &tag()).await;
         let expected = format!(
             "the registry {} refused the credentials for selvedge/chaincode ({given}; \
-             --registry-secret)",
+             registry.secret)",
             server.host()
         );
         assert_eq!(line(&pushed.unwrap_err()), expected);

@@ -15,6 +15,10 @@ import (
 
 func main() {
 	fmt.Fprintf(os.Stderr, "ledger: process %d starts\n", os.Getpid())
+	if reason := os.Getenv("LEDGER_FAILS"); reason != "" {
+		fmt.Fprintf(os.Stderr, "ledger: %s\n", reason)
+		os.Exit(3)
+	}
 	if err := shim.Start(contract{}); err != nil {
 		fmt.Fprintf(os.Stderr, "ledger: %v\n", err)
 		os.Exit(1)

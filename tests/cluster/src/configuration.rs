@@ -113,6 +113,8 @@ pub(crate) fn kubelet(address: Ipv4Addr, cgroup: &str, resolv_conf: &Path, dir: 
             "imagefs.inodesFree": "0%",
         },
         "imageGCHighThresholdPercent": 100,
+        // How often a pod's ConfigMaps are brought up to date: a minute otherwise.
+        "syncFrequency": "2s",
         // What fills its volume is to be noticed while it still runs.
         "volumeStatsAggPeriod": "2s",
     })

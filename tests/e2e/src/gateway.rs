@@ -75,7 +75,10 @@ pub struct Latency {
 }
 
 /// An answer, or several, that are still to come.
-pub struct Pending(Receiver<Value>);
+pub struct Pending {
+    id: u64,
+    answers: Receiver<Value>,
+}
 
 impl Op {
     fn word(self) -> &'static str {
@@ -166,6 +169,17 @@ impl Gateway {
         self.send(load(op, clients, ("seconds", time.as_secs_f64().into()), arguments))
     }
 
+    /// Ends a load before its time, once what is under way has been answered; its report.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended by itself.
+    pub fn end_load(&mut self, load: Pending) -> LoadReport {
+        assert!(load.try_report().is_none(), "the load has ended by itself");
+        self.send(json!({"op": "stop", "of": load.id}));
+        load.report()
+    }
+
     /// [`Self::start_load`], and each call is to return `expected`, in which `%d` stands for its
     /// number too.
     pub fn start_compared_load(
@@ -193,7 +207,7 @@ impl Gateway {
         let (sender, receiver) = channel();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
         writeln!(self.stdin, "{request}").expect("the gateway client takes a request");
-        Pending(receiver)
+        Pending { id, answers: receiver }
     }
 }
 
@@ -217,7 +231,7 @@ impl Pending {
     ///
     /// When the client has ended.
     pub fn try_result(&self) -> Option<Result<String, String>> {
-        match self.0.try_recv() {
+        match self.answers.try_recv() {
             Ok(answer) => Some(outcome(&answer)),
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => panic!("the gateway client has ended"),
@@ -241,7 +255,7 @@ impl Pending {
     /// When the client cannot run it, or has ended.
     pub fn try_report(&self) -> Option<LoadReport> {
         loop {
-            match self.0.try_recv() {
+            match self.answers.try_recv() {
                 Ok(event) if event.get("event").is_some() => {}
                 Ok(answer) => return Some(report(answer)),
                 Err(TryRecvError::Empty) => return None,
@@ -270,7 +284,7 @@ impl Pending {
     }
 
     fn next(&self) -> Value {
-        match self.0.recv_timeout(LIMIT) {
+        match self.answers.recv_timeout(LIMIT) {
             Ok(value) => value,
             Err(RecvTimeoutError::Timeout) => panic!("no answer within {LIMIT:?}"),
             Err(RecvTimeoutError::Disconnected) => panic!("the gateway client has ended"),

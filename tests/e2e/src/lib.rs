@@ -4,6 +4,7 @@
 mod deaths;
 mod gateway;
 mod greeting;
+mod load;
 mod processes;
 mod shared;
 mod stage;
@@ -11,6 +12,7 @@ mod stage;
 pub use deaths::{RangeReader, Toll};
 pub use gateway::{Gateway, LoadError, LoadReport, Op, Pending};
 pub use greeting::greeting;
+pub use load::Load;
 pub use processes::{Process, Remains, chaincode_processes, processes_of, run_processes};
 pub use shared::{SharedStage, Turn};
 pub use stage::{Stage, StageSpec, build_dir, chaincode_dir, package};

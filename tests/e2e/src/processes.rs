@@ -111,6 +111,19 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
+    /// When it was started, in ticks since the machine was (`proc_pid_stat(5)`, field 22): with its
+    /// ID no other's, ever.
+    ///
+    /// # Panics
+    ///
+    /// When it is gone.
+    pub fn started(&self) -> u64 {
+        let stat = String::from_utf8_lossy(&self.read("stat")).into_owned();
+        // The second field is a name in parentheses, which may hold anything.
+        let (_, fields) = stat.rsplit_once(')').expect("it runs");
+        fields.split_whitespace().nth(19).expect("22 fields").parse().expect("a number")
+    }
+
     /// Its environment, as it was started.
     pub fn environment(&self) -> String {
         String::from_utf8_lossy(&self.read("environ")).replace('\0', "\n")

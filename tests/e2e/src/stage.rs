@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
 use testbed::dist::workspace_dir;
 use testbed::{
     Binaries, Definition, ExternalBuilder, Launcher, LauncherSpec, Network, NetworkSpec, Peer,
@@ -18,8 +19,8 @@ const MSP_ID: &str = "Org1MSP";
 pub struct StageSpec {
     /// The Fabric release.
     pub release: Release,
-    /// Further arguments for the launcher.
-    pub launcher_arguments: Vec<String>,
+    /// What the operator's file says: keys by their paths, and their values.
+    pub settings: Vec<(&'static str, Value)>,
     /// Changes the network before it is raised.
     pub network: fn(&mut NetworkSpec),
 }
@@ -27,7 +28,7 @@ pub struct StageSpec {
 impl StageSpec {
     /// Everything at its defaults.
     pub fn new(release: Release) -> Self {
-        Self { release, launcher_arguments: Vec::new(), network: |_| {} }
+        Self { release, settings: Vec::new(), network: |_| {} }
     }
 }
 
@@ -84,7 +85,9 @@ impl Stage {
     pub fn raise(spec: &StageSpec) -> Self {
         let dist = dist_dir();
         let mut launcher = LauncherSpec::new(dist.join("bin/selvedge-launcher"));
-        launcher.arguments = spec.launcher_arguments.iter().map(Into::into).collect();
+        for (path, value) in &spec.settings {
+            launcher.file.say(path, value.clone());
+        }
         let launcher = Launcher::start(&launcher).expect("the launcher starts");
         let mut peer = PeerSpec::new(MSP_ID, ExternalBuilder::selvedge(&dist));
         peer.environment.insert("SELVEDGE_LAUNCHER".into(), launcher.address().into());

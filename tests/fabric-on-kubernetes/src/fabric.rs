@@ -10,17 +10,19 @@ use cluster::{Cluster, KubectlError, Namespace, until};
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use kube::api::PostParams;
 use kube::core::ObjectMeta;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::cache::{CacheError, io_error};
 use testbed::dist::workspace_dir;
 use testbed::material::{Address, Organisation};
-use testbed::{Binaries, ExternalBuilder, NetworkSpec, PeerSpec, RemoteNetwork, Site};
+use testbed::{
+    Binaries, ExternalBuilder, NetworkSpec, OperatorsFile, PeerSpec, RemoteNetwork, Site,
+};
 
 use crate::fabric_error::FabricError;
 use crate::images::{Images, write};
 use crate::outside;
 use crate::overlay::{INSTANCE, Overlay};
-use crate::peer::PeerPod;
+use crate::peer::{HEALTH_PORT, PeerPod};
 
 /// Peers of several organisations know each other within seconds.
 const GOSSIP_LIMIT: Duration = Duration::from_mins(1);
@@ -34,9 +36,11 @@ pub struct FabricSpec {
     pub organisations: Vec<String>,
     /// The node of the peers.
     pub node: String,
-    /// Settings of the launchers, as environment variables.
-    pub settings: BTreeMap<String, String>,
-    /// Settings of the peers, likewise.
+    /// What the launchers' file says beside what every one's does: keys by their paths.
+    pub settings: Vec<(String, Value)>,
+    /// The environment of the launchers, beside what the manifests give them.
+    pub launchers: BTreeMap<String, String>,
+    /// The environment of the peers, likewise.
     pub environment: BTreeMap<String, String>,
     /// The peers' tolerations.
     pub tolerations: Vec<Value>,
@@ -51,17 +55,18 @@ impl FabricSpec {
             namespace: namespace.to_owned(),
             organisations: organisations.iter().map(|&name| name.to_owned()).collect(),
             node: "node-1".to_owned(),
-            settings: BTreeMap::new(),
+            settings: Vec::new(),
+            launchers: BTreeMap::new(),
             environment: BTreeMap::new(),
             tolerations: Vec::new(),
             before: Vec::new(),
         }
     }
 
-    /// The same with a setting of the launchers.
+    /// The same with another value for a key of the launchers' file ([`OperatorsFile::say`]).
     #[must_use]
-    pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.settings.insert(name.to_owned(), value.to_owned());
+    pub fn say(mut self, path: &str, value: Value) -> Self {
+        self.settings.push((path.to_owned(), value));
         self
     }
 }
@@ -113,17 +118,20 @@ impl Fabric {
         spec: &FabricSpec,
     ) -> Result<(), FabricError> {
         outside::grant(cluster, &self.namespace)?;
-        let mut settings = default_settings(cluster, images);
-        settings.extend(spec.settings.clone());
+        let mut file = default_file(cluster, images);
+        for (path, value) in &spec.settings {
+            file.say(path, value.clone());
+        }
         for client in self.network.peers() {
-            let peer = PeerPod::new(client.clone(), Arc::clone(&self.namespace));
+            let peer = PeerPod::new(client.clone(), Arc::clone(&self.namespace), file.clone());
             outside::volume(cluster, &peer)?;
             let overlay = Overlay {
                 namespace: &spec.namespace,
                 peer: client,
                 images,
                 node: &spec.node,
-                settings: &settings,
+                file: &file,
+                launchers: &spec.launchers,
                 environment: &spec.environment,
                 tolerations: &spec.tolerations,
             };
@@ -208,15 +216,14 @@ impl Fabric {
 }
 
 /// What every launcher of the testbed needs to be told.
-fn default_settings(cluster: &Cluster, images: &Images) -> BTreeMap<String, String> {
-    [
-        ("SELVEDGE_REGISTRY", format!("{}/selvedge", cluster.registry())),
-        ("SELVEDGE_REGISTRY_PLAIN_HTTP", "true".to_owned()),
-        ("SELVEDGE_GO_IMAGE", images.toolchain.clone()),
-        ("SELVEDGE_LAUNCHER_IMAGE", images.launcher.clone()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+fn default_file(cluster: &Cluster, images: &Images) -> OperatorsFile {
+    let mut file = OperatorsFile::new("kubernetes");
+    file.say("health.address", json!(format!("0.0.0.0:{HEALTH_PORT}")));
+    file.say("registry.address", json!(format!("{}/selvedge", cluster.registry())));
+    file.say("registry.plainHttp", json!(true));
+    file.say("builds.toolchains.go.image", json!(images.toolchain));
+    file.say("builds.launcherImage", json!(images.launcher));
+    file
 }
 
 /// A node port for the peer: the same address for clients on this machine, for pods and for other
@@ -256,6 +263,8 @@ fn service_spec(organisation: &str) -> ServiceSpec {
         type_: Some("NodePort".to_owned()),
         selector: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
         ports: Some(vec![port]),
+        // A peer serves without its launcher, too.
+        publish_not_ready_addresses: Some(true),
         ..ServiceSpec::default()
     }
 }

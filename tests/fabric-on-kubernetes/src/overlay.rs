@@ -6,13 +6,17 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use testbed::PeerClient;
 use testbed::cache::{CacheError, io_error};
+use testbed::{OperatorsFile, PeerClient};
 
 use crate::images::Images;
 
 /// What tells the peers of a namespace apart.
 pub(crate) const INSTANCE: &str = "app.kubernetes.io/instance";
+
+/// The ConfigMap with the operator's file, and the file in it.
+pub(crate) const CONFIG: &str = "selvedge-config";
+pub(crate) const FILE: &str = "selvedge.yaml";
 
 /// `config.yaml` of an MSP whose roles are organisational units, for the CA certificate that the
 /// manifest puts there (`msp/configbuilder.go`).
@@ -31,8 +35,10 @@ pub(crate) struct Overlay<'a> {
     pub(crate) images: &'a Images,
     pub(crate) node: &'a str,
     /// The launcher's.
-    pub(crate) settings: &'a BTreeMap<String, String>,
-    /// The peer's, beside those that every peer needs.
+    pub(crate) file: &'a OperatorsFile,
+    /// The launcher's environment, beside what every launcher has.
+    pub(crate) launchers: &'a BTreeMap<String, String>,
+    /// The peer's, likewise.
     pub(crate) environment: &'a BTreeMap<String, String>,
     /// The peer's.
     pub(crate) tolerations: &'a [Value],
@@ -62,17 +68,13 @@ impl Overlay<'_> {
             ],
             "patches": [
                 { "patch": self.peer_patch().to_string() },
-                { "patch": self.settings_patch().to_string() },
+                { "patch": self.file_patch().to_string() },
             ],
         })
     }
 
     fn peer_patch(&self) -> Value {
-        let environment = self.peer_environment();
-        let environment: Vec<Value> = environment
-            .iter()
-            .map(|(name, value)| json!({ "name": name, "value": value }))
-            .collect();
+        let environment = variables(&self.peer_environment());
         json!({
             "apiVersion": "apps/v1",
             "kind": "StatefulSet",
@@ -80,6 +82,7 @@ impl Overlay<'_> {
             "spec": { "template": { "spec": {
                 "nodeSelector": { "kubernetes.io/hostname": self.node },
                 "tolerations": self.tolerations,
+                "initContainers": [{ "name": "launcher", "env": variables(self.launchers) }],
                 "containers": [{ "name": "peer", "env": environment }],
             }}},
         })
@@ -103,12 +106,12 @@ impl Overlay<'_> {
         environment
     }
 
-    fn settings_patch(&self) -> Value {
+    fn file_patch(&self) -> Value {
         json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": { "name": "selvedge-settings" },
-            "data": self.settings,
+            "metadata": { "name": CONFIG },
+            "data": { FILE: self.file.to_string() },
         })
     }
 
@@ -141,6 +144,10 @@ impl Overlay<'_> {
     }
 }
 
+fn variables(environment: &BTreeMap<String, String>) -> Vec<Value> {
+    environment.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
+}
+
 /// The content of the one file in a directory of an MSP.
 fn only_file(dir: &Path) -> Result<String, CacheError> {
     let entry = fs::read_dir(dir).and_then(|mut entries| {
@@ -151,4 +158,43 @@ fn only_file(dir: &Path) -> Result<String, CacheError> {
 
 fn read(path: &Path) -> Result<String, CacheError> {
     fs::read_to_string(path).map_err(|e| io_error("read", path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use selvedge_config::{BackendKind, Operator};
+    use testbed::dist::workspace_dir;
+
+    use super::*;
+    use crate::peer::HEALTH_PORT;
+
+    fn manifest(name: &str) -> String {
+        read(&workspace_dir().join("images/kubernetes").join(name)).unwrap()
+    }
+
+    /// The overlays here bring a file of their own, so nothing else reads this one.
+    #[test]
+    fn the_manifests_operators_file_has_no_fault_and_fits_the_peers_manifest() {
+        let config_map = manifest("operators-file.yaml");
+        assert!(config_map.contains(&format!("name: {CONFIG}\n")));
+        let (_, file) = config_map.split_once(&format!("{FILE}: |\n")).unwrap();
+        let operator =
+            Operator::read(file.replace("\n    ", "\n").trim_start().as_bytes()).unwrap();
+        assert_eq!(operator.backend(), BackendKind::Kubernetes);
+        let health = operator.health().address.unwrap();
+        assert_eq!(health.port(), HEALTH_PORT);
+        let peer = manifest("peer.yaml");
+        for part in [format!("containerPort: {HEALTH_PORT}"), format!("name: {CONFIG}")] {
+            assert!(peer.contains(&part), "{part}");
+        }
+    }
+
+    #[test]
+    fn the_readmes_operators_file_has_no_fault() {
+        let readme = read(&workspace_dir().join("README.md")).unwrap();
+        let mut blocks =
+            readme.split("```yaml\n").filter(|text| text.starts_with("apiVersion: selvedge"));
+        let (file, _) = blocks.next().unwrap().split_once("```").unwrap();
+        Operator::read(file.as_bytes()).unwrap();
+    }
 }

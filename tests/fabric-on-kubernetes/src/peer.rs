@@ -2,20 +2,28 @@
 
 use std::net::TcpStream;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cluster::{KubectlError, Namespace, Overdue, until};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, LogParams};
-use serde_json::json;
-use testbed::PeerClient;
+use serde_json::{Value, json};
+use testbed::operators_file::TAKEN_UP;
+use testbed::{OperatorsFile, PeerClient};
 
 use crate::chaincode::{Chaincode, MSP_ID, PACKAGE_ID};
+use crate::overlay::{CONFIG, FILE};
+
+/// Where the manifests have the launcher's health.
+pub(crate) const HEALTH_PORT: u16 = 8087;
 
 /// From a pod's creation to a peer that serves, images pulled.
 const START_LIMIT: Duration = Duration::from_mins(2);
+
+/// The kubelet brings a ConfigMap's change within seconds here, and the launcher looks every second.
+const TAKE_UP_LIMIT: Duration = Duration::from_mins(1);
 
 /// A peer's pod, which can be asked what [`PeerClient`] asks.
 pub struct PeerPod {
@@ -23,6 +31,8 @@ pub struct PeerPod {
     namespace: Arc<Namespace>,
     stateful_set: String,
     pod: String,
+    /// The launcher's, as it was said last.
+    file: Mutex<OperatorsFile>,
 }
 
 impl Deref for PeerPod {
@@ -34,10 +44,10 @@ impl Deref for PeerPod {
 }
 
 impl PeerPod {
-    pub(crate) fn new(client: PeerClient, namespace: Arc<Namespace>) -> Self {
+    pub(crate) fn new(client: PeerClient, namespace: Arc<Namespace>, file: OperatorsFile) -> Self {
         let stateful_set = format!("peer-{}", client.organisation().name());
         let pod = format!("{stateful_set}-0");
-        Self { client, namespace, stateful_set, pod }
+        Self { client, namespace, stateful_set, pod, file: Mutex::new(file) }
     }
 
     /// The pod's name, which is the peer's.
@@ -143,13 +153,43 @@ impl PeerPod {
         Ok(self.await_serving().await?)
     }
 
-    /// Gives the launcher another value for a setting, as a person does: in its ConfigMap, with a
-    /// new pod after that.
-    pub async fn set(&self, name: &str, value: &str) -> Result<(), Box<dyn std::error::Error>> {
-        let settings = format!("selvedge-settings-{}", self.client.organisation().name());
-        let patch = json!({ "data": { name: value } }).to_string();
-        self.namespace.kubectl(&["patch", "configmap", &settings, "-p", &patch])?;
-        self.delete().await
+    /// Says another value for a key of the operator's file ([`OperatorsFile::say`]), as a person does:
+    /// in its ConfigMap and nowhere else. Waits until the launcher has taken it up, which for some keys
+    /// means no more than that it will when it starts again.
+    pub async fn say(&self, path: &str, value: Value) -> Result<(), Box<dyn std::error::Error>> {
+        let text = {
+            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.say(path, value);
+            file.to_string()
+        };
+        let taken_up = async || Ok(self.log("launcher").await?.matches(TAKEN_UP).count());
+        let before: usize = taken_up().await.map_err(|error: String| error)?;
+        self.write_file(&text)?;
+        until(&format!("a launcher that has taken up {path}"), TAKE_UP_LIMIT, async || {
+            let now = taken_up().await?;
+            if now > before { Ok(()) } else { Err(format!("{now} times until now")) }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// The operator's file, as it was said.
+    pub fn file(&self) -> String {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).to_string()
+    }
+
+    /// Writes any text in place of the operator's file. The next [`PeerPod::say`] writes all that was
+    /// said.
+    pub fn write_file(&self, text: &str) -> Result<(), KubectlError> {
+        let config = format!("{CONFIG}-{}", self.client.organisation().name());
+        let patch = json!({ "data": { FILE: text } }).to_string();
+        self.namespace.kubectl(&["patch", "configmap", &config, "-p", &patch]).map(drop)
+    }
+
+    /// What the launcher answers at `/readyz`; an error unless it is ready.
+    pub fn readyz(&self) -> Result<String, KubectlError> {
+        let ask = format!("wget -qO- http://127.0.0.1:{HEALTH_PORT}/readyz");
+        self.exec("peer", &["sh", "-c", &ask])
     }
 
     /// Runs a command in a container of the pod; what it printed.
@@ -158,20 +198,61 @@ impl PeerPod {
         self.namespace.kubectl(&[&exec, command].concat())
     }
 
-    /// The chaincode of a package on this peer: its Deployment, once the launcher has made it.
+    /// The chaincode of a package on this peer: its Deployment, once the launcher has made it, and
+    /// while none is being replaced.
     pub async fn chaincode(&self, package_id: &str) -> Result<Chaincode, Overdue> {
-        let api = self.namespace.api::<Deployment>();
-        let msp_id = self.client.msp_id();
-        let selector = ListParams::default().labels(&format!("{MSP_ID}={msp_id}"));
+        self.chaincode_in(&self.namespace, package_id).await
+    }
+
+    /// The same in another namespace.
+    pub async fn chaincode_in(
+        &self,
+        namespace: &Arc<Namespace>,
+        package_id: &str,
+    ) -> Result<Chaincode, Overdue> {
         until(&format!("the Deployment of {package_id}"), START_LIMIT, async || {
-            let list = api.list(&selector).await.map_err(|error| error.to_string())?;
-            let mut names = list.items.into_iter().filter_map(|deployment| {
-                let annotations = deployment.metadata.annotations?;
-                (annotations.get(PACKAGE_ID)? == package_id).then_some(deployment.metadata.name?)
-            });
-            names.next().ok_or_else(|| "no such Deployment".to_owned())
+            let mut names = self.deployments(namespace, package_id).await?;
+            match (names.pop(), names.len()) {
+                (Some(name), 0) => Ok(name),
+                (last, others) => {
+                    Err(format!("{} Deployments", usize::from(last.is_some()) + others))
+                }
+            }
+        })
+        .await
+        .map(|name| Chaincode::new(name, Arc::clone(namespace)))
+    }
+
+    /// What runs the package in another Deployment's place, once that is gone.
+    pub async fn successor(
+        &self,
+        package_id: &str,
+        before: &Chaincode,
+    ) -> Result<Chaincode, Overdue> {
+        until(&format!("the successor of {}", before.name()), START_LIMIT, async || {
+            let names = self.deployments(&self.namespace, package_id).await?;
+            match &names[..] {
+                [name] if name != before.name() => Ok(name.clone()),
+                _ => Err(format!("{names:?}")),
+            }
         })
         .await
         .map(|name| Chaincode::new(name, Arc::clone(&self.namespace)))
+    }
+
+    /// The names of a package's Deployments.
+    async fn deployments(
+        &self,
+        namespace: &Namespace,
+        package_id: &str,
+    ) -> Result<Vec<String>, String> {
+        let selector = ListParams::default().labels(&format!("{MSP_ID}={}", self.client.msp_id()));
+        let found = namespace.api::<Deployment>().list(&selector).await;
+        let found = found.map_err(|error| error.to_string())?.items.into_iter();
+        let names = found.filter_map(|deployment| {
+            let annotations = deployment.metadata.annotations?;
+            (annotations.get(PACKAGE_ID)? == package_id).then_some(deployment.metadata.name?)
+        });
+        Ok(names.collect())
     }
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,21 +12,31 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::geteuid;
+use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::log::Log;
+use crate::cache::{CacheError, io_error};
+use crate::log::{LineMissing, Log};
+use crate::operators_file::{OperatorsFile, TAKEN_UP};
+use crate::ports::{Port, PortError};
 use crate::process::{Server, ServerCommand, ServerError, wait_until};
 use crate::scratch::{Scratch, ScratchError};
 
 const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// The launcher looks at its file every second.
+const TAKE_UP_LIMIT: Duration = Duration::from_secs(20);
+
+/// The operator's file in the launcher's directory.
+const FILE: &str = "selvedge.yaml";
 
 /// What launcher to run.
 #[derive(Clone, Debug)]
 pub struct LauncherSpec {
     /// The executable, `dist/bin/selvedge-launcher`.
     pub program: PathBuf,
-    /// Beside `--listen`, `--data-dir` and `--backend local`.
-    pub arguments: Vec<OsString>,
+    /// The operator's file, to which the address of its health is added.
+    pub file: OperatorsFile,
     /// Added to this process's environment.
     pub environment: BTreeMap<String, OsString>,
 }
@@ -31,7 +44,7 @@ pub struct LauncherSpec {
 impl LauncherSpec {
     /// The launcher `program`, with nothing special.
     pub fn new(program: PathBuf) -> Self {
-        Self { program, arguments: Vec::new(), environment: BTreeMap::new() }
+        Self { program, file: OperatorsFile::new("local"), environment: BTreeMap::new() }
     }
 }
 
@@ -41,9 +54,18 @@ pub enum LauncherError {
     /// No scratch directory.
     #[error(transparent)]
     Scratch(#[from] ScratchError),
+    /// No port for its health.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The operator's file could not be written.
+    #[error(transparent)]
+    File(#[from] CacheError),
     /// The process failed.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// It did not take up what the operator's file says.
+    #[error(transparent)]
+    NotTakenUp(#[from] LineMissing),
     /// It runs, but nothing listens on its socket.
     #[error("the launcher does not listen on {socket}; its last lines:\n{tail}", socket = socket.display())]
     NotListening {
@@ -62,6 +84,8 @@ pub struct Launcher {
     socket: PathBuf,
     log: Log,
     server: Mutex<Server>,
+    file: Mutex<OperatorsFile>,
+    health: Port,
 }
 
 impl Launcher {
@@ -71,15 +95,19 @@ impl Launcher {
         let socket = scratch.dir().join("launcher.sock");
         let mut listen = OsString::from("unix:");
         listen.push(&socket);
-        let mut arguments: Vec<OsString> = vec![
+        let health = Port::lease()?;
+        let mut file = spec.file.clone();
+        file.say("health.address", json!(format!("127.0.0.1:{}", health.number())));
+        let path = scratch.dir().join(FILE);
+        fs::write(&path, file.to_string()).map_err(|e| io_error("write", &path, e))?;
+        let arguments: Vec<OsString> = vec![
             "--listen".into(),
             listen,
             "--data-dir".into(),
             scratch.dir().join("data").into(),
-            "--backend".into(),
-            "local".into(),
+            "--config".into(),
+            path.into(),
         ];
-        arguments.extend(spec.arguments.clone());
         let (program, arguments) = unprivileged(&spec.program, arguments);
         let server = Server::start(
             scratch.dir(),
@@ -93,8 +121,14 @@ impl Launcher {
                 grace: Duration::from_secs(10),
             },
         )?;
-        let launcher =
-            Self { log: server.log().clone(), server: Mutex::new(server), scratch, socket };
+        let launcher = Self {
+            log: server.log().clone(),
+            server: Mutex::new(server),
+            scratch,
+            socket,
+            file: Mutex::new(file),
+            health,
+        };
         launcher.await_socket()?;
         Ok(launcher)
     }
@@ -126,6 +160,41 @@ impl Launcher {
     /// Its log; lines of earlier runs stay in it when it restarts.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// Says another value for a key of the operator's file ([`OperatorsFile::say`]), and waits until
+    /// it is in force.
+    pub fn say(&self, path: &str, value: Value) -> Result<(), LauncherError> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.say(path, value);
+        let text = file.to_string();
+        if fs::read_to_string(self.scratch.dir().join(FILE)).is_ok_and(|there| there == text) {
+            return Ok(());
+        }
+        let mark = self.log.mark();
+        self.write_file(&text)?;
+        self.log.wait_for_line(mark, TAKEN_UP, TAKE_UP_LIMIT)?;
+        Ok(())
+    }
+
+    /// Writes any text in place of the operator's file, as an editor does. The next
+    /// [`Launcher::say`] writes all that was said.
+    pub fn write_file(&self, text: &str) -> Result<(), LauncherError> {
+        let [path, new] = [FILE, "selvedge.yaml.new"].map(|name| self.scratch.dir().join(name));
+        fs::write(&new, text)
+            .and_then(|()| fs::rename(&new, &path))
+            .map_err(|e| io_error("write", &path, e))?;
+        Ok(())
+    }
+
+    /// What it answers at `/readyz`, with the status line and headers.
+    pub fn readyz(&self) -> io::Result<String> {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.health.number()))?;
+        connection.set_read_timeout(Some(START_LIMIT))?;
+        connection.write_all(b"GET /readyz HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 
     /// Its process ID.

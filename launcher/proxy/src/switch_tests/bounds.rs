@@ -76,7 +76,7 @@ fn what_waits_for_no_replica_is_bounded_in_bytes_and_may_be_one_long_message() {
 #[test]
 fn what_a_client_is_told_is_bounded() {
     let mut bench = Bench::ready(Limits::default());
-    bench.switch.set_trouble("x".repeat(160 << 10));
+    bench.switch.set_trouble(usual(), "x".repeat(160 << 10));
     for number in 0..10 {
         bench.begin(&number.to_string());
     }

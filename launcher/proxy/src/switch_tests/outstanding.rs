@@ -198,7 +198,7 @@ fn at_the_end_everybody_is_answered_whatever_is_outstanding() {
 }
 
 /// What the peer answers to a query of "a".
-fn query_answer(id: &str, has_more: bool) -> Frame {
+pub(super) fn query_answer(id: &str, has_more: bool) -> Frame {
     let mut payload = Vec::new();
     // A result, which is passed over.
     prost::encoding::bytes::encode(1, &b"key and value".to_vec(), &mut payload);

@@ -94,7 +94,8 @@ async fn known_trouble_answers_at_once() {
     first.kill();
     scene.stage.lost(0).await;
     scene.peer.begin("waiting").await;
-    scene.stage.proxy.set_trouble("exit status 2: panic: no such table".into()).await;
+    let reason = "exit status 2: panic: no such table".to_owned();
+    scene.stage.proxy.set_trouble(scene.stage.credential(), reason).await;
     let expected = "no replica of the chaincode is running: exit status 2: panic: no such table";
     assert_eq!(scene.peer.error("waiting").await, expected);
     scene.peer.begin("new").await;

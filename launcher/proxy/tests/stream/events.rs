@@ -13,7 +13,7 @@ const STREAMS: u64 = 100;
 #[tokio::test]
 async fn streams_that_come_and_go_are_counted_and_hide_nothing() {
     let (mut scene, good) = Scene::new(Limits::default()).await;
-    let joined = |event| (event == Event::ReplicaReady { replica: 0 }).then_some(());
+    let joined = |event| matches!(event, Event::ReplicaReady { replica: 0, .. }).then_some(());
     scene.stage.event("the replica", joined).await;
     for _ in 0..STREAMS {
         let mut idle = scene.stage.silent_replica().await;
@@ -30,9 +30,9 @@ async fn streams_that_come_and_go_are_counted_and_hide_nothing() {
             Event::ReplicaCutOff { .. } => one_by_one += 1,
             Event::ReplicasLost { number } => counted += number,
             Event::ReplicaGone { replica, .. } => others.push(format!("{replica} is gone")),
-            Event::ReplicaReady { replica } => others.push(format!("{replica} is ready")),
+            Event::ReplicaReady { replica, .. } => others.push(format!("{replica} is ready")),
             Event::Ended { .. } => others.push("the end".into()),
-            Event::Ready => {}
+            Event::Ready | Event::ReplicaLeft { .. } | Event::Retired { .. } => {}
         }
     }
     assert!(counted > 0, "all {one_by_one} were told of one by one");

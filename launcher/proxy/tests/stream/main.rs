@@ -11,4 +11,5 @@ mod ending;
 mod events;
 mod fake;
 mod registration;
+mod retirement;
 mod routing;

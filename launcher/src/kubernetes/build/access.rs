@@ -6,6 +6,7 @@ use oci_client::secrets::RegistryAuth;
 use super::super::failure::call;
 use super::builds::Builds;
 use super::error::ClusterBuildError;
+use super::said::Said;
 use crate::registry::{CredentialsError, DockerConfig, Registry};
 
 /// The key of a `kubernetes.io/dockerconfigjson` Secret.
@@ -13,20 +14,22 @@ const DOCKER_CONFIG: &str = ".dockerconfigjson";
 
 impl Builds {
     /// The repository, with the credentials that the Secret has now.
-    pub(super) async fn registry(&self) -> Result<Registry, ClusterBuildError> {
-        let settings = &self.settings.registry;
-        let auth = match self.docker_config().await? {
+    pub(super) async fn registry(&self, said: &Said) -> Result<Registry, ClusterBuildError> {
+        let auth = match self.docker_config(said).await? {
             Some(config) => config
-                .for_registry(self.repository.registry())
-                .map_err(|source| self.unusable(source))?,
+                .for_registry(said.repository.registry())
+                .map_err(|source| self.unusable(said, source))?,
             None => RegistryAuth::Anonymous,
         };
-        Ok(Registry::new(&self.repository, settings.registry_plain_http, auth)?)
+        Ok(Registry::new(&said.repository, said.registry.plain_http, auth)?)
     }
 
     /// What the Secret has now, if there is to be one.
-    pub(super) async fn docker_config(&self) -> Result<Option<DockerConfig>, ClusterBuildError> {
-        let Some(name) = self.settings.registry.registry_secret.clone() else { return Ok(None) };
+    pub(super) async fn docker_config(
+        &self,
+        said: &Said,
+    ) -> Result<Option<DockerConfig>, ClusterBuildError> {
+        let Some(name) = said.registry.secret.clone() else { return Ok(None) };
         let namespace = self.ground.namespace.clone();
         let act = format!("read the Secret {name}");
         let secret: Option<Secret> = call(&act, self.ground.api().get_opt(&name)).await?;
@@ -36,12 +39,12 @@ impl Builds {
         let Some(json) = secret.data.as_ref().and_then(|data| data.get(DOCKER_CONFIG)) else {
             return Err(ClusterBuildError::NotDockerConfig { namespace, name });
         };
-        DockerConfig::parse(&json.0).map(Some).map_err(|source| self.unusable(source))
+        DockerConfig::parse(&json.0).map(Some).map_err(|source| self.unusable(said, source))
     }
 
-    fn unusable(&self, source: CredentialsError) -> ClusterBuildError {
+    fn unusable(&self, said: &Said, source: CredentialsError) -> ClusterBuildError {
         let namespace = self.ground.namespace.clone();
-        let name = self.settings.registry.registry_secret.clone().unwrap_or_default();
+        let name = said.registry.secret.clone().unwrap_or_default();
         ClusterBuildError::Credentials { namespace, name, source }
     }
 }

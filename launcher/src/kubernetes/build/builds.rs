@@ -13,19 +13,18 @@ use super::super::ground::Ground;
 use super::error::BuildsError;
 use super::handover::Handover;
 use super::orphans;
+use super::said::Said;
 use super::surroundings::{OwnImage, api_server, name_servers, warn_of_public_pods};
 use super::turns::Turns;
+use crate::configuration::Configuration;
 use crate::data::DataDirectory;
-use crate::registry::Repository;
-use crate::settings::BuildSettings;
 
 /// The builds of one launcher.
 pub(crate) struct Builds {
     pub(super) ground: Arc<Ground>,
-    pub(super) settings: BuildSettings,
-    pub(super) repository: Repository,
+    pub(super) configuration: Configuration,
     pub(super) launcher_image: String,
-    pub(super) pull_secrets: Vec<String>,
+    pub(super) own: OwnImage,
     pub(super) certificates: Bytes,
     pub(super) base: Base,
     pub(super) platform: Platform,
@@ -44,11 +43,11 @@ pub(crate) struct Builds {
 impl Builds {
     /// Opens the port for the pods of builds, and finds out what they are made from.
     pub(crate) async fn open(
-        settings: &BuildSettings,
+        configuration: Configuration,
         ground: Arc<Ground>,
         data: &DataDirectory,
     ) -> Result<Self, BuildsError> {
-        let repository = settings.registry.registry.clone().ok_or(BuildsError::NoRegistry)?;
+        let Said { builds, .. } = Said::of(&configuration.now())?;
         let bundle = ca_bundle_path(std::env::var_os("SSL_CERT_FILE"))?;
         let base = Base::open(&bundle)?;
         let certificates = std::fs::read(&bundle)
@@ -57,20 +56,20 @@ impl Builds {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        let address = SocketAddr::new(any, settings.build_port);
+        let address = SocketAddr::new(any, builds.port);
         let handover = Handover::open(address)
             .await
             .map_err(|source| BuildsError::Listen { address, source })?;
         warn_of_public_pods(&ground);
         let own = OwnImage::read(&ground).await?;
-        let pull_secrets = own.pull_secrets(&ground, settings.registry.registry_secret.as_deref());
-        let launcher_image = settings.launcher_image.clone().or(own.name);
+        own.warn_of_another_namespace(&ground.namespace);
+        let launcher_image = builds.launcher_image.or_else(|| own.name.clone());
         let launcher_image =
             launcher_image.ok_or_else(|| BuildsError::NoOwnImage(ground.pod.name.clone()))?;
         Ok(Self {
-            repository,
+            configuration,
             launcher_image,
-            pull_secrets,
+            own,
             certificates: certificates.into(),
             base,
             platform: Platform::host()?,
@@ -83,7 +82,6 @@ impl Builds {
             ends: TaskTracker::new(),
             _sweeper: AbortOnDropHandle::new(tokio::spawn(orphans::sweep(Arc::clone(&ground)))),
             ground,
-            settings: settings.clone(),
         })
     }
 
@@ -92,8 +90,14 @@ impl Builds {
         &self.launcher_image
     }
 
-    /// The Secrets that nodes pull that and the chaincodes' images with.
-    pub(crate) fn pull_secrets(&self) -> &[String] {
-        &self.pull_secrets
+    /// The Secrets that nodes pull that and the chaincodes' images with, in a namespace.
+    pub(crate) fn pull_secrets(&self, namespace: &str) -> Vec<String> {
+        let of_registry = self.configuration.now().registry().secret.clone();
+        self.own.pull_secrets(namespace, of_registry.as_deref())
+    }
+
+    /// What the operator's file says now.
+    pub(super) fn said(&self) -> Result<Said, BuildsError> {
+        Said::of(&self.configuration.now())
     }
 }

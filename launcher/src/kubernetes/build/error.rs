@@ -11,26 +11,30 @@ use super::super::failure::ApiFailure;
 use super::follow::FollowError;
 use super::judge::Rejected;
 use super::verdict::JobFailure;
-use crate::registry::{CredentialsError, RegistryError};
+use crate::registry::{CredentialsError, InvalidRepository, RegistryError};
 
 /// Why builds in the cluster cannot be offered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildsError {
-    #[error("the kubernetes backend needs a registry: give --registry HOST[:PORT]/PREFIX")]
+    #[error(
+        "the kubernetes backend needs a registry: say registry.address in the operator's file (--config)"
+    )]
     NoRegistry,
+    #[error("registry.address is none")]
+    Address(#[source] InvalidRepository),
     #[error("cannot make the images' base")]
     Base(#[from] BaseError),
     #[error(transparent)]
     Platform(#[from] UnsupportedPlatform),
     #[error("cannot read the CA certificates in {path}")]
     Certificates { path: std::path::PathBuf, source: std::io::Error },
-    #[error("cannot listen for builds on {address}; choose another port with --build-port")]
+    #[error("cannot listen for builds on {address}; choose another port with builds.port")]
     Listen { address: SocketAddr, source: std::io::Error },
     #[error(transparent)]
     Api(#[from] ApiFailure),
     #[error(
-        "cannot tell the launcher's own image: the pod {0} has no container `launcher`; give \
-         --launcher-image"
+        "cannot tell the launcher's own image: the pod {0} has no container `launcher`; say \
+         builds.launcherImage"
     )]
     NoOwnImage(String),
 }
@@ -44,11 +48,11 @@ pub(crate) enum ClusterBuildError {
     Job(#[from] JobFailure),
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    #[error("there is no Secret {namespace}/{name} (--registry-secret)")]
+    #[error("there is no Secret {namespace}/{name} (registry.secret)")]
     NoSecret { namespace: String, name: String },
-    #[error("cannot use the Secret {namespace}/{name} (--registry-secret)")]
+    #[error("cannot use the Secret {namespace}/{name} (registry.secret)")]
     Credentials { namespace: String, name: String, source: CredentialsError },
-    #[error("the Secret {namespace}/{name} (--registry-secret) has no key .dockerconfigjson")]
+    #[error("the Secret {namespace}/{name} (registry.secret) has no key .dockerconfigjson")]
     NotDockerConfig { namespace: String, name: String },
     #[error("what the build left was not taken")]
     Rejected(#[from] Rejected),

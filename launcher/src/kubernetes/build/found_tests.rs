@@ -6,7 +6,6 @@ use std::io::Write;
 use std::path::Path;
 
 use bytes::Bytes;
-use clap::Parser;
 use oci_client::secrets::RegistryAuth;
 use selvedge_buildpack::archive::{ArchiveWriter, EntryPath, GzipWriter};
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
@@ -18,16 +17,10 @@ use tempfile::TempDir;
 
 use super::super::mock::Api as Cluster;
 use super::*;
+use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::registry::Registry;
 use crate::registry::tests::server::{Access, RegistryServer};
-use crate::settings::BuildSettings;
-
-#[derive(Parser)]
-struct Line {
-    #[command(flatten)]
-    settings: BuildSettings,
-}
 
 /// A launcher that may build, and a registry.
 struct Scene {
@@ -45,22 +38,21 @@ impl Scene {
         let cluster = Cluster::default();
         let pod = json!({ "metadata": { "name": "peer0-a" }, "spec": { "containers": [] } });
         cluster.put("/api/v1/namespaces/org1/pods/peer0-a", pod);
-        let registry = format!("--registry={}/selvedge", server.host());
-        let compiler = format!("--go-image=golang@{}", Sha256::of(b"compiler"));
-        let settings = Line::parse_from([
-            "test",
-            &registry,
-            "--registry-plain-http",
-            &compiler,
-            "--launcher-image=launcher",
-            "--build-port=0",
-        ]);
+        let text = format!(
+            "apiVersion: selvedge/v1\nbackend: kubernetes\nregistry: {{address: {}/selvedge, plainHttp: \
+             true}}\nbuilds: {{launcherImage: launcher, port: 0, toolchains: {{go: {{image: \
+             golang@{}}}}}}}\n",
+            server.host(),
+            Sha256::of(b"compiler")
+        );
+        let configuration = Configuration::of(&text);
         let data = DataDirectory::open(&directory.path().join("data")).unwrap();
         let ground = cluster.ground("peer0-a");
-        let builds = Builds::open(&settings.settings, ground, &data).await.unwrap();
+        let builds = Builds::open(configuration, ground, &data).await.unwrap();
         let source = source(directory.path(), &data).await;
         let (log, _lines) = mpsc::channel(64);
-        let (_, key) = builds.key(&source, &builds.toolchain(&log).await).unwrap();
+        let said = builds.said().unwrap();
+        let (_, key) = builds.key(&source, &builds.toolchain(&said, &log).await).unwrap();
         Self { directory, server, builds, source, tag: key.tag() }
     }
 

@@ -7,6 +7,8 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
+use selvedge_config::Builds;
+use selvedge_manifest::MANAGER;
 use serde_json::json;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
@@ -14,12 +16,10 @@ use tracing::{info, warn};
 
 use super::super::failure::{ApiFailure, call};
 use super::super::ground::Ground;
-use super::super::identity::MANAGER;
 use super::custody::{self, Custody};
 use super::manifest::{self, BuildOrder};
 use super::reach::Reach;
 use crate::error_chain::one_line;
-use crate::settings::BuildSettings;
 
 /// A pause before something that passes by itself is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A Job that exists.
 pub(super) struct BuildJobHandle<'a> {
     pub(super) ground: &'a Ground,
-    pub(super) settings: &'a BuildSettings,
+    pub(super) settings: &'a Builds,
     /// Boxed: an object's type is kilobytes large.
     pub(super) job: Box<Job>,
 }

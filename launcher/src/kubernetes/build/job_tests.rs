@@ -19,13 +19,13 @@ const SOON: Duration = Duration::from_mins(2);
 /// A cluster with its builds, as a launcher sees it.
 struct Scene {
     cluster: Cluster,
-    settings: BuildSettings,
+    settings: Builds,
     ends: TaskTracker,
 }
 
 impl Scene {
     fn new() -> Self {
-        Self { cluster: Cluster::default(), settings: settings(&[]), ends: TaskTracker::new() }
+        Self { cluster: Cluster::default(), settings: settings("  {}\n"), ends: TaskTracker::new() }
     }
 
     /// Begins the build by the launcher in a pod; nobody began it before.
@@ -66,7 +66,7 @@ async fn what_a_quotas_conflict_kept_from_being_made_is_made_again() {
     for _ in 0..2 {
         scene.cluster.fail_next(409, QUOTA);
     }
-    let reach = reach(&scene.settings, &ground.pod.labels, &[]);
+    let reach = reach(&scene.settings, &ground.pod.peer.labels, &[]);
     job.release(&order, "http://10.1.2.3:7059/0f1e2d", &reach).await.unwrap();
     custody.leave();
     let requests = scene.cluster.requests();

@@ -22,6 +22,7 @@ use super::judge::{IMAGE_LIMIT, Rejected, judge, look_at};
 use super::manifest::BuildOrder;
 use super::pulse;
 use super::reach::Reach;
+use super::said::Said;
 use super::toolchain::Toolchain;
 use super::verdict::JobFailure;
 use crate::build_job::Outcome;
@@ -41,6 +42,9 @@ pub(super) struct Wanted<'a> {
     pub(super) key: BuildKey,
     pub(super) limit: Duration,
     pub(super) registry: Registry,
+    pub(super) said: &'a Said,
+    /// The Secrets that the Job's images are pulled with.
+    pub(super) pull_secrets: Vec<String>,
 }
 
 impl Builds {
@@ -81,13 +85,13 @@ impl Builds {
         let images = Layout::create(&files.path().join("images")).map_err(Rejected::Layout)?;
         let fetched = match wanted.registry.pull(image, &images, IMAGE_LIMIT).await? {
             Pulled::Here(fetched) => fetched,
-            Pulled::Unfit => return Ok(self.refuse(&tag, &Rejected::Unfit, log).await),
+            Pulled::Unfit => return Ok(self.refuse(&tag, &Rejected::Unfit, wanted, log).await),
         };
         let origin = self.origin(wanted)?;
         let looked = spawn_blocking(move || look_at(&images, &fetched, origin)).await;
         match looked.map_err(|error| ClusterBuildError::Offer(error.into()))? {
             Ok(()) => Ok(Some(image)),
-            Err(rejected) => Ok(self.refuse(&tag, &rejected, log).await),
+            Err(rejected) => Ok(self.refuse(&tag, &rejected, wanted, log).await),
         }
     }
 
@@ -96,9 +100,10 @@ impl Builds {
         &self,
         tag: &Tag,
         rejected: &Rejected,
+        wanted: &Wanted<'_>,
         log: &mpsc::Sender<String>,
     ) -> Option<T> {
-        let (image, reason) = (format!("{}:{tag}", self.repository), one_line(rejected));
+        let (image, reason) = (format!("{}:{tag}", wanted.said.repository), one_line(rejected));
         warn!(image, reason, "what the registry has is not taken");
         let line = format!(
             "what the registry has as {image} was not made of this source: {reason}; building it \
@@ -126,8 +131,8 @@ impl Builds {
         let mut ticket = self.offer(wanted, &files).await?;
         let launcher = SocketAddr::new(self.ground.pod.ip, self.handover.port());
         let url = format!("http://{launcher}{}", ticket.path());
-        job.release(order, &url, &self.reach(launcher)).await?;
-        let began = format!("compiling with {} in the Job {}", self.settings.go_image, job.name());
+        job.release(order, &url, &self.reach(wanted.said, launcher)).await?;
+        let began = format!("compiling with {} in the Job {}", wanted.said.go_image(), job.name());
         let _ = log.send(began).await;
 
         let mut taken = None;
@@ -204,15 +209,15 @@ impl Builds {
         self.handover.offer(offer).map_err(ClusterBuildError::Offer)
     }
 
-    fn reach(&self, launcher: SocketAddr) -> Reach<'_> {
+    fn reach<'a>(&'a self, said: &'a Said, launcher: SocketAddr) -> Reach<'a> {
         Reach {
             launcher,
-            namespace: &self.ground.pod.namespace,
-            labels: &self.ground.pod.labels,
+            namespace: &self.ground.pod.peer.namespace,
+            labels: &self.ground.pod.peer.labels,
             name_servers: &self.name_servers,
             api_server: &self.api_server,
-            except: &self.settings.build_egress_except,
-            allow: &self.settings.build_egress_allow,
+            except: &said.builds.egress.except,
+            allow: &said.builds.egress.allow,
         }
     }
 
@@ -234,9 +239,9 @@ impl Builds {
             begun_by: &self.ground.pod.uid,
             alive_at,
             attempt,
-            pull_secrets: &self.pull_secrets,
+            pull_secrets: &wanted.pull_secrets,
             limit: wanted.limit.as_secs(),
-            settings: &self.settings,
+            settings: &wanted.said.builds,
         }
     }
 }

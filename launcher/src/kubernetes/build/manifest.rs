@@ -8,19 +8,21 @@ use k8s_openapi::api::core::v1::{
     ResourceRequirements, Secret, SecretKeySelector, Volume,
 };
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicySpec};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kube::Resource;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{BuildKey, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 use selvedge_buildpack::platform::Platform;
+use selvedge_config::Builds;
+use selvedge_manifest::{
+    MANAGED_BY, MANAGER,
+    container::{empty, mount, pull_secrets, variable},
+    restricted,
+};
 
-use super::super::container::{empty, mount, pull_secrets, variable};
-use super::super::identity::{MANAGED_BY, MANAGER};
-use super::super::restricted;
 use super::pulse::ALIVE_AT;
 use super::reach::Reach;
-use crate::settings::BuildSettings;
 
 /// Which launcher began a build: its pod's UID.
 pub(super) const BEGUN_BY: &str = "selvedge.dev/begun-by";
@@ -71,7 +73,7 @@ pub(super) struct BuildOrder<'a> {
     pub(super) pull_secrets: &'a [String],
     /// How long it may take, in seconds.
     pub(super) limit: u64,
-    pub(super) settings: &'a BuildSettings,
+    pub(super) settings: &'a Builds,
 }
 
 /// The name of a build's objects: the same key, the same name, whoever builds.
@@ -195,12 +197,12 @@ impl BuildOrder<'_> {
     }
 
     fn volumes(&self) -> Vec<Volume> {
-        let mut volumes = vec![empty("tools", "256Mi"), empty("work", &self.settings.build_disk)];
-        if let Some(name) = &self.settings.build_ca_config_map {
+        let mut volumes = vec![empty("tools", "256Mi"), empty("work", &self.settings.disk.0)];
+        if let Some(bundle) = &self.settings.ca_bundle {
             volumes.push(Volume {
                 name: "authorities".to_owned(),
                 config_map: Some(ConfigMapVolumeSource {
-                    name: name.clone(),
+                    name: bundle.config_map.clone(),
                     ..ConfigMapVolumeSource::default()
                 }),
                 ..Volume::default()
@@ -216,7 +218,7 @@ impl BuildOrder<'_> {
             name: "tools".to_owned(),
             image: Some(self.launcher_image.to_owned()),
             args: Some(vec!["copy-self".to_owned(), program]),
-            resources: Some(self.resources("10m", "64Mi", None)),
+            resources: Some(self.tools_resources()),
             security_context: Some(restricted::container()),
             volume_mounts: Some(vec![mount("tools", TOOLS, false)]),
             ..Container::default()
@@ -227,8 +229,8 @@ impl BuildOrder<'_> {
         let BuildOrder { settings, .. } = self;
         let mut mounts = vec![mount("tools", TOOLS, true), mount("work", WORK, false)];
         let mut environment: Vec<EnvVar> =
-            settings.build_env.iter().map(|set| variable(&set.name, &set.value)).collect();
-        if settings.build_ca_config_map.is_some() {
+            settings.environment.iter().map(|(name, value)| variable(name, value)).collect();
+        if settings.ca_bundle.is_some() {
             mounts.push(mount("authorities", AUTHORITIES, true));
             // Go adds the files of this directory to the system's bundle
             // (`src/crypto/x509/root_unix.go`).
@@ -241,11 +243,7 @@ impl BuildOrder<'_> {
             command: Some(vec![format!("{TOOLS}/selvedge-launcher"), "build-job".to_owned()]),
             args: Some(self.arguments()),
             env: Some(environment),
-            resources: Some(self.resources(
-                &settings.build_cpu,
-                &settings.build_memory,
-                Some(&settings.build_disk),
-            )),
+            resources: Some(self.compiler_resources()),
             security_context: Some(restricted::container()),
             volume_mounts: Some(mounts),
             working_dir: Some(WORK.to_owned()),
@@ -266,22 +264,28 @@ impl BuildOrder<'_> {
         .collect()
     }
 
-    /// CPU is asked for but not limited unless that is set: a limit makes a build slow on a machine
-    /// that is idle.
-    fn resources(&self, cpu: &str, memory: &str, disk: Option<&str>) -> ResourceRequirements {
-        let quantity =
-            |name: &str, amount: &str| (name.to_owned(), KubeQuantity(amount.to_owned()));
-        let mut limits: BTreeMap<_, _> = [quantity("memory", memory)].into();
-        limits.extend(self.settings.build_cpu_limit.iter().map(|limit| quantity("cpu", limit)));
+    /// What the operator's file says, and the disk. CPU is asked for but not limited unless that is
+    /// said: a limit makes a build slow on a machine that is idle.
+    fn compiler_resources(&self) -> ResourceRequirements {
+        let mut resources = self.settings.resources.clone();
+        let disk = "ephemeral-storage".to_owned();
+        resources.limits.get_or_insert_default().insert(disk.clone(), self.settings.disk.clone());
         // Without a word of it the request is the limit, and no node may have that free.
-        let mut requests = BTreeMap::from([quantity("cpu", cpu), quantity("memory", memory)]);
-        if let Some(disk) = disk {
-            limits.extend([quantity("ephemeral-storage", disk)]);
-            requests.extend([quantity("ephemeral-storage", "1Mi")]);
-        }
+        let requests = resources.requests.get_or_insert_default();
+        requests.entry(disk).or_insert_with(|| Quantity("1Mi".to_owned()));
+        resources
+    }
+
+    /// What copying a file takes, with a limit for whatever the compiler has one: a quota wants it.
+    fn tools_resources(&self) -> ResourceRequirements {
+        let quantity = |name: &str, amount: &str| (name.to_owned(), Quantity(amount.to_owned()));
+        let mut limits = BTreeMap::from([quantity("memory", "64Mi")]);
+        let of_compiler = self.settings.resources.limits.as_ref();
+        let cpu = of_compiler.and_then(|limits| limits.get_key_value("cpu"));
+        limits.extend(cpu.map(|(name, limit)| (name.clone(), limit.clone())));
         ResourceRequirements {
             limits: Some(limits),
-            requests: Some(requests),
+            requests: Some([quantity("cpu", "10m"), quantity("memory", "64Mi")].into()),
             ..ResourceRequirements::default()
         }
     }

@@ -2,23 +2,26 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use clap::Parser;
 use selvedge_buildpack::image::BuildKeyInputs;
+use selvedge_config::Operator;
+use serde::Serialize;
 
-use super::super::super::golden::golden;
 use super::*;
 
-#[derive(Parser)]
-struct Line {
-    #[command(flatten)]
-    settings: BuildSettings,
+/// A manifest is what its file has.
+#[track_caller]
+fn golden(name: &str, object: &impl Serialize) {
+    golden::golden(format!("tests/golden/{name}"), object);
 }
 
-pub(in super::super) fn settings(arguments: &[&str]) -> BuildSettings {
-    Line::parse_from(["test"].iter().chain(arguments)).settings
+/// What a file says of builds that has this text below `builds`.
+pub(in super::super) fn settings(builds: &str) -> Builds {
+    let text = format!("apiVersion: selvedge/v1\nbackend: kubernetes\nbuilds:\n{builds}");
+    let operator = Operator::read(text.as_bytes()).unwrap_or_else(|faults| panic!("{faults}"));
+    operator.builds().clone()
 }
 
-pub(in super::super) fn order(settings: &BuildSettings) -> BuildOrder<'_> {
+pub(in super::super) fn order(settings: &Builds) -> BuildOrder<'_> {
     let key = BuildKey::new(&BuildKeyInputs {
         source: Sha256::of(b"source"),
         recipe: &[],
@@ -33,7 +36,7 @@ pub(in super::super) fn order(settings: &BuildSettings) -> BuildOrder<'_> {
         certificates: Sha256::of(b"certificates"),
         path: "example.com/asset",
         platform: Platform::LinuxAmd64,
-        toolchain: &settings.go_image,
+        toolchain: &settings.toolchains.go.image,
         launcher_image: "registry.example.com/selvedge/launcher:0.1.0",
         begun_by: "7d9c",
         alive_at: "2026-11-21T01:00:00Z",
@@ -54,7 +57,7 @@ const NAME_SERVERS: [IpAddr; 1] = [IpAddr::V4(Ipv4Addr::new(10, 96, 0, 10))];
 
 /// What a build with these settings reaches.
 pub(in super::super) fn reach<'a>(
-    settings: &'a BuildSettings,
+    settings: &'a Builds,
     labels: &'a BTreeMap<String, String>,
     api_server: &'a [IpAddr],
 ) -> Reach<'a> {
@@ -64,14 +67,14 @@ pub(in super::super) fn reach<'a>(
         labels,
         name_servers: &NAME_SERVERS,
         api_server,
-        except: &settings.build_egress_except,
-        allow: &settings.build_egress_allow,
+        except: &settings.egress.except,
+        allow: &settings.egress.allow,
     }
 }
 
 #[test]
 fn golden_build() {
-    let settings = settings(&["--go-image=golang:1"]);
+    let settings = settings("  toolchains: {go: {image: 'golang:1'}}\n");
     let order = order(&settings);
     let job = created(order.job());
     golden("build-job.yaml", &order.job());
@@ -84,18 +87,15 @@ fn golden_build() {
 
 #[test]
 fn golden_build_with_everything_set() {
-    let settings = settings(&[
-        "--go-image=golang:1",
-        "--build-memory=1Gi",
-        "--build-disk=2Gi",
-        "--build-cpu=500m",
-        "--build-cpu-limit=2",
-        "--build-env=GOPROXY=https://proxy.example.com,direct",
-        "--build-env=NO_PROXY=.svc,10.0.0.0/8",
-        "--build-ca-config-map=company-authorities",
-        "--build-egress-except=203.0.113.0/24",
-        "--build-egress-allow=10.20.0.0/16,100.64.0.0/10",
-    ]);
+    let settings = settings(
+        "  toolchains: {go: {image: 'golang:1'}}
+  resources: {requests: {cpu: 500m, memory: 1Gi}, limits: {cpu: 2, memory: 1Gi}}
+  disk: 2Gi
+  environment: {GOPROXY: 'https://proxy.example.com,direct', NO_PROXY: '.svc,10.0.0.0/8'}
+  caBundle: {configMap: company-authorities}
+  egress: {except: [203.0.113.0/24], allow: [10.20.0.0/16, 100.64.0.0/10]}
+",
+    );
     let pull_secrets = ["pull", "company"].map(str::to_owned);
     let order = BuildOrder { pull_secrets: &pull_secrets, ..order(&settings) };
     golden("build-job-set.yaml", &order.job());
@@ -106,7 +106,7 @@ fn golden_build_with_everything_set() {
 
 #[test]
 fn names_are_kubernetes_names() {
-    let settings = settings(&[]);
+    let settings = settings("  {}\n");
     let order = order(&settings);
     let job = created(order.job());
     let secret = order.secret(&job, "http://x");

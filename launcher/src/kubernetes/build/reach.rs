@@ -13,8 +13,7 @@ use ipnet::IpNet;
 use k8s_openapi::api::networking::v1::{
     NetworkPolicyEgressRule, NetworkPolicyPeer, NetworkPolicyPort,
 };
-
-use super::super::egress::{address, network, pods, port};
+use selvedge_manifest::egress::{address, network, pods, port};
 
 /// The world, by IPv4.
 const WORLD: &str = "0.0.0.0/0";

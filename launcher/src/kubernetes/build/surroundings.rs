@@ -19,17 +19,20 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 const OWN_CONTAINER: &str = "launcher";
 
 /// What the launcher's own pod tells of the launcher's image.
+#[derive(Clone, Debug)]
 pub(super) struct OwnImage {
     /// The image; `None` if the pod has no container of that name.
     pub(super) name: Option<String>,
+    /// The pod's namespace.
+    namespace: String,
     /// The Secrets that the pod pulls its images with, its service account's among them.
-    pub(super) pull_secrets: Vec<String>,
+    pull_secrets: Vec<String>,
 }
 
 impl OwnImage {
     /// Reads the pod.
     pub(super) async fn read(ground: &Ground) -> Result<Self, ApiFailure> {
-        let pods: Api<Pod> = Api::namespaced(ground.client.clone(), &ground.pod.namespace);
+        let pods: Api<Pod> = Api::namespaced(ground.client.clone(), &ground.pod.peer.namespace);
         let pod = call("read its own pod", pods.get(&ground.pod.name)).await?;
         let spec = pod.spec.unwrap_or_default();
         // A sidecar is an init container that stays.
@@ -39,28 +42,34 @@ impl OwnImage {
         let secrets = spec.image_pull_secrets.into_iter().flatten();
         Ok(Self {
             name: own.and_then(|container| container.image),
+            namespace: ground.pod.peer.namespace.clone(),
             pull_secrets: secrets.map(|secret| secret.name).collect(),
         })
     }
 
-    /// The Secrets that nodes pull the images of builds and chaincode with: the registry's, and
-    /// what the launcher itself was pulled with, whose program both bring along. A Secret is good
-    /// in its own namespace alone.
-    pub(super) fn pull_secrets(&self, ground: &Ground, of_registry: Option<&str>) -> Vec<String> {
+    /// The Secrets that nodes pull the images of builds and chaincode with in a namespace: the
+    /// registry's, and what the launcher itself was pulled with, whose program both bring along. A
+    /// Secret is good in its own namespace alone.
+    pub(super) fn pull_secrets(&self, namespace: &str, of_registry: Option<&str>) -> Vec<String> {
         let mut secrets: Vec<String> = of_registry.map(ToOwned::to_owned).into_iter().collect();
-        if ground.namespace == ground.pod.namespace {
+        if namespace == self.namespace {
             let more = self.pull_secrets.iter().filter(|name| Some(name.as_str()) != of_registry);
             secrets.extend(more.cloned());
-        } else if !self.pull_secrets.is_empty() {
-            warn!(
-                secrets = self.pull_secrets.join(", "),
-                of = ground.pod.namespace,
-                "the launcher's image is pulled without its own pod's Secrets in the namespace {}: \
-                 if its registry wants credentials, add them to the Secret of --registry-secret there",
-                ground.namespace
-            );
         }
         secrets
+    }
+
+    /// Says so if pods are made in another namespace than that of the pull Secrets.
+    pub(super) fn warn_of_another_namespace(&self, namespace: &str) {
+        if namespace != self.namespace && !self.pull_secrets.is_empty() {
+            warn!(
+                secrets = self.pull_secrets.join(", "),
+                of = self.namespace,
+                "the launcher's image is pulled without its own pod's Secrets in the namespace \
+                 {namespace}: if its registry wants credentials, add them to the Secret of \
+                 registry.secret there"
+            );
+        }
     }
 }
 
@@ -75,7 +84,7 @@ pub(super) async fn api_server(ground: &Ground) -> Vec<IpAddr> {
             warn!(
                 reason = one_line(&failure),
                 "builds may reach an API server with an address of the world, without a \
-                 credential; name it with --build-egress-except"
+                 credential; name it with builds.egress.except"
             );
             Vec::new()
         }
@@ -95,7 +104,7 @@ pub(super) fn name_servers() -> Vec<IpAddr> {
     if servers.is_empty() {
         warn!(
             "no name server is known from {RESOLV_CONF}: builds ask the one in kube-system alone; \
-             name another's network with --build-egress-allow"
+             name another's network with builds.egress.allow"
         );
     }
     servers
@@ -117,7 +126,7 @@ pub(super) fn warn_of_public_pods(ground: &Ground) {
         warn!(
             address = %ground.pod.ip,
             "pods of this cluster have addresses of the world: builds may reach them; name their \
-             network with --build-egress-except"
+             network with builds.egress.except"
         );
     }
 }
@@ -153,16 +162,11 @@ mod tests {
         let elsewhere = cluster.ground("peer0-a");
         let own = OwnImage::read(&elsewhere).await.unwrap();
         assert_eq!(own.name.as_deref(), Some("registry.example/launcher:1"));
-        assert_eq!(own.pull_secrets(&elsewhere, Some("registry")), ["registry"]);
-        assert!(own.pull_secrets(&elsewhere, None).is_empty());
+        assert_eq!(own.pull_secrets("elsewhere", Some("registry")), ["registry"]);
+        assert!(own.pull_secrets("elsewhere", None).is_empty());
 
-        let here = Ground {
-            client: elsewhere.client.clone(),
-            namespace: elsewhere.pod.namespace.clone(),
-            peer: elsewhere.peer.clone(),
-            pod: elsewhere.pod.clone(),
-        };
-        assert_eq!(own.pull_secrets(&here, Some("registry")), ["registry", "company"]);
-        assert_eq!(own.pull_secrets(&here, None), ["company", "registry"]);
+        let here = &elsewhere.pod.peer.namespace;
+        assert_eq!(own.pull_secrets(here, Some("registry")), ["registry", "company"]);
+        assert_eq!(own.pull_secrets(here, None), ["company", "registry"]);
     }
 }

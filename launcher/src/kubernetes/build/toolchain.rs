@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use super::builds::Builds;
+use super::said::Said;
 use crate::error_chain::one_line;
 use crate::registry::resolve;
 
@@ -23,15 +24,14 @@ pub(super) struct Toolchain {
 impl Builds {
     /// The toolchain's image as it is now. When its registry cannot be asked, nodes may have it all
     /// the same: then the name has to do, and the installer is told.
-    pub(super) async fn toolchain(&self, log: &mpsc::Sender<String>) -> Toolchain {
-        let name = &self.settings.go_image;
+    pub(super) async fn toolchain(&self, said: &Said, log: &mpsc::Sender<String>) -> Toolchain {
+        let name = said.go_image();
         let named = || Toolchain { image: name.clone(), identity: name.clone() };
         // What is no name of an image, the kubelet says best.
         let Ok(reference) = name.parse::<Reference>() else { return named() };
         let registry = reference.registry();
-        let plain_http =
-            self.settings.registry.registry_plain_http && registry == self.repository.registry();
-        let auth = match self.docker_config().await {
+        let plain_http = said.registry.plain_http && registry == said.repository.registry();
+        let auth = match self.docker_config(said).await {
             Ok(Some(config)) => config.for_registry(registry).unwrap_or(RegistryAuth::Anonymous),
             // What is wrong with the credentials shows when they are needed.
             Ok(None) | Err(_) => RegistryAuth::Anonymous,
@@ -46,7 +46,8 @@ impl Builds {
                 warn!(image = name, reason, "cannot tell which image this is now");
                 let line = format!(
                     "cannot tell which image {name} is now: {reason}; what an earlier one of this \
-                     name compiled is taken for this one's (name it by digest: --go-image)"
+                     name compiled is taken for this one's (name it by digest: \
+                     builds.toolchains.go.image)"
                 );
                 let _ = log.send(line).await;
                 named()

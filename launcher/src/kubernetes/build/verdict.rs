@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Even
 use super::super::hindrance::{Outlook, TroubleKind, of_refusal, of_sandbox, of_waiting};
 use super::manifest::COMPILE;
 use crate::build_job::Outcome;
-use crate::settings::BuildSettings;
+use selvedge_config::Builds;
 
 /// Why a Job brought no image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,13 +18,13 @@ pub(crate) enum JobFailure {
     #[error("the build failed: {0}")]
     Reason(String),
     /// It needs more memory than it may have.
-    #[error("the build met its memory limit of {0} (--build-memory)")]
+    #[error("the build met its memory limit of {0} (builds.resources)")]
     Memory(String),
     /// It needs more disk than it may have.
-    #[error("the build met its disk limit of {limit} (--build-disk): {message}")]
+    #[error("the build met its disk limit of {limit} (builds.disk): {message}")]
     Disk { limit: String, message: String },
     /// It needs more time than it may have.
-    #[error("the build met its time limit (--build-timeout)")]
+    #[error("the build met its time limit (builds.timeout)")]
     Time,
     /// The pod cannot start.
     #[error("the build's pod {pod} cannot start: {reason}: {message}")]
@@ -83,7 +83,7 @@ pub(super) struct Sight {
 
 impl Sight {
     /// The verdict on the Job called `name`.
-    pub(super) fn verdict(&self, name: &str, settings: &BuildSettings) -> Verdict {
+    pub(super) fn verdict(&self, name: &str, settings: &Builds) -> Verdict {
         let ended = |result| Verdict::Ended(Box::new(result));
         if let Some(result) = self.of_pod(settings) {
             return ended(result);
@@ -99,7 +99,7 @@ impl Sight {
     }
 
     /// What the pod says itself of how the build ended.
-    pub(super) fn of_pod(&self, settings: &BuildSettings) -> Option<Result<Outcome, JobFailure>> {
+    pub(super) fn of_pod(&self, settings: &Builds) -> Option<Result<Outcome, JobFailure>> {
         of_pod(self.pod.as_ref()?, settings)
     }
 
@@ -159,14 +159,14 @@ impl Sight {
     }
 }
 
-fn of_pod(pod: &Pod, settings: &BuildSettings) -> Option<Result<Outcome, JobFailure>> {
+fn of_pod(pod: &Pod, settings: &Builds) -> Option<Result<Outcome, JobFailure>> {
     let name = name_of(pod);
     let status = pod.status.as_ref()?;
     let reason = status.reason.as_deref().unwrap_or_default();
     let message = status.message.as_deref().unwrap_or_default();
     match reason {
         "Evicted" if is_about_disk(message) => {
-            let limit = settings.build_disk.clone();
+            let limit = settings.disk.0.clone();
             return Some(Err(JobFailure::Disk { limit, message: message.to_owned() }));
         }
         "DeadlineExceeded" => return Some(Err(JobFailure::Time)),
@@ -200,19 +200,24 @@ fn of_pod(pod: &Pod, settings: &BuildSettings) -> Option<Result<Outcome, JobFail
 fn of_end(
     pod: &str,
     ended: &ContainerStateTerminated,
-    settings: &BuildSettings,
+    settings: &Builds,
 ) -> Result<Outcome, JobFailure> {
     let outcome = ended.message.as_deref().and_then(|json| serde_json::from_str(json).ok());
     match outcome {
         Some(Outcome::Image(image)) if ended.exit_code == 0 => Ok(Outcome::Image(image)),
-        Some(Outcome::Killed) => Err(JobFailure::Memory(settings.build_memory.clone())),
+        Some(Outcome::Killed) => Err(JobFailure::Memory(memory_limit(settings))),
         _ if ended.reason.as_deref() == Some("OOMKilled") => {
-            Err(JobFailure::Memory(settings.build_memory.clone()))
+            Err(JobFailure::Memory(memory_limit(settings)))
         }
         Some(Outcome::Compile(lines)) => Err(JobFailure::Compile(lines)),
         Some(Outcome::Failed(reason)) => Err(JobFailure::Reason(reason)),
         _ => Err(JobFailure::Killed { pod: pod.to_owned(), reason: words(ended) }),
     }
+}
+
+fn memory_limit(settings: &Builds) -> String {
+    let limit = settings.resources.limits.as_ref().and_then(|limits| limits.get("memory"));
+    limit.map_or_else(|| "its node".to_owned(), |limit| limit.0.clone())
 }
 
 fn words(ended: &ContainerStateTerminated) -> String {

@@ -4,16 +4,10 @@ use selvedge_buildpack::digest::Sha256;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::settings::BuildSettings;
-
-#[derive(clap::Parser)]
-struct Line {
-    #[command(flatten)]
-    settings: BuildSettings,
-}
-
-fn settings() -> BuildSettings {
-    <Line as clap::Parser>::parse_from(["test", "--build-memory=1Gi", "--build-disk=2Gi"]).settings
+fn settings() -> Builds {
+    super::super::manifest::tests::settings(
+        "  {resources: {requests: {memory: 1Gi}, limits: {memory: 1Gi}}, disk: 2Gi}\n",
+    )
 }
 
 fn sight(job: Value, pod: Value) -> Sight {
@@ -111,7 +105,7 @@ fn in_its_own_words() {
             "the chaincode does not compile: ./main.go:1:1: one | ./main.go:2:1: two",
         ),
         (r#"{"failed":"no source"}"#, "the build failed: no source"),
-        (r#""killed""#, "the build met its memory limit of 1Gi (--build-memory)"),
+        (r#""killed""#, "the build met its memory limit of 1Gi (builds.resources)"),
         (
             "something else",
             "the build's pod build-x was ended from outside: Error, exit code 1: something else",
@@ -128,7 +122,7 @@ fn in_its_own_words() {
 fn at_a_limit() {
     fails(
         &sight(running_job(), ended(137, "OOMKilled", "")),
-        "the build met its memory limit of 1Gi (--build-memory)",
+        "the build met its memory limit of 1Gi (builds.resources)",
     );
     let words = r#"Usage of EmptyDir volume "work" exceeds the limit "2Gi". "#;
     fails(
@@ -136,12 +130,12 @@ fn at_a_limit() {
             running_job(),
             pod(&json!({ "phase": "Failed", "reason": "Evicted", "message": words })),
         ),
-        &format!("the build met its disk limit of 2Gi (--build-disk): {words}"),
+        &format!("the build met its disk limit of 2Gi (builds.disk): {words}"),
     );
     let deadline = json!({ "metadata": { "name": "build" }, "status": { "conditions": [
         { "type": "FailureTarget", "status": "True", "reason": "DeadlineExceeded" },
     ] } });
-    fails(&sight(deadline, Value::Null), "the build met its time limit (--build-timeout)");
+    fails(&sight(deadline, Value::Null), "the build met its time limit (builds.timeout)");
 }
 
 #[test]

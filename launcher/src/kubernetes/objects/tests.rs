@@ -2,16 +2,18 @@
 
 use std::net::SocketAddr;
 
-use super::super::mock::Api;
-use super::super::scene::shape;
-use super::*;
-use crate::launch::LaunchPlan;
+use selvedge_config::Chaincode;
+use selvedge_manifest::LaunchPlan;
+use serde_json::json;
 
-async fn apply(api: &Api) -> Result<Objects, ApiFailure> {
+use super::super::mock::Api;
+use super::*;
+
+async fn apply(api: &Api) -> Result<Objects, ApplyError> {
     let ground = api.ground("peer0-a");
     let identity = Identity::new("chaincode", "basic_1.0:ab", "Org1MSP", "peer0");
     let plan = LaunchPlan { environment: vec![], files: vec![], arguments: vec![] };
-    let shape = shape();
+    let settings = Chaincode::default();
     let mut objects = Objects::default();
     let blueprint = Blueprint {
         identity: &identity,
@@ -20,11 +22,13 @@ async fn apply(api: &Api) -> Result<Objects, ApiFailure> {
         credentials: "c0ffee",
         generation: 1,
         proxy: SocketAddr::new(ground.pod.ip, 40123),
-        peer: &ground.pod,
-        shape: &shape,
+        peer: &ground.pod.peer,
+        settings: &settings,
+        launcher_image: "launcher",
+        pull_secrets: &[],
         owner: None,
     };
-    Box::pin(objects.apply(&ground, &blueprint)).await.map(|()| objects)
+    Box::pin(objects.apply(&ground, &blueprint)).await.map(|_| objects)
 }
 
 #[tokio::test]
@@ -54,4 +58,19 @@ async fn a_refusal_is_told_with_what_was_refused() {
         "{refused}"
     );
     assert!(refused.ends_with("exceeded quota: small"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_service_that_leads_nowhere_is_told_and_no_pod_is_made() {
+    let api = Api::default();
+    api.admit_by(|object| {
+        if object["kind"] == "Service" {
+            object["spec"]["clusterIP"] = json!("None");
+        }
+    });
+    let error = apply(&api).await.err().unwrap();
+    assert!(error.to_string().contains("has no address (clusterIP is None)"), "{error}");
+    assert!(!error.is_passing());
+    let requests = api.requests();
+    assert!(!requests.iter().any(|made| made.contains("/deployments/")), "{requests:?}");
 }

@@ -1,10 +1,14 @@
 //! A run from its start to its end, beside other hands and an API that fails.
 
+use selvedge_manifest::Slot;
 use serde_json::{Value, json};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::super::lease::Lease;
+use super::super::replicas::ClusterReplicas;
 use super::super::scene::{POD, Scene, put_pod, until};
 use super::*;
+use crate::backend::Replicas;
 
 const MOMENT: Duration = Duration::from_secs(10);
 
@@ -94,18 +98,18 @@ async fn a_fight_with_another_hand_is_told_once_and_not_fed() {
 #[tokio::test(start_paused = true)]
 async fn a_launcher_that_lost_its_lease_while_it_could_not_write_does_not_write_later() {
     let scene = Scene::new().await;
-    scene.observed.ready().await;
+    scene.place.observed.ready().await;
     scene.api.cut_off(POD, true);
     let run = scene.run().await;
     sleep(MOMENT * 2).await;
     put_pod(&scene.api, "peer0-b");
     let other = Lease::hold(scene.api.ground("peer0-b"));
     other.gained().await;
-    assert!(!scene.lease.is_held());
+    assert!(!scene.place.lease.is_held());
 
     scene.api.cut_off(POD, false);
     sleep(MOMENT * 6).await;
-    assert!(other.is_held() && !scene.lease.is_held());
+    assert!(other.is_held() && !scene.place.lease.is_held());
     let written: Vec<_> =
         scene.api.requests().into_iter().filter(|made| made.starts_with("PATCH")).collect();
     assert_eq!(written, [""; 0]);
@@ -132,4 +136,68 @@ async fn a_scale_down_that_misses_its_time_is_made_up_for() {
     sleep(Duration::from_hours(2)).await;
     assert_eq!(scene.deployment().unwrap()["spec"]["replicas"], 1);
     drop((run, sweeper));
+}
+
+/// Whether the set of the identity has its Service, which owns the rest.
+fn is_there(scene: &Scene, set: &Identity) -> bool {
+    let path = format!("/api/v1/namespaces/chaincode/services/{}", set.name);
+    scene.api.object(&path).is_some()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_that_was_taken_over_from_goes_as_a_whole_once_its_pods_have_ended() {
+    let scene = Scene::new().await;
+    let sweeper = AbortOnDropHandle::new(tokio::spawn(scene.sweeper().sweep()));
+    let (first, second) = (&scene.identity, scene.identity.clone().within(Slot::Second));
+    let (from, to) = (applied(&scene).await, scene.set(1).await);
+    until("the second set", || is_there(&scene, &second)).await;
+    let pod = "/api/v1/namespaces/chaincode/pods/replica";
+    let metadata = json!({"name": "replica", "namespace": "chaincode", "labels": first.labels()});
+    scene.api.put(pod, json!({"metadata": metadata, "status": {"phase": "Running"}}));
+    until("the pod", || !scene.place.observed.pods.state().is_empty()).await;
+
+    Box::new(from).discard().await;
+    assert_eq!(scene.deployment().unwrap()["spec"]["replicas"], 0);
+    sleep(MOMENT * 6).await;
+    assert!(is_there(&scene, first), "a pod lost its policy");
+    scene.api.remove(pod);
+    until("the end of the first set", || !is_there(&scene, first)).await;
+    sleep(MOMENT * 6).await;
+    assert!(is_there(&scene, &second));
+    drop((to, sweeper));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_run_left_in_the_other_slot_goes_when_the_next_one_begins() {
+    let scene = Scene::new().await;
+    let sweeper = AbortOnDropHandle::new(tokio::spawn(scene.sweeper().sweep()));
+    let second = scene.identity.clone().within(Slot::Second);
+    let earlier = scene.set(1).await;
+    until("the earlier run's set", || is_there(&scene, &second)).await;
+    Box::new(earlier).stop().await;
+    sleep(MOMENT * 6).await;
+    assert!(is_there(&scene, &second));
+
+    let run = applied(&scene).await;
+    until("the end of what it left", || !is_there(&scene, &second)).await;
+    // What the run's next set takes is not deleted under it.
+    let next = scene.set(1).await;
+    until("the next set", || is_there(&scene, &second)).await;
+    sleep(Duration::from_hours(2)).await;
+    assert!(is_there(&scene, &second));
+    assert_eq!(scene.deployment().unwrap()["spec"]["replicas"], 1);
+    drop((run, next, sweeper));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_of_which_not_all_came_to_be_goes_too() {
+    let scene = Scene::new().await;
+    let sweeper = AbortOnDropHandle::new(tokio::spawn(scene.sweeper().sweep()));
+    scene.api.refuse("PATCH /apis/apps/v1", 403);
+    let run = scene.run().await;
+    until("its Service", || is_there(&scene, &scene.identity)).await;
+    Box::new(run).discard().await;
+    scene.api.refuse_nothing();
+    until("its end", || !is_there(&scene, &scene.identity)).await;
+    drop(sweeper);
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use e2e::{Op, SharedStage, Stage, StageSpec, chaincode_dir, chaincode_processes};
+use serde_json::json;
 use testbed::process::wait_until;
 use testbed::{Definition, Release};
 
@@ -18,7 +19,7 @@ const IN_THE_END: Duration = Duration::from_mins(2);
 static STAGE: SharedStage = SharedStage::new(|| {
     Stage::raise(&StageSpec {
         network: watched,
-        launcher_arguments: vec!["--start-timeout".into(), START_LIMIT.as_secs().to_string()],
+        settings: vec![("chaincode.timeouts.start", json!(format!("{}s", START_LIMIT.as_secs())))],
         ..StageSpec::new(Release::V3_1_1)
     })
 });
@@ -43,7 +44,7 @@ fn an_image_that_is_not_built_again_in_time_is_told_of_and_the_next_launch_succe
     compiler[0].stop();
 
     let error = launch.result().unwrap_err();
-    let reason = "the image was not there within 15 s (--start-timeout)";
+    let reason = "the image was not there within 15 s (chaincode.timeouts.start)";
     assert!(error.contains(reason), "{error}");
     turn.peer().log().wait_for_line(turn.peer_mark, reason, SOON).unwrap();
     assert!(wait_until(SOON, || chaincode_processes(&turn).is_empty()), "it is still compiled");

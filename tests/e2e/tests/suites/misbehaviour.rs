@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use e2e::{Gateway, Op, SharedStage, Stage, StageSpec, Turn, chaincode_dir, processes_of};
+use serde_json::json;
 use testbed::process::wait_until;
 use testbed::{Definition, Release};
 
@@ -16,7 +17,7 @@ const START_LIMIT: Duration = Duration::from_secs(3);
 static STAGE: SharedStage = SharedStage::new(|| {
     Stage::raise(&StageSpec {
         network: watched,
-        launcher_arguments: vec!["--start-timeout".into(), START_LIMIT.as_secs().to_string()],
+        settings: vec![("chaincode.timeouts.start", json!(format!("{}s", START_LIMIT.as_secs())))],
         ..StageSpec::new(Release::V3_1_1)
     })
 });
@@ -83,7 +84,7 @@ fn one_that_never_registers_is_ended_when_its_time_is_over() {
     let package_id = turn.deploy(&source("silent"), &Definition::new("silent"));
     let (error, took) = failed_launch(&turn, "silent");
     assert!(took < START_LIMIT + Duration::from_secs(3), "the launch failed after {took:?}");
-    let reason = ["the chaincode did not register within 3 s (--start-timeout)"];
+    let reason = ["the chaincode did not register within 3 s (chaincode.timeouts.start)"];
     assert_told(&error, &reason);
     await_told(&turn, &reason);
     assert!(wait_until(SOON, || processes_of(&turn, &package_id).is_empty()), "it still runs");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use e2e::{Op, SharedStage, Stage, StageSpec, Turn, chaincode_dir};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use serde_json::json;
 use testbed::process::wait_until;
 use testbed::{Definition, Release};
 
@@ -16,7 +17,7 @@ use crate::link::SOON;
 /// Room for no image: only what must stay does.
 static STAGE: SharedStage = SharedStage::new(|| {
     Stage::raise(&StageSpec {
-        launcher_arguments: vec!["--images-limit".into(), "0".into()],
+        settings: vec![("builds.imagesLimit", json!("0"))],
         ..StageSpec::new(Release::V3_1_1)
     })
 });

@@ -6,6 +6,7 @@ use std::time::Duration;
 use cluster::Cluster;
 use e2e::{Op, chaincode_dir};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use testbed::{Definition, PeerClient};
 use tokio::time::sleep;
 
@@ -47,7 +48,7 @@ impl Drop for Absent {
 
 #[test]
 fn a_build_and_a_run_outlive_the_api_servers_absence() {
-    let spec = one("absence").setting("SELVEDGE_START_TIMEOUT", "20");
+    let spec = one("absence").say("chaincode.timeouts.start", json!("20s"));
     on_fabric_alone(&spec, async |cluster, fabric| {
         let peer = fabric.peer(MSP_ID);
         let package_id = deploy_ledger(fabric, "ledger");
@@ -71,7 +72,7 @@ fn a_build_and_a_run_outlive_the_api_servers_absence() {
         assert_eq!(ledger.call(Op::Evaluate, &["Get", "k"]).unwrap(), "meanwhile");
         drop(absent);
 
-        let reason = "the chaincode was not started within 20 s (--start-timeout): ";
+        let reason = "the chaincode was not started within 20 s (chaincode.timeouts.start): ";
         let parts = [BUILDER, reason, "the Kubernetes API"];
         peer.await_line("peer", &parts, LIMIT).await.unwrap();
         let mut late = gateway(fabric, peer, "late");

@@ -14,7 +14,7 @@ const ELSEWHERE: &str = "chaincodes";
 
 #[test]
 fn a_namespace_that_does_not_exist_is_named_and_used_once_it_does() {
-    let spec = one("elsewhere").setting("SELVEDGE_NAMESPACE", ELSEWHERE);
+    let spec = one("elsewhere").say("chaincode.namespace", json!(ELSEWHERE));
     on_fabric(&spec, async |cluster, fabric| {
         let peer = fabric.peer(MSP_ID);
         let file = package(fabric, &new_program(fabric, "elsewhere"), "program_1.0");
@@ -54,7 +54,7 @@ fn a_namespace_that_does_not_exist_is_named_and_used_once_it_does() {
         ]});
         fabric.namespace().apply(&everywhere).unwrap();
         let parts =
-            ["there is no namespace chaincodes; create it, or choose another with --namespace"];
+            ["there is no namespace chaincodes; create it, or choose another for the chaincode"];
         // Grants take a moment to be known.
         until("the namespace's name", LIMIT, async || {
             peer.install(&file).map(|_| ()).unwrap_err();

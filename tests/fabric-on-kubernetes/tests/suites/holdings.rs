@@ -9,6 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use cluster::{Cluster, until};
 use fabric_on_kubernetes::Fabric;
 use rustix::process::{Signal, kill_process};
+use serde_json::json;
 use testbed::PeerClient;
 
 use crate::builds::await_build;
@@ -92,8 +93,8 @@ fn a_build_holds_no_credential_and_its_address_is_used_up() {
     let guarded = |cluster: &Cluster| {
         let address = cluster.guarded_registry().address;
         one("build-holdings")
-            .setting("SELVEDGE_REGISTRY", &format!("{address}/holdings"))
-            .setting("SELVEDGE_REGISTRY_SECRET", SECRET)
+            .say("registry.address", json!(format!("{address}/holdings")))
+            .say("registry.secret", json!(SECRET))
     };
     on_fabric_of(guarded, async |cluster, fabric| {
         let (peer, registry) = (fabric.peer(MSP_ID), cluster.guarded_registry());

@@ -5,6 +5,7 @@ use e2e::{Gateway, Op};
 use fabric_on_kubernetes::{Chaincode, Fabric, FabricSpec, PeerPod};
 use k8s_openapi::api::apps::v1::Deployment;
 use rustix::process::{Signal, kill_process};
+use serde_json::json;
 
 use crate::processes::launcher_of;
 use crate::shared::{BUILDER, LIMIT, deploy_ledger, gateway, on_fabric};
@@ -19,9 +20,10 @@ fn call(gateway: &mut Gateway) -> Result<String, String> {
 /// Two peers whose launchers work for the same one. The second would at once end what it has not
 /// started.
 fn two(namespace: &str) -> FabricSpec {
-    FabricSpec::new(namespace, &["Org1MSP", "Org2MSP"])
-        .setting("SELVEDGE_PEER_NAME", PEER)
-        .setting("SELVEDGE_ADOPT_WITHIN", "1")
+    let mut spec = FabricSpec::new(namespace, &["Org1MSP", "Org2MSP"])
+        .say("chaincode.timeouts.adopt", json!("1s"));
+    spec.launchers.insert("SELVEDGE_PEER_NAME".to_owned(), PEER.to_owned());
+    spec
 }
 
 /// The peer whose launcher holds the lease, and the other.

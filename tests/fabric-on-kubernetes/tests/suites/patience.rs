@@ -4,7 +4,7 @@ use std::thread;
 
 use cluster::Cluster;
 use fabric_on_kubernetes::{Fabric, FabricSpec, PeerPod};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::{CliError, PeerClient};
 
 use crate::registries::{SECRET, credentials_for};
@@ -46,8 +46,8 @@ fn a_compiler_that_cannot_be_pulled_for_a_while_fails_no_build() {
         let toolchain = cluster.image("toolchain");
         let toolchain = toolchain.replace(&cluster.registry(), &cluster.guarded_registry().address);
         let mut spec = one("build-pull")
-            .setting("SELVEDGE_GO_IMAGE", &toolchain)
-            .setting("SELVEDGE_REGISTRY_SECRET", SECRET);
+            .say("builds.toolchains.go.image", json!(toolchain))
+            .say("registry.secret", json!(SECRET));
         spec.before = vec![credentials(cluster, "wrong")];
         spec
     };

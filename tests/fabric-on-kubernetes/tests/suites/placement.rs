@@ -75,16 +75,13 @@ fn a_peer_on_a_tainted_node_has_its_chaincode_there_and_elsewhere_if_it_may() {
         let _reserved = Reserved::begin(cluster.kubectl());
         let package_id = deploy_ledger(fabric, "ledger");
         gateway(fabric, peer, "ledger").call(Op::Submit, &["Put", "k", "v"]).unwrap();
-        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        let mut chaincode = peer.chaincode(&package_id).await.unwrap();
         await_on(fabric, &chaincode, "node-2").await;
 
         // A node that is drained of chaincode: it goes elsewhere if it may, and calls go on.
         for affinity in ["preferred", "none"] {
-            peer.set("SELVEDGE_AFFINITY", affinity).await.unwrap();
-            let mut ledger = gateway(fabric, peer, "ledger");
-            until("an answer", LIMIT, async || ledger.call(Op::Evaluate, &["Get", "k"]))
-                .await
-                .unwrap();
+            peer.say("chaincode.peerNode", json!(affinity)).await.unwrap();
+            chaincode = peer.successor(&package_id, &chaincode).await.unwrap();
             let (_, node) = chaincode.await_running().await.unwrap();
             let wanted = ["get", "deployment", chaincode.name(), "-o", "yaml"];
             let wanted = fabric.namespace().kubectl(&wanted).unwrap();

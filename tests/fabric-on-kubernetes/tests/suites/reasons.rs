@@ -150,8 +150,8 @@ fn one_that_ends_again_and_again_is_told_with_its_last_lines() {
 #[test]
 fn one_that_needs_more_memory_than_it_may_have_is_told_its_limit() {
     let spec = one("oom")
-        .setting("SELVEDGE_CHAINCODE_REQUESTS", "memory=16Mi")
-        .setting("SELVEDGE_CHAINCODE_LIMITS", "memory=48Mi");
+        .say("chaincode.resources.requests.memory", json!("16Mi"))
+        .say("chaincode.resources.limits.memory", json!("48Mi"));
     on_fabric(&spec, async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
         deploy_ledger(fabric, "ledger");
@@ -175,7 +175,7 @@ fn one_that_needs_more_memory_than_it_may_have_is_told_its_limit() {
 
 #[test]
 fn one_that_fits_on_no_node_is_told_with_the_schedulers_words() {
-    let spec = one("unschedulable").setting("SELVEDGE_CHAINCODE_REQUESTS", "cpu=900");
+    let spec = one("unschedulable").say("chaincode.resources.requests.cpu", json!("900"));
     on_fabric(&spec, async |_, fabric| {
         let known = |pod: &Pod| {
             let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
@@ -198,7 +198,7 @@ fn one_whose_image_the_nodes_cannot_pull_is_told_with_the_runtimes_words() {
                 thread::spawn(move || relay(&stream, registry));
             }
         });
-        one("image-pull").setting("SELVEDGE_REGISTRY", &format!("{address}/selvedge"))
+        one("image-pull").say("registry.address", json!(format!("{address}/selvedge")))
     };
     on_fabric_of(relayed, async |_, fabric| {
         let known = |pod: &Pod| waits_for(pod, &["ErrImagePull", "ImagePullBackOff"]);

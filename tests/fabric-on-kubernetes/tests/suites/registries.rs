@@ -28,7 +28,7 @@ async fn refused(fabric: &Fabric, peer: &PeerPod, label: &str, parts: &[&str]) {
 
 #[test]
 fn one_that_is_down_is_named() {
-    let spec = one("registry-down").setting("SELVEDGE_REGISTRY", "127.0.0.1:1/selvedge");
+    let spec = one("registry-down").say("registry.address", json!("127.0.0.1:1/selvedge"));
     on_fabric(&spec, async |_, fabric| {
         let parts = ["cannot reach the registry 127.0.0.1:1 over plain HTTP"];
         refused(fabric, fabric.peer(MSP_ID), "registry-down", &parts).await;
@@ -59,18 +59,18 @@ fn one_with_a_password_is_used_with_the_right_one_alone() {
     let guarded = |cluster: &Cluster| {
         let address = cluster.guarded_registry().address;
         one("registry-guarded")
-            .setting("SELVEDGE_REGISTRY", &format!("{address}/guarded"))
-            .setting("SELVEDGE_REGISTRY_SECRET", SECRET)
+            .say("registry.address", json!(format!("{address}/guarded")))
+            .say("registry.secret", json!(SECRET))
     };
     on_fabric_of(guarded, async |cluster, fabric| {
         let (peer, registry) = (fabric.peer(MSP_ID), cluster.guarded_registry());
-        let missing = ["there is no Secret registry-guarded/registry (--registry-secret)"];
+        let missing = ["there is no Secret registry-guarded/registry (registry.secret)"];
         refused(fabric, peer, "no-secret", &missing).await;
 
         fabric.namespace().apply(&credentials(&registry, "wrong")).unwrap();
         let denied = format!(
             "the registry {} refused the credentials for guarded/chaincode (as the Secret has \
-             them; --registry-secret)",
+             them; registry.secret)",
             registry.address
         );
         refused(fabric, peer, "wrong-password", &[&denied]).await;
@@ -84,9 +84,9 @@ fn one_with_a_password_is_used_with_the_right_one_alone() {
         let images = fabric.namespace().kubectl(&images).unwrap();
         assert!(images.contains(&format!("image: {}/guarded/chaincode@", registry.address)));
 
-        peer.set("SELVEDGE_REGISTRY_SECRET", "").await.unwrap();
+        peer.say("registry.secret", Value::Null).await.unwrap();
         let denied = "refused the credentials for guarded/chaincode (none were given; \
-                      --registry-secret)";
+                      registry.secret)";
         refused(fabric, peer, "no-password", &[denied]).await;
     });
 }
@@ -96,14 +96,12 @@ fn one_with_a_password_that_has_the_launcher_is_used_with_the_secret_of_its_own_
     on_fabric(&one("launcher-guarded"), async |cluster, fabric| {
         let (peer, registry) = (fabric.peer(MSP_ID), cluster.guarded_registry());
         let kubectl = |arguments: &[&str]| fabric.namespace().kubectl(arguments).unwrap();
-        let settings = "selvedge-settings-org1";
-        let output = "jsonpath={.data.SELVEDGE_LAUNCHER_IMAGE}";
-        let image = kubectl(&["get", "configmap", settings, "-o", output]);
+        let output = "jsonpath={.spec.initContainers[0].image}";
+        let image = kubectl(&["get", "pod", peer.pod(), "-o", output]);
         let image = image.replace(&cluster.registry(), &registry.address);
         let before = peer.uid().await.unwrap();
         fabric.namespace().apply(&credentials(&registry, registry.password)).unwrap();
-        let image = json!({ "data": { "SELVEDGE_LAUNCHER_IMAGE": image } }).to_string();
-        kubectl(&["patch", "configmap", settings, "-p", &image]);
+        peer.say("builds.launcherImage", json!(image)).await.unwrap();
         let secrets = json!({ "imagePullSecrets": [{ "name": SECRET }] });
         let secrets = json!({ "spec": { "template": { "spec": secrets } } }).to_string();
         kubectl(&["patch", "statefulset", peer.pod().trim_end_matches("-0"), "-p", &secrets]);
@@ -168,7 +166,7 @@ fn body_length(head: &[u8]) -> Option<u64> {
 #[test]
 fn one_that_answers_half_is_not_believed() {
     let half = |cluster: &Cluster| {
-        one("registry-half").setting("SELVEDGE_REGISTRY", &format!("{}/selvedge", halved(cluster)))
+        one("registry-half").say("registry.address", json!(format!("{}/selvedge", halved(cluster))))
     };
     on_fabric_of(half, async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
@@ -186,7 +184,7 @@ fn one_that_answers_half_is_not_believed() {
 fn one_where_somebody_else_pushed_is_not_believed() {
     let own = |cluster: &Cluster| {
         one("registry-forged")
-            .setting("SELVEDGE_REGISTRY", &format!("{}/forged", cluster.registry()))
+            .say("registry.address", json!(format!("{}/forged", cluster.registry())))
     };
     on_fabric_of(own, async |cluster, fabric| {
         let peer = fabric.peer(MSP_ID);

@@ -5,6 +5,7 @@ use std::thread;
 
 use cluster::until;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use testbed::PeerClient;
 
 use crate::absence::Absent;
@@ -57,7 +58,7 @@ fn an_install_beside_a_launcher_that_still_looks_around_waits_for_it() {
 
 #[test]
 fn more_installs_than_the_launcher_builds_at_once_wait_their_turn() {
-    let spec = one("parallel").setting("SELVEDGE_PARALLEL_BUILDS", "1");
+    let spec = one("parallel").say("builds.parallel", json!(1));
     on_fabric(&spec, async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
         let [first, second] = ["parallel-one", "parallel-other"].map(|name| {
@@ -70,7 +71,7 @@ fn more_installs_than_the_launcher_builds_at_once_wait_their_turn() {
         // It goes on for as long as this test wants.
         kill_process(build_in(&pod), Signal::STOP).unwrap();
         let second = thread::spawn(second);
-        let parts = [BUILDER, "as much as it may at once (--parallel-builds=1)"];
+        let parts = [BUILDER, "as much as it may at once (builds.parallel=1)"];
         peer.await_line("peer", &parts, LIMIT).await.unwrap();
         let jobs = fabric.namespace().kubectl(&["get", "jobs", "-o", "name"]).unwrap();
         assert_eq!(jobs.lines().count(), 1, "{jobs}");

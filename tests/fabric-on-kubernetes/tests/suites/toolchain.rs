@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use cluster::{Cluster, until};
+use serde_json::json;
 
 use crate::shared::{BUILDER, LIMIT, MSP_ID, new_program, on_fabric_of, one, package};
 
@@ -18,7 +19,7 @@ fn a_tag_that_moves_to_another_compiler_is_another_build() {
     let moving = |cluster: &Cluster| format!("{}/moving:latest", cluster.registry());
     let spec = |cluster: &Cluster| {
         crane(cluster, &["copy", &cluster.image("toolchain"), &moving(cluster)]);
-        one("toolchain").setting("SELVEDGE_GO_IMAGE", &moving(cluster))
+        one("toolchain").say("builds.toolchains.go.image", json!(moving(cluster)))
     };
     on_fabric_of(spec, async |cluster, fabric| {
         let peer = fabric.peer(MSP_ID);
@@ -45,10 +46,14 @@ fn a_tag_that_moves_to_another_compiler_is_another_build() {
         assert!(compilers().contains(&second), "{}", compilers());
 
         // Nobody to ask: the nodes may have it, but these have not, however often they try.
-        peer.set("SELVEDGE_GO_IMAGE", "127.0.0.1:1/moving:latest").await.unwrap();
+        let unreachable = json!("127.0.0.1:1/moving:latest");
+        peer.say("builds.toolchains.go.image", unreachable).await.unwrap();
         peer.install(&package(fabric, &source, "third_1.0")).unwrap_err();
         for parts in [
-            &["cannot tell which image 127.0.0.1:1/moving:latest is now", "--go-image"][..],
+            &[
+                "cannot tell which image 127.0.0.1:1/moving:latest is now",
+                "builds.toolchains.go.image",
+            ][..],
             &["cannot start: ErrImagePull", "127.0.0.1:1/moving:latest", "trying again"],
         ] {
             peer.await_line("peer", &[&[BUILDER], parts].concat(), LIMIT).await.unwrap();

@@ -27,7 +27,7 @@ fn copied(peer: &PeerPod, kind: &str, name: &str) -> Value {
 }
 
 /// Grants the launchers of the namespaces what the manifests grant one in its own.
-fn grant(peer: &PeerPod, there: &Namespace, to: &[&str]) {
+pub(crate) fn grant(peer: &PeerPod, there: &Namespace, to: &[&str]) {
     let role = "selvedge-launcher-org1";
     let subjects: Vec<Value> = to
         .iter()
@@ -52,7 +52,7 @@ fn grant(peer: &PeerPod, there: &Namespace, to: &[&str]) {
 
 /// A launcher in the other namespace, in a pod of the same name as the peer's.
 fn start_other(peer: &PeerPod, other: &Namespace) {
-    other.apply(&copied(peer, "configmap", "selvedge-settings-org1")).unwrap();
+    other.apply(&copied(peer, "configmap", "selvedge-config-org1")).unwrap();
     grant(peer, other, &[OTHER]);
     let mut pod = launcher_alone(peer)["spec"]["template"].take();
     pod["apiVersion"] = json!("v1");
@@ -85,8 +85,9 @@ async fn leases(peer: &PeerPod, there: &Namespace) -> [String; 2] {
 
 #[test]
 fn peers_of_one_name_are_two_and_what_one_left_that_is_gone_is_deleted() {
-    let spec =
-        one("twins").setting("SELVEDGE_NAMESPACE", THERE).setting("SELVEDGE_ADOPT_WITHIN", "1");
+    let spec = one("twins")
+        .say("chaincode.namespace", json!(THERE))
+        .say("chaincode.timeouts.adopt", json!("1s"));
     on_fabric(&spec, async |cluster: &Cluster, fabric| {
         let peer = fabric.peer(MSP_ID);
         let there = cluster.namespace(THERE).await.unwrap();

@@ -3,7 +3,7 @@
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
-use selvedge_proxy::{PeerCredentials, ReplicaAuthority, replica_name};
+use selvedge_proxy::{Credential, PeerCredentials, ReplicaAuthority, replica_name};
 
 /// A certificate authority.
 pub(crate) struct Authority {
@@ -17,6 +17,13 @@ pub(crate) struct Authority {
 pub(crate) struct Identity {
     pub(crate) certificate: String,
     pub(crate) key: String,
+}
+
+impl Identity {
+    /// What the proxy knows replicas by that have it.
+    pub(crate) fn credential(&self) -> Credential {
+        Credential::of(pem::parse(&self.certificate).unwrap().contents())
+    }
 }
 
 impl Authority {

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use selvedge_proxy::{Event, Limits, Proxy, ProxySettings, RegistrationDeadline, Type};
+use selvedge_proxy::{Credential, Event, Limits, Proxy, ProxySettings, RegistrationDeadline, Type};
 use tokio::time::Instant;
 
 use super::authority::{Authority, Identity};
@@ -93,6 +93,11 @@ impl Stage {
         replica
     }
 
+    /// What the proxy knows replicas by, but for those with another identity.
+    pub(crate) fn credential(&self) -> Credential {
+        self.identity.credential()
+    }
+
     /// A replica with some identity, or what is wrong with it.
     pub(crate) async fn connect(&self, identity: Option<&Identity>) -> Result<Replica, String> {
         Replica::connect(self.proxy.address(), &self.authority.root, identity).await
@@ -131,7 +136,7 @@ impl Stage {
     pub(crate) async fn lost(&mut self, wanted: u64) -> String {
         self.event("the loss of a replica", |event| match event {
             Event::ReplicaGone { replica, reason, .. }
-            | Event::ReplicaCutOff { replica, reason }
+            | Event::ReplicaCutOff { replica, reason, .. }
                 if replica == wanted =>
             {
                 Some(reason)
@@ -160,6 +165,14 @@ impl Scene {
     /// One more replica, which gets transactions from now on.
     pub(crate) async fn replica(&self) -> Replica {
         let mut replica = self.stage.registering_replica().await;
+        greeting(&mut replica).await;
+        replica
+    }
+
+    /// One more replica, with an identity of its own kind.
+    pub(crate) async fn replica_of(&self, identity: &Identity) -> Replica {
+        let mut replica = self.stage.connect(Some(identity)).await.unwrap();
+        replica.register().await;
         greeting(&mut replica).await;
         replica
     }

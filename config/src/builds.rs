@@ -1,0 +1,141 @@
+//! `builds`: how chaincode becomes an image.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+
+use bytesize::ByteSize;
+use ipnet::IpNet;
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::span::Span;
+
+/// How chaincode is built. A change is taken up by the next build.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Builds {
+    /// How long a build may take.
+    pub timeout: Span,
+    /// How many builds may go on at once; others wait for them. Each may fill 2 GiB of the
+    /// launcher's data directory: of a volume that is too full, Kubernetes ends the pod. Taken up
+    /// when the launcher starts.
+    pub parallel: NonZeroU16,
+    /// How much the images that the launcher keeps itself may take together, such as `500MiB` or
+    /// `10GiB`: beyond it those that were not used for longest go. What runs and what was built
+    /// last stay, even with 0. One that is gone is built again when it is called for. Only on the
+    /// `local` backend; taken up when the launcher starts.
+    #[schemars(with = "Size")]
+    pub images_limit: ByteSize,
+    /// The images whose compilers make chaincode, by language. Only on Kubernetes.
+    pub toolchains: Toolchains,
+    /// The launcher's own image, from which a build's pod gets the program that assembles images.
+    /// Default: the image of the container `launcher` in the launcher's pod. It is pulled with the
+    /// Secret of `registry.secret` and, where chaincode runs in the launcher's namespace, with the
+    /// pull Secrets of its pod; a Secret is good in its own namespace alone. Only on Kubernetes;
+    /// taken up when the launcher starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launcher_image: Option<String>,
+    /// The port on which the pods of builds reach the launcher; 0 is one that is free. Only on
+    /// Kubernetes; taken up when the launcher starts.
+    pub port: u16,
+    /// The CPU and the memory of a build. Only on Kubernetes.
+    pub resources: ResourceRequirements,
+    /// The disk that a build gets, for source, dependencies, caches and image. Only on Kubernetes.
+    pub disk: Quantity,
+    /// Variables for the compiler: where it finds modules, proxies, certificates. No secrets:
+    /// what is built could read them. Only on Kubernetes: the `local` backend's compiler has the
+    /// launcher's own environment.
+    pub environment: BTreeMap<String, String>,
+    /// Certificate authorities that builds trust besides those of the toolchain's image, for a
+    /// company's proxy that ends TLS. Only on Kubernetes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_bundle: Option<CaBundle>,
+    /// What builds reach. Only on Kubernetes.
+    pub egress: BuildEgress,
+}
+
+/// How a size is written.
+#[derive(JsonSchema)]
+#[schemars(extend("format" = "size"))]
+struct Size(#[expect(dead_code, reason = "there for its schema")] String);
+
+/// The images with compilers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Toolchains {
+    /// Go's.
+    pub go: Toolchain,
+}
+
+/// An image with a compiler.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Toolchain {
+    /// The image, to which `registry.rewrites` apply. The launcher asks its registry which image a
+    /// tag is, over HTTPS (or as `registry.plainHttp` says, where both are one registry), with the
+    /// credentials that `registry.secret` has for it, if any. Name it by digest (`…@sha256:…`)
+    /// where that registry cannot be asked, as when nodes bring the image along: a tag that moves
+    /// to another compiler then goes unnoticed for a source that was built before.
+    #[schemars(length(min = 1))]
+    pub image: String,
+}
+
+/// Certificate authorities.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CaBundle {
+    /// A ConfigMap in the builds' namespace, each of whose values is a PEM file of certificates.
+    #[schemars(length(min = 1))]
+    pub config_map: String,
+}
+
+/// What builds reach: by their network policy the launcher, the cluster's DNS and the world, but
+/// no private address, no link-local one, and IPv6 only in a cluster that has nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct BuildEgress {
+    /// Networks inside that builds may reach all the same, such as `10.1.2.0/24`: of a module
+    /// proxy, of a company's HTTP proxy, of name servers elsewhere than most clusters have them.
+    /// What is allowed has no part in it where clouds serve credentials.
+    #[schemars(with = "Vec<Network>")]
+    pub allow: Vec<IpNet>,
+    /// Networks outside that builds may not reach: of pods, if this cluster's have addresses of the
+    /// world, or of the API server, if the launcher may not see its.
+    #[schemars(with = "Vec<Network>")]
+    pub except: Vec<IpNet>,
+}
+
+/// How a network is written.
+#[derive(JsonSchema)]
+#[schemars(extend("format" = "network"))]
+struct Network(#[expect(dead_code, reason = "there for its schema")] String);
+
+impl Default for Builds {
+    fn default() -> Self {
+        Self {
+            timeout: Span::seconds(600),
+            parallel: const { NonZeroU16::new(2).unwrap() },
+            images_limit: ByteSize::gib(10),
+            toolchains: Toolchains::default(),
+            launcher_image: None,
+            port: 7059,
+            resources: resources(),
+            disk: Quantity("4Gi".into()),
+            environment: BTreeMap::new(),
+            ca_bundle: None,
+            egress: BuildEgress::default(),
+        }
+    }
+}
+
+impl Default for Toolchain {
+    fn default() -> Self {
+        Self { image: "docker.io/library/golang:1.26-bookworm".into() }
+    }
+}
+
+fn resources() -> ResourceRequirements {
+    crate::chaincode::resources(&[("cpu", "1"), ("memory", "2Gi")], &[("memory", "2Gi")])
+}

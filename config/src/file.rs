@@ -1,0 +1,87 @@
+//! The file as a whole.
+
+use std::net::SocketAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::builds::Builds;
+use crate::chaincode::Chaincode;
+use crate::matching::Match;
+use crate::registry::Registry;
+
+/// The file that is read if it is there, when no other is named.
+pub const USUAL_FILE: &str = "/etc/selvedge/selvedge.yaml";
+
+/// How chaincode is built and run: the file of Selvedge's operator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct File {
+    /// The version of what this file means.
+    pub api_version: ApiVersion,
+    /// What runs the chaincode. Taken up when the launcher starts.
+    #[serde(default)]
+    pub backend: BackendKind,
+    /// Where the launcher answers to who asks how it is. Taken up when the launcher starts.
+    #[serde(default)]
+    pub health: Health,
+    /// How chaincode becomes an image.
+    #[serde(default)]
+    pub builds: Builds,
+    /// Where images are kept. Only on Kubernetes.
+    #[serde(default)]
+    pub registry: Registry,
+    /// How chaincode runs.
+    #[serde(default)]
+    pub chaincode: Chaincode,
+    /// What is otherwise for some: taken from the first to the last, and a later one wins, key by
+    /// key. Maps are merged; lists, and the entries of `environment` and `files`, are replaced.
+    #[serde(default)]
+    pub overrides: Vec<Override>,
+}
+
+/// The versions of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ApiVersion {
+    /// The first one.
+    #[serde(rename = "selvedge/v1")]
+    V1,
+}
+
+/// What runs the chaincode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum BackendKind {
+    /// Processes of the launcher's machine.
+    #[default]
+    Local,
+    /// Deployments of the cluster that the launcher's pod is in.
+    Kubernetes,
+}
+
+/// Where the launcher answers to who asks how it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Health {
+    /// An address and a port, such as `0.0.0.0:8087`, where `/healthz` and `/readyz` are served by
+    /// plain HTTP. Default: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<SocketAddress>")]
+    pub address: Option<SocketAddr>,
+}
+
+/// How an address is written.
+#[derive(JsonSchema)]
+#[schemars(extend("format" = "socket-address"))]
+struct SocketAddress(#[expect(dead_code, reason = "there for its schema")] String);
+
+/// What is otherwise for some chaincode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Override {
+    /// For which.
+    #[serde(rename = "match")]
+    pub matching: Match,
+    /// What is otherwise.
+    pub chaincode: Chaincode,
+}

@@ -1,0 +1,46 @@
+//! The operator's file: how each chaincode is built and run, said in one place outside the package.
+//!
+//! A leaf: it knows no backend. [`Operator::read`] takes a text or tells every fault of it, each
+//! with its place; [`Operator::chaincode`] is what applies to one chaincode, a pure function of the
+//! file, the chaincode's label, the organisation's MSP and the peer.
+
+mod allowance;
+mod amount;
+mod builds;
+mod chaincode;
+mod check;
+mod document;
+mod fault;
+mod file;
+mod local;
+mod matching;
+mod meaning;
+mod operator;
+mod origin;
+mod overlaying;
+mod place;
+mod pod_overlay;
+mod reference;
+mod registry;
+mod schema;
+mod source;
+mod span;
+mod variant;
+
+pub use allowance::Allowance;
+pub use builds::{BuildEgress, Builds, CaBundle, Toolchain, Toolchains};
+pub use chaincode::{Chaincode, PeerNode, Timeouts};
+pub use check::{NAMESPACE, is_namespace};
+pub use document::LONGEST;
+pub use fault::{Fault, Faults};
+pub use file::{ApiVersion, BackendKind, File, Health, Override, USUAL_FILE};
+pub use matching::{Match, Subject};
+pub use operator::{Operator, Unmatched};
+pub use origin::{Origin, Said};
+pub use place::Place;
+pub use reference::{default_file, reference};
+pub use registry::{Registry, Rewrite};
+pub use schema::schema;
+pub use source::{FileSource, Variable};
+pub use span::Span;
+pub use variant::Variant;

@@ -1,0 +1,85 @@
+//! What has a meaning on the `local` backend, and what has one on Kubernetes.
+
+use crate::document::{Content, Node};
+use crate::fault::{Fault, path_of};
+use crate::file::BackendKind;
+
+/// The keys of `builds` that mean something where processes run.
+const BUILDS: [&str; 3] = ["timeout", "parallel", "imagesLimit"];
+
+/// The keys of `chaincode` that do.
+const CHAINCODE: [&str; 3] = ["replicas", "environment", "timeouts"];
+
+/// The keys of `chaincode.timeouts` that do.
+const TIMEOUTS: [&str; 2] = ["start", "drain"];
+
+/// Whether a key means something on the backend.
+pub(crate) fn has_meaning(path: &[&str], backend: BackendKind) -> bool {
+    match (backend, path) {
+        (BackendKind::Kubernetes, path) => path != ["builds", "imagesLimit"],
+        (BackendKind::Local, ["registry", ..]) => false,
+        (BackendKind::Local, ["builds", key, ..]) => BUILDS.contains(key),
+        (BackendKind::Local, ["chaincode", "timeouts", key, ..]) => TIMEOUTS.contains(key),
+        (BackendKind::Local, ["chaincode", key, ..]) => CHAINCODE.contains(key),
+        (BackendKind::Local, _) => true,
+    }
+}
+
+/// Every key that means nothing on the backend: refused, since who wrote it expects something.
+pub(crate) fn meaningless(root: &Node, backend: BackendKind) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let message = match backend {
+        BackendKind::Local => {
+            "means nothing on the `local` backend: leave it out, or set `backend: kubernetes`"
+        }
+        BackendKind::Kubernetes => {
+            "means nothing on Kubernetes, where a registry keeps the images: leave it out"
+        }
+    };
+    let mut look = |node: &Node, at: &[&str], path: &[&str]| {
+        for entry in node.entries() {
+            let key = entry.key.as_str();
+            let path: Vec<&str> = path.iter().copied().chain([key]).collect();
+            // Processes of this machine have no Secrets, ConfigMaps or pods to look into.
+            let looks_elsewhere = backend == BackendKind::Local
+                && matches!(path[..], ["chaincode", "environment", _])
+                && matches!(entry.value.content, Content::Map(_));
+            if looks_elsewhere || !has_meaning(&path, backend) {
+                faults.push(Fault {
+                    place: entry.place,
+                    path: path_of(at.iter().copied().chain([key])),
+                    message: message.to_owned(),
+                });
+            }
+        }
+    };
+    let chaincodes = chaincodes(root);
+    look(root, &[], &[]);
+    if let Some(builds) = root.child("builds") {
+        look(builds, &["builds"], &["builds"]);
+    }
+    for (at, node) in &chaincodes {
+        let at: Vec<&str> = at.iter().map(String::as_str).collect();
+        look(node, &at, &["chaincode"]);
+        for key in ["timeouts", "environment"] {
+            if let Some(below) = node.child(key) {
+                let at: Vec<&str> = at.iter().copied().chain([key]).collect();
+                look(below, &at, &["chaincode", key]);
+            }
+        }
+    }
+    faults
+}
+
+/// The maps that say how chaincode runs, each with where it is.
+fn chaincodes(root: &Node) -> Vec<(Vec<String>, &Node)> {
+    let overrides = root.child("overrides").map(Node::items).unwrap_or_default();
+    let overrides = overrides.iter().enumerate().map(|(number, one)| {
+        (vec!["overrides".to_owned(), number.to_string(), "chaincode".to_owned()], one)
+    });
+    let of = |(at, node): (Vec<String>, _)| {
+        let node: &Node = node;
+        node.child("chaincode").map(|node| (at, node))
+    };
+    std::iter::once((vec!["chaincode".to_owned()], root)).chain(overrides).filter_map(of).collect()
+}

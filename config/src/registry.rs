@@ -1,0 +1,71 @@
+//! `registry`: where images are kept, and where they are fetched from.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where chaincodes' images are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Registry {
+    /// The images are kept in the repository `chaincode` below this prefix: `HOST[:PORT]/PREFIX`.
+    /// The nodes of the cluster must be able to pull from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "repository"))]
+    pub address: Option<String>,
+    /// Speaks plain HTTP with the registry instead of HTTPS.
+    pub plain_http: bool,
+    /// The Secret with the registry's credentials, of the type `kubernetes.io/dockerconfigjson`:
+    /// the launcher pushes with it, the nodes pull with it. It is looked for in the namespace of
+    /// the builds, and has to be in each namespace of chaincode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Where images are fetched from instead of from where their names say, such as a mirror
+    /// inside: the first that fits is taken.
+    pub rewrites: Vec<Rewrite>,
+}
+
+/// A beginning of images' names, and what is put in its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rewrite {
+    /// The beginning, up to a `/` or the whole name, such as `docker.io/library`.
+    #[schemars(length(min = 1))]
+    pub from: String,
+    /// What it becomes, such as `mirror.example.com/hub`.
+    #[schemars(length(min = 1))]
+    pub to: String,
+}
+
+impl Registry {
+    /// Where an image of this name is fetched from.
+    pub fn rewritten(&self, image: &str) -> String {
+        let rest = |rewrite: &Rewrite| {
+            let rest = image.strip_prefix(rewrite.from.trim_end_matches('/'))?;
+            let is_whole = rest.is_empty() || rest.starts_with(['/', ':', '@']);
+            is_whole.then(|| format!("{}{rest}", rewrite.to.trim_end_matches('/')))
+        };
+        self.rewrites.iter().find_map(rest).unwrap_or_else(|| image.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rewrite_that_fits_is_taken() {
+        let rewrite = |from: &str, to: &str| Rewrite { from: from.into(), to: to.into() };
+        let rewrites = vec![
+            rewrite("docker.io/library/", "mirror.example.com/hub"),
+            rewrite("docker.io", "mirror.example.com"),
+        ];
+        let registry = Registry { rewrites, ..Registry::default() };
+        for (image, expected) in [
+            ("docker.io/library/golang:1.26", "mirror.example.com/hub/golang:1.26"),
+            ("docker.io/me/app@sha256:00", "mirror.example.com/me/app@sha256:00"),
+            ("docker.iota/me/app", "docker.iota/me/app"),
+        ] {
+            assert_eq!(registry.rewritten(image), expected);
+        }
+    }
+}

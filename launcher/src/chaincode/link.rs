@@ -1,0 +1,256 @@
+//! A chaincode's two sides while it runs: the proxy with the peer's stream, and the replicas.
+
+use std::time::Duration;
+
+use selvedge_proxy::{Event, Notice, Proxy};
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::error::{Preparation, RunError};
+use super::succession::{Happening, Succession};
+use crate::backend::{ReplicaEvent, ReplicaExit};
+use crate::deadline::{LaunchDeadline, TELLING};
+use crate::desertion::Desertion;
+use crate::run_log::RunLog;
+
+/// What transactions in flight get to finish when a chaincode is stopped: with
+/// what the replicas get to end, it stays below the 5 s after which a peer kills.
+const DRAIN: Duration = Duration::from_millis(1500);
+
+/// What the peer gets to end its side of the link.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long a replica's exit waits for the proxy's view of it, which may be the cause.
+const EXIT_CAUSE: Duration = Duration::from_millis(100);
+
+/// A run's proxy and replicas.
+pub(super) struct Link<'a> {
+    proxy: Proxy,
+    succession: Succession,
+    log: &'a RunLog,
+    ready: bool,
+    /// The link to the peer has ended.
+    over: bool,
+    /// Whether any replica is connected.
+    desertion: Desertion,
+}
+
+impl<'a> Link<'a> {
+    pub(super) fn new(
+        proxy: Proxy,
+        succession: Succession,
+        log: &'a RunLog,
+        start_limit: Duration,
+    ) -> Self {
+        let desertion = Desertion::new(start_limit);
+        Self { proxy, succession, log, ready: false, over: false, desertion }
+    }
+
+    /// Whether the peer has taken the chaincode as ready.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    pub(super) async fn supervise(
+        &mut self,
+        stop: &CancellationToken,
+        deadline: LaunchDeadline,
+        preparation: Preparation,
+    ) -> Result<String, RunError> {
+        let mut too_late = std::pin::pin!(sleep_until(deadline.until()));
+        loop {
+            tokio::select! {
+                notice = self.proxy.next_event() => {
+                    if let Some(end) = self.on_proxy(notice).await {
+                        return end;
+                    }
+                }
+                happening = self.succession.happens(self.ready) => self.on_sets(happening).await?,
+                since = self.desertion.lasts_too_long() => {
+                    self.succession.current().replicas.replace_disconnected(since);
+                }
+                () = stop.cancelled() => return Ok("it was asked to stop".into()),
+                () = &mut too_late, if !self.ready => {
+                    let limit = deadline.limit();
+                    return Err(match self.succession.current().delayed.take() {
+                        Some(reason) => RunError::NeverStarted { limit, preparation, reason },
+                        None => RunError::NeverRegistered { limit, preparation },
+                    });
+                }
+            }
+        }
+    }
+
+    /// Takes a proxy's event; the run's outcome when the run is over.
+    async fn on_proxy(&mut self, notice: Option<Notice>) -> Option<Result<String, RunError>> {
+        let Some(Notice { at, event }) = notice else {
+            self.over = true;
+            return Some(Err(RunError::Peer("the shim proxy ended".into())));
+        };
+        match event {
+            Event::Ready => {
+                info!("the peer takes the chaincode as ready");
+                self.ready = true;
+                self.log.ready();
+            }
+            Event::ReplicaReady { replica, credential } => {
+                info!(replica, "replica is ready");
+                self.desertion.joined(replica, credential, at);
+                self.succession.joined(credential);
+            }
+            Event::ReplicaGone { replica, credential, reason, answered } => {
+                self.desertion.left(replica, at);
+                warn!(replica, reason, answered, "replica is gone");
+                if self.succession.left(credential) {
+                    let reason = format!("it has lost its connection: {reason}");
+                    self.succession.give_up(Some(reason), &self.proxy, self.log).await;
+                }
+            }
+            Event::ReplicaCutOff { replica, credential, reason } => {
+                self.desertion.left(replica, at);
+                warn!(replica, reason, "replica was cut off");
+                if !self.ready {
+                    return Some(Err(RunError::CutOff(reason)));
+                }
+                if self.succession.left(credential) {
+                    let reason = format!("it was cut off: {reason}");
+                    self.succession.give_up(Some(reason), &self.proxy, self.log).await;
+                } else {
+                    self.log.line(format!("the chaincode's replica was cut off: {reason}"));
+                }
+            }
+            Event::ReplicaLeft { replica, reason, answered: 0, .. } => {
+                info!(replica, reason, "replica that was replaced has left");
+            }
+            Event::ReplicaLeft { replica, reason, answered, .. } => {
+                warn!(replica, reason, answered, "replica that is being replaced ended too soon");
+            }
+            Event::Retired { credential, answered } => {
+                if answered == 0 {
+                    info!("replicas that are replaced have nothing in flight any more");
+                } else {
+                    warn!(answered, "transactions were ended with the replicas that are replaced");
+                }
+                self.desertion.retired(credential);
+                self.succession.retired(credential);
+            }
+            Event::ReplicasLost { number } => {
+                warn!(number, "more replicas were lost than are told of one by one");
+            }
+            Event::Ended { reason, was_ready } => {
+                self.over = true;
+                return Some(if was_ready { Ok(reason) } else { Err(RunError::Peer(reason)) });
+            }
+        }
+        None
+    }
+
+    async fn on_sets(&mut self, happening: Happening) -> Result<(), RunError> {
+        match happening {
+            Happening::Current(event) => self.on_replica(event).await,
+            Happening::Next(event) => {
+                self.on_next(event).await;
+                Ok(())
+            }
+            Happening::Configured(operator) => {
+                self.succession.configured(&operator, &self.proxy, self.log).await;
+                Ok(())
+            }
+            Happening::Started(started) => {
+                self.succession.started(started, &self.proxy, self.log).await;
+                Ok(())
+            }
+            Happening::Due => {
+                self.succession.due(&self.proxy, self.log).await;
+                Ok(())
+            }
+            Happening::Room => {
+                self.succession.go_on();
+                Ok(())
+            }
+        }
+    }
+
+    async fn on_replica(&mut self, event: ReplicaEvent) -> Result<(), RunError> {
+        match event {
+            ReplicaEvent::Line(line) => self.line(line),
+            ReplicaEvent::Exited(exit) if !self.ready => {
+                // A replica that was cut off ends too; then the cut is the reason.
+                while let Ok(Some(notice)) = timeout(EXIT_CAUSE, self.proxy.next_event()).await {
+                    if let Some(Err(cause)) = self.on_proxy(Some(notice)).await {
+                        return Err(cause);
+                    }
+                }
+                if !self.ready {
+                    return Err(RunError::Exited(exit));
+                }
+            }
+            ReplicaEvent::Exited(exit) => self.ended(&exit),
+            ReplicaEvent::Delayed(reason) => {
+                let delayed = &mut self.succession.current().delayed;
+                if let (None, Some(reason)) = (&delayed, &reason) {
+                    warn!(reason, "replicas cannot be started, trying again");
+                    self.log.line(format!("{reason}; trying again"));
+                }
+                *delayed = reason;
+            }
+            ReplicaEvent::Trouble(reason) if self.ready => {
+                warn!(reason, "no replica can run");
+                self.log.line(format!("the chaincode cannot run: {reason}"));
+                let credential = self.succession.current().credential;
+                self.proxy.set_trouble(credential, reason).await;
+            }
+            ReplicaEvent::Trouble(reason) => return Err(RunError::Trouble(reason)),
+        }
+        Ok(())
+    }
+
+    /// What happens to replicas that are to take the others' place.
+    async fn on_next(&mut self, event: ReplicaEvent) {
+        let reason = match event {
+            ReplicaEvent::Line(line) => return self.line(line),
+            ReplicaEvent::Delayed(reason) => return self.succession.delay_next(reason),
+            ReplicaEvent::Exited(exit) => format!("it ended: {exit}"),
+            ReplicaEvent::Trouble(reason) => reason,
+        };
+        self.succession.give_up(Some(reason), &self.proxy, self.log).await;
+    }
+
+    fn line(&self, line: String) {
+        info!(target: "chaincode", line);
+        self.log.line(line);
+    }
+
+    fn ended(&self, exit: &ReplicaExit) {
+        warn!(status = exit.status, "replica ended, it is started again");
+        self.log.line(format!("the chaincode ended and is started again: {exit}"));
+    }
+
+    pub(super) async fn end(mut self, refusal: Option<String>) {
+        if !self.over {
+            end_proxy(&mut self.proxy, refusal).await;
+        }
+        drop(self.proxy);
+        self.succession.end().await;
+    }
+}
+
+/// Lets transactions in flight finish, or answers those that wait for a launch with why it failed.
+pub(super) async fn end_proxy(proxy: &mut Proxy, refusal: Option<String>) {
+    if let Some(reason) = refusal {
+        proxy.refuse(reason).await;
+        if has_ended(proxy, TELLING + FAREWELL).await {
+            return;
+        }
+    }
+    proxy.drain(DRAIN).await;
+    has_ended(proxy, DRAIN + FAREWELL).await;
+}
+
+/// Waits for the proxy's end.
+async fn has_ended(proxy: &mut Proxy, limit: Duration) -> bool {
+    // Its last event is its end.
+    let end = async { while proxy.next_event().await.is_some() {} };
+    timeout(limit, end).await.is_ok()
+}

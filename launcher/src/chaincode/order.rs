@@ -1,0 +1,74 @@
+//! What is to be run, for whom, and how the operator's file has it run.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use selvedge_config::{Chaincode, Faults, Operator, Subject};
+use selvedge_manifest::{Language, label};
+use selvedge_proxy::{Limits, PeerAddress, PeerCredentials, Proxy, ProxySettings};
+
+use super::error::RunError;
+use crate::backend::Backend;
+use crate::certificates::RunAuthority;
+use crate::deadline::LaunchDeadline;
+
+/// What is to be run, and for whom.
+pub(crate) struct ChaincodeRun {
+    /// The package ID.
+    pub(crate) package_id: String,
+    /// The organisation's MSP ID.
+    pub(crate) msp_id: String,
+    /// Where the peer listens for chaincode.
+    pub(crate) peer: PeerAddress,
+    /// What the peer gave to register with; `None` without TLS.
+    pub(crate) credentials: Option<PeerCredentials>,
+    /// The language.
+    pub(crate) language: Language,
+    /// Until when the chaincode must have registered.
+    pub(crate) deadline: LaunchDeadline,
+}
+
+impl ChaincodeRun {
+    /// How this chaincode runs by the operator's file.
+    pub(crate) fn settings(
+        &self,
+        operator: &Operator,
+        backend: &dyn Backend,
+    ) -> Result<Arc<Chaincode>, Faults> {
+        operator.chaincode(&self.subject(backend)).map(Arc::new)
+    }
+
+    /// Whom overrides may be for.
+    pub(super) fn subject(&self, backend: &dyn Backend) -> Subject {
+        Subject {
+            label: label(&self.package_id).to_owned(),
+            msp: self.msp_id.clone(),
+            peer: backend.peer().to_owned(),
+        }
+    }
+
+    /// The same run with another limit for its launch.
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        Self { deadline: self.deadline.within(limit), ..self }
+    }
+
+    /// Starts the proxy, which listens for replicas from then on.
+    pub(super) fn proxy(
+        &self,
+        authority: &RunAuthority,
+        backend: &dyn Backend,
+    ) -> Result<Proxy, RunError> {
+        let (address, host) = backend.proxy_host(&self.package_id, &self.msp_id);
+        let listener = TcpListener::bind(SocketAddr::new(address, 0)).map_err(RunError::Listen)?;
+        Ok(Proxy::start(ProxySettings {
+            package_id: self.package_id.clone(),
+            peer: self.peer.clone(),
+            credentials: self.credentials.clone(),
+            listener,
+            authority: authority.proxy(&host)?,
+            limits: Limits::default(),
+            registration: self.deadline.registration(),
+        })?)
+    }
+}

@@ -1,0 +1,68 @@
+//! A set of replicas: those that run by the same settings, and are known by one certificate.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use selvedge_config::Chaincode;
+use selvedge_proto::launcher::ImageReference;
+use selvedge_proxy::Credential;
+
+use super::error::RunError;
+use super::order::ChaincodeRun;
+use crate::backend::{Replicas, Workload};
+use crate::certificates::RunAuthority;
+use crate::opening::Works;
+
+/// What all sets of a run have in common.
+pub(super) struct Plan {
+    pub(super) run: ChaincodeRun,
+    pub(super) image: ImageReference,
+    pub(super) authority: RunAuthority,
+    pub(super) works: Arc<Works>,
+    /// Where the proxy listens.
+    pub(super) proxy: SocketAddr,
+}
+
+/// A set that was started.
+pub(super) struct Set {
+    pub(super) replicas: Box<dyn Replicas>,
+    /// What the proxy knows them by.
+    pub(super) credential: Credential,
+    pub(super) settings: Arc<Chaincode>,
+    /// Counted from 0 in a run.
+    pub(super) number: u64,
+    /// How many are registered at the proxy.
+    pub(super) registered: usize,
+    /// Why none can be started just now.
+    pub(super) delayed: Option<String>,
+}
+
+impl Plan {
+    /// Starts a set.
+    pub(super) async fn start(
+        &self,
+        settings: Arc<Chaincode>,
+        number: u64,
+    ) -> Result<Set, RunError> {
+        let (credentials, credential) = self.authority.replica()?;
+        let workload = Workload {
+            package_id: self.run.package_id.clone(),
+            msp_id: self.run.msp_id.clone(),
+            language: self.run.language,
+            image: self.image.clone(),
+            proxy: self.proxy,
+            credentials,
+            settings: Arc::clone(&settings),
+            set: number,
+        };
+        let replicas = self.works.backend.start(workload).await?;
+        Ok(Set { replicas, credential, settings, number, registered: 0, delayed: None })
+    }
+}
+
+impl Set {
+    /// Whether as many as wanted are registered.
+    pub(super) fn is_complete(&self) -> bool {
+        self.registered >= usize::from(self.settings.replicas)
+    }
+}

@@ -1,0 +1,376 @@
+//! New settings for a chaincode that runs: a set of replicas takes the place of another one.
+//!
+//! The new set is started beside the old one, which goes on. When as many of it as wanted are
+//! registered, and have been for a while, the proxy gives the old ones nothing new; when these have
+//! nothing in flight any more, they are ended. A new set that does not come up is ended, the old one
+//! stays, and the new settings are tried again later.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use selvedge_config::{Chaincode, Operator};
+use selvedge_proxy::{Credential, Proxy};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
+
+use super::error::RunError;
+use super::set::{Plan, Set};
+use crate::backend::ReplicaEvent;
+use crate::backoff::doubled;
+use crate::configuration::Configuration;
+use crate::error_chain::one_line;
+use crate::run_log::RunLog;
+
+/// How long a new set must have been complete: one that ends at its first transaction, as for want of
+/// memory, has shown itself by then.
+const TRIED: Duration = Duration::from_secs(5);
+
+/// The delay before settings with which the chaincode did not come up are tried again; it doubles.
+const AGAIN: Duration = Duration::from_mins(1);
+
+/// The longest such delay.
+const AGAIN_LIMIT: Duration = Duration::from_mins(10);
+
+/// As good as for ever, for a clock that cannot count for ever.
+const AGES: Duration = Duration::from_hours(24 * 365);
+
+/// The sets of a run.
+pub(super) struct Succession {
+    plan: Arc<Plan>,
+    /// The one that there is.
+    current: Set,
+    /// What is to take its place.
+    next: Next,
+    /// The set that is being started.
+    starting: JoinSet<Result<Set, RunError>>,
+    /// What is to follow when there is a place for it: there are two.
+    waiting: Option<Arc<Chaincode>>,
+    /// That it did not come up.
+    failure: Option<Failure>,
+    /// Those that end.
+    leaving: JoinSet<()>,
+    /// Fires when a set that ends has nothing in flight any more.
+    retired: HashMap<Credential, oneshot::Sender<()>>,
+    configuration: Configuration,
+}
+
+/// That settings which still count have failed.
+#[derive(Clone, Copy)]
+struct Failure {
+    /// How often in a row.
+    times: u32,
+    /// When they are tried again.
+    until: Instant,
+    /// They may be tried now.
+    is_over: bool,
+}
+
+/// The set that is to take the place of the one that there is.
+enum Next {
+    None,
+    /// It is being started with these settings.
+    Starting(Arc<Chaincode>),
+    /// It may come up until then.
+    Coming(Box<Set>, Instant),
+    /// It is complete, and takes over then.
+    Tried(Box<Set>, Instant),
+}
+
+impl Next {
+    fn set(&mut self) -> Option<&mut Set> {
+        match self {
+            Self::Coming(set, _) | Self::Tried(set, _) => Some(set),
+            Self::None | Self::Starting(_) => None,
+        }
+    }
+
+    fn settings(&self) -> Option<&Arc<Chaincode>> {
+        match self {
+            Self::None => None,
+            Self::Starting(settings) => Some(settings),
+            Self::Coming(set, _) | Self::Tried(set, _) => Some(&set.settings),
+        }
+    }
+
+    fn take(&mut self) -> Option<Box<Set>> {
+        match std::mem::replace(self, Self::None) {
+            Self::Coming(set, _) | Self::Tried(set, _) => Some(set),
+            // It is dismissed when it has been started.
+            Self::None | Self::Starting(_) => None,
+        }
+    }
+}
+
+/// What happens to a run's sets.
+pub(super) enum Happening {
+    /// To the replicas that there are.
+    Current(ReplicaEvent),
+    /// To those that are to take their place.
+    Next(ReplicaEvent),
+    /// Something else is in force.
+    Configured(Arc<Operator>),
+    /// A set was started, or could not be.
+    Started(Result<Box<Set>, RunError>),
+    /// The time has come for the next set to have come up, or to take over.
+    Due,
+    /// There may be a place for what waits.
+    Room,
+}
+
+impl Succession {
+    pub(super) fn new(plan: Plan, first: Set, configuration: Configuration) -> Self {
+        Self {
+            plan: Arc::new(plan),
+            current: first,
+            next: Next::None,
+            starting: JoinSet::new(),
+            waiting: None,
+            failure: None,
+            leaving: JoinSet::new(),
+            retired: HashMap::new(),
+            configuration,
+        }
+    }
+
+    /// The set that there is.
+    pub(super) fn current(&mut self) -> &mut Set {
+        &mut self.current
+    }
+
+    /// Whether replicas with this credential are to take the others' place.
+    fn is_next(&mut self, credential: Credential) -> bool {
+        self.next.set().is_some_and(|set| set.credential == credential)
+    }
+
+    /// What happens next. New settings are of no concern before a launch has come to its end.
+    pub(super) async fn happens(&mut self, is_ready: bool) -> Happening {
+        let due = match &self.next {
+            Next::Coming(_, due) | Next::Tried(_, due) => Some(*due),
+            Next::None | Next::Starting(_) => None,
+        };
+        let again = self.failure.filter(|failure| !failure.is_over && self.has_room());
+        let event = async {
+            match self.next.set() {
+                Some(set) => set.replicas.next_event().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            Some(event) = self.current.replicas.next_event() => Happening::Current(event),
+            Some(event) = event => Happening::Next(event),
+            operator = self.configuration.changed(), if is_ready => Happening::Configured(operator),
+            Some(started) = self.starting.join_next() => Happening::Started(match started {
+                Ok(started) => started.map(Box::new),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Happening::Due,
+            () = sleep_until(again.map_or_else(Instant::now, |failure| failure.until)),
+                if again.is_some() =>
+            {
+                self.failure = again.map(|failure| Failure { is_over: true, ..failure });
+                Happening::Room
+            }
+            Some(_) = self.leaving.join_next() => Happening::Room,
+            else => pending().await,
+        }
+    }
+
+    /// A replica has registered.
+    pub(super) fn joined(&mut self, credential: Credential) {
+        if self.current.credential == credential {
+            self.current.registered += 1;
+        } else if let Some(set) = self.next.set().filter(|set| set.credential == credential) {
+            set.registered += 1;
+            if set.is_complete()
+                && let Some(set) = self.next.take()
+            {
+                self.next = Next::Tried(set, Instant::now() + TRIED);
+            }
+        }
+    }
+
+    /// A replica is registered no more; whether it was one of those that are to take over.
+    pub(super) fn left(&mut self, credential: Credential) -> bool {
+        if self.current.credential == credential {
+            self.current.registered = self.current.registered.saturating_sub(1);
+        }
+        self.is_next(credential)
+    }
+
+    /// A set has nothing in flight any more.
+    pub(super) fn retired(&mut self, credential: Credential) {
+        if let Some(told) = self.retired.remove(&credential) {
+            // Who does not listen has ended already.
+            let _ = told.send(());
+        }
+    }
+
+    /// Takes up what is in force now.
+    pub(super) async fn configured(&mut self, operator: &Operator, proxy: &Proxy, log: &RunLog) {
+        let settings = match self.plan.run.settings(operator, self.plan.works.backend.as_ref()) {
+            Ok(settings) => settings,
+            Err(faults) => {
+                warn!(%faults, "the new settings are refused");
+                log.line(format!("its new settings are refused, it runs on as before: {faults}"));
+                return;
+            }
+        };
+        let wanted = self.waiting.as_ref().or(self.next.settings());
+        let differences = wanted.unwrap_or(&self.current.settings).differences(&settings);
+        if differences.is_empty() {
+            return;
+        }
+        info!(?differences, "the chaincode has new settings");
+        log.line(format!("it has new settings: {}", differences.join("; ")));
+        (self.waiting, self.failure) = (None, None);
+        if let Some(set) = self.next.set().filter(|set| set.settings.runs_as(&settings)) {
+            set.settings = settings;
+            return;
+        }
+        if let Some(set) = self.next.take() {
+            self.dismiss(*set, proxy, log).await;
+        }
+        if self.current.settings.runs_as(&settings) {
+            self.current.settings = settings;
+        } else {
+            self.waiting = Some(settings);
+            self.go_on();
+        }
+    }
+
+    /// Whether nothing has the place beside the current set.
+    fn has_room(&self) -> bool {
+        matches!(self.next, Next::None) && self.starting.is_empty() && self.leaving.is_empty()
+    }
+
+    /// Starts what waits for a place, if there is one.
+    pub(super) fn go_on(&mut self) {
+        let is_held_back = self.failure.is_some_and(|failure| !failure.is_over);
+        if is_held_back || !self.has_room() {
+            return;
+        }
+        let Some(settings) = self.waiting.take() else { return };
+        self.next = Next::Starting(Arc::clone(&settings));
+        let (plan, number) = (Arc::clone(&self.plan), self.current.number + 1);
+        self.starting.spawn(async move { plan.start(settings, number).await });
+    }
+
+    /// A set was started, which may not be wanted any more.
+    pub(super) async fn started(
+        &mut self,
+        started: Result<Box<Set>, RunError>,
+        proxy: &Proxy,
+        log: &RunLog,
+    ) {
+        let is_wanted = matches!(self.next, Next::Starting(_));
+        match started {
+            Ok(set) if is_wanted => {
+                let limit = set.settings.timeouts.start.duration().min(AGES);
+                self.next = Next::Coming(set, Instant::now() + limit);
+            }
+            Ok(set) => self.dismiss(*set, proxy, log).await,
+            Err(error) => {
+                if let Next::Starting(settings) = std::mem::replace(&mut self.next, Next::None) {
+                    self.try_again_later(settings, &one_line(&error), log);
+                }
+            }
+        }
+        self.go_on();
+    }
+
+    /// The next set takes over, or has had its time.
+    pub(super) async fn due(&mut self, proxy: &Proxy, log: &RunLog) {
+        if matches!(self.next, Next::Tried(..)) {
+            self.succeed(proxy, log).await;
+        } else {
+            self.give_up(None, proxy, log).await;
+        }
+    }
+
+    /// Lets the old set stay, since the new one does not come up.
+    pub(super) async fn give_up(&mut self, reason: Option<String>, proxy: &Proxy, log: &RunLog) {
+        let Some(set) = self.next.take() else { return };
+        let reason = reason.or_else(|| set.delayed.clone()).unwrap_or_else(|| {
+            let (limit, wanted) = (set.settings.timeouts.start, set.settings.replicas);
+            format!(
+                "{} of {wanted} registered within {limit} (chaincode.timeouts.start)",
+                set.registered
+            )
+        });
+        self.try_again_later(Arc::clone(&set.settings), &reason, log);
+        self.dismiss(*set, proxy, log).await;
+    }
+
+    /// Something keeps the new set from being started for a while.
+    pub(super) fn delay_next(&mut self, reason: Option<String>) {
+        if let Some(set) = self.next.set() {
+            set.delayed = reason;
+        }
+    }
+
+    fn try_again_later(&mut self, settings: Arc<Chaincode>, reason: &str, log: &RunLog) {
+        let times = self.failure.map_or(0, |failure| failure.times);
+        let delay = doubled(AGAIN, times, AGAIN_LIMIT);
+        let minutes = delay.as_secs() / 60;
+        warn!(reason, minutes, "the chaincode does not come up with its new settings");
+        log.line(format!(
+            "it does not come up with its new settings, and runs on as before: {reason}; trying \
+             again in {minutes} min"
+        ));
+        let until = Instant::now() + delay;
+        self.failure = Some(Failure { times: times + 1, until, is_over: false });
+        self.waiting = Some(settings);
+    }
+
+    /// The new set is there: the old one goes.
+    async fn succeed(&mut self, proxy: &Proxy, log: &RunLog) {
+        let Some(set) = self.next.take() else { return };
+        let old = std::mem::replace(&mut self.current, *set);
+        self.failure = None;
+        info!("the chaincode runs by its new settings");
+        log.line("it runs by its new settings".to_owned());
+        self.dismiss(old, proxy, log).await;
+    }
+
+    /// Has a set finish what it has in flight, and ends it then.
+    async fn dismiss(&mut self, mut set: Set, proxy: &Proxy, log: &RunLog) {
+        let (told, mut is_retired) = oneshot::channel();
+        self.retired.insert(set.credential, told);
+        let limit = self.current.settings.timeouts.drain.duration().min(AGES);
+        proxy.retire(set.credential, limit).await;
+        let log = log.clone();
+        self.leaving.spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = &mut is_retired => break,
+                    Some(event) = set.replicas.next_event() => {
+                        if let ReplicaEvent::Line(line) = event {
+                            info!(target: "chaincode", line);
+                            log.line(line);
+                        }
+                    }
+                }
+            }
+            set.replicas.discard().await;
+        });
+    }
+
+    /// Ends all sets; the proxy has ended.
+    pub(super) async fn end(mut self) {
+        // Who ends waits for the proxy no more.
+        self.retired.clear();
+        let next = async {
+            if let Some(set) = self.next.take() {
+                set.replicas.discard().await;
+            }
+            // One that is not started yet is dropped, and with it what there is of it.
+            self.starting.shutdown().await;
+        };
+        let leaving = async { while self.leaving.join_next().await.is_some() {} };
+        tokio::join!(self.current.replicas.stop(), next, leaving);
+    }
+}

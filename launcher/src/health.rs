@@ -1,0 +1,52 @@
+//! What the launcher answers to who asks how it is: `/healthz` and `/readyz`, as Kubernetes' own
+//! programs do.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::configuration::Configuration;
+use crate::opening::Entrance;
+
+/// What is asked about.
+#[derive(Clone)]
+struct Asked {
+    entrance: Entrance,
+    configuration: Configuration,
+}
+
+/// Answers at an address until what is returned is dropped.
+pub(crate) async fn serve(
+    address: SocketAddr,
+    entrance: Entrance,
+    configuration: Configuration,
+) -> std::io::Result<AbortOnDropHandle<std::io::Result<()>>> {
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .with_state(Asked { entrance, configuration });
+    let listener = TcpListener::bind(address).await?;
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(AbortOnDropHandle::new(serving))
+}
+
+/// Ready is who lets builders in. A file that is refused makes nobody unready: all goes on by the
+/// last one that was right, and who asks is told.
+async fn ready(State(asked): State<Asked>) -> (StatusCode, String) {
+    let (status, launcher) = match asked.entrance.is_closed() {
+        None => (StatusCode::OK, "[+] launcher ok\n".to_owned()),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("[-] launcher: {reason}\n")),
+    };
+    let file = match asked.configuration.refusal() {
+        None => "[+] operator's file ok\n".to_owned(),
+        Some(reason) => {
+            format!("[!] operator's file refused, what was in force stays: {reason}\n")
+        }
+    };
+    (status, launcher + &file)
+}

@@ -1,0 +1,30 @@
+//! What the operator's file says of builds, as one build finds it: it may change between two.
+
+use selvedge_config::{Builds, Operator, Registry};
+
+use super::error::BuildsError;
+use crate::registry::Repository;
+
+/// What one build goes by.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) builds: Builds,
+    pub(super) registry: Registry,
+    /// Where images are kept.
+    pub(super) repository: Repository,
+}
+
+impl Said {
+    /// What a file says.
+    pub(super) fn of(operator: &Operator) -> Result<Self, BuildsError> {
+        let registry = operator.registry().clone();
+        let address = registry.address.as_ref().ok_or(BuildsError::NoRegistry)?;
+        let repository = address.parse().map_err(BuildsError::Address)?;
+        Ok(Self { builds: operator.builds().clone(), registry, repository })
+    }
+
+    /// The image whose Go compiles, where it is fetched from.
+    pub(super) fn go_image(&self) -> String {
+        self.registry.rewritten(&self.builds.toolchains.go.image)
+    }
+}

@@ -1,0 +1,67 @@
+//! The replicas of one run in the cluster, as the launcher holds them.
+
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tracing::{Instrument, error};
+
+use super::run::{End, Order, supervise};
+use crate::backend::{ReplicaEvent, Replicas};
+
+/// The replicas of one run.
+pub(crate) struct ClusterReplicas {
+    events: mpsc::Receiver<ReplicaEvent>,
+    /// Since when what runs is of no use.
+    disconnected: watch::Sender<Option<SystemTime>>,
+    /// Says how the run is to end; it ends with this, too.
+    end: oneshot::Sender<End>,
+    task: JoinHandle<()>,
+}
+
+impl ClusterReplicas {
+    /// Starts to apply the chaincode's objects; what comes of it, events tell. What lies in the
+    /// other slot when a run begins is an earlier run's, and of no use.
+    pub(crate) fn start(order: Order) -> Self {
+        if order.set == 0 {
+            let other = order.identity.clone().within(order.identity.slot.other());
+            order.adoption.supersede(&other.name);
+        }
+        let (sink, events) = mpsc::channel(256);
+        let (disconnected, since) = watch::channel(None);
+        let (end, ended) = oneshot::channel();
+        let task = tokio::spawn(supervise(order, sink, since, ended).in_current_span());
+        Self { events, disconnected, end, task }
+    }
+
+    async fn end(self, end: End) {
+        let Self { events, end: sender, task, .. } = self;
+        // Not taken by what has ended already.
+        let _ = sender.send(end);
+        // What is still written is nobody's concern, but must not hold it up.
+        drop(events);
+        if let Err(error) = task.await {
+            error!(%error, "the supervision of a chaincode failed");
+        }
+    }
+}
+
+#[async_trait]
+impl Replicas for ClusterReplicas {
+    async fn next_event(&mut self) -> Option<ReplicaEvent> {
+        self.events.recv().await
+    }
+
+    fn replace_disconnected(&self, since: SystemTime) {
+        self.disconnected.send_replace(Some(since));
+    }
+
+    async fn stop(self: Box<Self>) {
+        self.end(End::Keep).await;
+    }
+
+    async fn discard(self: Box<Self>) {
+        self.end(End::Discard).await;
+    }
+}

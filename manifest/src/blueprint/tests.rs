@@ -1,0 +1,225 @@
+//! The manifests of one chaincode, held by golden files.
+
+use k8s_openapi::api::core::v1::Toleration;
+use k8s_openapi::serde::Serialize;
+use selvedge_config::{Operator, PeerNode, Subject};
+use serde_json::json;
+
+use super::*;
+use crate::launch::{Language, LaunchTarget, ReplicaCredentials};
+
+const PACKAGE_ID: &str =
+    "basic_1.0:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+struct Scene {
+    identity: Identity,
+    plan: LaunchPlan,
+    peer: PeerPod,
+    proxy: IpAddr,
+    settings: Chaincode,
+    owner: OwnerReference,
+    pull_secrets: [String; 2],
+}
+
+impl Scene {
+    fn new(peer_node: PeerNode) -> Self {
+        let identity = Identity::new("chaincode", PACKAGE_ID, "Org1MSP", "org1.peer0-0");
+        let address = format!("{}:{PROXY_PORT}", identity.host());
+        let plan = LaunchPlan::new(
+            &LaunchTarget {
+                language: Language::Golang,
+                package_id: PACKAGE_ID,
+                msp_id: "Org1MSP",
+                address: &address,
+                root: "",
+            },
+            &ReplicaCredentials {
+                certificate: "certificate".into(),
+                key: "key".into(),
+                root: "root".into(),
+            },
+        );
+        let peer = PeerPod {
+            namespace: "org1".into(),
+            node: "node-1".into(),
+            labels: [("app".to_owned(), "peer0".to_owned())].into(),
+            tolerations: vec![Toleration {
+                key: Some("dedicated".into()),
+                operator: Some("Equal".into()),
+                value: Some("fabric".into()),
+                effect: Some("NoSchedule".into()),
+                ..Toleration::default()
+            }],
+        };
+        let settings = Chaincode { peer_node, ..Chaincode::default() };
+        let owner = OwnerReference {
+            api_version: "apps/v1".into(),
+            kind: "StatefulSet".into(),
+            name: "peer0".into(),
+            uid: "57a7e".into(),
+            ..OwnerReference::default()
+        };
+        Self {
+            identity,
+            plan,
+            peer,
+            proxy: [10, 1, 2, 3].into(),
+            settings,
+            owner,
+            pull_secrets: ["registry".into(), "company".into()],
+        }
+    }
+
+    fn blueprint(&self) -> Blueprint<'_> {
+        Blueprint {
+            identity: &self.identity,
+            image: "registry.example/org1/chaincode@sha256:0123",
+            plan: &self.plan,
+            credentials: "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+            generation: 1,
+            proxy: SocketAddr::new(self.proxy, 40123),
+            peer: &self.peer,
+            settings: &self.settings,
+            launcher_image: "registry.example/selvedge/launcher:1",
+            pull_secrets: &self.pull_secrets,
+            owner: Some(&self.owner),
+        }
+    }
+}
+
+/// A manifest is what its file has.
+#[track_caller]
+fn golden(name: &str, object: &impl Serialize) {
+    golden::golden(format!("tests/golden/{name}"), object);
+}
+
+/// The Service as the API gives it back.
+fn applied(mut service: Service) -> Service {
+    service.metadata.uid = Some("c0ffee".into());
+    let spec = service.spec.get_or_insert_default();
+    spec.cluster_ip = Some("10.96.0.7".into());
+    spec.cluster_ips = Some(vec!["10.96.0.7".into()]);
+    service
+}
+
+#[test]
+fn golden_manifests() {
+    let scene = Scene::new(PeerNode::Required);
+    let blueprint = scene.blueprint();
+    let service = applied(blueprint.service());
+    let (owner, address) = (owner(&service), address(&service).unwrap());
+    golden("service.yaml", &blueprint.service());
+    golden("secret.yaml", &blueprint.secret(&owner));
+    golden("endpoint-slice.yaml", &blueprint.endpoint_slice(&owner));
+    golden("network-policy.yaml", &blueprint.network_policy(&owner, &service));
+    golden("deployment.yaml", &blueprint.deployment(&owner, address).unwrap().deployment);
+}
+
+#[test]
+fn golden_affinities() {
+    for (affinity, name) in
+        [(PeerNode::Preferred, "affinity-preferred.yaml"), (PeerNode::None, "affinity-none.yaml")]
+    {
+        let scene = Scene::new(affinity);
+        let service = applied(scene.blueprint().service());
+        let address = address(&service).unwrap();
+        let deployed = scene.blueprint().deployment(&owner(&service), address).unwrap();
+        let deployment = deployed.deployment;
+        golden(name, &deployment.spec.unwrap().template.spec.unwrap().affinity);
+    }
+}
+
+#[test]
+fn an_address_of_the_new_kind_is_told_as_such() {
+    let mut scene = Scene::new(PeerNode::Required);
+    scene.proxy = "fd00::7".parse().unwrap();
+    let service = applied(scene.blueprint().service());
+    let owner = owner(&service);
+    assert_eq!(scene.blueprint().endpoint_slice(&owner).address_type, "IPv6");
+    let policy = serde_json::to_string(&scene.blueprint().network_policy(&owner, &service));
+    assert!(policy.unwrap().contains("fd00::7/128"));
+}
+
+#[test]
+fn a_service_without_an_address_is_refused() {
+    let mut service = applied(Scene::new(PeerNode::Required).blueprint().service());
+    for (found, told) in [(Some("None"), "None"), (Some(""), ""), (None, "missing")] {
+        service.spec.get_or_insert_default().cluster_ip = found.map(String::from);
+        let refused = address(&service).unwrap_err().to_string();
+        let expected =
+            format!("the Service basic-1-0-1a0378ced9 has no address (clusterIP is {told}");
+        assert!(refused.starts_with(&expected), "{refused}");
+    }
+}
+
+/// How chaincode runs by what stands below `chaincode` in a file.
+fn said(chaincode: &str) -> Chaincode {
+    let text = format!("apiVersion: selvedge/v1\nbackend: kubernetes\nchaincode:\n{chaincode}");
+    let operator = Operator::read(text.as_bytes()).unwrap_or_else(|faults| panic!("{faults}"));
+    let subject = Subject { label: "basic_1.0".into(), msp: "m".into(), peer: "p".into() };
+    operator.chaincode(&subject).unwrap()
+}
+
+#[test]
+fn all_that_an_operator_can_say() {
+    let mut scene = Scene::new(PeerNode::Required);
+    scene.settings = said(include_str!("../../tests/settings.yaml"));
+    let blueprint = scene.blueprint();
+    let service = applied(blueprint.service());
+    let (owner, address) = (owner(&service), address(&service).unwrap());
+    let Deployed { deployment, lifted } = blueprint.deployment(&owner, address).unwrap();
+    golden("settings-deployment.yaml", &deployment);
+    golden("settings-network-policy.yaml", &blueprint.network_policy(&owner, &service));
+    let lifted: Vec<String> = lifted.iter().map(ToString::to_string).collect();
+    assert_eq!(lifted, ["shareProcessNamespace at spec.shareProcessNamespace"]);
+}
+
+#[test]
+fn an_overlay_that_does_too_much_makes_no_pods() {
+    let mut scene = Scene::new(PeerNode::Required);
+    for (overlay, told) in [
+        ("spec: {hostNetwork: true}", "`hostNetwork` in `allow` permits it"),
+        ("spec: {containers: [{name: chaincode, $patch: delete}]}", "nothing permits it"),
+        (
+            "spec: {volumes: [{name: node, hostPath: {path: /}}]}",
+            "`hostPath` in `allow` permits it",
+        ),
+        (
+            "spec: {containers: [{name: shell, image: busybox, securityContext: {privileged: true}}]}",
+            "`privileged` in `allow` permits it",
+        ),
+        ("spec: {containers: [{image: busybox}]}", "name"),
+    ] {
+        scene.settings = said(&format!("  podTemplate:\n    {overlay}\n"));
+        let blueprint = scene.blueprint();
+        let service = applied(blueprint.service());
+        let refused = blueprint.deployment(&owner(&service), address(&service).unwrap());
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains(told), "{overlay}: {refused}");
+    }
+}
+
+#[test]
+fn each_term_of_an_affinity_names_the_node() {
+    let mut scene = Scene::new(PeerNode::Required);
+    scene.settings = said(
+        "  affinity:\n    nodeAffinity:\n      requiredDuringSchedulingIgnoredDuringExecution:\n        \
+         nodeSelectorTerms:\n          - matchExpressions: [{key: disk, operator: Exists}]\n          \
+         - matchExpressions: [{key: zone, operator: In, values: [a]}]\n",
+    );
+    let service = applied(scene.blueprint().service());
+    let deployed =
+        scene.blueprint().deployment(&owner(&service), address(&service).unwrap()).unwrap();
+    let deployment = serde_json::to_value(deployed.deployment).unwrap();
+    let terms = deployment
+        .pointer(
+            "/spec/template/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution\
+             /nodeSelectorTerms",
+        )
+        .unwrap();
+    let named = json!([{"key": "metadata.name", "operator": "In", "values": ["node-1"]}]);
+    for term in terms.as_array().unwrap() {
+        assert_eq!(term["matchFields"], named);
+    }
+    assert_eq!(terms.as_array().unwrap().len(), 2);
+}

@@ -1,0 +1,133 @@
+//! How a chaincode process is started: the environment, files and arguments that
+//! Fabric's own images give it (`core/container/dockercontroller/dockercontroller.go`,
+//! `GetEnv`, `GetArgs` and `Start`), so that existing chaincode runs unchanged.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+/// Where a chaincode finds its credentials.
+pub const DIRECTORY: &str = "/etc/hyperledger/fabric";
+
+/// What a process is given to be a replica.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LaunchPlan {
+    /// Environment variables, besides those of the image.
+    pub environment: Vec<(String, String)>,
+    /// Files by absolute path.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// Arguments after the image's entrypoint.
+    pub arguments: Vec<String>,
+}
+
+/// A language that chaincode is run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// Go.
+    Golang,
+}
+
+/// What a replica authenticates with, as PEM.
+#[derive(Clone)]
+pub struct ReplicaCredentials {
+    /// Its certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+    /// What it verifies the proxy against.
+    pub root: String,
+}
+
+/// What a launch is for.
+pub struct LaunchTarget<'a> {
+    /// The language.
+    pub language: Language,
+    /// The package ID to register.
+    pub package_id: &'a str,
+    /// The organisation's MSP ID.
+    pub msp_id: &'a str,
+    /// Where the replica finds the proxy, `host:port`.
+    pub address: &'a str,
+    /// Where the files' root is, for a process that has no root of its own; empty otherwise.
+    pub root: &'a str,
+}
+
+impl LaunchPlan {
+    /// The plan for one replica.
+    pub fn new(target: &LaunchTarget<'_>, credentials: &ReplicaCredentials) -> Self {
+        let path = |name: &str| format!("{}{DIRECTORY}/{name}", target.root);
+        // The _PATH files are base64 of the PEM, the _FILE files are the PEM
+        // itself: old shims read the former, new ones the latter.
+        let base64 = |pem: &str| BASE64_STANDARD.encode(pem).into_bytes();
+        let ReplicaCredentials { certificate, key, root } = credentials;
+        let files = [
+            ("CORE_TLS_CLIENT_KEY_PATH", path("client.key"), base64(key)),
+            ("CORE_TLS_CLIENT_CERT_PATH", path("client.crt"), base64(certificate)),
+            ("CORE_TLS_CLIENT_KEY_FILE", path("client_pem.key"), key.clone().into_bytes()),
+            ("CORE_TLS_CLIENT_CERT_FILE", path("client_pem.crt"), certificate.clone().into_bytes()),
+            ("CORE_PEER_TLS_ROOTCERT_FILE", path("peer.crt"), root.clone().into_bytes()),
+        ];
+        let mut environment = vec![
+            ("CORE_CHAINCODE_ID_NAME".to_owned(), target.package_id.to_owned()),
+            ("CORE_PEER_TLS_ENABLED".to_owned(), "true".to_owned()),
+            ("CORE_PEER_LOCALMSPID".to_owned(), target.msp_id.to_owned()),
+            ("CORE_PEER_ADDRESS".to_owned(), target.address.to_owned()),
+        ];
+        environment
+            .extend(files.iter().map(|(variable, path, _)| ((*variable).to_owned(), path.clone())));
+        Self {
+            environment,
+            files: files.into_iter().map(|(_, path, content)| (path, content)).collect(),
+            arguments: arguments(target.language, target.address),
+        }
+    }
+}
+
+fn arguments(language: Language, address: &str) -> Vec<String> {
+    match language {
+        // The shim takes the address from this flag alone.
+        Language::Golang => vec![format!("-peer.address={address}")],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_chaincode_is_started_as_by_fabric() {
+        let credentials = ReplicaCredentials {
+            certificate: "certificate".into(),
+            key: "key".into(),
+            root: "root".into(),
+        };
+        let target = LaunchTarget {
+            language: Language::Golang,
+            package_id: "basic_1.0:ab12",
+            msp_id: "Org1MSP",
+            address: "127.0.0.1:7052",
+            root: "/replica",
+        };
+        let plan = LaunchPlan::new(&target, &credentials);
+        let environment: Vec<String> =
+            plan.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(
+            environment,
+            [
+                "CORE_CHAINCODE_ID_NAME=basic_1.0:ab12",
+                "CORE_PEER_TLS_ENABLED=true",
+                "CORE_PEER_LOCALMSPID=Org1MSP",
+                "CORE_PEER_ADDRESS=127.0.0.1:7052",
+                "CORE_TLS_CLIENT_KEY_PATH=/replica/etc/hyperledger/fabric/client.key",
+                "CORE_TLS_CLIENT_CERT_PATH=/replica/etc/hyperledger/fabric/client.crt",
+                "CORE_TLS_CLIENT_KEY_FILE=/replica/etc/hyperledger/fabric/client_pem.key",
+                "CORE_TLS_CLIENT_CERT_FILE=/replica/etc/hyperledger/fabric/client_pem.crt",
+                "CORE_PEER_TLS_ROOTCERT_FILE=/replica/etc/hyperledger/fabric/peer.crt",
+            ]
+        );
+        assert_eq!(plan.arguments, ["-peer.address=127.0.0.1:7052"]);
+        let base64_of_key = ("/replica/etc/hyperledger/fabric/client.key".into(), b"a2V5".to_vec());
+        assert_eq!(plan.files[0], base64_of_key);
+        let root = ("/replica/etc/hyperledger/fabric/peer.crt".into(), b"root".to_vec());
+        assert_eq!(plan.files[4], root);
+    }
+}
