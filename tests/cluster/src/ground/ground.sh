@@ -16,6 +16,30 @@ id=${dir##*/}
 here=$(dirname "$0")
 machines= number=0
 
+# Kills processes and waits until they are gone, at most 10 s. The first process of a machine goes
+# after all others in it (zap_pid_ns_processes in Linux' kernel/pid_namespace.c).
+end() {
+    kill -KILL "$@" 2>/dev/null || :
+    tries=100
+    for pid; do
+        while [ "$tries" -gt 0 ] && lives "$pid"; do
+            tries=$((tries - 1))
+            sleep 0.1
+        done
+    done
+}
+
+# A zombie has nothing but a parent who does not ask for it.
+lives() { grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
+
+# The processes that have $1 in one of their arguments, but for this one.
+named() {
+    for line in $(grep -lszF "$1" /proc/[0-9]*/cmdline); do
+        pid=${line#/proc/} pid=${pid%/cmdline}
+        [ "$pid" = $$ ] || echo "$pid"
+    done
+}
+
 # Kills what is in the control groups of cluster $1, and removes them; they go once they are empty.
 remove_cgroups() {
     tries=100
@@ -68,10 +92,7 @@ sweep() {
         [ "$old" = "$1" ] || ! alive "$lease" || continue
         case $old in */sv-??????) ;; *) continue ;; esac
         echo "sweeping what $old left"
-        for line in $(grep -lsF "$old" /proc/[0-9]*/cmdline); do
-            pid=${line#/proc/} pid=${pid%/cmdline}
-            [ "$pid" = $$ ] || kill -KILL "$pid" 2>/dev/null || :
-        done
+        end $(named "$old")
         remove_traces "${old##*/}"
         rm -rf "$old" || rm -rf "$old"
         : >"$lease"
@@ -216,7 +237,7 @@ leave() {
     status=$?
     trap '' TERM
     set +e
-    [ -z "$machines" ] || kill -KILL $machines
+    end $(named "$here/machine.sh")
     wait
     flock 9
     remove_traces "$id"

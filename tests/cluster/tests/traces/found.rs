@@ -1,10 +1,12 @@
 //! What a cluster has on the host, found by its name and by its namespaces.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -21,8 +23,9 @@ pub(crate) struct Found {
     pub(crate) cgroups: BTreeSet<PathBuf>,
     /// By ID and command line.
     pub(crate) processes: BTreeSet<(i32, String)>,
-    /// Network namespaces, as the kernel names them.
-    pub(crate) networks: BTreeSet<PathBuf>,
+    /// Network namespaces by number. They are held: the kernel would give the number of one that
+    /// is gone to the next, which may be another cluster's.
+    pub(crate) networks: BTreeMap<u64, Arc<File>>,
 }
 
 impl Found {
@@ -30,12 +33,11 @@ impl Found {
     pub(crate) fn of(dir: &Path) -> Self {
         let id = dir.file_name().unwrap().to_string_lossy().into_owned();
         let processes = processes(dir, &id);
-        let host = network_of("self");
-        let networks = processes
-            .iter()
-            .filter_map(|(pid, _)| network_of(&pid.to_string()))
-            .filter(|network| Some(network) != host.as_ref())
-            .collect();
+        let mut networks: BTreeMap<_, _> =
+            processes.iter().filter_map(|(pid, _)| network_of(&pid.to_string())).collect();
+        if let Some((host, _)) = network_of("self") {
+            networks.remove(&host);
+        }
         Self {
             dir: dir.to_owned(),
             directory: dir.exists(),
@@ -52,7 +54,8 @@ impl Found {
         let mut now = Self::of(&self.dir);
         // By namespace too: somebody may have forgotten where he came from.
         for process in all_processes() {
-            if network_of(&process.to_string()).is_some_and(|n| self.networks.contains(&n)) {
+            let network = network_of(&process.to_string());
+            if network.is_some_and(|(number, _)| self.networks.contains_key(&number)) {
                 now.processes.insert((process, command_line(process)));
             }
         }
@@ -104,8 +107,9 @@ fn command_line(pid: i32) -> String {
     String::from_utf8_lossy(&line).replace('\0', " ").trim_end().to_owned()
 }
 
-fn network_of(pid: &str) -> Option<PathBuf> {
-    fs::read_link(format!("/proc/{pid}/ns/net")).ok()
+fn network_of(pid: &str) -> Option<(u64, Arc<File>)> {
+    let network = File::open(format!("/proc/{pid}/ns/net")).ok()?;
+    Some((network.metadata().ok()?.ino(), Arc::new(network)))
 }
 
 /// By command line, by working directory, and by control group (containers).
