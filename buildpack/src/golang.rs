@@ -11,13 +11,58 @@ mod open;
 mod plan;
 mod workspace;
 
-pub use caches::GoCache;
-pub use compiler::{cgo_reason, first_errors, may_need_cgo};
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+use crate::language::{Buildpack, Refusal};
+use crate::platform::Platform;
+use crate::recipe::{BuildCommand, Recipe, Toolchain};
+use crate::source::Source;
+
+use compiler::{cgo_reason, first_errors, may_need_cgo};
 pub(crate) use constraint::is_source;
 pub use contents::package_name;
 pub(crate) use embed::Embeds;
 pub use go_mod::GoMod;
 use go_mod::unquoted;
 pub use module::{GoError, GoModule, GoPath};
-pub use plan::{BuildCommand, GoBuild, GoToolchain};
+use plan::{ALLOWED, GO, GoBuild, PINNED};
 pub use workspace::{GoChaincode, GoChaincodeError};
+
+/// Go's entry among the languages.
+pub(crate) struct Golang;
+
+impl Buildpack for Golang {
+    fn toolchain(
+        &self,
+        variables: &mut dyn Iterator<Item = (OsString, OsString)>,
+        own: &Path,
+    ) -> io::Result<Toolchain> {
+        let mut toolchain = Toolchain::new(variables, ALLOWED);
+        caches::provide(&mut toolchain, own)?;
+        Ok(toolchain)
+    }
+
+    fn version(&self, toolchain: &Toolchain) -> BuildCommand {
+        let arguments = vec!["env".into(), "GOVERSION".into()];
+        toolchain.command(GO, arguments, PINNED, Path::new("/"))
+    }
+
+    fn recipe(
+        &self,
+        source: &Source,
+        path: &str,
+        platform: Platform,
+    ) -> Result<Box<dyn Recipe>, Refusal> {
+        let path = path.parse().map_err(|error: GoError| Refusal::Path(error.into()))?;
+        let module =
+            GoModule::open(source, &path, platform).map_err(|error| Refusal::Code(error.into()))?;
+        Ok(Box::new(GoBuild::new(module, platform)))
+    }
+
+    fn arguments(&self, address: &str) -> Vec<String> {
+        // The shim takes the address from this flag alone.
+        vec![format!("-peer.address={address}")]
+    }
+}

@@ -8,6 +8,8 @@ pub mod archive;
 pub mod digest;
 pub mod golang;
 pub mod image;
+pub mod language;
 pub mod package;
 pub mod platform;
+pub mod recipe;
 pub mod source;

@@ -5,15 +5,15 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::Context;
-use selvedge_buildpack::golang::{
-    BuildCommand, GoBuild, GoCache, GoModule, GoPath, GoToolchain, cgo_reason, first_errors,
-    may_need_cgo,
-};
+use selvedge_buildpack::language::Language;
 use selvedge_buildpack::package::WriteError;
 use selvedge_buildpack::platform::Platform;
+use selvedge_buildpack::recipe::{
+    Answer, BuildCommand, BuildFailure, Workplace, Workshop, carry_out,
+};
 use selvedge_buildpack::source::Source;
 
 /// What the compiler says. The program is thrown away.
@@ -26,75 +26,93 @@ pub(crate) enum Compiled {
     Untried(Untried),
 }
 
-/// Why Go was not asked. None of it is the code's fault.
+/// Why the compiler was not asked. None of it is the code's fault.
 pub(crate) enum Untried {
-    /// There is none on the PATH.
-    NoToolchain,
-    /// It has no place to work in.
-    NoCaches(Vec<GoCache>),
+    /// There is no such program on the PATH.
+    Missing(String),
+    /// The language's tools have no place to work in; the variables that could name one.
+    NoDirectories(Language, Vec<&'static str>),
 }
 
 impl fmt::Display for Untried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoToolchain => f.write_str("there is no `go` in the PATH"),
-            Self::NoCaches(caches) => {
-                let variables: Vec<&str> = caches.iter().map(|cache| cache.variable()).collect();
+            Self::Missing(program) => write!(f, "there is no `{program}` in the PATH"),
+            Self::NoDirectories(language, variables) => {
                 let variables = variables.join(" and ");
-                write!(f, "Go has no directory for its caches here: set HOME, or {variables}")
+                write!(f, "{language} has no directory for its caches: set HOME, or {variables}")
             }
         }
     }
 }
 
 /// Compiles the code below `root`, which lies as in a package whose metadata has this `path`.
-pub(crate) fn code(root: &Path, path: &str) -> anyhow::Result<Compiled> {
-    let path: GoPath = path.parse()?;
-    let platform = Platform::host()?;
-    let build = GoBuild::new(GoModule::open(&Source::open(root)?, &path, platform)?, platform);
-    let toolchain = GoToolchain::new("go", std::env::vars_os());
-    let missing = toolchain.missing_caches();
-    if !missing.is_empty() {
-        return Ok(Compiled::Untried(Untried::NoCaches(missing)));
+pub(crate) fn code(language: Language, root: &Path, path: &str) -> anyhow::Result<Compiled> {
+    let source = Source::open(root)?;
+    let recipe = language.recipe(&source, path, Platform::host()?)?;
+    let (own, output) = (scratch()?, scratch()?);
+    let toolchain = language
+        .toolchain(std::env::vars_os(), own.path())
+        .context("cannot make directories for the compiler's caches")?;
+    if !toolchain.own().is_empty() {
+        // What is downloaded is not to be downloaded each time.
+        let variables = toolchain.own().to_vec();
+        return Ok(Compiled::Untried(Untried::NoDirectories(language, variables)));
     }
-    let scratch = scratch()?;
-    let program = scratch.path().join("chaincode");
-    let command = build.command(&toolchain, root, &program);
-    let Some(output) = run(&command)? else {
-        return Ok(Compiled::Untried(Untried::NoToolchain));
-    };
-    if output.status.success() {
-        return Ok(match build.check(&program) {
-            Ok(()) => Compiled::Cleanly,
-            Err(error) => Compiled::Not(vec![error.to_string()]),
-        });
+    let place = Workplace { source: root, output: output.path() };
+    let made = pollster::block_on(carry_out(&*recipe, &toolchain, &place, &mut Here));
+    match made {
+        Ok(_) => Ok(Compiled::Cleanly),
+        Err(BuildFailure::Compile(errors)) => Ok(Compiled::Not(errors)),
+        Err(BuildFailure::Refused(refusal)) => Ok(Compiled::Not(vec![refusal.to_string()])),
+        Err(BuildFailure::Workshop(NotRun::Missing(program))) => {
+            Ok(Compiled::Untried(Untried::Missing(program)))
+        }
+        Err(BuildFailure::Workshop(NotRun::Failed(error))) => Err(error),
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    // What Go names by its whole path lies in a directory that is gone when this is read.
-    let mut errors = first_errors(&said.replace(&format!("{}/", command.directory.display()), ""));
-    if may_need_cgo(&said)
-        && let Some(listed) = run(&build.cgo_command(&toolchain, root))?
-    {
-        let listed = String::from_utf8_lossy(&listed.stdout);
-        errors.splice(0..0, cgo_reason(&listed, &said, &command.directory));
-    }
-    Ok(Compiled::Not(errors))
 }
 
-/// None without the program. An interrupt reaches Go by itself; the caller must outlive it, to
-/// clean up.
-fn run(command: &BuildCommand) -> anyhow::Result<Option<Output>> {
-    let output = Command::new(&command.program)
-        .args(&command.arguments)
-        .env_clear()
-        .envs(command.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir(&command.directory)
-        .stdin(Stdio::null())
-        .output();
-    match output {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Ok(output) if output.status.code().is_none() => Err(WriteError::Interrupted.into()),
-        output => Ok(Some(output.context("cannot run `go`")?)),
+/// This machine, without a word on the screen.
+struct Here;
+
+/// Why a command was not run to its end.
+enum NotRun {
+    /// There is no such program.
+    Missing(String),
+    Failed(anyhow::Error),
+}
+
+impl Workshop for Here {
+    type Error = NotRun;
+
+    /// An interrupt reaches the command by itself; the caller must outlive it, to clean up.
+    async fn run(&mut self, command: &BuildCommand) -> Result<Answer, NotRun> {
+        let program = command.program.to_string_lossy().into_owned();
+        let ran = Command::new(&command.program)
+            .args(&command.arguments)
+            .env_clear()
+            .envs(command.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(&command.directory)
+            .stdin(Stdio::null())
+            .output();
+        match ran {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(NotRun::Missing(program)),
+            Err(error) => Err(NotRun::Failed(
+                anyhow::Error::new(error).context(format!("cannot run `{program}`")),
+            )),
+            Ok(ran) if ran.status.code().is_none() => {
+                Err(NotRun::Failed(WriteError::Interrupted.into()))
+            }
+            Ok(ran) => {
+                let output = [ran.stdout, ran.stderr].concat();
+                let output = String::from_utf8_lossy(&output).into_owned();
+                Ok(Answer { succeeded: ran.status.success(), output })
+            }
+        }
+    }
+
+    async fn ask(&mut self, command: &BuildCommand) -> Result<Answer, NotRun> {
+        self.run(command).await
     }
 }
 

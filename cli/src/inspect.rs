@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use anyhow::{Context, bail};
+use selvedge_buildpack::language::Language;
 use selvedge_buildpack::package::{CODE_FILE, Inspection, Interrupt, Refusal, RefusedBy, Report};
 
 use crate::compile::{self, Compiled};
@@ -32,9 +33,11 @@ pub(crate) fn run(request: &InspectRequest) -> anyhow::Result<Outcome> {
 
 fn refused_by_compiler(inspection: &Inspection) -> anyhow::Result<Option<Refusal>> {
     let metadata = inspection.report.metadata.as_ref().context("it has no metadata")?;
-    match compile::code(inspection.code(), &metadata.path)? {
+    // What a peer leaves to its next builder was refused already.
+    let Some(language) = Language::of(&metadata.kind) else { return Ok(None) };
+    match compile::code(language, inspection.code(), &metadata.path)? {
         Compiled::Cleanly => Ok(None),
-        Compiled::Untried(reason) => bail!("--compile needs Go, and {reason}"),
+        Compiled::Untried(reason) => bail!("--compile cannot compile: {reason}"),
         Compiled::Not(errors) => {
             let reason = format!("does not compile: {}", errors.join(" | "));
             Ok(Some(Refusal { by: RefusedBy::Selvedge, file: CODE_FILE.to_owned(), reason }))

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use selvedge_buildpack::language::Language;
 use selvedge_buildpack::package::{
     Draft, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, Remark, write,
 };
@@ -48,11 +49,12 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
 }
 
 /// Compiles what goes in, and not the directory: what stays out may be what the code needs.
-/// Without Go nothing is checked, and a line says so.
+/// Without a compiler nothing is checked, and a line says so.
 fn check(draft: &Draft, interrupt: &Interrupt) -> anyhow::Result<()> {
     let code = scratch()?;
     draft.copy_to(code.path(), interrupt)?;
-    match compile::code(code.path(), &draft.path)? {
+    let Some(language) = Language::of(&draft.kind) else { return Ok(()) };
+    match compile::code(language, code.path(), &draft.path)? {
         Compiled::Cleanly => {}
         Compiled::Untried(reason) => anstream::eprintln!("not compiled before packaging: {reason}"),
         Compiled::Not(errors) => bail!(

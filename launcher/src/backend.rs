@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use selvedge_buildpack::language::Language;
 use selvedge_config::Chaincode;
-use selvedge_manifest::{Language, ReplicaCredentials};
+use selvedge_manifest::ReplicaCredentials;
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 

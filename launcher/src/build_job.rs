@@ -5,23 +5,23 @@
 
 mod outcome;
 mod transfer;
+mod workshop;
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Args;
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::golang::{
-    BuildCommand, GoBuild, GoError, GoModule, GoPath, GoToolchain, cgo_reason, first_errors,
-    may_need_cgo,
-};
 use selvedge_buildpack::image::{
     AssembleError, Base, ImagePlan, Layout, LayoutError, Tag, assemble,
 };
+use selvedge_buildpack::language::{Language, Refusal};
+use selvedge_buildpack::package::ChaincodeType;
 use selvedge_buildpack::platform::Platform;
+use selvedge_buildpack::recipe::{BuildFailure, Toolchain, Workplace, carry_out};
 use selvedge_buildpack::source::{Source, SourceError};
 
 use crate::error_chain::one_line;
@@ -30,15 +30,7 @@ pub(crate) use outcome::Outcome;
 #[cfg(test)]
 pub(crate) use transfer::pack;
 use transfer::{Launcher, TransferError};
-
-/// What of a compiler's output is searched for the first errors, in bytes.
-const OUTPUT_LIMIT: usize = 256 << 10;
-
-/// A line is cut here, in bytes.
-const LINE_LIMIT: u64 = 16 << 10;
-
-/// What the go command says of a compiler that got SIGKILL, which in a pod means: too much memory.
-const KILLED: &str = "signal: killed";
+pub(crate) use workshop::PodWorkshop;
 
 /// Which part of the build's layout is the image.
 const TAG: &str = "image";
@@ -55,6 +47,9 @@ pub(crate) struct BuildJob {
     /// What the digest of the base's certificates must be.
     #[arg(long)]
     pub(crate) certificates: Sha256,
+    /// The language, as in the package's metadata.
+    #[arg(long, value_parser = language)]
+    pub(crate) language: Language,
     /// The path of the code within the source, as in the package's metadata.
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) path: String,
@@ -90,7 +85,7 @@ pub(crate) enum BuildJobError {
     #[error("the source that the launcher sent has the digest {actual} instead of {expected}")]
     SourceDigest { expected: Sha256, actual: Sha256 },
     #[error("the chaincode cannot be built")]
-    Go(#[from] GoError),
+    Refused(#[source] Refusal),
     #[error("cannot run {program} in the toolchain image")]
     Toolchain { program: String, source: io::Error },
     #[error("the chaincode does not compile")]
@@ -141,10 +136,16 @@ fn build(job: &BuildJob) -> Result<Sha256, BuildJobError> {
     let launcher = Launcher::at(&job.url)?;
     let base = base(&launcher, job)?;
     let source = source(&launcher, job)?;
-    let path: GoPath = job.path.parse()?;
-    let plan = GoBuild::new(GoModule::open(&source, &path, job.platform)?, job.platform);
-    let program = job.work.join("chaincode");
-    compile(&plan, &toolchain(job)?, &source, &program)?;
+    let recipe =
+        job.language.recipe(&source, &job.path, job.platform).map_err(BuildJobError::Refused)?;
+    let output = directory(job.work.join("output"))?;
+    let place = Workplace { source: source.root(), output: &output };
+    let made = pollster::block_on(carry_out(&*recipe, &tools(job)?, &place, &mut PodWorkshop));
+    let program = made.map_err(|failure| match failure {
+        BuildFailure::Workshop(error) => error,
+        BuildFailure::Compile(errors) => BuildJobError::Compile(errors),
+        BuildFailure::Refused(refusal) => BuildJobError::Refused(refusal),
+    })?;
 
     let images = Layout::create(&job.work.join("images"))?;
     let image =
@@ -177,97 +178,27 @@ fn source(launcher: &Launcher, job: &BuildJob) -> Result<Source, BuildJobError> 
     Ok(source)
 }
 
-/// The image's Go, with caches below the working directory unless the environment says where.
-fn toolchain(job: &BuildJob) -> Result<GoToolchain, BuildJobError> {
-    let own = [
-        ("HOME", "home"),
-        ("TMPDIR", "tmp"),
-        ("GOCACHE", "go/cache"),
-        ("GOPATH", "go/path"),
-        ("GOMODCACHE", "go/modules"),
-    ];
-    let mut environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    for (variable, directory) in own {
-        if environment.iter().any(|(name, _)| name == variable) {
-            continue;
-        }
-        let path = job.work.join(directory);
-        fs::create_dir_all(&path)
-            .map_err(|source| BuildJobError::File { path: path.clone(), source })?;
-        environment.push((variable.into(), path.into()));
-    }
-    Ok(GoToolchain::new("go", environment))
-}
-
-/// Runs the compiler; its lines go to the pod's log as they come.
-fn compile(
-    plan: &GoBuild,
-    toolchain: &GoToolchain,
-    source: &Source,
-    program: &Path,
-) -> Result<(), BuildJobError> {
-    let command = plan.command(toolchain, source.root(), program);
-    let (output, input) = io::pipe().map_err(failed(&command))?;
-    let mut compiler = process(&command)
-        .stdout(input.try_clone().map_err(failed(&command))?)
-        .stderr(input)
-        .spawn()
-        .map_err(failed(&command))?;
-    let written = relay(output).map_err(failed(&command))?;
-    let status = compiler.wait().map_err(failed(&command))?;
-    if status.success() {
-        return Ok(plan.check(program)?);
-    }
-    let killed = std::os::unix::process::ExitStatusExt::signal(&status) == Some(9);
-    if killed || written.contains(KILLED) {
-        return Err(BuildJobError::Killed);
-    }
-    let mut errors = first_errors(&written);
-    if may_need_cgo(&written)
-        // Without an answer, what the compiler said has to do.
-        && let Ok(listed) = process(&plan.cgo_command(toolchain, source.root())).output()
-    {
-        let listed = String::from_utf8_lossy(&listed.stdout);
-        if let Some(reason) = cgo_reason(&listed, &written, &command.directory) {
-            println!("{reason}");
-            errors.insert(0, reason);
+/// The image's tools. What an image says of a home is mostly that of another user.
+fn tools(job: &BuildJob) -> Result<Toolchain, BuildJobError> {
+    let own = [("HOME", "home"), ("TMPDIR", "tmp")];
+    let mut variables: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    for (variable, name) in own {
+        if !variables.iter().any(|(name, _)| name == variable) {
+            variables.push((variable.into(), directory(job.work.join(name))?.into()));
         }
     }
-    Err(BuildJobError::Compile(errors))
+    let own = directory(job.work.join("tools"))?;
+    let toolchain = job.language.toolchain(variables, &own);
+    toolchain.map_err(|source| BuildJobError::File { path: own, source })
 }
 
-fn process(command: &BuildCommand) -> Command {
-    let mut process = Command::new(&command.program);
-    process
-        .args(&command.arguments)
-        .env_clear()
-        .envs(command.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir(&command.directory)
-        .stdin(Stdio::null());
-    process
-}
-
-fn failed(command: &BuildCommand) -> impl Fn(io::Error) -> BuildJobError {
-    let program = command.program.to_string_lossy().into_owned();
-    move |source| BuildJobError::Toolchain { program: program.clone(), source }
-}
-
-/// Passes lines on until all that write have ended; what they wrote, up to a limit.
-fn relay(output: impl Read) -> io::Result<String> {
-    let mut output = BufReader::new(output);
-    let mut written = String::new();
-    loop {
-        let mut line = Vec::new();
-        if output.by_ref().take(LINE_LIMIT).read_until(b'\n', &mut line)? == 0 {
-            return Ok(written);
-        }
-        let line = String::from_utf8_lossy(&line);
-        let line = line.trim_end_matches(['\r', '\n']);
-        // A reader that is gone does not end the build.
-        let _ = writeln!(io::stdout(), "{line}");
-        if written.len() + line.len() < OUTPUT_LIMIT {
-            written.push_str(line);
-            written.push('\n');
-        }
+fn directory(path: PathBuf) -> Result<PathBuf, BuildJobError> {
+    match fs::create_dir_all(&path) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(BuildJobError::File { path, source }),
     }
+}
+
+fn language(named: &str) -> Result<Language, String> {
+    Language::of(&ChaincodeType::named(named)).ok_or_else(|| "no language that is built".to_owned())
 }

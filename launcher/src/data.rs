@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use selvedge_buildpack::language::Language;
 use tempfile::TempDir;
 use tracing::warn;
 
@@ -62,9 +63,9 @@ impl DataDirectory {
         self.path.join("images")
     }
 
-    /// Where Go's caches are kept, when it has no others.
-    pub(crate) fn go(&self) -> PathBuf {
-        self.path.join("go")
+    /// Where a language's tools keep what they keep nowhere else.
+    pub(crate) fn tools(&self, language: Language) -> PathBuf {
+        self.path.join("tools").join(language.kind().name())
     }
 
     /// A fresh private directory, removed when it is dropped or, after a crash,

@@ -16,17 +16,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath, GoToolchain};
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{
     Base, BaseError, BuildKey, BuildKeyInputs, ImagePlan, Layout, LayoutError, Origin, Tag,
     assemble, ca_bundle_path, sha256, validate,
 };
+use selvedge_buildpack::language::Language;
 use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
-use selvedge_manifest::Language;
+use selvedge_buildpack::recipe::{BuildFailure, Toolchain, Workplace, carry_out};
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::backend::{Backend, BuildError, Kept, Replicas, StartError, Workload};
@@ -38,6 +39,7 @@ use crate::removal;
 use crate::settings::Place;
 use crate::source::StagedSource;
 use collection::Collection;
+use compile::LocalWorkshop;
 
 /// The repository that local images are named after; nothing is pulled from it.
 const REPOSITORY: &str = "localhost/selvedge/chaincode";
@@ -50,8 +52,8 @@ const PEER: &str = "peer";
 pub(crate) enum LocalError {
     #[error("cannot keep images")]
     Images(#[from] LayoutError),
-    #[error("cannot make directories for Go's caches; set HOME, or GOCACHE and GOMODCACHE")]
-    Caches(#[source] io::Error),
+    #[error("cannot make directories for the tools of {language}; set HOME")]
+    Tools { language: Language, source: io::Error },
     #[error("cannot make the images' base")]
     Base(#[from] BaseError),
     #[error(transparent)]
@@ -64,7 +66,7 @@ pub(crate) struct LocalBackend {
     images: Layout,
     collection: Arc<Collection>,
     base: Base,
-    toolchain: GoToolchain,
+    toolchains: Vec<(Language, Toolchain)>,
     platform: Platform,
     peer: String,
     /// One build at a time: they share this machine's cores, and a second request
@@ -92,12 +94,17 @@ impl LocalBackend {
             images,
             collection: Arc::new(collection),
             base: Base::open(&certificates)?,
-            toolchain: compile::toolchain(&data.go()).map_err(LocalError::Caches)?,
+            toolchains: toolchains(data)?,
             platform: Platform::host()?,
             data: data.clone(),
             peer: place.peer_name.clone().unwrap_or_else(|| PEER.to_owned()),
             turn: Semaphore::new(1),
         })
+    }
+
+    fn toolchain(&self, language: Language) -> &Toolchain {
+        let found = self.toolchains.iter().find(|(of, _)| *of == language);
+        &found.expect("there is one for every language").1
     }
 
     /// The image under the tag, if all of it is there and sound, and it says of itself that it was
@@ -167,15 +174,14 @@ impl Backend for LocalBackend {
         limit: Duration,
         log: &mpsc::Sender<String>,
     ) -> Result<ImageReference, BuildError> {
-        let Language::Golang = source.language;
-        let path: GoPath = source.path.parse().map_err(refused)?;
-        let module = GoModule::open(&source.source, &path, self.platform).map_err(refused)?;
-        let plan = GoBuild::new(module, self.platform);
-        let version = compile::version(&self.toolchain).await?;
-        let digest = source.source.digest().map_err(refused)?;
+        let StagedSource { language, path, source, .. } = source;
+        let toolchain = self.toolchain(*language);
+        let recipe = language.recipe(source, path, self.platform).map_err(refused)?;
+        let version = compile::version(&language.version(toolchain)).await?;
+        let digest = source.digest().map_err(refused)?;
         let key = BuildKey::new(&BuildKeyInputs {
             source: digest,
-            recipe: &plan.recipe(),
+            recipe: &recipe.inputs(),
             toolchain: &version,
             base: self.base.diff_id().map_err(|error| BuildError::Image(error.into()))?,
             platform: self.platform,
@@ -189,9 +195,10 @@ impl Backend for LocalBackend {
         info!(toolchain = version, "compiling");
         let output =
             self.data.temporary("build").map_err(|error| BuildError::Image(error.into()))?;
-        let program = output.path().join("chaincode");
-        compile::compile(&self.toolchain, &plan, source.source.root(), &program, limit, log)
-            .await?;
+        let place = Workplace { source: source.root(), output: output.path() };
+        let mut workshop = LocalWorkshop { limit, deadline: Instant::now() + limit, log };
+        let made = carry_out(&*recipe, toolchain, &place, &mut workshop).await;
+        let program = made.map_err(failed)?;
         self.assemble(&program, digest, &key.tag()).await.map(|image| reference(&image))
     }
 
@@ -226,6 +233,22 @@ impl Backend for LocalBackend {
     }
 }
 
+/// Each language's tools in the launcher's PATH, with directories of the launcher's own where its
+/// environment names none that they can use: service managers set no HOME.
+fn toolchains(data: &DataDirectory) -> Result<Vec<(Language, Toolchain)>, LocalError> {
+    let toolchains = Language::ALL.into_iter().map(|language| {
+        let own = data.tools(language);
+        let toolchain = language
+            .toolchain(std::env::vars_os(), &own)
+            .map_err(|source| LocalError::Tools { language, source })?;
+        for variable in toolchain.own() {
+            info!(variable, directory = %own.display(), "{language} finds none and gets its own");
+        }
+        Ok((language, toolchain))
+    });
+    toolchains.collect()
+}
+
 /// Opens the image store, or begins one anew in the place of one that cannot be used: chaincode can
 /// write in it, and must keep no launcher from starting. Images are built again.
 fn store(root: &Path) -> Result<Layout, LayoutError> {
@@ -241,6 +264,14 @@ fn store(root: &Path) -> Result<Layout, LayoutError> {
 
 fn reference(image: &Descriptor) -> ImageReference {
     ImageReference { name: REPOSITORY.into(), digest: image.digest().to_string() }
+}
+
+fn failed(failure: BuildFailure<BuildError>) -> BuildError {
+    match failure {
+        BuildFailure::Workshop(error) => error,
+        BuildFailure::Compile(errors) => BuildError::Compile(errors),
+        BuildFailure::Refused(refusal) => refused(refusal),
+    }
 }
 
 fn refused(error: impl Error + Send + Sync + 'static) -> BuildError {

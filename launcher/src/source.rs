@@ -4,9 +4,9 @@ use std::io;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use selvedge_buildpack::language::Language;
 use selvedge_buildpack::package::ChaincodeType;
 use selvedge_buildpack::source::{Source, SourceError};
-use selvedge_manifest::Language;
 use selvedge_proto::launcher::ChaincodeSource;
 use tokio_stream::Stream;
 use tokio_util::io::{StreamReader, SyncIoBridge};
@@ -20,8 +20,11 @@ pub(crate) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send
 /// Why a source was not taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StageError {
-    #[error("chaincode of type {0:?} is not built by this release, only golang is")]
-    Language(String),
+    #[error(
+        "chaincode of type {named:?} is not built by this release, only {} is",
+        Language::ALL.map(|language| language.to_string()).join(", ")
+    )]
+    Language { named: String },
     #[error("cannot keep the chaincode's source")]
     Directory(#[source] io::Error),
     #[error("the chaincode's source was refused")]
@@ -41,10 +44,8 @@ pub(crate) struct StagedSource {
 
 /// The language that a package's metadata names, if this release builds and runs it.
 pub(crate) fn language(named: &str) -> Result<Language, StageError> {
-    match ChaincodeType::named(named) {
-        ChaincodeType::Golang => Ok(Language::Golang),
-        _ => Err(StageError::Language(named.into())),
-    }
+    Language::of(&ChaincodeType::named(named))
+        .ok_or_else(|| StageError::Language { named: named.into() })
 }
 
 impl StagedSource {

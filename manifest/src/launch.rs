@@ -4,6 +4,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use selvedge_buildpack::language::Language;
 
 /// Where a chaincode finds its credentials.
 pub const DIRECTORY: &str = "/etc/hyperledger/fabric";
@@ -17,13 +18,6 @@ pub struct LaunchPlan {
     pub files: Vec<(String, Vec<u8>)>,
     /// Arguments after the image's entrypoint.
     pub arguments: Vec<String>,
-}
-
-/// A language that chaincode is run in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    /// Go.
-    Golang,
 }
 
 /// What a replica authenticates with, as PEM.
@@ -77,15 +71,8 @@ impl LaunchPlan {
         Self {
             environment,
             files: files.into_iter().map(|(_, path, content)| (path, content)).collect(),
-            arguments: arguments(target.language, target.address),
+            arguments: target.language.arguments(target.address),
         }
-    }
-}
-
-fn arguments(language: Language, address: &str) -> Vec<String> {
-    match language {
-        // The shim takes the address from this flag alone.
-        Language::Golang => vec![format!("-peer.address={address}")],
     }
 }
 

@@ -17,8 +17,9 @@ use serde::Serialize;
 use crate::baseline::Lifted;
 use crate::blueprint::{Blueprint, Deployed, PROXY_PORT, Unfit, owner};
 use crate::identity::Identity;
-use crate::launch::{Language, LaunchPlan, LaunchTarget, ReplicaCredentials};
+use crate::launch::{LaunchPlan, LaunchTarget, ReplicaCredentials};
 use crate::peer::PeerPod;
+use selvedge_buildpack::language::Language;
 
 /// The address of a chaincode's Service, which the API chooses: of a network that is for documents
 /// (RFC 5737).

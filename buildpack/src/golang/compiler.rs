@@ -35,7 +35,7 @@ const EXCLUDED: &str = "build constraints exclude all Go files in ";
 ///
 /// Progress (`go: downloading …`) and headings (`# package`) are left out. If no line looks like
 /// an error, the last lines are returned.
-pub fn first_errors(output: &str) -> Vec<String> {
+pub(super) fn first_errors(output: &str) -> Vec<String> {
     let mut errors = lines_of_errors(output);
     if errors.iter().any(|line| NOT_DOWNLOADED.iter().any(|words| line.contains(words))) {
         errors.push(DOWNLOADS.to_owned());
@@ -45,14 +45,14 @@ pub fn first_errors(output: &str) -> Vec<String> {
 
 /// Whether a compiler without cgo may have said this of code that needs it: what files with
 /// `import "C"` declare is missing, or all of a package.
-pub fn may_need_cgo(output: &str) -> bool {
+pub(super) fn may_need_cgo(output: &str) -> bool {
     output.contains(": undefined: ") || output.contains(EXCLUDED)
 }
 
-/// The line that names the file which needs cgo: of those that
-/// [`cgo_command`](super::GoBuild::cgo_command) `listed`, the first whose package the compiler
+/// The line that names the file which needs cgo: of those that the recipe's question `listed`, the
+/// first whose package the compiler
 /// complains of in its `output`. Many packages have such files and do without.
-pub fn cgo_reason(listed: &str, output: &str, directory: &Path) -> Option<String> {
+pub(super) fn cgo_reason(listed: &str, output: &str, directory: &Path) -> Option<String> {
     let lines = listed.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let file = lines.into_iter().find_map(|line| match line[..] {
         [path, name, place, file] if is_missed(output, path, name, place) => Some(file),

@@ -15,7 +15,7 @@ const ASSEMBLY_VERSION: &str = "1";
 pub struct BuildKeyInputs<'a> {
     /// [`Source::digest`](crate::source::Source::digest).
     pub source: Sha256,
-    /// [`GoBuild::recipe`](crate::golang::GoBuild::recipe).
+    /// [`Recipe::inputs`](crate::recipe::Recipe::inputs).
     pub recipe: &'a [String],
     /// What the toolchain says its version is, such as `go1.26.8`.
     pub toolchain: &'a str,

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::archive::{ArchiveError, EntryFault, GoEntry, GoKind, GoTar, gunzip};
 use crate::digest::{Hashing, Sha256};
-use crate::golang::{GoError, GoModule, GoPath};
+use crate::language::{self, Language};
 use crate::platform::Platform;
 use crate::source::{Source, SourceError};
 
@@ -284,18 +284,18 @@ impl<'a> Findings<'a> {
 
 fn refused_by_language(metadata: &Metadata, source: &Source) -> Option<Refusal> {
     let refuse = |file: &str, reason: String| Refusal::new(RefusedBy::Selvedge, file, reason);
-    if metadata.kind != ChaincodeType::Golang {
+    let Some(language) = Language::of(&metadata.kind) else {
         let built = ChaincodeType::BUILT.map(|kind| format!("`{kind}`")).join(", ");
         let reason = format!("has the type `{}`; Selvedge builds {built}", metadata.kind);
         return Some(refuse(METADATA_FILE, reason));
-    }
-    let path: GoPath = match metadata.path.parse() {
-        Ok(path) => path,
-        Err(error) => return Some(refuse(METADATA_FILE, GoError::to_string(&error))),
     };
-    GoModule::open(source, &path, Platform::host().unwrap_or(Platform::LinuxAmd64))
-        .err()
-        .map(|error| refuse(CODE_FILE, error.to_string()))
+    let platform = Platform::host().unwrap_or(Platform::LinuxAmd64);
+    let refusal = language.recipe(source, &metadata.path, platform).err()?;
+    let file = match refusal {
+        language::Refusal::Path(_) => METADATA_FILE,
+        language::Refusal::Code(_) => CODE_FILE,
+    };
+    Some(refuse(file, refusal.to_string()))
 }
 
 /// What looks like an index and is source to everybody.

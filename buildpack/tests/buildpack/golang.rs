@@ -1,33 +1,68 @@
 //! Go chaincode from package to image, with the real toolchain.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::golang::{BuildCommand, GoBuild, GoModule, GoToolchain, first_errors};
 use selvedge_buildpack::image::{
     self, Base, BuildKey, BuildKeyInputs, ImagePlan, Layout, assemble, validate,
 };
+use selvedge_buildpack::language::Language;
 use selvedge_buildpack::package::{Draft, Existing, Inspection, Interrupt, PackageId, write};
 use selvedge_buildpack::platform::Platform;
+use selvedge_buildpack::recipe::{
+    Answer, BuildCommand, BuildFailure, Toolchain, Workplace, Workshop, carry_out,
+};
 use selvedge_buildpack::source::Source;
 
 use crate::chaincode::{GO_MOD, chaincode, tree};
 use crate::images::CERTIFICATE;
 
-fn run(command: &BuildCommand) -> Output {
-    Command::new(&command.program)
-        .args(&command.arguments)
-        .env_clear()
-        .envs(command.environment.iter().cloned())
-        .current_dir(&command.directory)
-        .output()
-        .unwrap()
+/// This machine's.
+struct Here;
+
+impl Workshop for Here {
+    type Error = io::Error;
+
+    async fn run(&mut self, command: &BuildCommand) -> io::Result<Answer> {
+        let ran = Command::new(&command.program)
+            .args(&command.arguments)
+            .env_clear()
+            .envs(command.environment.iter().cloned())
+            .current_dir(&command.directory)
+            .output()?;
+        let output = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
+        Ok(Answer { succeeded: ran.status.success(), output })
+    }
+
+    async fn ask(&mut self, command: &BuildCommand) -> io::Result<Answer> {
+        self.run(command).await
+    }
 }
 
-fn toolchain() -> GoToolchain {
-    GoToolchain::new("go", std::env::vars_os())
+fn toolchain(own: &Path) -> Toolchain {
+    Language::Golang.toolchain(std::env::vars_os(), own).unwrap()
+}
+
+/// Builds the source in `root` for a platform; the program, or the compiler's first errors.
+fn program(
+    root: &Path,
+    path: &str,
+    platform: Platform,
+    output: &Path,
+) -> Result<PathBuf, Vec<String>> {
+    let source = Source::open(root).unwrap();
+    let recipe = Language::Golang.recipe(&source, path, platform).unwrap();
+    fs::create_dir(output).unwrap();
+    let place = Workplace { source: source.root(), output };
+    let toolchain = toolchain(output.parent().unwrap());
+    let built = pollster::block_on(carry_out(&*recipe, &toolchain, &place, &mut Here));
+    built.map_err(|failure| match failure {
+        BuildFailure::Compile(errors) => errors,
+        other => panic!("{other:?}"),
+    })
 }
 
 struct Built {
@@ -45,32 +80,24 @@ fn build(directory: &Path, work: &Path) -> Built {
     let inspection = Inspection::of(&file, &Interrupt::default()).unwrap();
     let source = Source::open(inspection.code()).unwrap();
 
-    let path = packed.metadata.path.parse().unwrap();
-    let module = GoModule::find(&source.paths(), &path).unwrap();
-    let go_build = GoBuild::new(module, Platform::host().unwrap());
-    let program = work.join("program");
-    let built = run(&go_build.command(&toolchain(), source.root(), &program));
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let version = run(&toolchain().version_command());
-    let version = String::from_utf8(version.stdout).unwrap();
+    let platform = Platform::host().unwrap();
+    let path = &packed.metadata.path;
+    let program = program(source.root(), path, platform, &work.join("output")).unwrap();
+    let version = Language::Golang.version(&toolchain(work));
+    let version = pollster::block_on(Here.run(&version)).unwrap().output;
     assert!(version.starts_with("go1."), "{version}");
 
     let base = Base::from_pem(CERTIFICATE).unwrap();
     let digest = source.digest().unwrap();
     let key = BuildKey::new(&BuildKeyInputs {
         source: digest,
-        recipe: &go_build.recipe(),
+        recipe: &Language::Golang.recipe(&source, path, platform).unwrap().inputs(),
         toolchain: version.trim(),
         base: base.diff_id().unwrap(),
-        platform: Platform::host().unwrap(),
+        platform,
     });
     let layout = Layout::create(&work.join("images")).unwrap();
-    let plan = ImagePlan {
-        base: &base,
-        program: &program,
-        source: digest,
-        platform: Platform::host().unwrap(),
-    };
+    let plan = ImagePlan { base: &base, program: &program, source: digest, platform };
     let assembled = assemble(&plan, &layout.scratch()).unwrap();
     let image = assembled.digest();
     layout.add(assembled, &key.tag()).unwrap();
@@ -105,12 +132,8 @@ fn the_compilers_error_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let broken = "package main\n\nfunc main() { undefined() }\n";
     tree(directory.path(), &[("src/go.mod", GO_MOD), ("src/main.go", broken)]);
-    let source = Source::open(directory.path()).unwrap();
-    let module = GoModule::find(&source.paths(), &"".parse().unwrap()).unwrap();
-    let build = GoBuild::new(module, Platform::LinuxAmd64);
-    let output = run(&build.command(&toolchain(), source.root(), &directory.path().join("out")));
-    assert!(!output.status.success());
-    let errors = first_errors(&String::from_utf8_lossy(&output.stderr));
+    let output = directory.path().join("output");
+    let errors = program(directory.path(), "", Platform::LinuxAmd64, &output).unwrap_err();
     assert_eq!(errors, ["./main.go:3:15: undefined: undefined"]);
 }
 
@@ -121,12 +144,8 @@ fn another_platform() {
         directory.path(),
         &[("src/go.mod", GO_MOD), ("src/main.go", "package main\nfunc main() {}\n")],
     );
-    let source = Source::open(directory.path()).unwrap();
-    let module = GoModule::find(&source.paths(), &".".parse().unwrap()).unwrap();
-    let out = directory.path().join("out");
-    let built =
-        run(&GoBuild::new(module, Platform::LinuxArm64).command(&toolchain(), source.root(), &out));
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let output = directory.path().join("output");
+    let program = program(directory.path(), ".", Platform::LinuxArm64, &output).unwrap();
     // ELF header, e_machine: 183 is AArch64.
-    assert_eq!(fs::read(out).unwrap()[18], 183);
+    assert_eq!(fs::read(program).unwrap()[18], 183);
 }

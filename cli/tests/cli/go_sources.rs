@@ -165,11 +165,12 @@ fn without_a_home_nobody_blames_the_code() {
         let arguments = ["package", "asset", "-l", "a", "--force"];
         let mut packaged = command(root, &arguments);
         packaged.env_clear().env("PATH", &path).envs(home.map(|home| ("HOME", home)));
-        let told = ["not compiled before packaging: Go has no directory for its caches", "HOME"];
+        let told =
+            ["not compiled before packaging: golang has no directory for its caches", "HOME"];
         check(&packaged.output().unwrap(), 0, &["Wrote a.tar.gz"], &told);
         let mut inspected = command(root, &["inspect", "-c", "a.tar.gz"]);
         inspected.env_clear().env("PATH", &path).envs(home.map(|home| ("HOME", home)));
-        let told = ["error: --compile needs Go, and Go has no directory for its caches"];
+        let told = ["error: --compile cannot compile: golang has no directory for its caches"];
         check(&inspected.output().unwrap(), 1, &[], &told);
     }
     let caches = ["GOCACHE", "GOMODCACHE"].map(|name| (name, root.join(name)));

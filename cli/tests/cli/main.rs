@@ -261,7 +261,12 @@ fn inspect_finds_what_the_compiler_finds() {
         let file = format!("{label}.tar.gz");
         check(&selvedge(root, &["inspect", "--compile", &file]), code, &[verdict], &[]);
         let without_go = command(root, &["inspect", "-c", &file]).env("PATH", "").output().unwrap();
-        check(&without_go, 1, &[], &["error: --compile needs Go"]);
+        check(
+            &without_go,
+            1,
+            &[],
+            &["error: --compile cannot compile: there is no `go` in the PATH"],
+        );
     }
 }
 

@@ -4,8 +4,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use selvedge_buildpack::language::Language;
 use selvedge_config::{Chaincode, Faults, Operator, Subject};
-use selvedge_manifest::{Language, label};
+use selvedge_manifest::label;
 use selvedge_proxy::{Limits, PeerAddress, PeerCredentials, Proxy, ProxySettings};
 
 use super::error::RunError;

@@ -34,9 +34,7 @@ mod verdict;
 use std::time::Duration;
 
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath};
 use selvedge_buildpack::image::{BuildKey, BuildKeyInputs};
-use selvedge_manifest::Language;
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -78,7 +76,7 @@ impl Builds {
         log: &mpsc::Sender<String>,
     ) -> Result<ImageReference, BuildError> {
         let said = self.said().map_err(|error| BuildError::Cluster(error.into()))?;
-        let toolchain = self.toolchain(&said, log).await;
+        let toolchain = self.toolchain(source.language, &said, log).await;
         let (digest, key) = self.key(source, &toolchain)?;
         let _turn = self.turns.take(key).await;
         let build = async {
@@ -141,17 +139,15 @@ impl Builds {
         source: &StagedSource,
         toolchain: &Toolchain,
     ) -> Result<(Sha256, BuildKey), BuildError> {
-        let refused = |error: Box<dyn std::error::Error + Send + Sync>| BuildError::Source(error);
-        let Language::Golang = source.language;
-        let path: GoPath = source.path.parse().map_err(|error| refused(Box::new(error)))?;
-        let module = GoModule::open(&source.source, &path, self.platform)
-            .map_err(|error| refused(Box::new(error)))?;
-        let plan = GoBuild::new(module, self.platform);
-        let digest = source.source.digest().map_err(|error| refused(Box::new(error)))?;
+        let StagedSource { language, path, source, .. } = source;
+        let recipe = language
+            .recipe(source, path, self.platform)
+            .map_err(|refusal| BuildError::Source(refusal.into()))?;
+        let digest = source.digest().map_err(|error| BuildError::Source(error.into()))?;
         let base = self.base.diff_id().map_err(|error| BuildError::Image(error.into()))?;
         let key = BuildKey::new(&BuildKeyInputs {
             source: digest,
-            recipe: &plan.recipe(),
+            recipe: &recipe.inputs(),
             toolchain: &toolchain.identity,
             base,
             platform: self.platform,

@@ -1,22 +1,19 @@
-//! Compiles Go chaincode with this machine's toolchain.
+//! Builds with this machine's tools.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use selvedge_buildpack::golang::{
-    BuildCommand, GoBuild, GoToolchain, cgo_reason, first_errors, may_need_cgo,
-};
+use selvedge_buildpack::recipe::{Answer, BuildCommand, Workshop};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
-use tracing::info;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::guard::guarded;
 use super::process::Process;
 use crate::backend::BuildError;
 
-/// How long the toolchain may take to say its version, or which files it passed over.
+/// How long a short command may take, such as that for a version.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a compiler may take to be gone.
@@ -25,71 +22,58 @@ const KILLED: Duration = Duration::from_secs(5);
 /// What of a compiler's output is searched for the first errors, in bytes.
 const OUTPUT_LIMIT: usize = 256 << 10;
 
-/// The Go toolchain in the launcher's PATH, with caches in `directory` where the launcher's
-/// environment names none that Go can use: service managers set no HOME.
-pub(crate) fn toolchain(directory: &Path) -> io::Result<GoToolchain> {
-    let toolchain = GoToolchain::new("go", std::env::vars_os());
-    for cache in toolchain.missing_caches() {
-        let (variable, directory) = (cache.variable(), directory.display());
-        info!(variable, %directory, "Go finds no such cache of its own and gets one");
+/// This machine's tools, for one build.
+pub(super) struct LocalWorkshop<'a> {
+    /// How long all of it may take.
+    pub(super) limit: Duration,
+    /// When that is over.
+    pub(super) deadline: Instant,
+    pub(super) log: &'a mpsc::Sender<String>,
+}
+
+impl Workshop for LocalWorkshop<'_> {
+    type Error = BuildError;
+
+    async fn run(&mut self, command: &BuildCommand) -> Result<Answer, BuildError> {
+        let mut process = start(command)?;
+        let mut output = String::new();
+        let ended = async {
+            relay(&mut process, &mut output, Some(self.log)).await;
+            process.end().await
+        };
+        let Ok(end) = timeout_at(self.deadline, ended).await else {
+            process.kill();
+            // Who removes the files waits until nobody writes there.
+            let _ = timeout(KILLED, process.end()).await;
+            return Err(BuildError::TimedOut(self.limit.as_secs_f32()));
+        };
+        let succeeded = end.map_err(|source| failed(command, source))?.status.success();
+        Ok(Answer { succeeded, output })
     }
-    toolchain.with_caches_in(directory)
+
+    async fn ask(&mut self, command: &BuildCommand) -> Result<Answer, BuildError> {
+        ask(command).await
+    }
 }
 
-/// The toolchain's version, which decides the binary as much as the source does.
-pub(crate) async fn version(toolchain: &GoToolchain) -> Result<String, BuildError> {
-    let command = toolchain.version_command();
-    let (said, succeeded) = ask(&command).await?;
-    let last = said.lines().next_back().unwrap_or_default().trim().to_owned();
-    if succeeded { Ok(last) } else { Err(failed(&command, io::Error::other(last))) }
+/// The toolchain's version, which decides the program as much as the source does.
+pub(super) async fn version(command: &BuildCommand) -> Result<String, BuildError> {
+    let Answer { succeeded, output } = ask(command).await?;
+    let last = output.lines().next_back().unwrap_or_default().trim().to_owned();
+    if succeeded { Ok(last) } else { Err(failed(command, io::Error::other(last))) }
 }
 
-/// What a short command says, and whether it succeeded.
-async fn ask(command: &BuildCommand) -> Result<(String, bool), BuildError> {
+/// What a short command says.
+async fn ask(command: &BuildCommand) -> Result<Answer, BuildError> {
     let mut process = start(command)?;
-    let mut said = String::new();
+    let mut output = String::new();
     let answer = async {
-        relay(&mut process, &mut said, None).await;
+        relay(&mut process, &mut output, None).await;
         process.end().await
     };
     let end = timeout(ANSWER_LIMIT, answer).await.map_err(|late| failed(command, late.into()))?;
     let succeeded = end.is_ok_and(|end| end.status.success());
-    Ok((said, succeeded))
-}
-
-/// Compiles the source below `root` into the executable `output`.
-pub(crate) async fn compile(
-    toolchain: &GoToolchain,
-    build: &GoBuild,
-    root: &Path,
-    output: &Path,
-    limit: Duration,
-    log: &mpsc::Sender<String>,
-) -> Result<(), BuildError> {
-    let command = build.command(toolchain, root, output);
-    let mut process = start(&command)?;
-    let mut written = String::new();
-    let compiled = async {
-        relay(&mut process, &mut written, Some(log)).await;
-        process.end().await
-    };
-    let Ok(end) = timeout(limit, compiled).await else {
-        process.kill();
-        // Who removes the files waits until nobody writes there.
-        let _ = timeout(KILLED, process.end()).await;
-        return Err(BuildError::TimedOut(limit.as_secs_f32()));
-    };
-    if end.map_err(|source| failed(&command, source))?.status.success() {
-        return build.check(output).map_err(|error| BuildError::Source(error.into()));
-    }
-    let mut errors = first_errors(&written);
-    if may_need_cgo(&written)
-        // Without an answer, what the compiler said has to do.
-        && let Ok((listed, _)) = ask(&build.cgo_command(toolchain, root)).await
-    {
-        errors.splice(0..0, cgo_reason(&listed, &written, &command.directory));
-    }
-    Err(BuildError::Compile(errors))
+    Ok(Answer { succeeded, output })
 }
 
 /// Collects what a process writes, up to a limit, and passes it on.

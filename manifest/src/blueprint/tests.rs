@@ -6,7 +6,8 @@ use selvedge_config::{Operator, PeerNode, Subject};
 use serde_json::json;
 
 use super::*;
-use crate::launch::{Language, LaunchTarget, ReplicaCredentials};
+use crate::launch::{LaunchTarget, ReplicaCredentials};
+use selvedge_buildpack::language::Language;
 
 const PACKAGE_ID: &str =
     "basic_1.0:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

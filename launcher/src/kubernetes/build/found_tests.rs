@@ -52,7 +52,8 @@ impl Scene {
         let source = source(directory.path(), &data).await;
         let (log, _lines) = mpsc::channel(64);
         let said = builds.said().unwrap();
-        let (_, key) = builds.key(&source, &builds.toolchain(&said, &log).await).unwrap();
+        let (_, key) =
+            builds.key(&source, &builds.toolchain(source.language, &said, &log).await).unwrap();
         Self { directory, server, builds, source, tag: key.tag() }
     }
 

@@ -132,7 +132,7 @@ impl Builds {
         let launcher = SocketAddr::new(self.ground.pod.ip, self.handover.port());
         let url = format!("http://{launcher}{}", ticket.path());
         job.release(order, &url, &self.reach(wanted.said, launcher)).await?;
-        let began = format!("compiling with {} in the Job {}", wanted.said.go_image(), job.name());
+        let began = format!("compiling with {} in the Job {}", wanted.toolchain.image, job.name());
         let _ = log.send(began).await;
 
         let mut taken = None;
@@ -232,6 +232,7 @@ impl Builds {
             key: wanted.key,
             source: wanted.digest,
             certificates: Sha256::of(&self.certificates),
+            language: wanted.source.language,
             path: &wanted.source.path,
             platform: self.platform,
             toolchain: &wanted.toolchain.image,

@@ -13,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kube::Resource;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{BuildKey, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
+use selvedge_buildpack::language::Language;
 use selvedge_buildpack::platform::Platform;
 use selvedge_config::Builds;
 use selvedge_manifest::{
@@ -56,6 +57,7 @@ pub(super) struct BuildOrder<'a> {
     pub(super) key: BuildKey,
     pub(super) source: Sha256,
     pub(super) certificates: Sha256,
+    pub(super) language: Language,
     /// The path of the code in the source, as in the package's metadata.
     pub(super) path: &'a str,
     pub(super) platform: Platform,
@@ -255,6 +257,7 @@ impl BuildOrder<'_> {
         [
             ("source", self.source.to_string()),
             ("certificates", self.certificates.to_string()),
+            ("language", self.language.to_string()),
             ("path", self.path.to_owned()),
             ("platform", self.platform.to_string()),
             ("work", WORK.to_owned()),

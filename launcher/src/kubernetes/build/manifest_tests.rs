@@ -34,6 +34,7 @@ pub(in super::super) fn order(settings: &Builds) -> BuildOrder<'_> {
         key,
         source: Sha256::of(b"source"),
         certificates: Sha256::of(b"certificates"),
+        language: Language::Golang,
         path: "example.com/asset",
         platform: Platform::LinuxAmd64,
         toolchain: &settings.toolchains.go.image,

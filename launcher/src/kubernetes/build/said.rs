@@ -1,5 +1,6 @@
 //! What the operator's file says of builds, as one build finds it: it may change between two.
 
+use selvedge_buildpack::language::Language;
 use selvedge_config::{Builds, Operator, Registry};
 
 use super::error::BuildsError;
@@ -23,8 +24,12 @@ impl Said {
         Ok(Self { builds: operator.builds().clone(), registry, repository })
     }
 
-    /// The image whose Go compiles, where it is fetched from.
-    pub(super) fn go_image(&self) -> String {
-        self.registry.rewritten(&self.builds.toolchains.go.image)
+    /// The image whose tools build, where it is fetched from.
+    pub(super) fn toolchain(&self, language: Language) -> String {
+        let toolchains = &self.builds.toolchains;
+        let toolchain = match language {
+            Language::Golang => &toolchains.go,
+        };
+        self.registry.rewritten(&toolchain.image)
     }
 }

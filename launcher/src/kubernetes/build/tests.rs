@@ -9,10 +9,11 @@ use bytes::Bytes;
 use clap::Parser;
 use oci_client::secrets::RegistryAuth;
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::golang::{GoBuild, GoModule, GoPath, GoToolchain};
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{Base, ImagePlan, Layout, Origin, Tag, assemble, ca_bundle_path};
+use selvedge_buildpack::language::Language;
 use selvedge_buildpack::platform::Platform;
+use selvedge_buildpack::recipe::{Workplace, carry_out};
 use selvedge_buildpack::source::Source;
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
@@ -138,19 +139,14 @@ impl Scene {
 /// What the local backend makes of the source, by the same plan and assembly. Not by the backend
 /// itself, which starts compilers by way of the launcher's executable, and a test is none.
 fn local_digest(scene: &Scene) -> Sha256 {
-    let path: GoPath = MODULE.parse().unwrap();
-    let module = GoModule::find(&scene.source.paths(), &path).unwrap();
-    let program = scene.path("chaincode");
-    let toolchain = GoToolchain::new("go", std::env::vars_os());
-    let plan = GoBuild::new(module, scene.platform);
-    let command = plan.command(&toolchain, scene.source.root(), &program);
-    let compiled = std::process::Command::new(&command.program)
-        .args(&command.arguments)
-        .env_clear()
-        .envs(command.environment)
-        .current_dir(&command.directory)
-        .status();
-    assert!(compiled.unwrap().success());
+    let output = scene.path("output");
+    fs::create_dir(&output).unwrap();
+    let place = Workplace { source: scene.source.root(), output: &output };
+    let recipe = Language::Golang.recipe(&scene.source, MODULE, scene.platform).unwrap();
+    let toolchain = Language::Golang.toolchain(std::env::vars_os(), &scene.path("tools")).unwrap();
+    let made =
+        pollster::block_on(carry_out(&*recipe, &toolchain, &place, &mut build_job::PodWorkshop));
+    let program = made.unwrap();
     let (base, source, platform) = (&scene.base, scene.digest, scene.platform);
     let plan = ImagePlan { base, program: &program, source, platform };
     assemble(&plan, scene.directory.path()).unwrap().digest()

@@ -3,6 +3,7 @@
 
 use oci_client::Reference;
 use oci_client::secrets::RegistryAuth;
+use selvedge_buildpack::language::Language;
 use tokio::sync::mpsc;
 use tracing::warn;
 
@@ -24,8 +25,13 @@ pub(super) struct Toolchain {
 impl Builds {
     /// The toolchain's image as it is now. When its registry cannot be asked, nodes may have it all
     /// the same: then the name has to do, and the installer is told.
-    pub(super) async fn toolchain(&self, said: &Said, log: &mpsc::Sender<String>) -> Toolchain {
-        let name = said.go_image();
+    pub(super) async fn toolchain(
+        &self,
+        language: Language,
+        said: &Said,
+        log: &mpsc::Sender<String>,
+    ) -> Toolchain {
+        let name = said.toolchain(language);
         let named = || Toolchain { image: name.clone(), identity: name.clone() };
         // What is no name of an image, the kubelet says best.
         let Ok(reference) = name.parse::<Reference>() else { return named() };
@@ -46,8 +52,8 @@ impl Builds {
                 warn!(image = name, reason, "cannot tell which image this is now");
                 let line = format!(
                     "cannot tell which image {name} is now: {reason}; what an earlier one of this \
-                     name compiled is taken for this one's (name it by digest: \
-                     builds.toolchains.go.image)"
+                     name compiled is taken for this one's (name it by digest in \
+                     builds.toolchains)"
                 );
                 let _ = log.send(line).await;
                 named()

@@ -1,0 +1,129 @@
+//! The languages that chaincode is built from: an entry here, and a folder of its own for each.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use selvedge_package::ChaincodeType;
+
+use crate::golang::Golang;
+use crate::platform::Platform;
+use crate::recipe::{BuildCommand, Recipe, Toolchain};
+use crate::source::Source;
+
+/// A language that chaincode is built from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// Go.
+    Golang,
+}
+
+/// Why a source cannot be built, for the person who installed it.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The `path` of the package's metadata.
+    #[error(transparent)]
+    Path(Box<dyn Error + Send + Sync>),
+    /// What there is, or what came of it.
+    #[error(transparent)]
+    Code(Box<dyn Error + Send + Sync>),
+}
+
+/// What a language knows of building and starting its chaincode.
+pub(crate) trait Buildpack: Sync {
+    /// [`Language::toolchain`].
+    fn toolchain(
+        &self,
+        variables: &mut dyn Iterator<Item = (OsString, OsString)>,
+        own: &Path,
+    ) -> io::Result<Toolchain>;
+
+    /// [`Language::version`].
+    fn version(&self, toolchain: &Toolchain) -> BuildCommand;
+
+    /// [`Language::recipe`].
+    fn recipe(
+        &self,
+        source: &Source,
+        path: &str,
+        platform: Platform,
+    ) -> Result<Box<dyn Recipe>, Refusal>;
+
+    /// [`Language::arguments`].
+    fn arguments(&self, address: &str) -> Vec<String>;
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Golang];
+
+    /// The language that packages of this type are written in; none for what is not built.
+    pub fn of(kind: &ChaincodeType) -> Option<Self> {
+        Self::ALL.into_iter().find(|language| language.kind() == *kind)
+    }
+
+    /// The type of its packages.
+    pub fn kind(self) -> ChaincodeType {
+        match self {
+            Self::Golang => ChaincodeType::Golang,
+        }
+    }
+
+    /// Its tools, which see those of the caller's `variables` that a build may see. For what they
+    /// need and would not find, directories are made below `own`.
+    pub fn toolchain(
+        self,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        own: &Path,
+    ) -> io::Result<Toolchain> {
+        self.buildpack().toolchain(&mut variables.into_iter(), own)
+    }
+
+    /// The command whose last line is the toolchain's version, such as `go1.26.8`.
+    pub fn version(self, toolchain: &Toolchain) -> BuildCommand {
+        self.buildpack().version(toolchain)
+    }
+
+    /// How the `source` of a package is built whose metadata has this `path`; or why it cannot be.
+    pub fn recipe(
+        self,
+        source: &Source,
+        path: &str,
+        platform: Platform,
+    ) -> Result<Box<dyn Recipe>, Refusal> {
+        self.buildpack().recipe(source, path, platform)
+    }
+
+    /// The arguments, after the image's entry point, by which its shim finds a peer at `address`,
+    /// `host:port` (Fabric `core/container/dockercontroller/dockercontroller.go`, `GetArgs`).
+    pub fn arguments(self, address: &str) -> Vec<String> {
+        self.buildpack().arguments(address)
+    }
+
+    fn buildpack(self) -> &'static dyn Buildpack {
+        match self {
+            Self::Golang => &Golang,
+        }
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_builder_claims_is_what_is_built() {
+        let kinds = Language::ALL.map(Language::kind);
+        assert_eq!(kinds, ChaincodeType::BUILT);
+        assert_eq!(kinds.map(|kind| Language::of(&kind)), Language::ALL.map(Some));
+        assert_eq!(Language::of(&ChaincodeType::named("cobol")), None);
+    }
+}

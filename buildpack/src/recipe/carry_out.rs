@@ -1,0 +1,69 @@
+//! A recipe carried out: the same steps for a build on this machine, in a cluster, and by the CLI.
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use super::{BuildCommand, Failure, Recipe, Toolchain, Workplace};
+use crate::language::Refusal;
+
+/// Runs commands, each to its end.
+pub trait Workshop {
+    /// Why a command could not be run.
+    type Error;
+
+    /// Runs a command, and shows what it writes to whoever waits.
+    fn run(
+        &mut self,
+        command: &BuildCommand,
+    ) -> impl Future<Output = Result<Answer, Self::Error>> + Send;
+
+    /// Runs a short command, and shows nothing.
+    fn ask(
+        &mut self,
+        command: &BuildCommand,
+    ) -> impl Future<Output = Result<Answer, Self::Error>> + Send;
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether it did what it was to do.
+    pub succeeded: bool,
+    /// What it wrote on both streams, the beginning of it if that is much.
+    pub output: String,
+}
+
+/// Why a recipe brought no program.
+#[derive(Debug)]
+pub enum BuildFailure<E> {
+    /// A command could not be run.
+    Workshop(E),
+    /// A command failed, with these first errors.
+    Compile(Vec<String>),
+    /// What came of it is no program.
+    Refused(Refusal),
+}
+
+/// Makes the program; its path.
+pub async fn carry_out<W: Workshop>(
+    recipe: &dyn Recipe,
+    toolchain: &Toolchain,
+    place: &Workplace<'_>,
+    workshop: &mut W,
+) -> Result<PathBuf, BuildFailure<W::Error>> {
+    for command in recipe.commands(toolchain, place) {
+        let Answer { succeeded, output } =
+            workshop.run(&command).await.map_err(BuildFailure::Workshop)?;
+        if succeeded {
+            continue;
+        }
+        let mut answer = None;
+        if let Some(question) = recipe.question(&output, toolchain, place) {
+            // Without an answer, what the command said has to do.
+            answer = workshop.ask(&question).await.ok().map(|answer| answer.output);
+        }
+        let failure = Failure { command: &command, output: &output, answer: answer.as_deref() };
+        return Err(BuildFailure::Compile(recipe.errors(&failure)));
+    }
+    recipe.program(place).map_err(BuildFailure::Refused)
+}

@@ -1,0 +1,60 @@
+//! What a language's tools see of the environment of whoever builds.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use super::BuildCommand;
+
+/// A language's tools, which are found by the `PATH` that they see.
+#[derive(Clone, Debug)]
+pub struct Toolchain {
+    environment: BTreeMap<OsString, OsString>,
+    own: Vec<&'static str>,
+}
+
+impl Toolchain {
+    /// Tools that see those of the `variables` which are `allowed`; of two with a name, the last.
+    pub(crate) fn new(
+        variables: &mut dyn Iterator<Item = (OsString, OsString)>,
+        allowed: &[&str],
+    ) -> Self {
+        let is_allowed = |name: &OsStr| allowed.iter().any(|allowed| name == *allowed);
+        Self { environment: variables.filter(|(name, _)| is_allowed(name)).collect(), own: vec![] }
+    }
+
+    /// The variables that name directories which were made because the tools would not have found
+    /// what they need.
+    pub fn own(&self) -> &[&'static str] {
+        &self.own
+    }
+
+    /// What a variable says; an empty one says nothing.
+    pub(crate) fn get(&self, variable: &str) -> Option<&OsString> {
+        self.environment.get(OsStr::new(variable)).filter(|value| !value.is_empty())
+    }
+
+    /// Gives the tools a directory of their own.
+    pub(crate) fn give(&mut self, variable: &'static str, directory: &Path) {
+        self.environment.insert(variable.into(), directory.into());
+        self.own.push(variable);
+    }
+
+    /// A command of these tools; what is `pinned` wins over what they see.
+    pub(crate) fn command(
+        &self,
+        program: &str,
+        arguments: Vec<OsString>,
+        pinned: &[(&str, &str)],
+        directory: &Path,
+    ) -> BuildCommand {
+        let mut environment = self.environment.clone();
+        environment.extend(pinned.iter().map(|(name, value)| (name.into(), value.into())));
+        BuildCommand {
+            program: program.into(),
+            arguments,
+            environment: environment.into_iter().collect(),
+            directory: directory.to_owned(),
+        }
+    }
+}
