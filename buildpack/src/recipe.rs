@@ -29,6 +29,13 @@ pub trait Recipe: fmt::Debug + Send + Sync {
         place: &Workplace<'_>,
     ) -> Option<BuildCommand>;
 
+    /// Another plan for the same source, which is carried out in place of this one, of which a
+    /// command failed; none if there is nothing else to try. It belongs to [`Recipe::inputs`].
+    fn instead(&self, failure: &Failure<'_>) -> Option<Box<dyn Recipe>> {
+        let _ = failure;
+        None
+    }
+
     /// What a failed command has to say to the person who installed the chaincode.
     fn errors(&self, failure: &Failure<'_>) -> Vec<String>;
 

@@ -63,6 +63,9 @@ pub async fn carry_out<W: Workshop>(
             answer = workshop.ask(&question).await.ok().map(|answer| answer.output);
         }
         let failure = Failure { command: &command, output: &output, answer: answer.as_deref() };
+        if let Some(other) = recipe.instead(&failure) {
+            return Box::pin(carry_out(&*other, toolchain, place, workshop)).await;
+        }
         return Err(BuildFailure::Compile(recipe.errors(&failure)));
     }
     recipe.program(place).map_err(BuildFailure::Refused)
