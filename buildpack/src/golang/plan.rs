@@ -6,9 +6,8 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use super::{GoError, GoModule, file_for_cgo, first_errors, may_need_cgo, without_c_compiler};
-use crate::language::Refusal;
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Failure, Recipe, Toolchain, Workplace};
+use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace};
 
 /// The variables of the caller that reach `go build`: where it finds itself, modules, caches and
 /// certificates. `PATH` and `GOROOT` choose the compiler, which is part of a build's key

@@ -22,8 +22,9 @@ use super::{
 };
 use crate::archive::{ArchiveError, EntryFault, GoEntry, GoKind, GoTar, gunzip};
 use crate::digest::{Hashing, Sha256};
-use crate::language::{self, Language};
+use crate::language::Language;
 use crate::platform::Platform;
+use crate::recipe;
 use crate::source::{Source, SourceError};
 
 /// The most that the outer archive may unpack to, in bytes: ten times what an install carries.
@@ -292,8 +293,8 @@ fn refused_by_language(metadata: &Metadata, source: &Source) -> Option<Refusal> 
     let platform = Platform::host().unwrap_or(Platform::LinuxAmd64);
     let refusal = language.recipe(source, &metadata.path, platform).err()?;
     let file = match refusal {
-        language::Refusal::Path(_) => METADATA_FILE,
-        language::Refusal::Code(_) => CODE_FILE,
+        recipe::Refusal::Path(_) => METADATA_FILE,
+        recipe::Refusal::Code(_) => CODE_FILE,
     };
     Some(refuse(file, refusal.to_string()))
 }

@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::path::PathBuf;
 
-use super::{BuildCommand, Failure, Recipe, Toolchain, Workplace};
-use crate::language::Refusal;
+use super::command::BuildCommand;
+use super::plan::{Failure, Recipe, Workplace};
+use super::refusal::Refusal;
+use super::toolchain::Toolchain;
 
 /// Runs commands, each to its end.
 pub trait Workshop {
