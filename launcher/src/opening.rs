@@ -1,7 +1,7 @@
 //! The launcher's beginning: it listens before it has looked around, and who calls meanwhile waits
 //! and is told so.
 //!
-//! A builder gives up two seconds after it found no socket (`builder/src/launcher.rs`), and fails
+//! A builder gives up two seconds after it found no socket (`launcher/client`), and fails
 //! its peer's install or launch; the Kubernetes API may take a minute to show the launcher its own
 //! pod.
 
