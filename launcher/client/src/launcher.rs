@@ -14,7 +14,7 @@ use tokio::{
     net::UnixStream,
     time::{self, Instant},
 };
-use tonic::{Code, Status, body::Body, codegen::Service as _};
+use tonic::{Code, Response, Status, body::Body, codegen::Service as _};
 
 use crate::{caller::Caller, connection::Connection};
 
@@ -166,6 +166,16 @@ impl Address {
             Some(kind) if kind.as_bytes().starts_with(b"application/grpc") => Ok(connection),
             _ => Err(stranger("it answers HTTP, not gRPC".into())),
         }
+    }
+
+    /// The answer to a call that is answered at once.
+    pub async fn answer<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, LauncherError> {
+        let answer = time::timeout(GREETING, call);
+        let answer = answer.await.map_err(|_| LauncherError::Mute(self.clone()))?;
+        answer.map(Response::into_inner).map_err(|status| self.fault(&status))
     }
 
     /// What a call's failure means.

@@ -12,6 +12,7 @@ use super::error::RunError;
 use crate::backend::Backend;
 use crate::certificates::RunAuthority;
 use crate::deadline::LaunchDeadline;
+use crate::standing::Standing;
 
 /// What is to be run, and for whom.
 pub(crate) struct ChaincodeRun {
@@ -27,6 +28,8 @@ pub(crate) struct ChaincodeRun {
     pub(crate) language: Language,
     /// Until when the chaincode must have registered.
     pub(crate) deadline: LaunchDeadline,
+    /// Where who asks is told how it stands.
+    pub(crate) standing: Standing,
 }
 
 impl ChaincodeRun {
@@ -40,7 +43,7 @@ impl ChaincodeRun {
     }
 
     /// Whom overrides may be for.
-    pub(super) fn subject(&self, backend: &dyn Backend) -> Subject {
+    fn subject(&self, backend: &dyn Backend) -> Subject {
         Subject {
             label: label(&self.package_id).to_owned(),
             msp: self.msp_id.clone(),
