@@ -14,6 +14,7 @@ use std::{
     process::ExitCode,
 };
 
+use selvedge_client::{Address, Caller, LauncherError};
 use selvedge_proto::launcher::{
     BuildRequest, ChaincodeSource, ImageReference, build_event::Event, build_request::Content,
 };
@@ -22,7 +23,6 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
     call::Call,
-    launcher::{Address, LauncherError},
     lines::Lines,
     metadata::{Metadata, MetadataError},
     output::{Output, OutputError},
@@ -75,7 +75,7 @@ async fn build([src, meta, out]: [PathBuf; 3], lines: &Lines) -> Result<(), Buil
 
 /// Leaves in the output what `run` and `release` need.
 async fn fill(src: &Path, meta: &Path, output: &Output, lines: &Lines) -> Result<(), BuildError> {
-    let launcher = Address::from_environment()?;
+    let launcher = Address::from_environment(Caller::Builder)?;
     let described = Metadata::read(meta)?.into_source();
     source::pack(src, &output.source())?;
     let meta_inf = src.join("META-INF");

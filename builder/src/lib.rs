@@ -10,9 +10,7 @@ pub mod release;
 pub mod run;
 
 mod call;
-mod connection;
 mod json;
-mod launcher;
 mod lines;
 mod metadata;
 mod output;
