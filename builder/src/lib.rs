@@ -18,6 +18,7 @@ mod metadata;
 mod output;
 mod peer;
 mod runtime;
+mod server;
 mod session;
 mod signals;
 mod source;
