@@ -3,7 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use anyhow::{Context, bail};
-use selvedge_buildpack::package::{CODE_FILE, Inspection, Interrupt, Refusal, RefusedBy, Report};
+use selvedge_buildpack::package::{
+    CODE_FILE, Handling, Inspection, Interrupt, Refusal, RefusedBy, Report,
+};
 
 use crate::compile::{self, Compiled};
 use crate::listing;
@@ -32,6 +34,9 @@ pub(crate) fn run(request: &InspectRequest) -> anyhow::Result<Outcome> {
 
 fn refused_by_compiler(inspection: &Inspection) -> anyhow::Result<Option<Refusal>> {
     let metadata = inspection.report.metadata.as_ref().context("it has no metadata")?;
+    if metadata.kind.handling() != Handling::Built {
+        return Ok(None);
+    }
     match compile::code(inspection.code(), &metadata.path)? {
         Compiled::Cleanly => Ok(None),
         Compiled::Untried(reason) => bail!("--compile needs Go, and {reason}"),
@@ -53,7 +58,12 @@ fn text(report: &Report) -> Result<String, fmt::Error> {
     if let Some(metadata) = &report.metadata {
         line("label", &metadata.label)?;
         line("type", &metadata.kind)?;
-        line("path", &metadata.path.escape_debug())?;
+        if report.server.is_none() {
+            line("path", &metadata.path.escape_debug())?;
+        }
+    }
+    if let Some(server) = &report.server {
+        line("served at", server)?;
     }
     line("files", &report.files.len())?;
     let files = report.files.iter().map(|file| (file.path.as_str(), file.size));
