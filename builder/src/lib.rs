@@ -16,6 +16,7 @@ mod metadata;
 mod output;
 mod peer;
 mod runtime;
+mod server;
 mod session;
 mod signals;
 mod source;

@@ -11,6 +11,7 @@ mod interrupt;
 mod metadata;
 mod misplaced;
 mod report;
+mod served;
 mod untar;
 mod writer;
 
@@ -21,8 +22,9 @@ pub use interrupt::Interrupt;
 pub use metadata::Metadata;
 pub use report::{FileEntry, Index, Refusal, RefusedBy, Remark, Report};
 pub use selvedge_package::{
-    ChaincodeType, IndexFault, InvalidLabel, Label, METADATA_FILE, MetadataFault,
+    ChaincodeType, Handling, IndexFault, InvalidLabel, Label, METADATA_FILE, MetadataFault,
 };
+pub use served::Served;
 pub use writer::{Existing, Packed, WriteError, write};
 
 use crate::archive::printable;

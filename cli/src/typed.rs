@@ -49,6 +49,9 @@ pub(crate) enum Command {
 ///
 /// With Go on the PATH what goes in is compiled first, as the launcher will: an installer learns
 /// from a peer only that a build failed, not why.
+///
+/// A directory that holds a `connection.json`, and no code, makes a package of type ccaas: of a
+/// chaincode that is served elsewhere, and that the peers dial.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge package ./asset-transfer --label basic_1.0\n  \
@@ -57,7 +60,7 @@ pub(crate) enum Command {
     In a script:\n  \
     id=$(selvedge package . --label basic_1.0 --json | jq -r .package_id)")]
 pub(crate) struct Package {
-    /// Directory of the chaincode's main package
+    /// Directory of the chaincode's main package, or of its `connection.json`
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Metadata, PackageId};
+use super::{Metadata, PackageId, Served};
 use crate::archive::{ArchiveError, EntryPath};
 use crate::digest::Sha256;
 
@@ -21,6 +21,8 @@ pub struct Report {
     pub package_id: Option<PackageId>,
     /// What the package says of itself, if that could be read.
     pub metadata: Option<Metadata>,
+    /// Where the chaincode is served, if the package says so.
+    pub server: Option<Served>,
     /// The files of the code, sorted.
     pub files: Vec<FileEntry>,
     /// The `CouchDB` indexes among them.

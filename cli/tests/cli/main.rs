@@ -3,6 +3,7 @@
 mod go_sources;
 mod operators_file;
 mod render;
+mod served;
 mod status;
 
 use std::fs;
