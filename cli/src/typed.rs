@@ -2,6 +2,7 @@
 
 mod config;
 mod render;
+mod status;
 
 use std::path::PathBuf;
 
@@ -11,9 +12,10 @@ use selvedge_buildpack::package::Label;
 
 pub(crate) use self::config::{Backend, Check, Config, ConfigCommand, Show};
 pub(crate) use self::render::Render;
+pub(crate) use self::status::Status;
 
 /// Packages Hyperledger Fabric chaincode, and tells what is in a package, what an operator's file
-/// says, and what both come to in a cluster.
+/// says, what both come to in a cluster, and how what runs is.
 #[derive(Debug, Parser)]
 #[command(
     name = "selvedge",
@@ -33,6 +35,7 @@ pub(crate) enum Command {
     Inspect(Inspect),
     Config(Config),
     Render(Render),
+    Status(Status),
     Completions(Completions),
 }
 
