@@ -21,7 +21,7 @@ use selvedge_client::{Address, Caller, NoAddress};
     What is not known or not so is null; times are of UTC. Keys may be added, and none changes.")]
 pub(crate) struct Status {
     /// Where the launcher listens [default: what `SELVEDGE_LAUNCHER` names, or
-    /// unix:/run/selvedge/launcher.sock]
+    /// `unix:/run/selvedge/launcher.sock`]
     #[arg(short, long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) launcher: Option<Address>,
 
