@@ -19,5 +19,6 @@ mod outstanding;
 mod recovery;
 mod releases;
 mod reproducible;
+mod served;
 mod store;
 mod volume;
