@@ -106,7 +106,6 @@ fn what_a_gap_wants_is_named() {
 fn what_no_peer_could_dial_is_refused_at_the_install() {
     for (connection, reason) in [
         ("", "connection.json: it is not a JSON object: "),
-        ("{}", "connection.json: `address` is missing: it must be host and port"),
         (r#"{"address":"asset"}"#, "connection.json: `address` is \"asset\", which has no port"),
         (r#"{"address":["a:1"]}"#, "connection.json: `address` is an array: it must be host and"),
         (
@@ -132,6 +131,10 @@ fn what_no_peer_could_dial_is_refused_at_the_install() {
     ] {
         refused(connection, None, reason);
     }
+    let outcome = build(&Sandbox::served("{}"), None);
+    let whole = "connection.json: `address` is missing: it must be host and port in quotes, such as \
+                 \"asset.example.com:9999\"";
+    assert_eq!(outcome.reason(), whole);
     let large = format!(r#"{{"address":"a:1","more":"{}"}}"#, "x".repeat(1 << 20));
     refused(&large, None, "connection.json: it is larger than 1048576 bytes");
 }

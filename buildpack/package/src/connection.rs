@@ -63,7 +63,7 @@ pub enum ConnectionError {
         source: io::Error,
     },
     /// It says nothing that a peer could dial.
-    #[error("{CONNECTION_FILE}: {0}")]
+    #[error("{CONNECTION_FILE}")]
     Faults(#[from] ConnectionFaults),
 }
 

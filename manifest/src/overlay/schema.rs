@@ -222,8 +222,6 @@ mod tests {
     use k8s_openapi::api::core::v1::PodTemplateSpec;
     use schemars::generate::SchemaSettings;
 
-    use super::*;
-
     #[test]
     fn golden_pod_template() {
         let generator = SchemaSettings::draft2020_12().into_generator();
