@@ -10,6 +10,7 @@ mod inspection;
 mod interrupt;
 mod metadata;
 mod misplaced;
+mod remark;
 mod report;
 mod served;
 mod untar;
@@ -20,7 +21,8 @@ pub use id::{InvalidPackageId, PackageId};
 pub use inspection::{InspectError, Inspection};
 pub use interrupt::Interrupt;
 pub use metadata::Metadata;
-pub use report::{FileEntry, Index, Refusal, RefusedBy, Remark, Report};
+pub use remark::Remark;
+pub use report::{FileEntry, Index, Refusal, RefusedBy, Report};
 pub use selvedge_package::{
     ChaincodeType, Handling, IndexFault, InvalidLabel, Label, METADATA_FILE, MetadataFault,
 };

@@ -15,7 +15,8 @@ use selvedge_package::{
 use tempfile::TempDir;
 
 use super::misplaced::{MISPLACED, is_misplaced_index};
-use super::report::{FileEntry, Index, Refusal, RefusedBy, Remark, Report};
+use super::remark::Remark;
+use super::report::{FileEntry, Index, Refusal, RefusedBy, Report};
 use super::untar::{clean, untar, walk};
 use super::{
     CODE_FILE, ChaincodeType, Interrupt, MAX_PACKAGE_BYTES, Metadata, PackageId, Served, printable,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::remark::Remark;
 use super::{Metadata, PackageId, Served};
 use crate::archive::{ArchiveError, EntryPath};
 use crate::digest::Sha256;
@@ -70,15 +71,6 @@ pub enum RefusedBy {
     Peer,
     /// Selvedge, although a peer might take it.
     Selvedge,
-}
-
-/// Something to know about a file of the code.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Remark {
-    /// The file.
-    pub file: String,
-    /// What there is to know; reads on from the file's name.
-    pub text: String,
 }
 
 impl Refusal {

@@ -5,7 +5,7 @@ use std::fmt;
 use selvedge_package::{CONFIG_VARIABLE, CONNECTION_FILE, Connection, Protection};
 use serde::Serialize;
 
-use super::Remark;
+use super::remark::Remark;
 
 /// What a package says of its server. No key is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
