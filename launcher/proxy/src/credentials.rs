@@ -96,15 +96,7 @@ const HTTP_2: &[u8] = b"h2";
 impl PeerCredentials {
     /// TLS towards a peer, whose certificate must be of its own root.
     pub(crate) fn client_config(&self) -> Result<ClientConfig, CredentialsError> {
-        let (chain, key) = identity(&self.certificate, &relabelled(&self.key))?;
-        let mut config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(CredentialsError::Identity)?
-            .with_root_certificates(roots(&self.root)?)
-            .with_client_auth_cert(chain, key)
-            .map_err(CredentialsError::Identity)?;
-        config.alpn_protocols.push(HTTP_2.into());
-        Ok(config)
+        client_config(&self.certificate, &relabelled(&self.key), &self.root)
     }
 }
 
@@ -160,7 +152,7 @@ fn is_pkcs8(der: &[u8]) -> bool {
 /// The proxy's identity towards replicas, and the authority that signs theirs, as PEM.
 #[derive(Clone)]
 pub struct ReplicaAuthority {
-    /// The proxy's server certificate.
+    /// The proxy's certificate: a server's, and a client's where replicas listen.
     pub certificate: String,
     /// Its key.
     pub key: String,
@@ -185,7 +177,28 @@ impl ReplicaAuthority {
         config.alpn_protocols.push(HTTP_2.into());
         Ok(config)
     }
+
+    /// TLS towards replicas that listen, with a certificate of the authority on either side.
+    pub(crate) fn client_config(&self) -> Result<ClientConfig, CredentialsError> {
+        client_config(&self.certificate, &self.key, &self.root)
+    }
 }
+
+fn client_config(chain: &str, key: &str, root: &str) -> Result<ClientConfig, CredentialsError> {
+    let (chain, key) = identity(chain, key)?;
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(CredentialsError::Identity)?
+        .with_root_certificates(roots(root)?)
+        .with_client_auth_cert(chain, key)
+        .map_err(CredentialsError::Identity)?;
+    config.alpn_protocols.push(HTTP_2.into());
+    Ok(config)
+}
+
+/// The name that the certificate of a replica that listens must bear besides, as subject
+/// alternative name (a DNS name): it is made before the replica has an address.
+pub const SERVER_NAME: &str = "replica.selvedge.internal";
 
 /// The name that a replica's certificate must bear as subject alternative name (a URI).
 pub fn replica_name(package_id: &str) -> String {
@@ -193,7 +206,8 @@ pub fn replica_name(package_id: &str) -> String {
 }
 
 /// What replicas are told from others by: the SHA-256 of the certificate that they show. Replicas
-/// that share a certificate share this.
+/// that share a certificate share this. One that is dialled without TLS shows nothing: it has the
+/// credential that it is dialled for, and nothing but its address speaks for it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Credential([u8; 32]);
 

@@ -1,5 +1,6 @@
 //! What the proxy tells the one who started it.
 
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use crate::credentials::Credential;
@@ -27,7 +28,17 @@ pub enum Event {
         /// How many transactions were in flight; each was answered with an error.
         answered: usize,
     },
-    /// A replica broke the protocol and was cut off.
+    /// A replica that is dialled has not been there for a while; it is dialled again and again.
+    ReplicaUnreached {
+        /// Where.
+        address: SocketAddr,
+        /// What it is to show.
+        credential: Credential,
+        /// What came of the last attempt.
+        reason: String,
+    },
+    /// A replica broke the protocol and was cut off, or what was dialled is none. The latter is told
+    /// once, until something else comes of it.
     ReplicaCutOff {
         /// The replica's number.
         replica: u64,

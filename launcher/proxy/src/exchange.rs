@@ -4,6 +4,7 @@
 //! message is read, routed and written in one turn of the runtime.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::{Context, Poll};
@@ -14,6 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::alarm::Alarm;
 use crate::credentials::Credential;
+use crate::dialler::Target;
 use crate::event::Event;
 use crate::notices::NoticeSender;
 use crate::pace::{Pace, give_way};
@@ -44,6 +46,10 @@ pub(crate) enum Command {
     Trouble(Credential, String),
     /// Replicas with this credential get nothing new, and this time for what they have.
     Retire(Credential, Duration),
+    /// Replicas listen there.
+    Dial(Target),
+    /// No replica is there any more.
+    Undial(SocketAddr),
     /// Why there will be no replica: tell those who call, and come to an end.
     Refuse(String),
     /// Come to an end within this time.
@@ -195,8 +201,10 @@ impl Exchange {
                 // Trouble concerns the launch, which its owner follows itself.
                 Poll::Ready(Some(Command::Trouble(..))) => {}
                 Poll::Ready(Some(Command::Retire(credential, limit))) => {
-                    self.switch.retire(credential, limit);
+                    self.retire(credential, limit);
                 }
+                Poll::Ready(Some(Command::Dial(target))) => self.dial(target),
+                Poll::Ready(Some(Command::Undial(address))) => self.replicas.undial(address),
                 Poll::Ready(Some(Command::Refuse(reason))) => self.refuse(reason),
                 Poll::Ready(Some(Command::Drain(_)) | None) => return true,
                 Poll::Pending => return false,
@@ -292,7 +300,9 @@ impl Exchange {
                 Some(Command::Trouble(credential, reason)) => {
                     self.switch.set_trouble(credential, reason);
                 }
-                Some(Command::Retire(credential, limit)) => self.switch.retire(credential, limit),
+                Some(Command::Retire(credential, limit)) => self.retire(credential, limit),
+                Some(Command::Dial(target)) => self.dial(target),
+                Some(Command::Undial(address)) => self.replicas.undial(address),
                 Some(Command::Refuse(reason)) => {
                     self.refuse(reason);
                     self.refuse_until = Some(Instant::now() + REFUSAL);
@@ -318,6 +328,18 @@ impl Exchange {
             _ => {}
         }
         link.tick(now)
+    }
+
+    fn retire(&mut self, credential: Credential, limit: Duration) {
+        self.replicas.undial_all(credential);
+        self.switch.retire(credential, limit);
+    }
+
+    fn dial(&mut self, target: Target) {
+        // Who is to go is not fetched any more.
+        if !self.switch.is_retired(target.credential) {
+            self.replicas.dial(target);
+        }
     }
 
     /// From now on it is only there to answer with the reason.

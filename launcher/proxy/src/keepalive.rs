@@ -6,10 +6,29 @@ use std::time::Duration;
 use h2::{Ping, PingPong};
 use tokio::time::Instant;
 
-/// The pings of one connection.
+/// How the other end is asked.
+pub(crate) trait Probe {
+    /// Asks; whether it can be asked.
+    fn ask(&mut self) -> bool;
+
+    /// Whether what it was asked last was answered.
+    fn is_answered(&mut self) -> bool;
+}
+
+impl Probe for PingPong {
+    fn ask(&mut self) -> bool {
+        self.send_ping(Ping::opaque()).is_ok()
+    }
+
+    fn is_answered(&mut self) -> bool {
+        let cx = &mut Context::from_waker(Waker::noop());
+        matches!(self.poll_pong(cx), Poll::Ready(Ok(_)))
+    }
+}
+
+/// When the other end of one connection is asked.
 pub(crate) struct Keepalive {
-    pings: PingPong,
-    /// How long nothing may come before a ping is sent.
+    /// How long nothing may come before it is asked.
     idle: Duration,
     /// How long its answer may take.
     patience: Duration,
@@ -19,25 +38,14 @@ pub(crate) struct Keepalive {
 }
 
 impl Keepalive {
-    pub(crate) fn new(pings: PingPong, idle: Duration, patience: Duration) -> Self {
+    pub(crate) fn new(idle: Duration, patience: Duration) -> Self {
         let next = Instant::now() + idle;
-        Self { pings, idle, patience, next, unanswered: false, heard: false }
+        Self { idle, patience, next, unanswered: false, heard: false }
     }
 
     /// Something came.
     pub(crate) fn heard(&mut self) {
         self.heard = true;
-    }
-
-    /// To be called when the connection was polled: an answer may have come.
-    pub(crate) fn polled(&mut self) {
-        if self.unanswered {
-            let cx = &mut Context::from_waker(Waker::noop());
-            if let Poll::Ready(Ok(_)) = self.pings.poll_pong(cx) {
-                self.unanswered = false;
-                self.heard = true;
-            }
-        }
     }
 
     /// When [`Self::tick`] has something to do.
@@ -46,17 +54,19 @@ impl Keepalive {
     }
 
     /// How long nothing came, if the other end is to be taken for dead.
-    pub(crate) fn tick(&mut self, now: Instant) -> Option<Duration> {
+    pub(crate) fn tick(&mut self, now: Instant, probe: &mut impl Probe) -> Option<Duration> {
         if now < self.next {
             return None;
         }
-        if std::mem::take(&mut self.heard) {
+        let is_answered = self.unanswered && probe.is_answered();
+        if std::mem::take(&mut self.heard) || is_answered {
+            self.unanswered &= !is_answered;
             self.next = now + self.idle;
         } else if self.unanswered {
             return Some(self.patience);
         } else {
-            // A connection that takes no ping has ended, as its streams say.
-            self.unanswered = self.pings.send_ping(Ping::opaque()).is_ok();
+            // A connection on which nothing can be asked has ended, as its streams say.
+            self.unanswered = probe.ask();
             self.next = now + self.patience;
         }
         None

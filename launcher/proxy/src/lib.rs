@@ -1,18 +1,21 @@
 //! The shim proxy: one stream to the peer, any number of replicas behind it.
 //!
 //! A peer keeps one stream per chaincode and takes its loss for the chaincode's
-//! death. The proxy alone holds that stream; replicas connect to the proxy, and
-//! may come, go and multiply without the peer noticing.
+//! death. The proxy alone holds that stream; replicas connect to the proxy, or it to
+//! them where they listen, and may come, go and multiply without the peer noticing.
 //!
 //! The way of a message: `stream` finds a [`Frame`] in what HTTP/2 brings,
 //! `switch` decides where it goes, and `stream` hands it to HTTP/2 on the other
 //! side. All of it happens in one task (`exchange`), which polls what was woken.
 
 mod alarm;
+mod arrival;
 mod backlog;
 mod breaches;
+mod client;
 mod credentials;
 mod deframer;
+mod dialler;
 mod event;
 mod excerpt;
 mod exchange;
@@ -32,6 +35,7 @@ mod proxy;
 mod registration;
 mod replica;
 mod replica_connection;
+mod replica_http;
 mod replica_listener;
 mod replica_stream;
 mod replicas;
@@ -39,6 +43,7 @@ mod retirement;
 mod roster;
 mod stream;
 mod switch;
+mod tether;
 mod transaction;
 mod transactions;
 mod transport;
@@ -47,8 +52,10 @@ mod waiting;
 mod wakes;
 
 pub use credentials::{
-    Credential, PeerAddress, PeerAddressError, PeerCredentials, ReplicaAuthority, replica_name,
+    Credential, PeerAddress, PeerAddressError, PeerCredentials, ReplicaAuthority, SERVER_NAME,
+    replica_name,
 };
+pub use dialler::{Security, Target};
 pub use event::{Event, Notice};
 pub use frame::{Frame, FrameError, TransactionKey, Type};
 pub use limits::Limits;

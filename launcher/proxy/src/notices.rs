@@ -120,6 +120,7 @@ fn lost(event: &Event) -> Option<u64> {
         | Event::ReplicaLeft { replica, .. } => Some(*replica),
         Event::Ready
         | Event::ReplicaReady { .. }
+        | Event::ReplicaUnreached { .. }
         | Event::Retired { .. }
         | Event::ReplicasLost { .. }
         | Event::Ended { .. } => None,

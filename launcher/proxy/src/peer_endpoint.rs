@@ -2,27 +2,21 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::Poll;
 
-use h2::client::{self, SendRequest};
-use http::header::{CONTENT_TYPE, TE};
-use http::{HeaderValue, Request, StatusCode, Uri};
-use tokio::net::TcpStream;
+use h2::client::SendRequest;
+use http::Uri;
 use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_util::either::Either;
 
+use crate::client::{self, ClientTls};
 use crate::credentials::{CredentialsError, PeerAddress, PeerCredentials};
 use crate::frame::{Frame, Type};
 use crate::limits::Limits;
 use crate::peer_link::{PeerHttp, PeerLink};
 use crate::pongs::LatePongs;
 use crate::registration::RegistrationDeadline;
-use crate::stream::{self, End, Inbound, Outbound, Outgoing};
-use crate::transport::{self, GRPC, REGISTER, WINDOW};
+use crate::stream::{End, Inbound, Outbound, Outgoing};
+use crate::transport::{self, REGISTER, WINDOW};
 
 /// Why there is no link to the peer.
 #[derive(Debug, thiserror::Error)]
@@ -52,15 +46,9 @@ pub(crate) struct PeerEndpoint {
     address: PeerAddress,
     /// Where the chaincode registers.
     register: Uri,
-    tls: Option<Tls>,
+    tls: Option<ClientTls>,
     limits: Limits,
     deadline: RegistrationDeadline,
-}
-
-/// TLS, and whom the peer's certificate must be for.
-struct Tls {
-    connector: TlsConnector,
-    name: ServerName<'static>,
 }
 
 /// A connection on which nothing was asked yet.
@@ -76,14 +64,9 @@ impl PeerEndpoint {
         limits: Limits,
         deadline: RegistrationDeadline,
     ) -> Result<Self, PeerLinkError> {
-        let register = Uri::builder()
-            .scheme(if credentials.is_some() { "https" } else { "http" })
-            .authority(address.to_string())
-            .path_and_query(REGISTER)
-            .build()
+        let tls = credentials.map(|credentials| tls(credentials, address.host())).transpose()?;
+        let register = client::method(&address.to_string(), tls.as_ref(), REGISTER)
             .map_err(|source| PeerLinkError::Address { address: address.to_string(), source })?;
-        let tls =
-            credentials.map(|credentials| Tls::new(credentials, address.host())).transpose()?;
         Ok(Self { address, register, tls, limits, deadline })
     }
 
@@ -102,15 +85,9 @@ impl PeerEndpoint {
     }
 
     async fn dial(&self) -> io::Result<PeerConnection> {
-        let tcp = TcpStream::connect((self.address.host(), self.address.port())).await?;
-        tcp.set_nodelay(true)?;
-        let stream = match &self.tls {
-            None => Either::Left(tcp),
-            Some(Tls { connector, name }) => {
-                Either::Right(connector.connect(name.clone(), tcp).await?)
-            }
-        };
-        let (requests, connection) = client::Builder::new()
+        let address = (self.address.host(), self.address.port());
+        let stream = client::connect(address, self.tls.as_ref()).await?;
+        let (requests, connection) = h2::client::Builder::new()
             .initial_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
             .enable_push(false)
@@ -155,42 +132,22 @@ impl PeerEndpoint {
     ) -> Result<(PeerLink, Frame), String> {
         let describe = |error: h2::Error| transport::broken(&error);
         poll_fn(|cx| requests.poll_ready(cx)).await.map_err(describe)?;
-        let mut request =
-            Request::post(self.register.clone()).body(()).map_err(|error| error.to_string())?;
-        request.headers_mut().insert(CONTENT_TYPE, GRPC);
-        request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
-        let (mut response, outbound) = requests.send_request(request, false).map_err(describe)?;
-        let mut outbound = Outbound::new(outbound);
+        let request = client::call(self.register.clone());
+        let (answer, outbound) = requests.send_request(request, false).map_err(describe)?;
+        let mut outbound = Outbound::of_client(outbound);
         outbound.send(&Frame::register(package_id));
         outbound.flush();
-        let response = poll_fn(|cx| {
-            let lost = http.poll(cx).map(str::to_owned);
-            match (Pin::new(&mut response).poll(cx), lost) {
-                (Poll::Pending, Some(reason)) => Poll::Ready(Err(reason)),
-                (response, _) => response.map_err(describe),
-            }
-        });
-        let (head, body) = response.await?.into_parts();
-        if head.status != StatusCode::OK {
-            return Err(format!("it answered with HTTP status {}", head.status));
-        }
-        if let End::Broken(reason) = stream::end(head.headers) {
-            return Err(reason);
-        }
-        let mut inbound = Inbound::new(body, self.limits.message);
+        let mut inbound = Inbound::new(answer, self.limits.message);
         expect(&mut http, &mut inbound, Type::Registered).await?;
         let ready = expect(&mut http, &mut inbound, Type::Ready).await?;
         Ok((PeerLink::new(http, inbound, outbound), ready))
     }
 }
 
-impl Tls {
-    fn new(credentials: &PeerCredentials, host: &str) -> Result<Self, CredentialsError> {
-        let connector = TlsConnector::from(Arc::new(credentials.client_config()?));
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|source| CredentialsError::Host(host.into(), source))?;
-        Ok(Self { connector, name })
-    }
+fn tls(credentials: &PeerCredentials, host: &str) -> Result<ClientTls, CredentialsError> {
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|source| CredentialsError::Host(host.into(), source))?;
+    Ok(ClientTls::new(credentials.client_config()?, name))
 }
 
 async fn expect(http: &mut PeerHttp, inbound: &mut Inbound, kind: Type) -> Result<Frame, String> {

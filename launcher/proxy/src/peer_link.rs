@@ -4,16 +4,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use h2::client;
-use tokio::net::TcpStream;
+use h2::PingPong;
 use tokio::time::Instant;
-use tokio_rustls::client::TlsStream;
-use tokio_util::either::Either;
 
+use crate::client::ClientHttp;
 use crate::frame::Frame;
 use crate::keepalive::Keepalive;
-use crate::pongs::LatePongs;
-use crate::stream::{End, Inbound, Outbound, Outgoing};
+use crate::stream::{End, Inbound, Outbound};
 use crate::switch::Switch;
 use crate::transport;
 use crate::wakes::Source;
@@ -28,17 +25,14 @@ const PING_PATIENCE: Duration = Duration::from_secs(20);
 /// How many messages are taken from the peer before the replicas have their turn.
 const TURN: usize = 64;
 
-/// What HTTP/2 with the peer runs on.
-type PeerIo = LatePongs<Either<TcpStream, TlsStream<TcpStream>>>;
-
 /// HTTP/2 with the peer, polled for as long as it lives.
 pub(crate) struct PeerHttp {
-    connection: client::Connection<PeerIo, Outgoing>,
+    connection: ClientHttp,
     lost: Option<String>,
 }
 
 impl PeerHttp {
-    pub(crate) fn new(connection: client::Connection<PeerIo, Outgoing>) -> Self {
+    pub(crate) fn new(connection: ClientHttp) -> Self {
         Self { connection, lost: None }
     }
 
@@ -68,6 +62,7 @@ pub(crate) struct PeerLink {
     http: PeerHttp,
     inbound: Inbound,
     outbound: Outbound,
+    pings: PingPong,
     keepalive: Keepalive,
     /// What goes to the peer next, when it has room.
     next: Option<Frame>,
@@ -77,8 +72,8 @@ pub(crate) struct PeerLink {
 impl PeerLink {
     pub(crate) fn new(mut http: PeerHttp, inbound: Inbound, outbound: Outbound) -> Self {
         let pings = http.connection.ping_pong().expect("nobody else has taken the pings");
-        let keepalive = Keepalive::new(pings, PING_INTERVAL, PING_PATIENCE);
-        Self { http, inbound, outbound, keepalive, next: None, is_closed: false }
+        let keepalive = Keepalive::new(PING_INTERVAL, PING_PATIENCE);
+        Self { http, inbound, outbound, pings, keepalive, next: None, is_closed: false }
     }
 
     /// Reads and writes all that can be without waiting; why the stream has ended, if it has.
@@ -87,7 +82,6 @@ impl PeerLink {
         // To send is to wake the connection, whose turn it is anyway.
         source.take();
         self.http.poll(&mut Context::from_waker(source.waker()));
-        self.keepalive.polled();
         if self.next.is_some() {
             self.send(switch);
         }
@@ -131,7 +125,7 @@ impl PeerLink {
 
     /// Why the peer is to be taken for dead, if it is.
     pub(crate) fn tick(&mut self, now: Instant) -> Option<String> {
-        let silence = self.keepalive.tick(now)?;
+        let silence = self.keepalive.tick(now, &mut self.pings)?;
         let reason = format!("it did not answer a ping for {} s", silence.as_secs());
         Some(self::reason(End::Broken(reason)))
     }
@@ -170,11 +164,14 @@ fn reason(end: End) -> String {
 mod tests {
     use std::net::SocketAddr;
 
+    use h2::client;
     use http::{Request, Response};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_util::either::Either;
 
     use super::*;
     use crate::limits::Limits;
+    use crate::pongs::LatePongs;
     use crate::wakes::Wakes;
 
     /// A peer that takes a stream, and resets its connection when it is dropped.
@@ -199,7 +196,7 @@ mod tests {
             Pin::new(&mut response).poll(cx)
         });
         let inbound = Inbound::new(response.await.unwrap().into_body(), 1 << 10);
-        PeerLink::new(http, inbound, Outbound::new(outbound))
+        PeerLink::new(http, inbound, Outbound::of_client(outbound))
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{Span, info_span};
 
 use crate::credentials::{Credential, PeerAddress, PeerCredentials, ReplicaAuthority};
+use crate::dialler::{Dialler, Target};
 use crate::event::{Event, Notice};
 use crate::exchange::{Command, Exchange};
 use crate::limits::Limits;
@@ -88,6 +89,8 @@ impl Proxy {
             .server_config()
             .map_err(|error| ProxyError::Authority(error.into()))?;
         let tls = TlsAcceptor::from(Arc::new(tls));
+        let dialler = Dialler::new(&settings.authority, settings.limits.first_message)
+            .map_err(|error| ProxyError::Authority(error.into()))?;
         let (commands, command_queue) = mpsc::channel(4);
         let (event_queue, events) = notices::channel();
         let (alive, ended) = oneshot::channel();
@@ -99,7 +102,7 @@ impl Proxy {
         let thread = std::thread::Builder::new()
             .name("shim-proxy".into())
             .spawn(move || {
-                let link = run(settings, tls, peer, command_queue, event_queue, span);
+                let link = run(settings, (tls, dialler), peer, command_queue, event_queue, span);
                 // A task, since the runtime asks the kernel for news before it goes on with
                 // what is no task: one system call more for each message.
                 let mut link = runtime.spawn(link);
@@ -134,6 +137,19 @@ impl Proxy {
     pub async fn set_trouble(&self, credential: Credential, reason: String) {
         // A proxy that has ended has nothing waiting.
         let _ = self.commands.send(Command::Trouble(credential, reason)).await;
+    }
+
+    /// Dials a replica that listens, and takes it for one that has connected. It is dialled again
+    /// whenever it is not there, until [`Self::undial`] or its credential is retired. One that is
+    /// not there for a while is told of ([`Event::ReplicaUnreached`]), as is what is there and is
+    /// none ([`Event::ReplicaCutOff`]).
+    pub async fn dial(&self, target: Target) {
+        let _ = self.commands.send(Command::Dial(target)).await;
+    }
+
+    /// Does not dial there any more. A replica that is connected stays for as long as it is there.
+    pub async fn undial(&self, address: SocketAddr) {
+        let _ = self.commands.send(Command::Undial(address)).await;
     }
 
     /// Gives no new transaction to replicas with this credential, be they there or to come. What
@@ -176,7 +192,7 @@ impl Drop for Proxy {
 /// The proxy's life. What is left of it still holds the replicas' streams.
 async fn run(
     settings: ProxySettings,
-    tls: TlsAcceptor,
+    (tls, dialler): (TlsAcceptor, Dialler),
     peer: PeerEndpoint,
     commands: mpsc::Receiver<Command>,
     events: NoticeSender,
@@ -187,7 +203,7 @@ async fn run(
     let wakes = Wakes::default();
     let memory = Memory::new(limits.unfinished);
     let host = Host { package_id: package_id.clone(), limits, memory, span, next: 0 };
-    let listening = Replicas::listen(listener, tls, wakes.clone(), host);
+    let listening = Replicas::listen(listener, tls, dialler, wakes.clone(), host);
     let replicas = match listening {
         Ok(replicas) => replicas,
         Err(error) => {

@@ -1,14 +1,10 @@
-//! One connection of a replica: HTTP/2, and the streams that it opens.
+//! One connection of a replica: HTTP/2, and the streams on it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use h2::RecvStream;
-use h2::server::SendResponse;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
-use tonic::Status;
 use tracing::{Span, debug};
 
 use crate::credentials::Credential;
@@ -16,11 +12,11 @@ use crate::keepalive::Keepalive;
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::replica::{ReplicaId, ReplicaLink};
-use crate::replica_listener::{Accepted, ReplicaHttp};
+use crate::replica_http::{Connected, Directions, ReplicaHttp};
 use crate::replica_stream::{ReplicaStream, Turn};
-use crate::stream::{Inbound, Outbound, Outgoing};
+use crate::stream::Inbound;
 use crate::switch::Switch;
-use crate::transport::{self, GRPC, REGISTER, WIDE_WINDOW};
+use crate::tether::{Fate, Unregistered};
 use crate::wakes::Source;
 
 /// A replica that nothing was heard of for this long is sent a ping.
@@ -62,10 +58,9 @@ pub(crate) struct ReplicaConnection {
 }
 
 impl ReplicaConnection {
-    pub(crate) fn new(accepted: Accepted, source: Source) -> Self {
-        let Accepted { mut http, address, credential } = accepted;
-        let pings = http.ping_pong().expect("nobody else has taken the pings");
-        let keepalive = Keepalive::new(pings, IDLE, PATIENCE);
+    pub(crate) fn new(connected: Connected, source: Source) -> Self {
+        let Connected { http, address, credential } = connected;
+        let keepalive = Keepalive::new(IDLE, PATIENCE);
         Self {
             http,
             address,
@@ -101,7 +96,6 @@ impl ReplicaConnection {
         self.source.take();
         if self.lost.is_none() {
             self.lost = self.poll_http(cx, host);
-            self.keepalive.polled();
         }
         let mut turn = Turn::Empty;
         for stream in &mut self.streams {
@@ -116,6 +110,7 @@ impl ReplicaConnection {
             stream.write(switch);
         }
         self.widen();
+        self.tell_unregistered(switch);
         self.streams.retain(|stream| !stream.is_finished());
         if self.streams.is_empty() {
             self.idle_until.get_or_insert_with(|| Instant::now() + host.limits.first_message);
@@ -134,37 +129,22 @@ impl ReplicaConnection {
     /// Drives HTTP/2 and takes new streams; why the connection has ended, if it has.
     fn poll_http(&mut self, cx: &mut Context<'_>, host: &mut Host) -> Option<String> {
         loop {
-            match self.http.poll_accept(cx) {
-                Poll::Ready(Some(Ok((request, respond)))) => self.accept(request, respond, host),
-                Poll::Ready(Some(Err(error))) => return Some(transport::broken(&error)),
-                Poll::Ready(None) => return Some("its connection was closed".to_owned()),
+            match self.http.poll(cx) {
+                Poll::Ready(Ok(stream)) => self.take_up(stream, host),
+                Poll::Ready(Err(reason)) => return Some(reason),
                 Poll::Pending => return None,
             }
         }
     }
 
-    fn accept(
-        &mut self,
-        request: Request<RecvStream>,
-        mut respond: SendResponse<Outgoing>,
-        host: &mut Host,
-    ) {
-        if let Err(refusal) = admit(&request) {
-            // A stream that is gone already needs no answer.
-            let _ = respond.send_response(refusal, true);
-            return;
-        }
-        let mut response = Response::new(());
-        response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
-        let Ok(outbound) = respond.send_response(response, false) else { return };
+    fn take_up(&mut self, (body, outbound): Directions, host: &mut Host) {
         let replica = host.next;
         host.next += 1;
         host.span.in_scope(|| {
             debug!(replica, address = ?self.address, "replica connected");
         });
         let limits = &host.limits;
-        let inbound = Inbound::within(request.into_body(), limits.message, host.memory.clone());
-        let outbound = Outbound::new(outbound);
+        let inbound = Inbound::within(body, limits.message, host.memory.clone());
         let (origin, waker) = (self.origin(), self.source.waker().clone());
         let link = ReplicaLink { origin, credential: self.credential, waker };
         self.streams.push(ReplicaStream::new(replica, link, inbound, outbound, limits));
@@ -180,9 +160,7 @@ impl ReplicaConnection {
     /// Lets a replica that has registered send more at once than one of whom nothing is known.
     fn widen(&mut self) {
         if !self.is_wide && self.streams.iter().any(ReplicaStream::is_registered) {
-            self.http.set_target_window_size(WIDE_WINDOW);
-            // Fails only while an earlier change is not acknowledged: there is none.
-            self.is_wide = self.http.set_initial_window_size(WIDE_WINDOW).is_ok();
+            self.is_wide = self.http.widen();
         }
     }
 
@@ -198,7 +176,8 @@ impl ReplicaConnection {
         for stream in &mut self.streams {
             stream.tick(now, switch, &host.limits);
         }
-        if let Some(silence) = self.keepalive.tick(now) {
+        self.tell_unregistered(switch);
+        if let Some(silence) = self.keepalive.tick(now, &mut self.http) {
             let reason = format!("it did not answer a ping for {} s", silence.as_secs());
             self.lose(&reason, switch);
         }
@@ -212,36 +191,20 @@ impl ReplicaConnection {
         for stream in &mut self.streams {
             stream.is_lost(reason, switch);
         }
+        self.tell_unregistered(switch);
         self.is_over = true;
     }
-}
 
-/// Whether the call is one that a chaincode makes; if not, the answer.
-fn admit(request: &Request<RecvStream>) -> Result<(), Response<()>> {
-    if request.method() != Method::POST {
-        return Err(plain(StatusCode::METHOD_NOT_ALLOWED));
+    /// Says of which streams no first message will come: to who dials the replica again, or to all.
+    fn tell_unregistered(&mut self, switch: &mut Switch) {
+        for stream in &mut self.streams {
+            let Some(unregistered) = stream.take_unregistered() else { continue };
+            if let Some(tether) = self.http.tether() {
+                tether.tell(Fate::Unregistered(unregistered));
+                continue;
+            }
+            let (Unregistered::Ended(reason) | Unregistered::Failed(reason)) = unregistered;
+            switch.replica_never_registered(stream.id(), self.credential, reason);
+        }
     }
-    if !is_grpc(request.headers().get(header::CONTENT_TYPE)) {
-        return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-    }
-    if request.uri().path() != REGISTER {
-        return Err(Status::unimplemented("only chaincode registers here").into_http());
-    }
-    let encoding = request.headers().get("grpc-encoding");
-    if encoding.is_some_and(|encoding| encoding != "identity") {
-        return Err(Status::unimplemented("compressed messages are not taken").into_http());
-    }
-    Ok(())
-}
-
-fn plain(status: StatusCode) -> Response<()> {
-    let mut response = Response::new(());
-    *response.status_mut() = status;
-    response
-}
-
-/// `application/grpc`, with or without what the messages are written in.
-fn is_grpc(content_type: Option<&HeaderValue>) -> bool {
-    let rest = content_type.and_then(|value| value.as_bytes().strip_prefix(GRPC.as_bytes()));
-    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,16 +11,16 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tracing::{debug, warn};
 
+use crate::arrival::Arrival;
 use crate::credentials::{Credential, names_package};
 use crate::pongs::LatePongs;
-use crate::stream::Outgoing;
+use crate::replica_http::{Connected, ReplicaHttp};
 use crate::transport::NARROW_WINDOW;
 
 /// How long TLS and HTTP/2 may take to be agreed on.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How many connections may be at it. For one more the oldest is given up, so that no number of
 /// strangers that connect and say nothing keeps a replica out.
@@ -33,18 +32,8 @@ const RETRY: Duration = Duration::from_millis(100);
 /// Streams on one connection; a shim opens one.
 const STREAMS: u32 = 4;
 
-/// The headers of one request, in bytes.
-const HEADERS: u32 = 16 << 10;
-
-/// HTTP/2 with a replica.
-pub(crate) type ReplicaHttp = server::Connection<LatePongs<TlsStream<TcpStream>>, Outgoing>;
-
-/// A replica's connection, where it comes from, and what it has shown.
-pub(crate) struct Accepted {
-    pub(crate) http: ReplicaHttp,
-    pub(crate) address: Option<SocketAddr>,
-    pub(crate) credential: Credential,
-}
+/// The headers of one request or answer, in bytes.
+pub(crate) const HEADERS: u32 = 16 << 10;
 
 /// What a connection is agreed on with.
 pub(crate) struct Door {
@@ -54,7 +43,7 @@ pub(crate) struct Door {
 }
 
 /// Takes connections for as long as someone takes them from here.
-pub(crate) async fn accept(listener: TcpListener, door: Door, connections: mpsc::Sender<Accepted>) {
+pub(crate) async fn accept(listener: TcpListener, door: Door, arrivals: mpsc::Sender<Arrival>) {
     let door = Arc::new(door);
     let mut handshakes = Handshakes::default();
     loop {
@@ -63,7 +52,7 @@ pub(crate) async fn accept(listener: TcpListener, door: Door, connections: mpsc:
             biased;
             Some(agreed) = handshakes.next() => match agreed {
                 Ok(connection) => {
-                    if connections.send(connection).await.is_err() {
+                    if arrivals.send(Arrival::Connected(connection)).await.is_err() {
                         return;
                     }
                 }
@@ -115,7 +104,7 @@ impl<T: Send + 'static> Handshakes<T> {
 }
 
 impl Door {
-    async fn agree(self: Arc<Self>, stream: TcpStream) -> io::Result<Accepted> {
+    async fn agree(self: Arc<Self>, stream: TcpStream) -> io::Result<Connected> {
         stream.set_nodelay(true)?;
         let stream = self.tls.accept(stream).await?;
         let (tcp, session) = stream.get_ref();
@@ -134,7 +123,7 @@ impl Door {
             .handshake(LatePongs::new(stream))
             .await
             .map_err(io::Error::other)?;
-        Ok(Accepted { http, address, credential })
+        Ok(Connected { http: ReplicaHttp::accepted(http), address, credential })
     }
 }
 

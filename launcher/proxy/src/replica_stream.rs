@@ -11,6 +11,7 @@ use crate::replica::{ReplicaId, ReplicaLink};
 use crate::roster::{ForReplica, ended_well};
 use crate::stream::{End, Inbound, Outbound};
 use crate::switch::Switch;
+use crate::tether::Unregistered;
 use crate::violation::{Violation, quote};
 
 /// How many messages are taken from one replica before others have their turn.
@@ -32,6 +33,8 @@ pub(crate) struct ReplicaStream {
     /// Since when there is none.
     held_up_since: Option<Instant>,
     is_finished: bool,
+    /// Why no first message will come, until somebody asks.
+    unregistered: Option<Unregistered>,
 }
 
 enum Stage {
@@ -66,8 +69,26 @@ impl ReplicaStream {
     ) -> Self {
         inbound.set_limit(limits.message.min(FIRST_MESSAGE));
         let stage = Stage::Silent { until: Instant::now() + limits.first_message, link };
-        let (inbound, next, held_up_since) = (Some(inbound), None, None);
-        Self { id, inbound, outbound, stage, next, held_up_since, is_finished: false }
+        Self {
+            id,
+            inbound: Some(inbound),
+            outbound,
+            stage,
+            next: None,
+            held_up_since: None,
+            is_finished: false,
+            unregistered: None,
+        }
+    }
+
+    /// The replica's number.
+    pub(crate) fn id(&self) -> ReplicaId {
+        self.id
+    }
+
+    /// Why no first message will come, if that has shown since the last call.
+    pub(crate) fn take_unregistered(&mut self) -> Option<Unregistered> {
+        self.unregistered.take()
     }
 
     /// Whether anything came since the last call.
@@ -100,7 +121,8 @@ impl ReplicaStream {
         }
         if !self.is_registered() {
             let limit = limits.first_message.as_secs_f32();
-            return self.never_registers(switch, format!("it sent nothing for {limit} s"));
+            let reason = format!("it sent nothing for {limit} s");
+            return self.never_registers(Unregistered::Failed(reason));
         }
         let is_overdue = |since: Instant| since + limits.standstill <= now;
         if self.held_up_since.is_some_and(is_overdue) {
@@ -162,10 +184,11 @@ impl ReplicaStream {
         // A status or a GOAWAY may bring kilobytes of the replica's own.
         let end = if let End::Broken(reason) = end { End::Broken(quote(reason)) } else { end };
         if matches!(self.stage, Stage::Silent { .. }) {
-            let (End::Broken(reason) | End::Breach(reason)) = end else {
-                return self.never_registers(switch, CLOSED.to_owned());
-            };
-            return self.never_registers(switch, reason);
+            return self.never_registers(match end {
+                End::Closed => Unregistered::Ended(CLOSED.to_owned()),
+                End::Broken(reason) => Unregistered::Ended(reason),
+                End::Breach(reason) => Unregistered::Failed(reason),
+            });
         }
         if self.is_registered() {
             match end {
@@ -185,11 +208,10 @@ impl ReplicaStream {
         self.ends(End::Broken(reason.to_owned()), switch);
     }
 
-    fn never_registers(&mut self, switch: &mut Switch, reason: String) {
-        self.next = Some(ForReplica::End(Status::failed_precondition(reason.clone())));
-        if let Stage::Silent { link, .. } = &self.stage {
-            switch.replica_never_registered(self.id, link.credential, reason);
-        }
+    fn never_registers(&mut self, unregistered: Unregistered) {
+        let (Unregistered::Ended(reason) | Unregistered::Failed(reason)) = &unregistered;
+        self.next = Some(ForReplica::End(Status::failed_precondition(reason)));
+        self.unregistered = Some(unregistered);
         self.stop_reading();
     }
 

@@ -1,16 +1,21 @@
 //! All replicas of one chaincode: their connections, each polled when it has something.
 
-use std::net::TcpListener;
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use crate::alarm::Alarm;
+use crate::arrival::Arrival;
+use crate::credentials::Credential;
+use crate::dialler::{Dialler, Target};
 use crate::replica_connection::{Host, ReplicaConnection};
-use crate::replica_listener::{self, Accepted, Door};
+use crate::replica_listener::{self, Door};
 use crate::replica_stream::Turn;
 use crate::switch::Switch;
 use crate::wakes::{Source, Wakes};
@@ -22,7 +27,12 @@ const SPARE: usize = 64;
 /// The replicas, as one task polls them.
 pub(crate) struct Replicas {
     host: Host,
-    accepted: mpsc::Receiver<Accepted>,
+    arrivals: mpsc::Receiver<Arrival>,
+    /// Where those that are dialled arrive, too.
+    arriving: mpsc::Sender<Arrival>,
+    dialler: Arc<Dialler>,
+    /// Who is dialled, until it is dropped.
+    targets: HashMap<SocketAddr, (Target, AbortOnDropHandle<()>)>,
     connections: Vec<ReplicaConnection>,
     wakes: Wakes,
     /// New connections and the alarm.
@@ -35,7 +45,7 @@ pub(crate) struct Replicas {
     /// Some are not read, since there is no memory for a message: the least that one waits for.
     starved: Option<usize>,
     /// Takes connections until it is dropped.
-    _listener: JoinSet<()>,
+    _listener: AbortOnDropHandle<()>,
 }
 
 impl Replicas {
@@ -43,18 +53,21 @@ impl Replicas {
     pub(crate) fn listen(
         listener: TcpListener,
         tls: TlsAcceptor,
+        dialler: Dialler,
         wakes: Wakes,
         host: Host,
     ) -> std::io::Result<Self> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let (accepting, accepted) = mpsc::channel(1);
-        let mut task = JoinSet::new();
+        let (arriving, arrivals) = mpsc::channel(1);
         let door = Door { tls, package_id: host.package_id.clone() };
-        let accept = replica_listener::accept(listener, door, accepting);
-        task.spawn(accept.instrument(host.span.clone()));
+        let accept = replica_listener::accept(listener, door, arriving.clone());
+        let accept = tokio::spawn(accept.instrument(host.span.clone()));
         Ok(Self {
             host,
-            accepted,
+            arrivals,
+            arriving,
+            dialler: Arc::new(dialler),
+            targets: HashMap::new(),
             connections: Vec::new(),
             door: wakes.source(),
             wakes,
@@ -62,8 +75,28 @@ impl Replicas {
             first: 0,
             held_up: false,
             starved: None,
-            _listener: task,
+            _listener: AbortOnDropHandle::new(accept),
         })
+    }
+
+    /// Dials a replica from now on; in a runtime.
+    pub(crate) fn dial(&mut self, target: Target) {
+        if self.targets.get(&target.address).is_some_and(|(known, _)| *known == target) {
+            return;
+        }
+        let dialling = Arc::clone(&self.dialler).dial(target, self.arriving.clone());
+        let task = tokio::spawn(dialling.instrument(self.host.span.clone()));
+        self.targets.insert(target.address, (target, AbortOnDropHandle::new(task)));
+    }
+
+    /// Does not dial there any more. A connection that there is stays.
+    pub(crate) fn undial(&mut self, address: SocketAddr) {
+        self.targets.remove(&address);
+    }
+
+    /// Does not dial those with this credential any more.
+    pub(crate) fn undial_all(&mut self, credential: Credential) {
+        self.targets.retain(|_, (target, _)| target.credential != credential);
     }
 
     /// To be called when the runtime begins a turn: it lets a task read and write so often in one,
@@ -123,10 +156,22 @@ impl Replicas {
         }
         let cx = &mut Context::from_waker(&waker);
         while self.connections.len() < self.host.limits.all_replicas().saturating_add(SPARE)
-            && let Poll::Ready(Some(accepted)) = self.accepted.poll_recv(cx)
+            && let Poll::Ready(Some(arrival)) = self.arrivals.poll_recv(cx)
         {
-            let source = self.wakes.source();
-            self.connections.push(ReplicaConnection::new(accepted, source));
+            match arrival {
+                Arrival::Connected(connected) => {
+                    let source = self.wakes.source();
+                    self.connections.push(ReplicaConnection::new(connected, source));
+                }
+                Arrival::Failed { credential, reason } => {
+                    let replica = self.host.next;
+                    self.host.next += 1;
+                    switch.replica_never_registered(replica, credential, reason);
+                }
+                Arrival::Unreached { address, credential, reason } => {
+                    switch.replica_unreached(address, credential, reason);
+                }
+            }
         }
     }
 }

@@ -4,12 +4,14 @@
 //! have something new. So nothing here is woken, and every poll is done with a
 //! waker that does nothing.
 
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::buf::Chain;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -50,9 +52,50 @@ pub(crate) enum End {
     Breach(String),
 }
 
+/// What messages are read from.
+pub(crate) enum Body {
+    /// It is there.
+    Coming(RecvStream),
+    /// It comes with the server's answer, which a chaincode gives with its first message.
+    Awaited(ResponseFuture),
+}
+
+impl From<RecvStream> for Body {
+    fn from(body: RecvStream) -> Self {
+        Self::Coming(body)
+    }
+}
+
+impl From<ResponseFuture> for Body {
+    fn from(answer: ResponseFuture) -> Self {
+        Self::Awaited(answer)
+    }
+}
+
+impl Body {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<&mut RecvStream, End>> {
+        if let Self::Awaited(answer) = self {
+            let answer = ready!(Pin::new(answer).poll(cx));
+            let (head, body) = answer.map_err(|error| broken(&error))?.into_parts();
+            if head.status != StatusCode::OK {
+                let reason = format!("it answered with HTTP status {}", head.status);
+                return Poll::Ready(Err(End::Broken(reason)));
+            }
+            if let reason @ End::Broken(_) = end(head.headers) {
+                return Poll::Ready(Err(reason));
+            }
+            *self = Self::Coming(body);
+        }
+        match self {
+            Self::Coming(body) => Poll::Ready(Ok(body)),
+            Self::Awaited(_) => Poll::Pending,
+        }
+    }
+}
+
 /// What comes from the other side.
 pub(crate) struct Inbound {
-    body: RecvStream,
+    body: Body,
     deframer: Deframer,
     /// Where the memory for long messages comes from; the peer's are not counted.
     memory: Option<Memory>,
@@ -66,13 +109,13 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     /// Reads messages of up to `limit` bytes.
-    pub(crate) fn new(body: RecvStream, limit: usize) -> Self {
-        let deframer = Deframer::new(limit);
+    pub(crate) fn new(body: impl Into<Body>, limit: usize) -> Self {
+        let (body, deframer) = (body.into(), Deframer::new(limit));
         Self { body, deframer, memory: None, share: None, heard: false, heard_amidst: None }
     }
 
     /// The same, with the long messages kept in a memory that others share.
-    pub(crate) fn within(body: RecvStream, limit: usize, memory: Memory) -> Self {
+    pub(crate) fn within(body: Body, limit: usize, memory: Memory) -> Self {
         Self { memory: Some(memory), ..Self::new(body, limit) }
     }
 
@@ -126,14 +169,15 @@ impl Inbound {
             if !self.has_memory() {
                 return Poll::Pending;
             }
-            match ready!(self.body.poll_data(cx)) {
+            let body = ready!(self.body.poll(cx))?;
+            match ready!(body.poll_data(cx)) {
                 Some(Ok(chunk)) => {
                     self.heard = true;
                     if self.share.is_some() {
                         self.heard_amidst = Some(Instant::now());
                     }
                     // Fails only for more than was taken.
-                    let _ = self.body.flow_control().release_capacity(chunk.len());
+                    let _ = body.flow_control().release_capacity(chunk.len());
                     self.deframer.push(chunk);
                 }
                 Some(Err(error)) => return Poll::Ready(Err(broken(&error))),
@@ -142,7 +186,7 @@ impl Inbound {
                     return Poll::Ready(Err(End::Broken(reason)));
                 }
                 None => {
-                    let end = match ready!(self.body.poll_trailers(cx)) {
+                    let end = match ready!(body.poll_trailers(cx)) {
                         Ok(trailers) => trailers.map_or(End::Closed, end),
                         Err(error) => broken(&error),
                     };
@@ -174,16 +218,30 @@ pub(crate) fn end(mut headers: HeaderMap) -> End {
     }
 }
 
+/// Whose direction of a call it is.
+#[derive(Clone, Copy)]
+enum Side {
+    Client,
+    Server,
+}
+
 /// What goes to the other side.
 pub(crate) struct Outbound {
+    side: Side,
     stream: SendStream<Outgoing>,
     /// What is not handed over yet.
     together: BytesMut,
 }
 
 impl Outbound {
-    pub(crate) fn new(stream: SendStream<Outgoing>) -> Self {
-        Self { stream, together: BytesMut::new() }
+    /// That of who has called.
+    pub(crate) fn of_client(stream: SendStream<Outgoing>) -> Self {
+        Self { side: Side::Client, stream, together: BytesMut::new() }
+    }
+
+    /// That of who was called.
+    pub(crate) fn of_server(stream: SendStream<Outgoing>) -> Self {
+        Self { side: Side::Server, stream, together: BytesMut::new() }
     }
 
     /// Whether the other side reads as much as it is sent: all that was handed over fits in
@@ -230,16 +288,21 @@ impl Outbound {
         let _ = self.stream.send_data(Bytes::new().chain(Bytes::new()), true);
     }
 
-    /// Ends a server's direction, and with it the call. Who does not read what was sent before is
-    /// not told why: h2 would keep all of it for as long as the connection lives.
+    /// Ends this direction, and with it the call. Who does not read what was sent before is not
+    /// told why: h2 would keep all of it for as long as the connection lives. Nor is a server,
+    /// since a client has no words for it.
     pub(crate) fn end(&mut self, status: &Status) {
         self.flush();
-        if !self.has_room() {
-            return self.stream.send_reset(Reason::CANCEL);
+        let has_room = self.has_room();
+        match self.side {
+            Side::Server if has_room => {
+                let mut trailers = HeaderMap::new();
+                // Percent-encoded: every text is a header's value.
+                let _ = status.add_header(&mut trailers);
+                let _ = self.stream.send_trailers(trailers);
+            }
+            Side::Client if has_room && status.code() == tonic::Code::Ok => self.close(),
+            Side::Server | Side::Client => self.stream.send_reset(Reason::CANCEL),
         }
-        let mut trailers = HeaderMap::new();
-        // Percent-encoded: every text is a header's value.
-        let _ = status.add_header(&mut trailers);
-        let _ = self.stream.send_trailers(trailers);
     }
 }

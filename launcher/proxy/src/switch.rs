@@ -5,6 +5,7 @@
 //! [`Switch::take_for_replica`]. One task owns it, so nothing here is locked.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -170,6 +171,18 @@ impl Switch {
         reason: String,
     ) {
         self.tell_cut_off(id, credential, Violation::Unregistered(reason).to_string(), 0);
+    }
+
+    /// A replica that is dialled has not been there for a while.
+    pub(crate) fn replica_unreached(
+        &mut self,
+        address: SocketAddr,
+        credential: Credential,
+        reason: String,
+    ) {
+        if !self.is_retired(credential) {
+            self.events.push_back(Event::ReplicaUnreached { address, credential, reason });
+        }
     }
 
     /// Tells a replica that it is registered and passes on the peer's READY,
@@ -398,6 +411,11 @@ impl Switch {
         self.roster.retire(credential);
         self.trouble.take_if(|(whose, _)| *whose == credential);
         self.finish_retirement(credential);
+    }
+
+    /// Whether replicas with this credential are to go.
+    pub(crate) fn is_retired(&self, credential: Credential) -> bool {
+        self.retirements.contains(credential)
     }
 
     /// Tells the owner if replicas that are to go have nothing in flight any more.

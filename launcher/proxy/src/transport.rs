@@ -21,6 +21,10 @@ pub(crate) const WIDE_WINDOW: u32 = 1 << 20;
 /// The one method of `protos.ChaincodeSupport`: a stream of messages, both ways.
 pub(crate) const REGISTER: &str = "/protos.ChaincodeSupport/Register";
 
+/// The one method of `protos.Chaincode`, which a chaincode that listens serves: the same stream, opened
+/// from the other side (`core/chaincode/extcc/extcc_handler.go`).
+pub(crate) const CONNECT: &str = "/protos.Chaincode/Connect";
+
 /// What gRPC calls its content; what comes behind it says how messages are written.
 pub(crate) const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 

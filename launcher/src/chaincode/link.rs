@@ -79,9 +79,9 @@ impl<'a> Link<'a> {
                 () = stop.cancelled() => return Ok("it was asked to stop".into()),
                 () = &mut too_late, if !self.ready => {
                     let limit = deadline.limit();
-                    return Err(match self.succession.current().delayed.take() {
-                        Some(Reason { text: reason, .. }) => {
-                            RunError::NeverStarted { limit, preparation, reason }
+                    return Err(match self.succession.current().hindrance() {
+                        Some(Reason { text, .. }) => {
+                            RunError::NeverStarted { limit, preparation, reason: text.clone() }
                         }
                         None => RunError::NeverRegistered { limit, preparation },
                     });
@@ -114,6 +114,13 @@ impl<'a> Link<'a> {
                     let reason = format!("it has lost its connection: {reason}");
                     self.succession.give_up(Some(reason), &self.proxy, self.log).await;
                 }
+            }
+            Event::ReplicaUnreached { address, credential, reason } => {
+                let reason =
+                    format!("a replica that should listen at {address} is not there: {reason}");
+                warn!(reason, "replica is dialled again and again");
+                self.succession.set_unreached(credential, Some(&reason));
+                self.log.line(format!("{reason}; trying again"));
             }
             Event::ReplicaCutOff { replica, credential, reason } => {
                 self.desertion.left(replica, at);

@@ -34,6 +34,8 @@ pub(super) struct Set {
     pub(super) number: u64,
     /// Why none can be started just now.
     pub(super) delayed: Option<Reason>,
+    /// Why one that listens is not reached.
+    pub(super) unreached: Option<Reason>,
     /// What is lifted of their security.
     pub(super) lifted: Vec<Lifted>,
 }
@@ -57,6 +59,21 @@ impl Plan {
             set: number,
         };
         let replicas = self.works.backend.start(workload).await?;
-        Ok(Set { replicas, credential, settings, number, delayed: None, lifted: Vec::new() })
+        Ok(Set {
+            replicas,
+            credential,
+            settings,
+            number,
+            delayed: None,
+            unreached: None,
+            lifted: Vec::new(),
+        })
+    }
+}
+
+impl Set {
+    /// What keeps its replicas away.
+    pub(super) fn hindrance(&self) -> Option<&Reason> {
+        self.delayed.as_ref().or(self.unreached.as_ref())
     }
 }

@@ -121,8 +121,8 @@ impl Succession {
             (true, _) => RunState::Changing,
         };
         let failed = self.failure.as_ref().map(|failure| &failure.reason);
-        let delayed = next.and_then(|set| set.delayed.as_ref());
-        let reasons = [set.delayed.as_ref(), delayed, failed, self.refused.as_ref(), mishap];
+        let hindered = next.and_then(Set::hindrance);
+        let reasons = [set.hindrance(), hindered, failed, self.refused.as_ref(), mishap];
         let mut reasons: Vec<Reason> = reasons.into_iter().flatten().cloned().collect();
         reasons.sort_by_key(|reason| Reverse(reason.since));
         let lifted = set.lifted.iter().chain(next.into_iter().flat_map(|set| &set.lifted));
@@ -193,7 +193,16 @@ impl Succession {
     /// A replica has registered.
     pub(super) fn joined(&mut self, replica: u64, credential: Credential) {
         self.registered.insert(replica, credential);
+        self.set_unreached(credential, None);
         self.try_next();
+    }
+
+    /// One that listens is not reached, for this reason, or one is there.
+    pub(super) fn set_unreached(&mut self, credential: Credential, reason: Option<&str>) {
+        let sets = self.next.set_mut().into_iter().chain([&mut self.current]);
+        for set in sets.filter(|set| set.credential == credential) {
+            set.unreached = reason.map(known);
+        }
     }
 
     /// A replica is not registered, or no more; whether it is one of those that are to take over.
@@ -314,7 +323,7 @@ impl Succession {
     pub(super) async fn give_up(&mut self, reason: Option<String>, proxy: &Proxy, log: &RunLog) {
         let Some(set) = self.next.take() else { return };
         let reason = reason
-            .or_else(|| set.delayed.clone().map(|delayed| delayed.text))
+            .or_else(|| set.hindrance().map(|hindrance| hindrance.text.clone()))
             .unwrap_or_else(|| {
                 let (limit, wanted) = (set.settings.timeouts.start, set.settings.replicas);
                 let registered = self.registered(set.credential);

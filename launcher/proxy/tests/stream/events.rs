@@ -32,7 +32,10 @@ async fn streams_that_come_and_go_are_counted_and_hide_nothing() {
             Event::ReplicaGone { replica, .. } => others.push(format!("{replica} is gone")),
             Event::ReplicaReady { replica, .. } => others.push(format!("{replica} is ready")),
             Event::Ended { .. } => others.push("the end".into()),
-            Event::Ready | Event::ReplicaLeft { .. } | Event::Retired { .. } => {}
+            Event::Ready
+            | Event::ReplicaLeft { .. }
+            | Event::ReplicaUnreached { .. }
+            | Event::Retired { .. } => {}
         }
     }
     assert!(counted > 0, "all {one_by_one} were told of one by one");

@@ -7,6 +7,7 @@ pub(crate) mod message;
 pub(crate) mod peer;
 pub(crate) mod replica;
 pub(crate) mod scene;
+pub(crate) mod server;
 
 use std::time::Duration;
 

@@ -7,6 +7,7 @@ mod breaches;
 mod bytes_kept;
 mod credentials;
 mod death;
+mod dialling;
 mod ending;
 mod events;
 mod fake;

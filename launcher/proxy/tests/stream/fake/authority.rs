@@ -3,7 +3,7 @@
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
-use selvedge_proxy::{Credential, PeerCredentials, ReplicaAuthority, replica_name};
+use selvedge_proxy::{Credential, PeerCredentials, ReplicaAuthority, SERVER_NAME, replica_name};
 
 /// A certificate authority.
 pub(crate) struct Authority {
@@ -45,6 +45,14 @@ impl Authority {
     /// A certificate for a replica of a package.
     pub(crate) fn replica(&self, package_id: &str) -> Identity {
         let mut params = CertificateParams::default();
+        let name = replica_name(package_id).as_str().try_into().unwrap();
+        params.subject_alt_names.push(SanType::URI(name));
+        self.issue(&params)
+    }
+
+    /// A certificate for replicas of a package that listen.
+    pub(crate) fn server(&self, package_id: &str) -> Identity {
+        let mut params = CertificateParams::new([SERVER_NAME.to_owned()]).unwrap();
         let name = replica_name(package_id).as_str().try_into().unwrap();
         params.subject_alt_names.push(SanType::URI(name));
         self.issue(&params)

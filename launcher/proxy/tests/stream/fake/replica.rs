@@ -27,6 +27,13 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
+    /// One whose stream the proxy has opened, with this body: the body of its answer.
+    pub(super) fn called(request: Body, socket: TcpStream) -> (Self, Body) {
+        let (outbound, body) = ChannelBody::<Bytes, Status>::new(16);
+        let inbound = Streaming::new_request(FrameCodec, request, None, Some(LIMIT));
+        (Self { outbound: Some(outbound), inbound, socket }, Body::new(body))
+    }
+
     /// Opens a stream to the proxy, verified against `root`. What fails is told.
     pub(crate) async fn connect(
         proxy: SocketAddr,
