@@ -1,4 +1,4 @@
-//! `detect SRC META`: whether a chaincode is Selvedge's to build.
+//! `detect SRC META`: whether a chaincode is Selvedge's to take.
 //!
 //! The peer asks it for every chaincode that is installed, and takes any exit
 //! code but 0 for "not mine": it is quick, and silent when it declines.
@@ -11,8 +11,8 @@ use crate::{
     usage::{self, MISUSE},
 };
 
-/// Decides from the package's metadata alone: exit code 0 for a language that
-/// Selvedge builds, 1 for any other, 2 when the metadata can not be read.
+/// Decides from the package's metadata alone: exit code 0 for a type that
+/// Selvedge takes, 1 for any other, 2 when the metadata can not be read.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let [_source, metadata] = match usage::directories(arguments, "detect SRC META") {
         Ok(directories) => directories,

@@ -59,9 +59,9 @@ impl Metadata {
         }
     }
 
-    /// Whether Selvedge builds it.
+    /// Whether Selvedge takes it.
     pub(crate) fn is_ours(&self) -> bool {
-        self.kind.is_built()
+        self.kind.is_taken()
     }
 
     /// As the launcher wants it.

@@ -114,16 +114,3 @@ impl fmt::Display for Language {
         self.kind().fmt(f)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_builder_claims_is_what_is_built() {
-        let kinds = Language::ALL.map(Language::kind);
-        assert_eq!(kinds, ChaincodeType::BUILT);
-        assert_eq!(kinds.map(|kind| Language::of(&kind)), Language::ALL.map(Some));
-        assert_eq!(Language::of(&ChaincodeType::named("cobol")), None);
-    }
-}

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use selvedge_buildpack::language::Language;
+use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::package::{
     Draft, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, Remark, write,
 };
@@ -23,6 +24,8 @@ struct Written<'a> {
     package_id: &'a PackageId,
     size: u64,
     metadata: &'a Metadata,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<&'a NamedImage>,
     files: Vec<FileEntry>,
     left_out: &'a [LeftOut],
     remarks: &'a [Remark],
@@ -80,17 +83,21 @@ fn text(draft: &Draft, packed: &Packed, output: &Path) -> Result<String, fmt::Er
     let files: Vec<(&str, u64)> =
         draft.files.iter().map(|file| (file.path.as_str(), file.size)).collect();
     let bytes = files.iter().map(|(_, bytes)| bytes).sum();
+    let held = match &draft.image {
+        Some(image) => format!("{BOLD}image{BOLD:#}       {image}"),
+        None => format!("{BOLD}path{BOLD:#}        {}", packed.metadata.path.escape_debug()),
+    };
     let mut text = format!(
         "{GOOD}Wrote{GOOD:#} {} ({})\n\
          {BOLD}package ID{BOLD:#}  {}\n\
          {BOLD}type{BOLD:#}        {}\n\
-         {BOLD}path{BOLD:#}        {}\n\
+         {}\n\
          {BOLD}went in{BOLD:#}     {} files, {}\n{}",
         output.display(),
         listing::size(packed.size),
         packed.id,
         packed.metadata.kind,
-        packed.metadata.path.escape_debug(),
+        held,
         files.len(),
         listing::size(bytes),
         listing::summary(&files)?,
@@ -112,6 +119,7 @@ fn json(draft: &Draft, packed: &Packed, output: &Path) -> serde_json::Result<Str
         package_id: &packed.id,
         size: packed.size,
         metadata: &packed.metadata,
+        image: draft.image.as_ref(),
         files: files.map(|file| FileEntry { path: file.path.clone(), size: file.size }).collect(),
         left_out: &draft.left_out,
         remarks: &draft.remarks,

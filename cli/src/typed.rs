@@ -38,8 +38,9 @@ pub(crate) enum Command {
 
 /// Make a chaincode package from source.
 ///
-/// The language is found out: so far Go, a module with its main package in DIR. The whole module
-/// goes in, vendor directory included; META-INF beside the main package becomes that of the
+/// The language is found out: so far Go, a module with its main package in DIR. Or DIR holds an
+/// image.json, as fabric-builder-k8s takes it, and no Go: then that file goes in, for an image that
+/// is there already. Of Go, the whole module goes in, vendor directory included; META-INF beside the main package becomes that of the
 /// chaincode. Earlier packages stay out, and so do hidden files, unless the code embeds them. The
 /// same source and label give the same package ID on every machine, so organisations can compare
 /// what they install.
@@ -50,11 +51,12 @@ pub(crate) enum Command {
 #[command(after_help = "Examples:\n  \
     selvedge package ./asset-transfer --label basic_1.0\n  \
     selvedge package . --label basic_1.1 -o /tmp/basic.tar.gz --force\n  \
+    selvedge package ./image --label basic_1.2   # just an image.json\n  \
     peer lifecycle chaincode install basic_1.0.tar.gz\n\n\
     In a script:\n  \
     id=$(selvedge package . --label basic_1.0 --json | jq -r .package_id)")]
 pub(crate) struct Package {
-    /// Directory of the chaincode's main package
+    /// Directory of the chaincode's main package, or of its image.json
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
 

@@ -1,6 +1,7 @@
 //! The API for the builders: what a peer's executables ask of the launcher.
 
 mod build;
+mod imaging;
 mod run;
 mod shared;
 mod slots;

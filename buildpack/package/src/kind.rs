@@ -15,13 +15,16 @@ pub enum ChaincodeType {
     Node,
     /// Java, Kotlin and other languages of its machine.
     Java,
+    /// An image that is there already, as fabric-builder-k8s takes it
+    /// (`docs/concepts/chaincode-package.md`).
+    K8s,
     /// Any other, in lower case.
     Other(String),
 }
 
 impl ChaincodeType {
-    /// Those that Selvedge builds; any other is left to the peer's next builder.
-    pub const BUILT: [Self; 1] = [Self::Golang];
+    /// Those that Selvedge takes; any other is left to the peer's next builder.
+    pub const TAKEN: [Self; 2] = [Self::Golang, Self::K8s];
 
     /// The type of that name, in any case.
     pub fn named(name: &str) -> Self {
@@ -29,6 +32,7 @@ impl ChaincodeType {
             "golang" => Self::Golang,
             "node" => Self::Node,
             "java" => Self::Java,
+            "k8s" => Self::K8s,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -39,13 +43,14 @@ impl ChaincodeType {
             Self::Golang => "golang",
             Self::Node => "node",
             Self::Java => "java",
+            Self::K8s => "k8s",
             Self::Other(name) => name,
         }
     }
 
-    /// Whether Selvedge builds it.
-    pub fn is_built(&self) -> bool {
-        Self::BUILT.contains(self)
+    /// Whether Selvedge takes it.
+    pub fn is_taken(&self) -> bool {
+        Self::TAKEN.contains(self)
     }
 }
 
@@ -66,12 +71,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn go_is_built_in_any_case() {
-        for name in ["golang", "GOLANG", "GoLang"] {
-            assert!(ChaincodeType::named(name).is_built(), "{name}");
+    fn what_is_taken_is_taken_in_any_case() {
+        for name in ["golang", "GOLANG", "GoLang", "k8s", "K8S"] {
+            assert!(ChaincodeType::named(name).is_taken(), "{name}");
         }
-        for name in ["", "go", "golang ", "node", "ccaas"] {
-            assert!(!ChaincodeType::named(name).is_built(), "{name:?}");
+        for name in ["", "go", "golang ", "node", "ccaas", "k8", "k8s "] {
+            assert!(!ChaincodeType::named(name).is_taken(), "{name:?}");
         }
     }
 }

@@ -5,12 +5,14 @@
 //! buildpack, which reads whole packages and says beforehand what will become of them.
 
 mod go_json;
+mod image;
 mod kind;
 mod label;
 mod meta_inf;
 mod metadata;
 
 pub use go_json::GoJsonError;
+pub use image::{IMAGE_FILE, RawImage};
 pub use kind::ChaincodeType;
 pub use label::{InvalidLabel, Label};
 pub use meta_inf::{IndexFault, MAX_INDEX_BYTES, META_INF, MetaInfFile, Uselessness, check_index};

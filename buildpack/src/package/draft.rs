@@ -6,14 +6,15 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use selvedge_package::{MAX_INDEX_BYTES, META_INF, check_index};
+use selvedge_package::{IMAGE_FILE, MAX_INDEX_BYTES, META_INF, check_index};
 use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
 use super::misplaced::{MISPLACED, is_misplaced_index};
 use super::{CODE_FILE, ChaincodeType, IndexFault, METADATA_FILE, Remark};
 use crate::archive::{ArchiveError, EntryFault, EntryPath, Limits, gunzip};
-use crate::golang::{Embeds, GoChaincode, GoChaincodeError};
+use crate::golang::{Embeds, GoChaincode, GoChaincodeError, is_source};
+use crate::named_image::{NamedImage, NamedImageError};
 
 /// A package's content before it is written.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Draft {
     pub kind: ChaincodeType,
     /// The metadata's `path`.
     pub path: String,
+    /// The image that is named instead of code, if one is.
+    pub image: Option<NamedImage>,
     /// The code's files, sorted by their path in the package.
     pub files: Vec<DraftFile>,
     /// What was left out, sorted.
@@ -58,6 +61,15 @@ pub enum DraftError {
     /// It is no Go chaincode, the one language so far.
     #[error("no chaincode that Selvedge knows how to package")]
     Language(#[from] GoChaincodeError),
+    /// It names an image, but not rightly.
+    #[error("{directory} names no image that Selvedge could run")]
+    Image {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        #[source]
+        source: NamedImageError,
+    },
     /// Something could not be read.
     #[error("cannot read {path}")]
     Read {
@@ -106,55 +118,110 @@ pub enum DraftError {
 }
 
 impl Draft {
-    /// Finds out the language of the chaincode in `directory` and lists what belongs to it.
+    /// Finds out what the chaincode in `directory` is and lists what belongs to it.
     ///
-    /// The rules are those of Fabric's packager (`core/chaincode/platforms/golang/platform.go`,
+    /// A directory with an `image.json`, and no Go in it, names an image: that file and `META-INF`
+    /// go in, at the top, where fabric-builder-k8s looks for them. For Go
+    /// the rules are those of Fabric's packager (`core/chaincode/platforms/golang/platform.go`,
     /// `findSource`): the whole module under `src/`, the chaincode's own `META-INF` at the top.
     /// But of what is hidden, only what the code embeds goes in: secrets are kept in such files,
     /// and some appear by themselves, which would change the package ID. Packages of earlier days
     /// stay out, too.
     pub fn collect(directory: &Path) -> Result<Self, DraftError> {
-        let chaincode = GoChaincode::open(directory)?;
-        let mut collector = Collector::new(&chaincode)?;
-        let mut walk = WalkDir::new(&chaincode.module_root).min_depth(1).into_iter();
-        while let Some(entry) = walk.next() {
-            let entry = entry.map_err(|error| DraftError::Read {
-                path: error.path().unwrap_or(&chaincode.module_root).to_owned(),
-                source: error.into(),
-            })?;
-            let is_directory = entry.file_type().is_dir();
-            if let Some(reason) = collector.reason_to_leave_out(&entry)? {
-                collector.leave_out(&entry, reason);
-                if is_directory {
-                    walk.skip_current_dir();
-                }
-            } else if !is_directory {
-                collector.take(&entry)?;
+        match named_image(directory)? {
+            Some(image) => {
+                let kind = ChaincodeType::K8s;
+                let files = Collector::of_image(directory)?.walk()?;
+                Ok(files.draft(kind, String::new(), Some(image)))
+            }
+            None => {
+                let chaincode = GoChaincode::open(directory)?;
+                let files = Collector::of_go(&chaincode)?.walk()?;
+                Ok(files.draft(ChaincodeType::Golang, chaincode.import_path, None))
             }
         }
-        Ok(collector.draft(chaincode.import_path))
     }
+}
+
+/// The image that a directory names, if that is what it is for.
+fn named_image(directory: &Path) -> Result<Option<NamedImage>, DraftError> {
+    let file = directory.join(IMAGE_FILE);
+    if !file.is_file() || has_go(directory)? {
+        return Ok(None);
+    }
+    let json = fs::read(&file).map_err(reading(&file))?;
+    let failed = |source| DraftError::Image { directory: directory.to_owned(), source };
+    NamedImage::parse(&json).map(Some).map_err(failed)
+}
+
+fn has_go(directory: &Path) -> Result<bool, DraftError> {
+    for entry in fs::read_dir(directory).map_err(reading(directory))? {
+        let name = entry.map_err(reading(directory))?.file_name();
+        if name == "go.mod" || is_source(&name.to_string_lossy()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What belongs to a chaincode besides its `META-INF`.
+enum Belongings {
+    /// A whole module, below `src`; of what is hidden, what it embeds.
+    Module(Embeds),
+    /// The file that names an image.
+    Image,
 }
 
 struct Collector {
     root: PathBuf,
     meta_inf: PathBuf,
-    embeds: Embeds,
+    belongings: Belongings,
     bytes: u64,
     files: BTreeMap<EntryPath, DraftFile>,
     left_out: Vec<LeftOut>,
 }
 
 impl Collector {
-    fn new(chaincode: &GoChaincode) -> Result<Self, DraftError> {
-        Ok(Self {
-            root: chaincode.module_root.clone(),
-            meta_inf: chaincode.directory.join(META_INF),
-            embeds: Embeds::below(&chaincode.module_root)?,
+    fn of_go(chaincode: &GoChaincode) -> Result<Self, DraftError> {
+        let root = chaincode.module_root.clone();
+        let belongings = Belongings::Module(Embeds::below(&root)?);
+        Ok(Self::new(root, &chaincode.directory, belongings))
+    }
+
+    fn of_image(directory: &Path) -> Result<Self, DraftError> {
+        let root = directory.canonicalize().map_err(reading(directory))?;
+        Ok(Self::new(root.clone(), &root, Belongings::Image))
+    }
+
+    fn new(root: PathBuf, directory: &Path, belongings: Belongings) -> Self {
+        Self {
+            root,
+            meta_inf: directory.join(META_INF),
+            belongings,
             bytes: 0,
             files: BTreeMap::new(),
             left_out: Vec::new(),
-        })
+        }
+    }
+
+    fn walk(mut self) -> Result<Self, DraftError> {
+        let mut walk = WalkDir::new(&self.root).min_depth(1).into_iter();
+        while let Some(entry) = walk.next() {
+            let entry = entry.map_err(|error| DraftError::Read {
+                path: error.path().unwrap_or(&self.root).to_owned(),
+                source: error.into(),
+            })?;
+            let is_directory = entry.file_type().is_dir();
+            if let Some(reason) = self.reason_to_leave_out(&entry)? {
+                self.leave_out(&entry, reason);
+                if is_directory {
+                    walk.skip_current_dir();
+                }
+            } else if !is_directory {
+                self.take(&entry)?;
+            }
+        }
+        Ok(self)
     }
 
     /// Its path below the module's directory.
@@ -165,9 +232,12 @@ impl Collector {
     fn reason_to_leave_out(&self, entry: &DirEntry) -> Result<Option<&'static str>, DraftError> {
         let below = self.below(entry);
         let is_directory = entry.file_type().is_dir();
-        let is_embedded = || {
-            let embedded = if is_directory { Embeds::reach } else { Embeds::take };
-            !entry.path().starts_with(&self.meta_inf) && embedded(&self.embeds, &below)
+        let is_embedded = || match &self.belongings {
+            Belongings::Module(embeds) => {
+                let embedded = if is_directory { Embeds::reach } else { Embeds::take };
+                !entry.path().starts_with(&self.meta_inf) && embedded(embeds, &below)
+            }
+            Belongings::Image => false,
         };
         if below.split('/').any(|part| part.starts_with('.')) && !is_embedded() {
             return Ok(Some("hidden"));
@@ -176,6 +246,12 @@ impl Collector {
         let archive = name.ends_with(b".tar.gz") || name.ends_with(b".tgz");
         if entry.file_type().is_file() && archive && is_package(entry.path())? {
             return Ok(Some("a chaincode package"));
+        }
+        if matches!(self.belongings, Belongings::Image)
+            && below != IMAGE_FILE
+            && !entry.path().starts_with(&self.meta_inf)
+        {
+            return Ok(Some("neither image.json nor in META-INF"));
         }
         Ok(None)
     }
@@ -224,7 +300,13 @@ impl Collector {
         let path = entry.path();
         let (top, below) = match path.strip_prefix(&self.meta_inf) {
             Ok(below) => ("META-INF/", below),
-            Err(_) => ("src/", path.strip_prefix(&self.root).unwrap_or(path)),
+            Err(_) => {
+                let top = match self.belongings {
+                    Belongings::Module(_) => "src/",
+                    Belongings::Image => "",
+                };
+                (top, path.strip_prefix(&self.root).unwrap_or(path))
+            }
         };
         let name = [top.as_bytes(), below.as_os_str().as_encoded_bytes()].concat();
         EntryPath::parse(&name).map_err(|fault| DraftError::File { path: path.to_owned(), fault })
@@ -242,7 +324,7 @@ impl Collector {
         Err(DraftError::Oversize { root: self.root.clone(), source })
     }
 
-    fn draft(mut self, import_path: String) -> Draft {
+    fn draft(mut self, kind: ChaincodeType, path: String, image: Option<NamedImage>) -> Draft {
         self.left_out.sort_by(|a, b| a.path.cmp(&b.path));
         let misplaced = self.files.keys().filter(|path| is_misplaced_index(path));
         let remarks = misplaced.map(|path| Remark {
@@ -251,8 +333,9 @@ impl Collector {
         });
         Draft {
             remarks: remarks.collect(),
-            kind: ChaincodeType::Golang,
-            path: import_path,
+            kind,
+            path,
+            image,
             files: self.files.into_values().collect(),
             left_out: self.left_out,
         }

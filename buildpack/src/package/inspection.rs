@@ -21,8 +21,10 @@ use super::{
     CODE_FILE, ChaincodeType, Interrupt, MAX_PACKAGE_BYTES, Metadata, PackageId, printable,
 };
 use crate::archive::{ArchiveError, EntryFault, GoEntry, GoKind, GoTar, gunzip};
+use crate::content::PackageContent;
 use crate::digest::{Hashing, Sha256};
-use crate::language::{self, Language};
+use crate::language;
+use crate::named_image::NamedImage;
 use crate::platform::Platform;
 use crate::source::{Source, SourceError};
 
@@ -244,8 +246,12 @@ impl<'a> Findings<'a> {
         }
         let metadata = self.check_metadata();
         let source = Source::open(self.target)?;
+        let mut image = None;
         if let (Some(metadata), Code::Unpacked | Code::Again(_)) = (&metadata, &self.code) {
-            self.refusals.extend(refused_by_language(metadata, &source));
+            match content(metadata, &source) {
+                Ok(named) => image = named,
+                Err(refusal) => self.refusals.push(refusal),
+            }
         }
         let (indexes, mut remarks) = meta_inf(&source)?;
         remarks.extend(misplaced(&source));
@@ -258,6 +264,7 @@ impl<'a> Findings<'a> {
                 .as_ref()
                 .map(|metadata| PackageId { label: metadata.label.clone(), digest }),
             metadata,
+            image,
             files: files
                 .map(|file| FileEntry { path: file.path.clone(), size: file.size })
                 .collect(),
@@ -282,20 +289,28 @@ impl<'a> Findings<'a> {
     }
 }
 
-fn refused_by_language(metadata: &Metadata, source: &Source) -> Option<Refusal> {
+/// The image that a package names, if it is of that type; or why Selvedge refuses what it holds.
+fn content(metadata: &Metadata, source: &Source) -> Result<Option<NamedImage>, Refusal> {
     let refuse = |file: &str, reason: String| Refusal::new(RefusedBy::Selvedge, file, reason);
-    let Some(language) = Language::of(&metadata.kind) else {
-        let built = ChaincodeType::BUILT.map(|kind| format!("`{kind}`")).join(", ");
-        let reason = format!("has the type `{}`; Selvedge builds {built}", metadata.kind);
-        return Some(refuse(METADATA_FILE, reason));
-    };
-    let platform = Platform::host().unwrap_or(Platform::LinuxAmd64);
-    let refusal = language.recipe(source, &metadata.path, platform).err()?;
-    let file = match refusal {
-        language::Refusal::Path(_) => METADATA_FILE,
-        language::Refusal::Code(_) => CODE_FILE,
-    };
-    Some(refuse(file, refusal.to_string()))
+    match PackageContent::of(&metadata.kind) {
+        Some(PackageContent::Code(language)) => {
+            let platform = Platform::host().unwrap_or(Platform::LinuxAmd64);
+            let refused = |refusal: language::Refusal| match &refusal {
+                language::Refusal::Path(_) => refuse(METADATA_FILE, refusal.to_string()),
+                language::Refusal::Code(_) => refuse(CODE_FILE, refusal.to_string()),
+            };
+            language.recipe(source, &metadata.path, platform).map(|_| None).map_err(refused)
+        }
+        Some(PackageContent::Image) => {
+            let named = NamedImage::read(source);
+            named.map(Some).map_err(|error| refuse(CODE_FILE, error.to_string()))
+        }
+        None => {
+            let taken = ChaincodeType::TAKEN.map(|kind| format!("`{kind}`")).join(", ");
+            let reason = format!("has the type `{}`; Selvedge takes {taken}", metadata.kind);
+            Err(refuse(METADATA_FILE, reason))
+        }
+    }
 }
 
 /// What looks like an index and is source to everybody.

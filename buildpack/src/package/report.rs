@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Metadata, PackageId};
 use crate::archive::{ArchiveError, EntryPath};
 use crate::digest::Sha256;
+use crate::named_image::NamedImage;
 
 /// What was found out about a package.
 #[derive(Clone, Debug, Serialize)]
@@ -21,6 +22,9 @@ pub struct Report {
     pub package_id: Option<PackageId>,
     /// What the package says of itself, if that could be read.
     pub metadata: Option<Metadata>,
+    /// The image that it names instead of holding code, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<NamedImage>,
     /// The files of the code, sorted.
     pub files: Vec<FileEntry>,
     /// The `CouchDB` indexes among them.

@@ -21,6 +21,7 @@ use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::registry::Registry;
 use crate::registry::tests::server::{Access, RegistryServer};
+use crate::source::Received;
 
 /// A launcher that may build, and a registry.
 struct Scene {
@@ -102,7 +103,10 @@ async fn source(directory: &Path, data: &DataDirectory) -> StagedSource {
         label: "greeter_1.0".into(),
     };
     let chunks = tokio_stream::iter([Ok(Bytes::from(tar))]);
-    StagedSource::receive(&described, Box::pin(chunks), data).await.unwrap()
+    match Received::receive(&described, Box::pin(chunks), data).await.unwrap() {
+        Received::Code(source) => source,
+        Received::Image(image) => panic!("{image} instead of a source"),
+    }
 }
 
 fn untouched(_: &Layout, _: &Descriptor) {}

@@ -1,0 +1,119 @@
+//! Packages that name an image: made, looked at, refused for every reason there is.
+
+use std::fs;
+use std::path::Path;
+
+use crafted::{Crafted, package};
+use selvedge_buildpack::package::{
+    Draft, Existing, Inspection, Interrupt, Packed, RefusedBy, Report, write,
+};
+use selvedge_buildpack::source::Source;
+
+use crate::chaincode::{GO_MOD, INDEX, MAIN_GO, tree};
+
+const METADATA: &str = r#"{"type":"k8s","label":"go-contract"}"#;
+
+const IMAGE: &str = r#"{
+  "name": "ghcr.io/hyperledger-labs/go-contract",
+  "digest": "sha256:802c336235cc1e7347e2da36c73fa2e4b6437cfc6f52872674d1e23f23bba63b"
+}
+"#;
+
+const NAMED: &str = "ghcr.io/hyperledger-labs/go-contract@\
+                     sha256:802c336235cc1e7347e2da36c73fa2e4b6437cfc6f52872674d1e23f23bba63b";
+
+const AN_INDEX: &str = "META-INF/statedb/couchdb/indexes/owner.json";
+
+fn pack(directory: &Path, output: &Path) -> Packed {
+    let draft = Draft::collect(directory).unwrap();
+    let label = "go-contract_1.0".parse().unwrap();
+    write(&draft, &label, output, Existing::Keep, &Interrupt::default()).unwrap()
+}
+
+fn report(content: &[u8]) -> Report {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("some.tar.gz");
+    fs::write(&file, content).unwrap();
+    Inspection::of(&file, &Interrupt::default()).unwrap().report
+}
+
+/// As `tar -czf code.tar.gz image.json` and what follows make it in fabric-builder-k8s'
+/// `docs/tutorials/package-chaincode.md`.
+fn documented(image: &str) -> Vec<u8> {
+    package(METADATA, [Crafted::file("image.json", image)])
+}
+
+#[test]
+fn what_is_made_for_fabric_builder_k8s_is_fine() {
+    let report = report(&documented(IMAGE));
+    assert_eq!(report.refusals, []);
+    assert_eq!(report.image.unwrap().to_string(), NAMED);
+}
+
+#[test]
+fn what_names_no_image_is_refused_by_selvedge_with_the_reason() {
+    for (code, reason) in [
+        (Crafted::file("image.json", "{"), "image.json is not a JSON object"),
+        (Crafted::file("image.json", r#"{"digest":"a"}"#), "image.json has no `name`"),
+        (Crafted::file("image.json", r#"{"name":"a","tag":"1"}"#), "image.json has no `digest`"),
+        (Crafted::file("image.jsn", IMAGE), "there is no image.json at the top of the code"),
+        (Crafted::file("src/image.json", IMAGE), "; the one in src is not looked for"),
+    ] {
+        let report = report(&package(METADATA, [code]));
+        assert_eq!(report.image, None);
+        let [refusal] = &report.refusals[..] else { panic!("{:?}", report.refusals) };
+        assert_eq!((refusal.by, refusal.file.as_str()), (RefusedBy::Selvedge, "code.tar.gz"));
+        assert!(refusal.reason.contains(reason), "{}", refusal.reason);
+    }
+}
+
+#[test]
+fn same_image_same_package_id() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    tree(one.path(), &[("image.json", IMAGE), (AN_INDEX, INDEX), ("README.md", "text")]);
+    tree(two.path(), &[("image.json", IMAGE), (AN_INDEX, INDEX), (".env", "secret")]);
+    let first = pack(one.path(), &one.path().join("out.tar.gz"));
+    let second = pack(two.path(), &two.path().join("out.tar.gz"));
+    assert_eq!(first.id, second.id);
+    // Changing this changes the ID of every package that anybody makes: do it on purpose.
+    assert_eq!(
+        first.id.to_string(),
+        "go-contract_1.0:ffbdc050d156adc4958888a87c32f27e973156e531ab41f9b9d394050bfdeb25"
+    );
+    // The package of the first time stays out.
+    let draft = Draft::collect(one.path()).unwrap();
+    let left_out: Vec<_> =
+        draft.left_out.iter().map(|out| (out.path.as_str(), out.reason)).collect();
+    let neither = "neither image.json nor in META-INF";
+    assert_eq!(left_out, [("README.md", neither), ("out.tar.gz", "a chaincode package")]);
+
+    let inspection = Inspection::of(&one.path().join("out.tar.gz"), &Interrupt::default()).unwrap();
+    let report = &inspection.report;
+    assert_eq!(report.refusals, []);
+    assert_eq!(report.image.as_ref().unwrap().to_string(), NAMED);
+    assert_eq!(report.indexes.len(), 1);
+    let paths = Source::open(inspection.code()).unwrap().paths();
+    let paths: Vec<_> = paths.iter().map(|path| path.as_str()).collect();
+    assert_eq!(paths, [AN_INDEX, "image.json"]);
+}
+
+#[test]
+fn a_directory_that_names_no_image_is_told_why() {
+    for (json, reason) in [("{}", "no `name`"), (r#"{"name":"a","digest":"1.0"}"#, "the tag 1.0")] {
+        let directory = tempfile::tempdir().unwrap();
+        tree(directory.path(), &[("image.json", json)]);
+        let error = Draft::collect(directory.path()).unwrap_err();
+        assert!(error.to_string().contains("names no image that Selvedge could run"), "{error}");
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains(reason), "{cause}");
+    }
+}
+
+#[test]
+fn go_beside_an_image_json_is_go() {
+    let directory = tempfile::tempdir().unwrap();
+    tree(directory.path(), &[("image.json", "{}"), ("go.mod", GO_MOD), ("main.go", MAIN_GO)]);
+    let draft = Draft::collect(directory.path()).unwrap();
+    assert_eq!((draft.kind.name(), draft.image), ("golang", None));
+    assert!(draft.files.iter().any(|file| file.path.as_str() == "src/image.json"));
+}
