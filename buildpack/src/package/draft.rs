@@ -121,25 +121,19 @@ impl Draft {
     /// Finds out what the chaincode in `directory` is and lists what belongs to it.
     ///
     /// A directory with an `image.json`, and no Go in it, names an image: that file and `META-INF`
-    /// go in, at the top, where fabric-builder-k8s looks for them. For Go
-    /// the rules are those of Fabric's packager (`core/chaincode/platforms/golang/platform.go`,
-    /// `findSource`): the whole module under `src/`, the chaincode's own `META-INF` at the top.
-    /// But of what is hidden, only what the code embeds goes in: secrets are kept in such files,
-    /// and some appear by themselves, which would change the package ID. Packages of earlier days
-    /// stay out, too.
+    /// go in, at the top, where fabric-builder-k8s looks for them. For Go the rules are those of
+    /// Fabric's packager (`core/chaincode/platforms/golang/platform.go`, `findSource`): the whole
+    /// module under `src/`, the chaincode's own `META-INF` at the top. But of what is hidden, only
+    /// what the code embeds goes in: secrets are kept in such files, and some appear by themselves,
+    /// which would change the package ID. Packages of earlier days stay out, too.
     pub fn collect(directory: &Path) -> Result<Self, DraftError> {
-        match named_image(directory)? {
-            Some(image) => {
-                let kind = ChaincodeType::K8s;
-                let files = Collector::of_image(directory)?.walk()?;
-                Ok(files.draft(kind, String::new(), Some(image)))
-            }
-            None => {
-                let chaincode = GoChaincode::open(directory)?;
-                let files = Collector::of_go(&chaincode)?.walk()?;
-                Ok(files.draft(ChaincodeType::Golang, chaincode.import_path, None))
-            }
+        if let Some(image) = named_image(directory)? {
+            let files = Collector::of_image(directory)?.walk()?;
+            return Ok(files.draft(ChaincodeType::K8s, String::new(), Some(image)));
         }
+        let chaincode = GoChaincode::open(directory)?;
+        let files = Collector::of_go(&chaincode)?.walk()?;
+        Ok(files.draft(ChaincodeType::Golang, chaincode.import_path, None))
     }
 }
 
@@ -170,6 +164,16 @@ enum Belongings {
     Module(Embeds),
     /// The file that names an image.
     Image,
+}
+
+impl Belongings {
+    /// Where in the package they are.
+    fn top(&self) -> &'static str {
+        match self {
+            Self::Module(_) => "src/",
+            Self::Image => "",
+        }
+    }
 }
 
 struct Collector {
@@ -300,13 +304,7 @@ impl Collector {
         let path = entry.path();
         let (top, below) = match path.strip_prefix(&self.meta_inf) {
             Ok(below) => ("META-INF/", below),
-            Err(_) => {
-                let top = match self.belongings {
-                    Belongings::Module(_) => "src/",
-                    Belongings::Image => "",
-                };
-                (top, path.strip_prefix(&self.root).unwrap_or(path))
-            }
+            Err(_) => (self.belongings.top(), path.strip_prefix(&self.root).unwrap_or(path)),
         };
         let name = [top.as_bytes(), below.as_os_str().as_encoded_bytes()].concat();
         EntryPath::parse(&name).map_err(|fault| DraftError::File { path: path.to_owned(), fault })

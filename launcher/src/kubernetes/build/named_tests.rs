@@ -6,13 +6,11 @@ use selvedge_buildpack::image::{Base, ImagePlan, Layout, assemble};
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::Platform;
-use serde_json::json;
 use tempfile::TempDir;
 
-use super::super::mock::Api as Cluster;
+use super::found_tests::builds;
 use super::*;
 use crate::backend::Sighting;
-use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::registry::Registry;
 use crate::registry::tests::server::{Access, RegistryServer};
@@ -31,17 +29,13 @@ impl Scene {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let server = RegistryServer::start(Access::Open);
-        let cluster = Cluster::default();
-        let pod = json!({ "metadata": { "name": "peer0-a" }, "spec": { "containers": [] } });
-        cluster.put("/api/v1/namespaces/org1/pods/peer0-a", pod);
-        let host = server.host();
-        let configuration = Configuration::of(&format!(
-            "apiVersion: selvedge/v1\nbackend: kubernetes\nregistry: {{address: {host}/selvedge, \
-             plainHttp: true, rewrites: [{{from: ghcr.io, to: {host}/selvedge}}, {{from: gone.example.com, \
-             to: 127.0.0.1:1}}]}}\nbuilds: {{launcherImage: launcher, port: 0}}\n"
-        ));
         let data = DataDirectory::open(&directory.path().join("data")).unwrap();
-        let builds = Builds::open(configuration, cluster.ground("peer0-a"), &data).await.unwrap();
+        let rewrites = format!(
+            "rewrites: [{{from: ghcr.io, to: {}/selvedge}}, {{from: gone.example.com, to: \
+             127.0.0.1:1}}]",
+            server.host()
+        );
+        let builds = builds(&server, &data, &rewrites, "timeout: 1m").await;
         Self { directory, server, builds }
     }
 
