@@ -55,7 +55,7 @@ impl ImagePlatform {
     }
 
     /// Attestations lie beside images, for a platform `unknown/unknown`
-    /// (`docs/attestations/attestation-storage.md` of BuildKit).
+    /// (`docs/attestations/attestation-storage.md` of `BuildKit`).
     fn is_one(&self) -> bool {
         let is_one = |name: &str| !name.is_empty() && name != "unknown";
         is_one(&self.os) && is_one(&self.architecture)
