@@ -1,4 +1,4 @@
-//! What a package holds, which decides what becomes of it: code is built, an image is there.
+//! What a package holds that comes to the launcher: code is built, an image is there.
 
 use selvedge_package::ChaincodeType;
 
@@ -14,12 +14,12 @@ pub enum PackageContent {
 }
 
 impl PackageContent {
-    /// All that Selvedge takes.
+    /// All that there may be.
     pub fn all() -> impl Iterator<Item = Self> {
         Language::ALL.into_iter().map(Self::Code).chain([Self::Image])
     }
 
-    /// What packages of this type hold; none for what is not taken.
+    /// What packages of this type hold; none for what no launcher has a part in.
     pub fn of(kind: &ChaincodeType) -> Option<Self> {
         Self::all().find(|content| content.kind() == *kind)
     }
@@ -46,14 +46,27 @@ impl PackageContent {
 
 #[cfg(test)]
 mod tests {
+    use selvedge_package::Handling;
+
     use super::*;
 
     #[test]
-    fn what_a_builder_claims_is_what_is_taken() {
-        let kinds: Vec<_> = PackageContent::all().map(PackageContent::kind).collect();
-        assert_eq!(kinds, ChaincodeType::TAKEN);
+    fn what_a_builder_sends_to_the_launcher_is_what_the_launcher_takes() {
+        for kind in ChaincodeType::TAKEN {
+            let handling = match PackageContent::of(&kind) {
+                Some(PackageContent::Code(language)) => {
+                    assert_eq!(Language::of(&kind), Some(language), "{kind}");
+                    Handling::Built
+                }
+                Some(PackageContent::Image) => Handling::Named,
+                None => Handling::Served,
+            };
+            assert_eq!(kind.handling(), handling, "{kind}");
+        }
         for content in PackageContent::all() {
-            assert_eq!(PackageContent::of(&content.kind()), Some(content));
+            let kind = content.kind();
+            assert!(ChaincodeType::TAKEN.contains(&kind), "{kind}");
+            assert_eq!(PackageContent::of(&kind), Some(content));
         }
         assert_eq!(PackageContent::of(&ChaincodeType::named("cobol")), None);
     }

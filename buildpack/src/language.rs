@@ -1,6 +1,5 @@
 //! The languages that chaincode is built from: an entry here, and a folder of its own for each.
 
-use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -10,7 +9,7 @@ use selvedge_package::ChaincodeType;
 
 use crate::golang::Golang;
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Recipe, Toolchain};
+use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain};
 use crate::source::Source;
 
 /// A language that chaincode is built from.
@@ -18,41 +17,6 @@ use crate::source::Source;
 pub enum Language {
     /// Go.
     Golang,
-}
-
-/// Why a source cannot be built, for the person who installed it.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// The `path` of the package's metadata.
-    #[error(transparent)]
-    Path(Box<dyn Error + Send + Sync>),
-    /// What there is, or what came of it.
-    #[error(transparent)]
-    Code(Box<dyn Error + Send + Sync>),
-}
-
-/// What a language knows of building and starting its chaincode.
-pub(crate) trait Buildpack: Sync {
-    /// [`Language::toolchain`].
-    fn toolchain(
-        &self,
-        variables: &mut dyn Iterator<Item = (OsString, OsString)>,
-        own: &Path,
-    ) -> io::Result<Toolchain>;
-
-    /// [`Language::version`].
-    fn version(&self, toolchain: &Toolchain) -> BuildCommand;
-
-    /// [`Language::recipe`].
-    fn recipe(
-        &self,
-        source: &Source,
-        path: &str,
-        platform: Platform,
-    ) -> Result<Box<dyn Recipe>, Refusal>;
-
-    /// [`Language::arguments`].
-    fn arguments(&self, address: &str) -> Vec<String>;
 }
 
 impl Language {

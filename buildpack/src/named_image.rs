@@ -4,13 +4,13 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
 use oci_spec::distribution::Reference;
 use selvedge_package::{GoJsonError, IMAGE_FILE, RawImage};
 use serde::Serialize;
 
 use crate::digest::Sha256;
-use crate::source::Source;
 
 /// The largest `image.json` that Selvedge reads, in bytes: two short texts.
 const MAX_BYTES: u64 = 1 << 20;
@@ -22,102 +22,102 @@ pub struct NamedImage {
     digest: Sha256,
 }
 
-/// Why no image is named. Each says in which file.
+/// Why nobody can tell which image a package is for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NamedImageError {
-    /// No file.
+    /// The code does not say.
     #[error(
-        "there is no {IMAGE_FILE} at the top of the code, which names the image of a package of \
-         type k8s{}", if *.below { "; the one in src is not looked for" } else { "" }
+        "the code has no {IMAGE_FILE} at its top: a chaincode of type k8s has one, which names its \
+         image"
     )]
-    Missing {
-        /// Whether there is one in `src`, where other packages have their code.
-        below: bool,
-    },
+    Missing,
     /// The file could not be read.
     #[error("cannot read {IMAGE_FILE}")]
     Read(#[source] io::Error),
+    /// It names none.
+    #[error("{IMAGE_FILE} {0}")]
+    Fault(ImageFault),
+}
+
+/// What may be wrong with an `image.json`. Reads on from the file's name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageFault {
     /// More bytes than Selvedge reads.
-    #[error("{IMAGE_FILE} is larger than {MAX_BYTES} bytes")]
+    #[error("is larger than {MAX_BYTES} bytes")]
     TooLarge,
     /// Not what fabric-builder-k8s could read either.
-    #[error("{IMAGE_FILE} is not a JSON object with the texts `name` and `digest`: {0}")]
+    #[error("is not a JSON object with the texts `name` and `digest`: {0}")]
     Malformed(#[from] GoJsonError),
     /// No name.
-    #[error("{IMAGE_FILE} has no `name`: that of the image, such as registry.example.com/asset")]
+    #[error("has no `name`: that of the image, such as registry.example.com/asset")]
     NoName,
     /// No image can have this name.
     #[error(
-        "{IMAGE_FILE} has the `name` {}, which no image can have: it is HOST[:PORT]/NAME in lower \
-         case, without a scheme", .0.escape_debug()
+        "has the `name` {}, which no image can have: it is HOST[:PORT]/NAME in lower case, without \
+         a scheme", .0.escape_debug()
     )]
     Name(String),
     /// A name with a digest in it.
-    #[error("{IMAGE_FILE} has a digest in the `name` {0}: its place is `digest`")]
+    #[error("has a digest in the `name` {0}: its place is `digest`")]
     DigestInName(String),
     /// No digest.
     #[error(
-        "{IMAGE_FILE} has no `digest`: a name or a tag may come to stand for another image, its \
-         digest (sha256:<64 hex digits>) does not"
+        "has no `digest`: a name or a tag may come to stand for another image, its digest \
+         (sha256:<64 hex digits>) does not"
     )]
     NoDigest,
     /// A tag in the place of a digest.
     #[error(
-        "{IMAGE_FILE} has the tag {0} as its `digest`: a tag may come to stand for another image; \
-         write the digest that the registry has for it now (sha256:<64 hex digits>)"
+        "has the tag {0} as its `digest`: a tag may come to stand for another image; write the \
+         digest that the registry has for it now (sha256:<64 hex digits>)"
     )]
     Tag(String),
     /// No digest that Selvedge knows.
     #[error(
-        "{IMAGE_FILE} has the `digest` {}, which is none of the form sha256:<64 lower-case hex \
-         digits>", .0.escape_debug()
+        "has the `digest` {}, which is none of the form sha256:<64 lower-case hex digits>",
+        .0.escape_debug()
     )]
     Digest(String),
 }
 
 impl NamedImage {
     /// The image with this name, which may have a tag as well, and digest.
-    pub fn new(name: &str, digest: &str) -> Result<Self, NamedImageError> {
+    pub fn new(name: &str, digest: &str) -> Result<Self, ImageFault> {
         if name.is_empty() {
-            return Err(NamedImageError::NoName);
+            return Err(ImageFault::NoName);
         }
-        let reference: Reference =
-            name.parse().map_err(|_| NamedImageError::Name(name.to_owned()))?;
+        let reference: Reference = name.parse().map_err(|_| ImageFault::Name(name.to_owned()))?;
         if reference.digest().is_some() {
-            return Err(NamedImageError::DigestInName(name.to_owned()));
+            return Err(ImageFault::DigestInName(name.to_owned()));
         }
         let digest = match digest.parse() {
             Ok(digest) => digest,
-            Err(_) if digest.is_empty() => return Err(NamedImageError::NoDigest),
-            Err(_) if is_tag(digest) => return Err(NamedImageError::Tag(digest.to_owned())),
-            Err(_) => return Err(NamedImageError::Digest(digest.to_owned())),
+            Err(_) if digest.is_empty() => return Err(ImageFault::NoDigest),
+            Err(_) if is_tag(digest) => return Err(ImageFault::Tag(digest.to_owned())),
+            Err(_) => return Err(ImageFault::Digest(digest.to_owned())),
         };
         Ok(Self { name: name.to_owned(), digest })
     }
 
-    /// Reads the `image.json` of a package's code.
-    pub fn read(source: &Source) -> Result<Self, NamedImageError> {
-        let path = source.root().join(IMAGE_FILE);
+    /// Reads the file at the top of a package's unpacked code.
+    pub fn of_code(code: &Path) -> Result<Self, NamedImageError> {
         let mut json = Vec::new();
-        let read = File::open(path)
+        let read = File::open(code.join(IMAGE_FILE))
             // A byte more than there may be shows that it is too large.
             .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut json));
         match read {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let below = source.root().join("src").join(IMAGE_FILE).is_file();
-                return Err(NamedImageError::Missing { below });
-            }
-            Err(error) => return Err(NamedImageError::Read(error)),
+            Ok(_) => Self::read(&json).map_err(NamedImageError::Fault),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(NamedImageError::Missing),
+            Err(error) => Err(NamedImageError::Read(error)),
         }
-        Self::parse(&json)
     }
 
-    /// Reads the content of an `image.json`.
-    pub fn parse(json: &[u8]) -> Result<Self, NamedImageError> {
+    /// Reads the content of a file.
+    fn read(json: &[u8]) -> Result<Self, ImageFault> {
         if json.len() as u64 > MAX_BYTES {
-            return Err(NamedImageError::TooLarge);
+            return Err(ImageFault::TooLarge);
         }
         let RawImage { name, digest } = RawImage::read(json)?;
         Self::new(&name, &digest)
@@ -166,7 +166,7 @@ mod tests {
             ("go-contract", "digest"),
         ] {
             let json = format!(r#"{{"name":"{name}","{key}":"{DIGEST}","tag":7}}"#);
-            let image = NamedImage::parse(json.as_bytes()).unwrap();
+            let image = NamedImage::read(json.as_bytes()).unwrap();
             assert_eq!(image.to_string(), format!("{name}@{DIGEST}"));
         }
     }
@@ -198,9 +198,8 @@ mod tests {
             (of(name, &format!("sha512:{}", "0".repeat(128))), "which is none of the form sha256:"),
             (of(&"x".repeat(1 << 20), DIGEST), "is larger than 1048576 bytes"),
         ] {
-            let error = NamedImage::parse(json.as_bytes()).unwrap_err().to_string();
-            let said = error.strip_prefix("image.json ").unwrap_or(&error);
-            assert!(said.contains(reason), "{json}: {error}");
+            let error = NamedImage::read(json.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(reason), "{json}: {error}");
         }
     }
 }

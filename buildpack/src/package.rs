@@ -5,24 +5,31 @@
 
 mod copy;
 mod draft;
+mod elsewhere;
 mod id;
 mod inspection;
 mod interrupt;
+mod judgement;
 mod metadata;
 mod misplaced;
+mod remark;
 mod report;
+mod served;
 mod untar;
 mod writer;
 
 pub use draft::{Draft, DraftError, DraftFile, LeftOut};
+pub use elsewhere::Elsewhere;
 pub use id::{InvalidPackageId, PackageId};
 pub use inspection::{InspectError, Inspection};
 pub use interrupt::Interrupt;
 pub use metadata::Metadata;
-pub use report::{FileEntry, Index, Refusal, RefusedBy, Remark, Report};
+pub use remark::Remark;
+pub use report::{FileEntry, Index, Refusal, RefusedBy, Report};
 pub use selvedge_package::{
-    ChaincodeType, IndexFault, InvalidLabel, Label, METADATA_FILE, MetadataFault,
+    ChaincodeType, Handling, IndexFault, InvalidLabel, Label, METADATA_FILE, MetadataFault,
 };
+pub use served::Served;
 pub use writer::{Existing, Packed, WriteError, write};
 
 use crate::archive::printable;

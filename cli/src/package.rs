@@ -5,9 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use selvedge_buildpack::language::Language;
-use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::package::{
-    Draft, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, Remark, write,
+    Draft, Elsewhere, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, Remark, write,
 };
 use serde::Serialize;
 
@@ -24,8 +23,8 @@ struct Written<'a> {
     package_id: &'a PackageId,
     size: u64,
     metadata: &'a Metadata,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<&'a NamedImage>,
+    #[serde(flatten)]
+    elsewhere: Option<&'a Elsewhere>,
     files: Vec<FileEntry>,
     left_out: &'a [LeftOut],
     remarks: &'a [Remark],
@@ -37,8 +36,10 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
     ctrlc::set_handler(move || handler.request()).context("cannot listen for Ctrl-C")?;
 
     let draft = Draft::collect(&request.directory)?;
-    if request.check == Check::Compile {
-        check(&draft, &interrupt)?;
+    if request.check == Check::Compile
+        && let Some(language) = Language::of(&draft.kind)
+    {
+        check(language, &draft, &interrupt)?;
     }
     let PackageRequest { label, output, existing, .. } = request;
     let packed =
@@ -53,10 +54,9 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
 
 /// Compiles what goes in, and not the directory: what stays out may be what the code needs.
 /// Without a compiler nothing is checked, and a line says so.
-fn check(draft: &Draft, interrupt: &Interrupt) -> anyhow::Result<()> {
+fn check(language: Language, draft: &Draft, interrupt: &Interrupt) -> anyhow::Result<()> {
     let code = scratch()?;
     draft.copy_to(code.path(), interrupt)?;
-    let Some(language) = Language::of(&draft.kind) else { return Ok(()) };
     match compile::code(language, code.path(), &draft.path)? {
         Compiled::Cleanly => {}
         Compiled::Untried(reason) => anstream::eprintln!("not compiled before packaging: {reason}"),
@@ -83,21 +83,17 @@ fn text(draft: &Draft, packed: &Packed, output: &Path) -> Result<String, fmt::Er
     let files: Vec<(&str, u64)> =
         draft.files.iter().map(|file| (file.path.as_str(), file.size)).collect();
     let bytes = files.iter().map(|(_, bytes)| bytes).sum();
-    let held = match &draft.image {
-        Some(image) => format!("{BOLD}image{BOLD:#}       {image}"),
-        None => format!("{BOLD}path{BOLD:#}        {}", packed.metadata.path.escape_debug()),
-    };
+    let (name, place) = listing::place(draft.elsewhere.as_ref(), &packed.metadata);
     let mut text = format!(
         "{GOOD}Wrote{GOOD:#} {} ({})\n\
          {BOLD}package ID{BOLD:#}  {}\n\
          {BOLD}type{BOLD:#}        {}\n\
-         {}\n\
+         {BOLD}{name:<10}{BOLD:#}  {place}\n\
          {BOLD}went in{BOLD:#}     {} files, {}\n{}",
         output.display(),
         listing::size(packed.size),
         packed.id,
         packed.metadata.kind,
-        held,
         files.len(),
         listing::size(bytes),
         listing::summary(&files)?,
@@ -119,7 +115,7 @@ fn json(draft: &Draft, packed: &Packed, output: &Path) -> serde_json::Result<Str
         package_id: &packed.id,
         size: packed.size,
         metadata: &packed.metadata,
-        image: draft.image.as_ref(),
+        elsewhere: draft.elsewhere.as_ref(),
         files: files.map(|file| FileEntry { path: file.path.clone(), size: file.size }).collect(),
         left_out: &draft.left_out,
         remarks: &draft.remarks,

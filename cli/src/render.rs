@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::named_image::NamedImage;
-use selvedge_buildpack::package::{Inspection, Interrupt, Metadata, PackageId};
+use selvedge_buildpack::package::{Elsewhere, Inspection, Interrupt, Metadata, PackageId};
 use selvedge_config::{BackendKind, Chaincode, Subject};
 use selvedge_manifest::{
     IMAGE_DIGEST, Identity, LAUNCHER_IMAGE, NODE, Object, PROXY, PeerPod, REGISTRY,
@@ -85,10 +85,17 @@ fn package(request: &RenderRequest) -> anyhow::Result<Package> {
     let handler = interrupt.clone();
     ctrlc::set_handler(move || handler.request()).context("cannot listen for Ctrl-C")?;
     let report = Inspection::of(&request.package, &interrupt)?.report;
+    if let Some(Elsewhere::Server(server)) = &report.elsewhere {
+        bail!("the chaincode is served at {server}: Selvedge has nothing of it in a cluster");
+    }
     let content = report.metadata.as_ref().and_then(|of| PackageContent::of(&of.kind));
     match (report.package_id, report.metadata, content) {
         (Some(id), Some(metadata), Some(content)) if report.refusals.is_empty() => {
-            Ok(Package { id, metadata, content, image: report.image })
+            let image = match report.elsewhere {
+                Some(Elsewhere::Image(image)) => Some(image),
+                Some(Elsewhere::Server(_)) | None => None,
+            };
+            Ok(Package { id, metadata, content, image })
         }
         _ => {
             let mut reasons = String::new();

@@ -2,6 +2,7 @@
 
 mod config;
 mod render;
+mod status;
 
 use std::path::PathBuf;
 
@@ -11,9 +12,10 @@ use selvedge_buildpack::package::Label;
 
 pub(crate) use self::config::{Backend, Check, Config, ConfigCommand, Show};
 pub(crate) use self::render::Render;
+pub(crate) use self::status::Status;
 
 /// Packages Hyperledger Fabric chaincode, and tells what is in a package, what an operator's file
-/// says, and what both come to in a cluster.
+/// says, what both come to in a cluster, and how what runs is.
 #[derive(Debug, Parser)]
 #[command(
     name = "selvedge",
@@ -33,30 +35,33 @@ pub(crate) enum Command {
     Inspect(Inspect),
     Config(Config),
     Render(Render),
+    Status(Status),
     Completions(Completions),
 }
 
 /// Make a chaincode package from source.
 ///
-/// The language is found out: so far Go, a module with its main package in DIR. Or DIR holds an
-/// image.json, as fabric-builder-k8s takes it, and no Go: then that file goes in, for an image that
-/// is there already. Of Go, the whole module goes in, vendor directory included; META-INF beside the main package becomes that of the
+/// The language is found out: so far Go, a module with its main package in DIR. The whole module
+/// goes in, vendor directory included; META-INF beside the main package becomes that of the
 /// chaincode. Earlier packages stay out, and so do hidden files, unless the code embeds them. The
 /// same source and label give the same package ID on every machine, so organisations can compare
 /// what they install.
 ///
 /// With Go on the PATH what goes in is compiled first, as the launcher will: an installer learns
 /// from a peer only that a build failed, not why.
+///
+/// A directory that holds a `connection.json`, and no code, makes a package of type ccaas: of a
+/// chaincode that is served elsewhere, and that the peers dial. One that holds an `image.json`, as
+/// fabric-builder-k8s takes it, makes one of type k8s: of an image that is there.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge package ./asset-transfer --label basic_1.0\n  \
     selvedge package . --label basic_1.1 -o /tmp/basic.tar.gz --force\n  \
-    selvedge package ./image --label basic_1.2   # just an image.json\n  \
     peer lifecycle chaincode install basic_1.0.tar.gz\n\n\
     In a script:\n  \
     id=$(selvedge package . --label basic_1.0 --json | jq -r .package_id)")]
 pub(crate) struct Package {
-    /// Directory of the chaincode's main package, or of its image.json
+    /// Directory of the chaincode's main package, or of its `image.json` or `connection.json`
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
 

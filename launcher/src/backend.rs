@@ -11,7 +11,9 @@ use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::Platform;
 use selvedge_config::Chaincode;
 use selvedge_manifest::ReplicaCredentials;
+use selvedge_manifest::baseline::Lifted;
 use selvedge_proto::launcher::ImageReference;
+use selvedge_proto::launcher::chaincode_status::Place;
 use tokio::sync::mpsc;
 
 use crate::certificates::ProxyHost;
@@ -67,6 +69,9 @@ pub(crate) const DISCONNECTED: &str =
 /// The running replicas of one chaincode. Dropping them ends them without grace.
 #[async_trait]
 pub(crate) trait Replicas: Send {
+    /// Where they run, as who asks is told.
+    fn place(&self) -> Place;
+
     /// The next thing that happened; `None` when nothing more will.
     async fn next_event(&mut self) -> Option<ReplicaEvent>;
 
@@ -109,6 +114,8 @@ pub(crate) struct Workload {
 pub(crate) enum ReplicaEvent {
     /// It wrote a line.
     Line(String),
+    /// This is lifted of the security of all of them.
+    Lifted(Vec<Lifted>),
     /// It ended, and is started again.
     Exited(ReplicaExit),
     /// It cannot be started for a reason that passes by itself; `None` when that has passed.

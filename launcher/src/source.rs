@@ -23,8 +23,8 @@ pub(crate) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StageError {
     #[error(
-        "chaincode of type {named:?} is not taken by this release, only {} is",
-        ChaincodeType::TAKEN.map(|kind| kind.to_string()).join(", ")
+        "no launcher of this release has a part in chaincode of type {named:?}, only in {}",
+        PackageContent::all().map(|content| content.kind().to_string()).collect::<Vec<_>>().join(", ")
     )]
     Type { named: String },
     #[error("cannot keep the chaincode's source")]
@@ -54,7 +54,7 @@ pub(crate) struct StagedSource {
     _directory: TemporaryDirectory,
 }
 
-/// What a package holds whose metadata names this type, if this release takes it.
+/// What a package holds whose metadata names this type, if a launcher has a part in it.
 pub(crate) fn content(named: &str) -> Result<PackageContent, StageError> {
     PackageContent::of(&ChaincodeType::named(named))
         .ok_or_else(|| StageError::Type { named: named.into() })
@@ -82,7 +82,7 @@ impl Received {
                 let path = described.path.clone();
                 Self::Code(StagedSource { language, path, source, _directory: directory })
             }
-            PackageContent::Image => Self::Image(NamedImage::read(&source)?),
+            PackageContent::Image => Self::Image(NamedImage::of_code(source.root())?),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The language or kind of a chaincode.
+//! The language or kind of a chaincode, and what becomes of it.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 /// The language or kind of a chaincode, by the package's name for it. Case does not matter to a
 /// peer (Fabric `core/container/dockercontroller/dockercontroller.go`, `Build`); it is shown in
-/// lower case, as Fabric's sample `detect` compares it.
+/// lower case, as Fabric's builders compare it (`ccaas_builder/cmd/detect/main.go`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChaincodeType {
     /// Go.
@@ -15,6 +15,8 @@ pub enum ChaincodeType {
     Node,
     /// Java, Kotlin and other languages of its machine.
     Java,
+    /// A server that somebody else runs, and the peer dials.
+    Ccaas,
     /// An image that is there already, as fabric-builder-k8s takes it
     /// (`docs/concepts/chaincode-package.md`).
     K8s,
@@ -22,9 +24,22 @@ pub enum ChaincodeType {
     Other(String),
 }
 
+/// What becomes of a chaincode of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handling {
+    /// The launcher builds it from source and runs it.
+    Built,
+    /// It is an image that somebody else made, which the launcher runs.
+    Named,
+    /// It is served elsewhere, and the peer is told where: there is nothing to build or to run.
+    Served,
+    /// It is left to the peer's next builder.
+    Declined,
+}
+
 impl ChaincodeType {
-    /// Those that Selvedge takes; any other is left to the peer's next builder.
-    pub const TAKEN: [Self; 2] = [Self::Golang, Self::K8s];
+    /// Those that Selvedge takes.
+    pub const TAKEN: [Self; 3] = [Self::Golang, Self::Ccaas, Self::K8s];
 
     /// The type of that name, in any case.
     pub fn named(name: &str) -> Self {
@@ -32,6 +47,7 @@ impl ChaincodeType {
             "golang" => Self::Golang,
             "node" => Self::Node,
             "java" => Self::Java,
+            "ccaas" => Self::Ccaas,
             "k8s" => Self::K8s,
             other => Self::Other(other.to_owned()),
         }
@@ -43,14 +59,20 @@ impl ChaincodeType {
             Self::Golang => "golang",
             Self::Node => "node",
             Self::Java => "java",
+            Self::Ccaas => "ccaas",
             Self::K8s => "k8s",
             Self::Other(name) => name,
         }
     }
 
-    /// Whether Selvedge takes it.
-    pub fn is_taken(&self) -> bool {
-        Self::TAKEN.contains(self)
+    /// What becomes of it.
+    pub fn handling(&self) -> Handling {
+        match self {
+            Self::Golang => Handling::Built,
+            Self::K8s => Handling::Named,
+            Self::Ccaas => Handling::Served,
+            Self::Node | Self::Java | Self::Other(_) => Handling::Declined,
+        }
     }
 }
 
@@ -71,12 +93,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_is_taken_in_any_case() {
-        for name in ["golang", "GOLANG", "GoLang", "k8s", "K8S"] {
-            assert!(ChaincodeType::named(name).is_taken(), "{name}");
+    fn what_becomes_of_each_in_any_case() {
+        for (names, handling) in [
+            (&["golang", "GOLANG", "GoLang"][..], Handling::Built),
+            (&["k8s", "K8S"], Handling::Named),
+            (&["ccaas", "CCAAS", "CCaaS"], Handling::Served),
+            (
+                &[
+                    "", "go", "golang ", " ccaas", "ccaas\n", "k8", "k8s ", "external", "node",
+                    "java",
+                ],
+                Handling::Declined,
+            ),
+        ] {
+            for name in names {
+                assert_eq!(ChaincodeType::named(name).handling(), handling, "{name:?}");
+            }
         }
-        for name in ["", "go", "golang ", "node", "ccaas", "k8", "k8s "] {
-            assert!(!ChaincodeType::named(name).is_taken(), "{name:?}");
+        for taken in ChaincodeType::TAKEN {
+            assert_ne!(taken.handling(), Handling::Declined, "{taken}");
         }
     }
 }

@@ -14,18 +14,14 @@ use selvedge_package::{
 };
 use tempfile::TempDir;
 
+use super::judgement::judge;
 use super::misplaced::{MISPLACED, is_misplaced_index};
-use super::report::{FileEntry, Index, Refusal, RefusedBy, Remark, Report};
+use super::remark::Remark;
+use super::report::{FileEntry, Index, Refusal, RefusedBy, Report};
 use super::untar::{clean, untar, walk};
-use super::{
-    CODE_FILE, ChaincodeType, Interrupt, MAX_PACKAGE_BYTES, Metadata, PackageId, printable,
-};
+use super::{CODE_FILE, Elsewhere, Interrupt, MAX_PACKAGE_BYTES, Metadata, PackageId, printable};
 use crate::archive::{ArchiveError, EntryFault, GoEntry, GoKind, GoTar, gunzip};
-use crate::content::PackageContent;
 use crate::digest::{Hashing, Sha256};
-use crate::language;
-use crate::named_image::NamedImage;
-use crate::platform::Platform;
 use crate::source::{Source, SourceError};
 
 /// The most that the outer archive may unpack to, in bytes: ten times what an install carries.
@@ -246,14 +242,15 @@ impl<'a> Findings<'a> {
         }
         let metadata = self.check_metadata();
         let source = Source::open(self.target)?;
-        let mut image = None;
+        let mut elsewhere = None;
         if let (Some(metadata), Code::Unpacked | Code::Again(_)) = (&metadata, &self.code) {
-            match content(metadata, &source) {
-                Ok(named) => image = named,
-                Err(refusal) => self.refusals.push(refusal),
+            match judge(metadata, &source) {
+                Ok(found) => elsewhere = found,
+                Err(refusals) => self.refusals.extend(refusals),
             }
         }
         let (indexes, mut remarks) = meta_inf(&source)?;
+        remarks.extend(elsewhere.as_ref().and_then(Elsewhere::remark));
         remarks.extend(misplaced(&source));
         let files = source.files().iter();
         Ok(Report {
@@ -264,7 +261,7 @@ impl<'a> Findings<'a> {
                 .as_ref()
                 .map(|metadata| PackageId { label: metadata.label.clone(), digest }),
             metadata,
-            image,
+            elsewhere,
             files: files
                 .map(|file| FileEntry { path: file.path.clone(), size: file.size })
                 .collect(),
@@ -286,30 +283,6 @@ impl<'a> Findings<'a> {
             self.refuse(by, METADATA_FILE, fault.to_string());
         }
         metadata
-    }
-}
-
-/// The image that a package names, if it is of that type; or why Selvedge refuses what it holds.
-fn content(metadata: &Metadata, source: &Source) -> Result<Option<NamedImage>, Refusal> {
-    let refuse = |file: &str, reason: String| Refusal::new(RefusedBy::Selvedge, file, reason);
-    match PackageContent::of(&metadata.kind) {
-        Some(PackageContent::Code(language)) => {
-            let platform = Platform::host().unwrap_or(Platform::LinuxAmd64);
-            let refused = |refusal: language::Refusal| match &refusal {
-                language::Refusal::Path(_) => refuse(METADATA_FILE, refusal.to_string()),
-                language::Refusal::Code(_) => refuse(CODE_FILE, refusal.to_string()),
-            };
-            language.recipe(source, &metadata.path, platform).map(|_| None).map_err(refused)
-        }
-        Some(PackageContent::Image) => {
-            let named = NamedImage::read(source);
-            named.map(Some).map_err(|error| refuse(CODE_FILE, error.to_string()))
-        }
-        None => {
-            let taken = ChaincodeType::TAKEN.map(|kind| format!("`{kind}`")).join(", ");
-            let reason = format!("has the type `{}`; Selvedge takes {taken}", metadata.kind);
-            Err(refuse(METADATA_FILE, reason))
-        }
     }
 }
 

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Metadata, PackageId};
+use super::remark::Remark;
+use super::{Elsewhere, Metadata, PackageId};
 use crate::archive::{ArchiveError, EntryPath};
 use crate::digest::Sha256;
-use crate::named_image::NamedImage;
 
 /// What was found out about a package.
 #[derive(Clone, Debug, Serialize)]
@@ -22,9 +22,9 @@ pub struct Report {
     pub package_id: Option<PackageId>,
     /// What the package says of itself, if that could be read.
     pub metadata: Option<Metadata>,
-    /// The image that it names instead of holding code, if it does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image: Option<NamedImage>,
+    /// Where the chaincode is, if the package names that instead of holding code.
+    #[serde(flatten)]
+    pub elsewhere: Option<Elsewhere>,
     /// The files of the code, sorted.
     pub files: Vec<FileEntry>,
     /// The `CouchDB` indexes among them.
@@ -72,15 +72,6 @@ pub enum RefusedBy {
     Peer,
     /// Selvedge, although a peer might take it.
     Selvedge,
-}
-
-/// Something to know about a file of the code.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Remark {
-    /// The file.
-    pub file: String,
-    /// What there is to know; reads on from the file's name.
-    pub text: String,
 }
 
 impl Refusal {

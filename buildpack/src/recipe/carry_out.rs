@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::path::PathBuf;
 
-use super::{BuildCommand, Failure, Recipe, Toolchain, Workplace};
-use crate::language::Refusal;
+use super::command::BuildCommand;
+use super::plan::{Failure, Recipe, Workplace};
+use super::refusal::Refusal;
+use super::toolchain::Toolchain;
 
 /// Runs commands, each to its end.
 pub trait Workshop {
@@ -63,6 +65,9 @@ pub async fn carry_out<W: Workshop>(
             answer = workshop.ask(&question).await.ok().map(|answer| answer.output);
         }
         let failure = Failure { command: &command, output: &output, answer: answer.as_deref() };
+        if let Some(other) = recipe.instead(&failure) {
+            return Box::pin(carry_out(&*other, toolchain, place, workshop)).await;
+        }
         return Err(BuildFailure::Compile(recipe.errors(&failure)));
     }
     recipe.program(place).map_err(BuildFailure::Refused)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crafted::{Crafted, package};
 use selvedge_buildpack::package::{
-    Draft, Existing, Inspection, Interrupt, Packed, RefusedBy, Report, write,
+    Draft, DraftError, Elsewhere, Existing, Inspection, Interrupt, Packed, RefusedBy, Report, write,
 };
 use selvedge_buildpack::source::Source;
 
@@ -37,6 +37,12 @@ fn report(content: &[u8]) -> Report {
     Inspection::of(&file, &Interrupt::default()).unwrap().report
 }
 
+/// The image that is named.
+fn image(elsewhere: Option<&Elsewhere>) -> String {
+    let Some(Elsewhere::Image(image)) = elsewhere else { panic!("{elsewhere:?} names no image") };
+    image.to_string()
+}
+
 /// As `tar -czf code.tar.gz image.json` and what follows make it in fabric-builder-k8s'
 /// `docs/tutorials/package-chaincode.md`.
 fn documented(image: &str) -> Vec<u8> {
@@ -47,22 +53,23 @@ fn documented(image: &str) -> Vec<u8> {
 fn what_is_made_for_fabric_builder_k8s_is_fine() {
     let report = report(&documented(IMAGE));
     assert_eq!(report.refusals, []);
-    assert_eq!(report.image.unwrap().to_string(), NAMED);
+    assert_eq!(image(report.elsewhere.as_ref()), NAMED);
 }
 
 #[test]
 fn what_names_no_image_is_refused_by_selvedge_with_the_reason() {
-    for (code, reason) in [
-        (Crafted::file("image.json", "{"), "image.json is not a JSON object"),
-        (Crafted::file("image.json", r#"{"digest":"a"}"#), "image.json has no `name`"),
-        (Crafted::file("image.json", r#"{"name":"a","tag":"1"}"#), "image.json has no `digest`"),
-        (Crafted::file("image.jsn", IMAGE), "there is no image.json at the top of the code"),
-        (Crafted::file("src/image.json", IMAGE), "; the one in src is not looked for"),
+    let image = |json| Crafted::file("image.json", json);
+    for (code, file, reason) in [
+        (image("{"), "image.json", "is not a JSON object"),
+        (image(r#"{"digest":"a"}"#), "image.json", "has no `name`"),
+        (image(r#"{"name":"a","tag":"1"}"#), "image.json", "has no `digest`"),
+        (Crafted::file("image.jsn", IMAGE), "code.tar.gz", "the code has no image.json at its top"),
+        (Crafted::file("src/image.json", IMAGE), "code.tar.gz", " (but src/image.json)"),
     ] {
         let report = report(&package(METADATA, [code]));
-        assert_eq!(report.image, None);
+        assert_eq!(report.elsewhere, None);
         let [refusal] = &report.refusals[..] else { panic!("{:?}", report.refusals) };
-        assert_eq!((refusal.by, refusal.file.as_str()), (RefusedBy::Selvedge, "code.tar.gz"));
+        assert_eq!((refusal.by, refusal.file.as_str()), (RefusedBy::Selvedge, file));
         assert!(refusal.reason.contains(reason), "{}", refusal.reason);
     }
 }
@@ -84,13 +91,13 @@ fn same_image_same_package_id() {
     let draft = Draft::collect(one.path()).unwrap();
     let left_out: Vec<_> =
         draft.left_out.iter().map(|out| (out.path.as_str(), out.reason)).collect();
-    let neither = "neither image.json nor in META-INF";
-    assert_eq!(left_out, [("README.md", neither), ("out.tar.gz", "a chaincode package")]);
+    let useless = "of no use to who runs an image";
+    assert_eq!(left_out, [("README.md", useless), ("out.tar.gz", useless)]);
 
     let inspection = Inspection::of(&one.path().join("out.tar.gz"), &Interrupt::default()).unwrap();
     let report = &inspection.report;
     assert_eq!(report.refusals, []);
-    assert_eq!(report.image.as_ref().unwrap().to_string(), NAMED);
+    assert_eq!(image(report.elsewhere.as_ref()), NAMED);
     assert_eq!(report.indexes.len(), 1);
     let paths = Source::open(inspection.code()).unwrap().paths();
     let paths: Vec<_> = paths.iter().map(|path| path.as_str()).collect();
@@ -102,18 +109,28 @@ fn a_directory_that_names_no_image_is_told_why() {
     for (json, reason) in [("{}", "no `name`"), (r#"{"name":"a","digest":"1.0"}"#, "the tag 1.0")] {
         let directory = tempfile::tempdir().unwrap();
         tree(directory.path(), &[("image.json", json)]);
-        let error = Draft::collect(directory.path()).unwrap_err();
-        assert!(error.to_string().contains("names no image that Selvedge could run"), "{error}");
-        let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert!(cause.contains(reason), "{cause}");
+        let error = Draft::collect(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("/image.json has ") && error.contains(reason), "{error}");
     }
 }
 
 #[test]
-fn go_beside_an_image_json_is_go() {
+fn a_directory_is_for_an_image_or_for_a_server() {
+    let directory = tempfile::tempdir().unwrap();
+    tree(directory.path(), &[("image.json", IMAGE), ("connection.json", r#"{"address":"a:1"}"#)]);
+    let error = Draft::collect(directory.path()).unwrap_err();
+    assert!(matches!(error, DraftError::Both { .. }), "{error}");
+}
+
+#[test]
+fn go_beside_an_image_json_is_go_and_that_is_told() {
     let directory = tempfile::tempdir().unwrap();
     tree(directory.path(), &[("image.json", "{}"), ("go.mod", GO_MOD), ("main.go", MAIN_GO)]);
     let draft = Draft::collect(directory.path()).unwrap();
-    assert_eq!((draft.kind.name(), draft.image), ("golang", None));
+    assert_eq!((draft.kind.name(), draft.elsewhere), ("golang", None));
+    let told: Vec<_> = draft.remarks.iter().map(|told| (&*told.file, &*told.text)).collect();
+    let text = "is source here, which no peer reads: in a directory of its own it makes a package of \
+                type k8s";
+    assert_eq!(told, [("image.json", text)]);
     assert!(draft.files.iter().any(|file| file.path.as_str() == "src/image.json"));
 }

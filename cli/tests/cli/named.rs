@@ -27,7 +27,7 @@ fn packaged_inspected_and_rendered() {
         &named,
         "went in     1 files",
         "  image.json\n",
-        "left out\n  notes.txt (neither image.json nor in META-INF)\n",
+        "left out\n  notes.txt (of no use to who runs an image)\n",
     ];
     check(&output, 0, &told, &[]);
     let output = selvedge(root, &["inspect", "contract_1.0.tar.gz"]);
@@ -62,18 +62,18 @@ fn packaged_inspected_and_rendered() {
 fn what_names_no_image_is_refused_before_anybody_installs_it() {
     let directory = tempfile::tempdir().unwrap();
     for (json, reason) in [
-        ("{\"name\":\"a\",\"tag\":\"1.0\"}".to_owned(), "image.json has no `digest`"),
-        (image_json().replace(DIGEST, "latest"), "image.json has the tag latest as its `digest`"),
+        ("{\"name\":\"a\",\"tag\":\"1.0\"}".to_owned(), "has no `digest`"),
+        (image_json().replace(DIGEST, "latest"), "has the tag latest as its `digest`"),
     ] {
         fs::write(directory.path().join("image.json"), &json).unwrap();
         let output = selvedge(directory.path(), &["package", ".", "-l", "contract_1.0"]);
-        let told = ["error: . names no image that Selvedge could run: ", reason];
+        let told = ["error: ./image.json ", reason];
         check(&output, 1, &[], &told);
 
         let metadata = r#"{"type":"K8S","label":"contract_1.0"}"#;
         let package = crafted::package(metadata, [crafted::Crafted::file("image.json", json)]);
         fs::write(directory.path().join("made.tgz"), package).unwrap();
         let output = selvedge(directory.path(), &["inspect", "made.tgz"]);
-        check(&output, 1, &["by Selvedge: code.tar.gz: ", reason], &[]);
+        check(&output, 1, &["by Selvedge: image.json: ", reason], &[]);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use selvedge_buildpack::content::PackageContent;
-use selvedge_buildpack::named_image::NamedImage;
+use selvedge_buildpack::named_image::{NamedImage, NamedImageError};
 use selvedge_config::{Chaincode, Faults};
 use selvedge_proto::launcher::{
     Ended, ImageReference, RunEvent, RunRequest, RunStart, run_event, run_request,
@@ -27,6 +27,7 @@ use crate::error_chain::one_line;
 use crate::opening::Works;
 use crate::run_log::RunLog;
 use crate::source::{Received, content};
+use crate::standing::Standing;
 
 /// What took all of a launch's time.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +84,8 @@ async fn follow(
 ) -> Result<String, Status> {
     info!(peer = start.peer_address, "chaincode is to be run");
     let peer: PeerAddress = start.peer_address.parse().map_err(|error| failed(&error))?;
-    let place = shared.running.begin((start.package_id.clone(), start.peer_address.clone()));
+    let standing = Standing::new(&start);
+    let place = shared.running.begin(standing.clone());
     let slot = timeout_at(deadline.until(), place)
         .await
         .map_err(|_| failed(&TooLate::Predecessor(deadline.limit())))?
@@ -101,7 +103,7 @@ async fn follow(
             stop.cancel();
         }
     }));
-    let run = chaincode_run(&start, peer, deadline)?;
+    let run = chaincode_run(&start, peer, deadline, standing)?;
     launch(shared, run, &start, sources, &stop, log).await
 }
 
@@ -129,7 +131,7 @@ async fn launch(
     let (until, limit) = (run.deadline.until(), run.deadline.limit());
     let _kept = start.image.as_ref().map(|image| backend.keep(image));
     let image = tokio::select! {
-        image = image(shared, &works, run.content, start, sources, log) => image,
+        image = image(shared, &works, &run, start, sources, log) => image,
         () = stop.cancelled() => return Err(told_to_stop()),
         () = sleep_until(until) => Err(failed(&TooLate::Image(limit))),
     };
@@ -140,10 +142,12 @@ async fn launch(
             // One that was built anew may be another.
             let _kept = backend.keep(&image);
             let (configuration, works) = (shared.configuration.clone(), Arc::clone(&works));
+            run.standing.is(|status| status.image = Some(image.clone()));
             let outcome = run.run(image, settings, configuration, works, stop, log).await;
             outcome.map_err(|error| failed(&error))
         }
         Err(status) => {
+            run.standing.ends(status.message());
             if let Err(error) = run.refuse(status.message().to_owned(), backend).await {
                 warn!(reason = one_line(&error), "who called cannot be told of the failure");
             }
@@ -169,6 +173,7 @@ fn chaincode_run(
     start: &RunStart,
     peer: PeerAddress,
     deadline: LaunchDeadline,
+    standing: Standing,
 ) -> Result<ChaincodeRun, Status> {
     let named = start.source.as_ref().map_or("", |source| &source.r#type);
     Ok(ChaincodeRun {
@@ -182,6 +187,7 @@ fn chaincode_run(
         }),
         content: content(named).map_err(|error| failed(&error))?,
         deadline,
+        standing,
     })
 }
 
@@ -191,18 +197,20 @@ fn chaincode_run(
 async fn image(
     shared: &Shared,
     works: &Works,
-    content: PackageContent,
+    run: &ChaincodeRun,
     start: &RunStart,
     sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
     log: &RunLog,
 ) -> Result<ImageReference, Status> {
     let image = start.image.clone().ok_or_else(|| unexpected("an image"))?;
-    match content {
+    match run.content {
         PackageContent::Code(_) if works.backend.holds(&image).await => Ok(image),
-        PackageContent::Code(_) => rebuilt(shared, works, image, start, sources, log).await,
+        PackageContent::Code(_) => {
+            rebuilt(shared, works, image, start, sources, &run.standing, log).await
+        }
         PackageContent::Image => {
             let named = NamedImage::new(&image.name, &image.digest);
-            let named = named.map_err(|error| failed(&error))?;
+            let named = named.map_err(|fault| failed(&NamedImageError::Fault(fault)))?;
             if let Some(line) = look_for(&named, works.backend.as_ref()).await? {
                 log.line(line);
             }
@@ -218,10 +226,13 @@ async fn rebuilt(
     image: ImageReference,
     start: &RunStart,
     sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
+    standing: &Standing,
     log: &RunLog,
 ) -> Result<ImageReference, Status> {
-    let gone = format!("image {} is gone or damaged", image.digest);
-    log.line(format!("{gone}, it is built again from the source"));
+    let gone =
+        format!("image {} is gone or damaged, it is built again from the source", image.digest);
+    standing.waits(&gone);
+    log.line(gone);
     let described = start.source.clone().unwrap_or_default();
     let _slot = shared.slots.take(|line| log.line(line)).await;
     log.want_source();
