@@ -284,6 +284,22 @@ async fn an_image_that_a_package_names_is_the_answer_by_its_own_name() {
     assert_eq!(left, 0, "a source was left");
 }
 
+#[tokio::test]
+async fn a_type_that_is_no_launchers_matter_is_told_what_is() {
+    let scene = Scene::new(1);
+    scene.open();
+    let root = scene.directory.path().join("empty");
+    std::fs::create_dir(&root).unwrap();
+    for named in ["ccaas", "node"] {
+        let start = ChaincodeSource { r#type: named.into(), ..ChaincodeSource::default() };
+        let status = scene.send(start, &root).await.message().await.unwrap_err();
+        let told = format!(
+            "no launcher of this release has a part in chaincode of type {named:?}, only in golang, k8s"
+        );
+        assert_eq!(status.message(), told);
+    }
+}
+
 /// Whatever became of it: nobody here could make it again.
 #[tokio::test]
 async fn an_image_that_a_package_names_is_never_built_again() {
