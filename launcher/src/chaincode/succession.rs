@@ -396,3 +396,6 @@ impl Succession {
         tokio::join!(self.current.replicas.stop(), next, leaving);
     }
 }
+
+#[cfg(test)]
+mod tests;
