@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crafted::{Crafted, package};
+use selvedge_buildpack::archive::EntryPath;
 use selvedge_buildpack::package::{
     Draft, DraftError, Elsewhere, Existing, Inspection, Interrupt, Packed, RefusedBy, Report, write,
 };
@@ -100,7 +101,7 @@ fn same_image_same_package_id() {
     assert_eq!(image(report.elsewhere.as_ref()), NAMED);
     assert_eq!(report.indexes.len(), 1);
     let paths = Source::open(inspection.code()).unwrap().paths();
-    let paths: Vec<_> = paths.iter().map(|path| path.as_str()).collect();
+    let paths: Vec<_> = paths.iter().map(EntryPath::as_str).collect();
     assert_eq!(paths, [AN_INDEX, "image.json"]);
 }
 

@@ -38,7 +38,7 @@ pub(super) fn told_in(directory: &Path) -> Result<Option<Elsewhere>, DraftError>
 }
 
 fn is_of_a_language(name: &str) -> bool {
-    OF_A_LANGUAGE.contains(&name) || name.ends_with(".go")
+    OF_A_LANGUAGE.contains(&name) || Path::new(name).extension().is_some_and(|end| end == "go")
 }
 
 fn image(directory: &Path) -> Result<NamedImage, DraftError> {
