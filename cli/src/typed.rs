@@ -51,7 +51,8 @@ pub(crate) enum Command {
 /// from a peer only that a build failed, not why.
 ///
 /// A directory that holds a `connection.json`, and no code, makes a package of type ccaas: of a
-/// chaincode that is served elsewhere, and that the peers dial.
+/// chaincode that is served elsewhere, and that the peers dial. One that holds an `image.json`, as
+/// fabric-builder-k8s takes it, makes one of type k8s: of an image that is there.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge package ./asset-transfer --label basic_1.0\n  \
@@ -60,7 +61,7 @@ pub(crate) enum Command {
     In a script:\n  \
     id=$(selvedge package . --label basic_1.0 --json | jq -r .package_id)")]
 pub(crate) struct Package {
-    /// Directory of the chaincode's main package, or of its `connection.json`
+    /// Directory of the chaincode's main package, or of its `image.json` or `connection.json`
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
 

@@ -1,16 +1,16 @@
 //! What of a developer's directory goes into a package, and what stays out.
 
 mod collector;
+mod elsewhere;
 mod error;
 mod go_module;
-mod server;
 
 use std::path::Path;
 
-use selvedge_package::{CONNECTION_FILE, Connection, ConnectionError};
+use selvedge_package::{CONNECTION_FILE, IMAGE_FILE};
 
 use super::misplaced::{MISPLACED, is_misplaced_index};
-use super::{ChaincodeType, Remark, Served};
+use super::{ChaincodeType, Elsewhere, Remark};
 use crate::golang::GoChaincode;
 
 pub use self::collector::{DraftFile, LeftOut};
@@ -19,11 +19,6 @@ pub use self::error::DraftError;
 use self::collector::{Collected, collect};
 use self::error::reading;
 use self::go_module::GoRules;
-use self::server::ServerRules;
-
-/// What there is to know about a `connection.json` that goes in as source.
-const SOURCE: &str = "is source here, which no peer reads: in a directory of its own it makes a \
-                      package of type ccaas";
 
 /// A package's content before it is written.
 #[derive(Clone, Debug)]
@@ -39,18 +34,17 @@ pub struct Draft {
     /// What its author may not have meant, sorted; files by their path below the module's
     /// directory.
     pub remarks: Vec<Remark>,
-    /// Where it is served, if it is.
-    pub server: Option<Served>,
+    /// Where the chaincode is, if its code is not here.
+    pub elsewhere: Option<Elsewhere>,
 }
 
 impl Draft {
-    /// Finds out the language of the chaincode in `directory`, or that it is served elsewhere, and
-    /// lists what belongs to it.
+    /// Finds out the language of the chaincode in `directory`, or that it is elsewhere, and lists
+    /// what belongs to it.
     pub fn collect(directory: &Path) -> Result<Self, DraftError> {
-        if server::is_in(directory) {
-            Self::of_server(directory)
-        } else {
-            Self::of_go(&GoChaincode::open(directory)?)
+        match elsewhere::told_in(directory)? {
+            Some(elsewhere) => Self::of_elsewhere(directory, elsewhere),
+            None => Self::of_go(&GoChaincode::open(directory)?),
         }
     }
 
@@ -58,34 +52,42 @@ impl Draft {
         let root = &chaincode.module_root;
         let Collected { files, left_out } = collect(root, &GoRules::of(chaincode)?)?;
         let misplaced = files.iter().map(|file| &file.path).filter(|path| is_misplaced_index(path));
-        let mut remarks: Vec<Remark> = misplaced
-            .map(|path| Remark {
-                file: path.as_str().strip_prefix("src/").unwrap_or(path.as_str()).to_owned(),
-                text: MISPLACED.to_owned(),
-            })
-            .collect();
-        let connection = chaincode.directory.join(CONNECTION_FILE);
-        if connection.is_file() {
-            let below = connection.strip_prefix(root).unwrap_or(&connection);
-            let file = below.to_string_lossy().into_owned();
-            remarks.push(Remark { file, text: SOURCE.to_owned() });
-            remarks.sort_by(|a, b| a.file.cmp(&b.file));
-        }
+        let misplaced = misplaced.map(|path| Remark {
+            file: path.as_str().strip_prefix("src/").unwrap_or(path.as_str()).to_owned(),
+            text: MISPLACED.to_owned(),
+        });
+        let mut remarks: Vec<Remark> = misplaced.chain(sources(chaincode)).collect();
+        remarks.sort_by(|a, b| a.file.cmp(&b.file));
         let (kind, path) = (ChaincodeType::Golang, chaincode.import_path.clone());
-        Ok(Self { kind, path, files, left_out, remarks, server: None })
+        Ok(Self { kind, path, files, left_out, remarks, elsewhere: None })
     }
 
-    fn of_server(directory: &Path) -> Result<Self, DraftError> {
+    fn of_elsewhere(directory: &Path, elsewhere: Elsewhere) -> Result<Self, DraftError> {
         let root = directory.canonicalize().map_err(reading(directory))?;
-        let path = directory.join(CONNECTION_FILE);
-        let connection = Connection::of_code(&root).map_err(|error| match error {
-            ConnectionError::Faults(faults) => DraftError::Connection { path, faults },
-            other => DraftError::Server(other),
-        })?;
-        let Collected { files, left_out } = collect(&root, &ServerRules)?;
-        let server = Served::of(&connection);
-        let remarks = server.remark().into_iter().collect();
-        let (kind, path) = (ChaincodeType::Ccaas, String::new());
-        Ok(Self { kind, path, files, left_out, remarks, server: Some(server) })
+        let Collected { files, left_out } = collect(&root, &elsewhere)?;
+        Ok(Self {
+            kind: elsewhere.kind(),
+            path: String::new(),
+            files,
+            left_out,
+            remarks: elsewhere.remark().into_iter().collect(),
+            elsewhere: Some(elsewhere),
+        })
     }
+}
+
+/// What goes in as source, and elsewhere says where a chaincode is.
+fn sources(chaincode: &GoChaincode) -> impl Iterator<Item = Remark> {
+    let kinds = [(CONNECTION_FILE, ChaincodeType::Ccaas), (IMAGE_FILE, ChaincodeType::K8s)];
+    kinds.into_iter().filter_map(|(name, kind)| {
+        let file = chaincode.directory.join(name);
+        let below = file.strip_prefix(&chaincode.module_root).unwrap_or(&file);
+        file.is_file().then(|| Remark {
+            file: below.to_string_lossy().into_owned(),
+            text: format!(
+                "is source here, which no peer reads: in a directory of its own it makes a package \
+                 of type {kind}"
+            ),
+        })
+    })
 }

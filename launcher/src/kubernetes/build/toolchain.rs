@@ -2,7 +2,6 @@
 //! compiler is another toolchain.
 
 use oci_client::Reference;
-use oci_client::secrets::RegistryAuth;
 use selvedge_buildpack::language::Language;
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -38,13 +37,7 @@ impl Builds {
         let named = || Toolchain { image: name.clone(), identity: name.clone() };
         // What is no name of an image, the kubelet says best.
         let Ok(reference) = name.parse::<Reference>() else { return named() };
-        let registry = reference.registry();
-        let plain_http = said.registry.plain_http && registry == said.repository.registry();
-        let auth = match self.docker_config(said).await {
-            Ok(Some(config)) => config.for_registry(registry).unwrap_or(RegistryAuth::Anonymous),
-            // What is wrong with the credentials shows when they are needed.
-            Ok(None) | Err(_) => RegistryAuth::Anonymous,
-        };
+        let (plain_http, auth) = self.access_to(reference.registry(), said).await;
         match resolve(&reference, plain_http, &auth).await {
             Ok(digest) => Toolchain {
                 image: reference.clone_with_digest(digest.to_string()).to_string(),
