@@ -18,7 +18,7 @@ use std::{
 use selvedge_client::{Address, Caller, LauncherError};
 use selvedge_package::{Handling, META_INF};
 use selvedge_proto::launcher::{
-    BuildRequest, ChaincodeSource, ImageReference, build_event::Event, build_request::Content,
+    BuildEvent, BuildRequest, ChaincodeSource, build_event::Event, build_request::Content,
 };
 use tokio::{select, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -27,7 +27,7 @@ use crate::{
     call::Call,
     lines::Lines,
     metadata::{Metadata, MetadataError},
-    output::{Output, OutputError},
+    output::{Built, Output, OutputError},
     runtime,
     server::{self, ServerError},
     source::{self, SourceError},
@@ -94,8 +94,8 @@ async fn fill(src: &Path, meta: &Path, output: &Output, lines: &Lines) -> Result
             let described = metadata.into_source();
             source::pack(src, &output.source())?;
             keep_meta_inf(src, output)?;
-            let image = make(&launcher, described.clone(), output, lines).await?;
-            Ok(output.write(described, image)?)
+            let built = make(&launcher, described.clone(), output, lines).await?;
+            Ok(output.write(described, built)?)
         }
     }
 }
@@ -114,7 +114,7 @@ async fn make(
     source: ChaincodeSource,
     output: &Output,
     lines: &Lines,
-) -> Result<ImageReference, BuildError> {
+) -> Result<Built, BuildError> {
     let mut client = launcher.connect().await?;
     let tar = output.open_source()?;
     let (requests, queue) = mpsc::channel(2);
@@ -132,11 +132,13 @@ async fn make(
                 outcome.map_err(BuildError::Send)?;
                 sent = true;
             }
-            event = event => match event?.map(|event| event.event) {
-                Some(Some(Event::Log(line))) => lines.say(&line),
-                Some(Some(Event::Image(image))) => return Ok(image),
+            event = event => match event? {
+                Some(BuildEvent { event: Some(Event::Log(line)), .. }) => lines.say(&line),
+                Some(BuildEvent { event: Some(Event::Image(image)), listening }) => {
+                    return Ok(Built { image, listening });
+                }
                 // What a later launcher may say and an older builder need not know.
-                Some(None) => {}
+                Some(BuildEvent { event: None, .. }) => {}
                 None => return Err(BuildError::NoImage(launcher.clone())),
             },
         }

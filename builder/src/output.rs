@@ -11,7 +11,7 @@ use std::{
 };
 
 use selvedge_package::{CONNECTION_FILE, ChaincodeType, Server};
-use selvedge_proto::launcher::{ChaincodeSource, ImageReference};
+use selvedge_proto::launcher::{ChaincodeSource, ImageReference, Listening};
 use serde::{Deserialize, Serialize};
 
 use crate::json::{self, JsonError};
@@ -69,6 +69,19 @@ struct Image {
     digest: String,
 }
 
+/// That a chaincode listens for its peer.
+#[derive(Deserialize, Serialize)]
+struct Listens {
+    tls: bool,
+}
+
+/// What a build made.
+pub(crate) struct Built {
+    pub(crate) image: ImageReference,
+    /// That the chaincode listens, if it does.
+    pub(crate) listening: Option<Listening>,
+}
+
 /// `launch.json`: what is left of the package's metadata.
 #[derive(Deserialize, Serialize)]
 struct Launch {
@@ -78,13 +91,17 @@ struct Launch {
     path: String,
     #[serde(default)]
     label: String,
+    /// Absent where it does not, and in what earlier releases left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    listens: Option<Listens>,
 }
 
 impl Launch {
     /// What is known of a package that names an image. Its label is in the package ID too.
     fn of_named_image() -> Self {
         let r#type = ChaincodeType::K8s.name().into();
-        Self { version: VERSION, r#type, path: String::new(), label: String::new() }
+        let (path, label) = (String::new(), String::new());
+        Self { version: VERSION, r#type, path, label, listens: None }
     }
 }
 
@@ -136,18 +153,19 @@ impl Output {
     pub(crate) fn write(
         &self,
         source: ChaincodeSource,
-        image: ImageReference,
+        Built { image, listening }: Built,
     ) -> Result<(), OutputError> {
         let image = self.checked(image)?;
         let ChaincodeSource { r#type, path, label } = source;
-        let launch = Launch { version: VERSION, r#type, path, label };
+        let listens = listening.map(|Listening { tls }| Listens { tls });
+        let launch = Launch { version: VERSION, r#type, path, label, listens };
         json::write(&self.launch_path(), &launch)?;
         let ImageReference { name, digest } = image;
         Ok(json::write(&self.image_path(), &Image { name, digest })?)
     }
 
     /// Reads the image that the build made and what it was built from.
-    pub(crate) fn read(&self) -> Result<(ImageReference, ChaincodeSource), OutputError> {
+    pub(crate) fn read(&self) -> Result<(Built, ChaincodeSource), OutputError> {
         if self.server().exists() {
             return Err(OutputError::Served(self.0.clone()));
         }
@@ -161,8 +179,9 @@ impl Output {
         }
         let Image { name, digest } = json::read(&self.image_path())?;
         let image = self.checked(ImageReference { name, digest })?;
-        let Launch { r#type, path, label, .. } = launch;
-        Ok((image, ChaincodeSource { r#type, path, label }))
+        let Launch { r#type, path, label, listens, .. } = launch;
+        let listening = listens.map(|Listens { tls }| Listening { tls });
+        Ok((Built { image, listening }, ChaincodeSource { r#type, path, label }))
     }
 
     /// Whether fabric-builder-k8s left this: `image.json`, and neither source nor `launch.json`

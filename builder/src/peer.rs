@@ -5,10 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
-use selvedge_proto::launcher::{ChaincodeSource, ImageReference, PeerTls, RunStart};
+use selvedge_proto::launcher::{ChaincodeSource, PeerTls, RunStart};
 use serde::Deserialize;
 
 use crate::json::{self, JsonError};
+use crate::output::Built;
 
 /// Why `chaincode.json` is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +54,7 @@ struct Config {
 /// request that asks the launcher to run the chaincode.
 pub(crate) fn request(
     directory: &Path,
-    image: ImageReference,
+    built: Built,
     source: ChaincodeSource,
 ) -> Result<RunStart, PeerError> {
     let path = directory.join("chaincode.json");
@@ -79,8 +80,9 @@ pub(crate) fn request(
         peer_address: config.peer_address,
         msp_id: config.mspid,
         tls,
-        image: Some(image),
+        image: Some(built.image),
         source: Some(source),
+        listening: built.listening,
     })
 }
 

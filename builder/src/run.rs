@@ -67,8 +67,8 @@ async fn run([out, run_metadata]: [PathBuf; 2], lines: &Lines) -> Result<(), Run
     let mut stop = StopSignals::listen()?;
     let launcher = Address::from_environment(Caller::Builder)?;
     let output = Output::of_build(out);
-    let (image, source) = output.read()?;
-    let start = peer::request(&run_metadata, image, source)?;
+    let (built, source) = output.read()?;
+    let start = peer::request(&run_metadata, built, source)?;
     let session = select! {
         biased;
         () = stop.asked() => return Ok(()),

@@ -9,6 +9,7 @@ mod go_mod;
 mod module;
 mod open;
 mod plan;
+mod shim;
 mod workspace;
 
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ use std::path::Path;
 
 use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain};
+use crate::shim::Shim;
 use crate::source::Source;
 
 use compiler::{file_with_c, first_errors, without_c_compiler};
@@ -58,6 +60,11 @@ impl Buildpack for Golang {
         let module =
             GoModule::open(source, &path, platform).map_err(|error| Refusal::Code(error.into()))?;
         Ok(Box::new(GoBuild::new(module, platform)))
+    }
+
+    fn shim(&self, source: &Source, path: &str) -> Shim {
+        // Of what cannot be read so far, the build says why.
+        path.parse().and_then(|path| shim::shim(source, &path)).unwrap_or_default()
     }
 
     fn arguments(&self, address: &str) -> Vec<String> {

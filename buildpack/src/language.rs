@@ -10,6 +10,7 @@ use selvedge_package::ChaincodeType;
 use crate::golang::Golang;
 use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain};
+use crate::shim::Shim;
 use crate::source::Source;
 
 /// A language that chaincode is built from.
@@ -58,6 +59,12 @@ impl Language {
         platform: Platform,
     ) -> Result<Box<dyn Recipe>, Refusal> {
         self.buildpack().recipe(source, path, platform)
+    }
+
+    /// Whether the chaincode listens for its peer, by the `source` of a package whose metadata has
+    /// this `path`.
+    pub fn shim(self, source: &Source, path: &str) -> Shim {
+        self.buildpack().shim(source, path)
     }
 
     /// The arguments, after the image's entry point, by which its shim finds a peer at `address`,

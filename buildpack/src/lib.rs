@@ -14,4 +14,5 @@ pub mod named_image;
 pub mod package;
 pub mod platform;
 pub mod recipe;
+pub mod shim;
 pub mod source;

@@ -2,6 +2,7 @@
 
 mod build;
 mod imaging;
+mod listening;
 mod run;
 mod shared;
 mod slots;

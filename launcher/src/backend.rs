@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::Platform;
+use selvedge_buildpack::shim::Shim;
 use selvedge_config::Chaincode;
 use selvedge_manifest::ReplicaCredentials;
 use selvedge_manifest::baseline::Lifted;
@@ -96,6 +97,8 @@ pub(crate) struct Workload {
     pub(crate) msp_id: String,
     /// What its package holds, which decides the start arguments, and where the image is from.
     pub(crate) content: PackageContent,
+    /// How its shim and the proxy come together.
+    pub(crate) shim: Shim,
     /// The image.
     pub(crate) image: ImageReference,
     /// Where the proxy listens; the backend decides what replicas dial to get there.
@@ -114,6 +117,10 @@ pub(crate) struct Workload {
 pub(crate) enum ReplicaEvent {
     /// It wrote a line.
     Line(String),
+    /// One that listens is to be dialled there from now on.
+    Listening(SocketAddr),
+    /// No replica listens there any more.
+    Silenced(SocketAddr),
     /// This is lifted of the security of all of them.
     Lifted(Vec<Lifted>),
     /// It ended, and is started again.

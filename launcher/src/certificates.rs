@@ -11,8 +11,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType,
 };
+use selvedge_buildpack::shim::Shim;
 use selvedge_manifest::ReplicaCredentials;
-use selvedge_proxy::{Credential, ReplicaAuthority, replica_name};
+use selvedge_proxy::{Credential, ReplicaAuthority, SERVER_NAME, replica_name};
 use time::{Duration, OffsetDateTime};
 
 /// How long certificates are valid. A run may last as long as its peer does;
@@ -53,6 +54,8 @@ impl RunAuthority {
     pub(crate) fn proxy(&self, host: &ProxyHost) -> Result<ReplicaAuthority, CertificateError> {
         let key = KeyPair::generate()?;
         let mut proxy = leaf("Selvedge shim proxy", ExtendedKeyUsagePurpose::ServerAuth);
+        // Towards replicas that listen.
+        proxy.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
         proxy.subject_alt_names = vec![match host {
             ProxyHost::Address(address) => SanType::IpAddress(*address),
             ProxyHost::Name(name) => SanType::DnsName(name.as_str().try_into()?),
@@ -65,12 +68,20 @@ impl RunAuthority {
         })
     }
 
-    /// What a set of replicas authenticates with, and what the proxy knows them by.
-    pub(crate) fn replica(&self) -> Result<(ReplicaCredentials, Credential), CertificateError> {
+    /// What a set of replicas authenticates with, and what the proxy knows them by. Those that listen
+    /// show it as servers: the shims that dial and listen have one certificate for both.
+    pub(crate) fn replica(
+        &self,
+        shim: Shim,
+    ) -> Result<(ReplicaCredentials, Credential), CertificateError> {
         let key = KeyPair::generate()?;
         let mut replica = leaf("Selvedge chaincode replica", ExtendedKeyUsagePurpose::ClientAuth);
         let name = replica_name(&self.package_id).try_into()?;
         replica.subject_alt_names = vec![SanType::URI(name)];
+        if matches!(shim, Shim::Listens(_)) {
+            replica.subject_alt_names.push(SanType::DnsName(SERVER_NAME.try_into()?));
+            replica.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
+        }
         let replica = replica.signed_by(&key, &self.issuer)?;
         let credentials = ReplicaCredentials {
             certificate: replica.pem(),

@@ -132,6 +132,7 @@ impl Backend for KubernetesBackend {
         let plan = LaunchPlan::new(
             &LaunchTarget {
                 content: workload.content,
+                shim: workload.shim,
                 package_id: &workload.package_id,
                 msp_id: &workload.msp_id,
                 address: &format!("{}:{PROXY_PORT}", identity.host()),

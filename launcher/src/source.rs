@@ -8,6 +8,7 @@ use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::named_image::{NamedImage, NamedImageError};
 use selvedge_buildpack::package::ChaincodeType;
+use selvedge_buildpack::shim::Shim;
 use selvedge_buildpack::source::{Source, SourceError};
 use selvedge_proto::launcher::ChaincodeSource;
 use tokio_stream::Stream;
@@ -61,6 +62,14 @@ pub(crate) fn content(named: &str) -> Result<PackageContent, StageError> {
 }
 
 impl Received {
+    /// How its chaincode and the peer come together.
+    pub(crate) fn shim(&self) -> Shim {
+        match self {
+            Self::Code(StagedSource { language, path, source, .. }) => language.shim(source, path),
+            Self::Image(_) => Shim::Dials,
+        }
+    }
+
     /// Unpacks the tar that the chunks make up; nothing is left of one that is refused.
     pub(crate) async fn receive(
         described: &ChaincodeSource,

@@ -3,9 +3,12 @@
 //! `GetEnv`, `GetArgs` and `Start`), so that existing chaincode runs unchanged. Those that
 //! fabric-builder-k8s gives are among them.
 
+use std::net::SocketAddr;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use selvedge_buildpack::content::PackageContent;
+use selvedge_buildpack::shim::{Security, Shim};
 
 /// Where a chaincode finds its credentials.
 pub const DIRECTORY: &str = "/etc/hyperledger/fabric";
@@ -36,6 +39,8 @@ pub struct ReplicaCredentials {
 pub struct LaunchTarget<'a> {
     /// What its package holds, which decides the start arguments.
     pub content: PackageContent,
+    /// How its shim and the proxy come together.
+    pub shim: Shim,
     /// The package ID to register.
     pub package_id: &'a str,
     /// The organisation's MSP ID.
@@ -69,12 +74,48 @@ impl LaunchPlan {
         ];
         environment
             .extend(files.iter().map(|(variable, path, _)| ((*variable).to_owned(), path.clone())));
+        if let Shim::Listens(security) = target.shim {
+            environment.extend(server(target.package_id, security, path));
+        }
         Self {
             environment,
             files: files.into_iter().map(|(_, path, content)| (path, content)).collect(),
             arguments: target.content.arguments(target.address),
         }
     }
+}
+
+/// What a chaincode that listens is told of itself: by the variables of Fabric's samples for Go and
+/// of its documentation for ccaas, and those of fabric-chaincode-node (`cli.js`,
+/// `lib/cmds/serverCommand.js`, which takes each option from `CORE_`). The contract API for Go and
+/// Java's shim read those of a chaincode that dials (`contractapi/contract_chaincode.go`,
+/// `loadTLSProperties`).
+fn server(
+    package_id: &str,
+    security: Security,
+    path: impl Fn(&str) -> String,
+) -> Vec<(String, String)> {
+    let mut variables =
+        vec![("CHAINCODE_ID", package_id.to_owned()), ("CORE_CHAINCODE_ID", package_id.to_owned())];
+    match security {
+        Security::Plain => variables.push(("CHAINCODE_TLS_DISABLED", "true".to_owned())),
+        Security::Tls => variables.extend([
+            ("CHAINCODE_TLS_DISABLED", "false".to_owned()),
+            ("CHAINCODE_TLS_KEY", path("client_pem.key")),
+            ("CHAINCODE_TLS_CERT", path("client_pem.crt")),
+            ("CHAINCODE_CLIENT_CA_CERT", path("peer.crt")),
+            ("CORE_CHAINCODE_TLS_KEY_FILE", path("client_pem.key")),
+            ("CORE_CHAINCODE_TLS_CERT_FILE", path("client_pem.crt")),
+            ("CORE_CHAINCODE_TLS_CLIENT_CACERT_FILE", path("peer.crt")),
+        ]),
+    }
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Where a chaincode that listens is told to do so.
+pub fn listening_at(address: SocketAddr) -> [(String, String); 2] {
+    ["CHAINCODE_SERVER_ADDRESS", "CORE_CHAINCODE_ADDRESS"]
+        .map(|name| (name.to_owned(), address.to_string()))
 }
 
 #[cfg(test)]
@@ -86,6 +127,10 @@ mod tests {
     use super::*;
 
     fn plan(content: PackageContent, root: &str) -> LaunchPlan {
+        planned(content, Shim::Dials, root)
+    }
+
+    fn planned(content: PackageContent, shim: Shim, root: &str) -> LaunchPlan {
         let credentials = ReplicaCredentials {
             certificate: "certificate".into(),
             key: "key".into(),
@@ -93,6 +138,7 @@ mod tests {
         };
         let target = LaunchTarget {
             content,
+            shim,
             package_id: "basic_1.0:ab12",
             msp_id: "Org1MSP",
             address: "127.0.0.1:7052",
@@ -130,6 +176,46 @@ mod tests {
         let file = |(name, content): (&str, &str)| (format!("{DIRECTORY}/{name}"), content.into());
         assert_eq!(files, expected.map(file).into());
         assert_eq!(plan.arguments, Vec::<String>::new());
+    }
+
+    #[test]
+    fn one_that_listens_is_told_so_besides() {
+        let code = PackageContent::Code(Language::Golang);
+        let dials = plan(code, "");
+        for (security, expected) in [
+            (
+                Security::Plain,
+                &[
+                    "CHAINCODE_ID=basic_1.0:ab12",
+                    "CORE_CHAINCODE_ID=basic_1.0:ab12",
+                    "CHAINCODE_TLS_DISABLED=true",
+                ][..],
+            ),
+            (
+                Security::Tls,
+                &[
+                    "CHAINCODE_ID=basic_1.0:ab12",
+                    "CORE_CHAINCODE_ID=basic_1.0:ab12",
+                    "CHAINCODE_TLS_DISABLED=false",
+                    "CHAINCODE_TLS_KEY=/etc/hyperledger/fabric/client_pem.key",
+                    "CHAINCODE_TLS_CERT=/etc/hyperledger/fabric/client_pem.crt",
+                    "CHAINCODE_CLIENT_CA_CERT=/etc/hyperledger/fabric/peer.crt",
+                    "CORE_CHAINCODE_TLS_KEY_FILE=/etc/hyperledger/fabric/client_pem.key",
+                    "CORE_CHAINCODE_TLS_CERT_FILE=/etc/hyperledger/fabric/client_pem.crt",
+                    "CORE_CHAINCODE_TLS_CLIENT_CACERT_FILE=/etc/hyperledger/fabric/peer.crt",
+                ],
+            ),
+        ] {
+            let plan = planned(code, Shim::Listens(security), "");
+            let (same, more) = plan.environment.split_at(dials.environment.len());
+            assert_eq!(same, dials.environment);
+            let more: Vec<_> = more.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            assert_eq!(more, expected);
+            assert_eq!(
+                (plan.files, plan.arguments),
+                (dials.files.clone(), dials.arguments.clone())
+            );
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use identity::{
     CREDENTIALS, GENERATION, INSTANCE, Identity, LIFTED, MANAGED_BY, MANAGER, PACKAGE_ID, PEER,
     STOPPED_AT, Slot, label, label_value, peer_selector, short_hash, slug,
 };
-pub use launch::{DIRECTORY, LaunchPlan, LaunchTarget, ReplicaCredentials};
+pub use launch::{DIRECTORY, LaunchPlan, LaunchTarget, ReplicaCredentials, listening_at};
 pub use peer::PeerPod;
 pub use sketch::{
     IMAGE_DIGEST, LAUNCHER_IMAGE, NODE, Object, PROXY, REGISTRY, SERVICE_ADDRESS, Sketch,

@@ -12,6 +12,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::digest::Sha256;
+use selvedge_buildpack::shim::Shim;
 use selvedge_config::Chaincode;
 use serde::Serialize;
 
@@ -141,6 +142,7 @@ impl Sketch {
         let address = format!("{}:{PROXY_PORT}", self.identity.host());
         let target = LaunchTarget {
             content: self.content,
+            shim: Shim::Dials,
             package_id: &self.identity.package_id,
             msp_id: &self.identity.msp_id,
             address: &address,

@@ -3,8 +3,8 @@
 use std::{future::Future, path::Path, pin::Pin, sync::Arc};
 
 use selvedge_proto::launcher::{
-    BuildEvent, BuildRequest, ImageReference, RunEvent, RunRequest, StatusRequest, StatusResponse,
-    build_event, launcher_server, run_event,
+    BuildEvent, BuildRequest, ImageReference, Listening, RunEvent, RunRequest, StatusRequest,
+    StatusResponse, build_event, launcher_server, run_event,
 };
 use tokio::{net::UnixListener, runtime::Runtime, sync::mpsc};
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
@@ -21,7 +21,15 @@ pub(crate) struct Events<Event>(mpsc::Sender<Result<Event, Status>>);
 impl Events<BuildEvent> {
     /// Says something of a build.
     pub(crate) async fn say(&self, event: build_event::Event) {
-        let _ = self.0.send(Ok(BuildEvent { event: Some(event) })).await;
+        let _ = self.0.send(Ok(BuildEvent { event: Some(event), listening: None })).await;
+    }
+}
+
+impl Events<BuildEvent> {
+    /// Says what a build made, and how it is linked.
+    pub(crate) async fn image(&self, image: ImageReference, listening: Option<Listening>) {
+        let event = Some(build_event::Event::Image(image));
+        let _ = self.0.send(Ok(BuildEvent { event, listening })).await;
     }
 }
 

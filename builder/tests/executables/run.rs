@@ -3,7 +3,8 @@
 use std::{fs, sync::mpsc};
 
 use selvedge_proto::launcher::{
-    Ended, Ready, RunRequest, RunStart, SourceWanted, run_event::Event, run_request::Content,
+    Ended, Listening, Ready, RunRequest, RunStart, SourceWanted, run_event::Event,
+    run_request::Content,
 };
 use tonic::{Status, Streaming};
 
@@ -72,6 +73,26 @@ fn the_launcher_gets_what_the_peer_gave() {
     let source = start.source.unwrap();
     assert_eq!((&*source.r#type, &*source.path), ("golang", "example.org/basic"));
     assert_eq!(source.label, "basic_1.0");
+    assert_eq!(start.listening, None);
+}
+
+#[test]
+fn the_launcher_is_told_again_what_it_said_of_the_chaincode() {
+    for tls in [true, false] {
+        let sandbox = Sandbox::built();
+        fs::remove_dir_all(sandbox.path("out")).unwrap();
+        fs::create_dir(sandbox.path("out")).unwrap();
+        let listening = Some(Listening { tls });
+        let launcher =
+            Launcher::building(&sandbox.socket(), move |mut requests, events| async move {
+                while let Ok(Some(_)) = requests.message().await {}
+                events.image(image(), listening).await;
+            });
+        assert_eq!(Executable::start(&mut sandbox.build()).end().code, 0);
+        drop(launcher);
+        fs::remove_file(sandbox.socket()).unwrap();
+        assert_eq!(start_of(&sandbox).listening, listening);
+    }
 }
 
 /// A peer that calls Selvedge by the name of the builder that it had before has it run what that one

@@ -16,8 +16,7 @@ impl GoModule {
     /// that somebody made by hand, by the one who inspects it as by the one who builds it.
     pub fn open(source: &Source, path: &GoPath, platform: Platform) -> Result<Self, GoError> {
         let module = Self::find(&source.paths(), path)?;
-        let name = module.go_mod();
-        let go_mod = GoMod::parse(&read(source, &name)?).ok_or(GoError::Unnamed(name))?;
+        let go_mod = parsed(source, &module)?;
         if !module.vendored {
             module.refuse_outside(&go_mod)?;
         }
@@ -58,13 +57,26 @@ fn leads_out(directory: &str, target: &str) -> bool {
     false
 }
 
-fn expect_main(source: &Source, directory: String, platform: Platform) -> Result<(), GoError> {
+/// What the module's go.mod says.
+pub(super) fn parsed(source: &Source, module: &GoModule) -> Result<GoMod, GoError> {
+    let name = module.go_mod();
+    GoMod::parse(&read(source, &name)?).ok_or(GoError::Unnamed(name))
+}
+
+/// The names and texts of the Go files in a directory of the source.
+pub(super) fn main_files(
+    source: &Source,
+    directory: &str,
+) -> Result<Vec<(String, String)>, GoError> {
     let names = source.files().iter().map(|file| &file.path);
-    let files = names
+    names
         .filter(|path| path.directory() == directory && is_source(path.name()))
         .map(|path| Ok((path.name().to_owned(), read(source, path.as_str())?)))
-        .collect::<Result<Vec<_>, GoError>>()?;
-    match Contents::of(files, platform) {
+        .collect()
+}
+
+fn expect_main(source: &Source, directory: String, platform: Platform) -> Result<(), GoError> {
+    match Contents::of(main_files(source, &directory)?, platform) {
         Contents::Program => Ok(()),
         Contents::Library(package) => Err(GoError::Library { directory, package }),
         Contents::Nothing => Err(GoError::NoMain { directory }),

@@ -9,6 +9,7 @@ use super::plan::Recipe;
 use super::refusal::Refusal;
 use super::toolchain::Toolchain;
 use crate::platform::Platform;
+use crate::shim::Shim;
 use crate::source::Source;
 
 /// What a language knows of building and starting its chaincode.
@@ -30,6 +31,9 @@ pub(crate) trait Buildpack: Sync {
         path: &str,
         platform: Platform,
     ) -> Result<Box<dyn Recipe>, Refusal>;
+
+    /// [`Language::shim`](crate::language::Language::shim).
+    fn shim(&self, source: &Source, path: &str) -> Shim;
 
     /// [`Language::arguments`](crate::language::Language::arguments).
     fn arguments(&self, address: &str) -> Vec<String>;

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use selvedge_buildpack::shim::Shim;
 use selvedge_proto::launcher::{
-    BuildEvent, BuildRequest, ChaincodeSource, build_event, build_request,
+    BuildEvent, BuildRequest, ChaincodeSource, ImageReference, build_event, build_request,
 };
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
@@ -11,6 +12,7 @@ use tonic::{Status, Streaming};
 use tracing::{Instrument, info, info_span, warn};
 
 use super::imaging::image_of;
+use super::listening::told;
 use super::shared::{Shared, chunk, failed, unexpected};
 use crate::source::{Chunks, Received};
 
@@ -26,8 +28,9 @@ pub(super) async fn build(
         return Err(unexpected("what is to be built"));
     };
     let span = info_span!("build", label = start.label);
-    let image = built(shared, &start, chunks(requests), events).instrument(span).await?;
-    Ok(BuildEvent { event: Some(build_event::Event::Image(image)) })
+    let (image, shim) = built(shared, &start, chunks(requests), events).instrument(span).await?;
+    let listening = told(shim);
+    Ok(BuildEvent { event: Some(build_event::Event::Image(image)), listening })
 }
 
 async fn built(
@@ -35,25 +38,29 @@ async fn built(
     described: &ChaincodeSource,
     chunks: Chunks,
     events: &Events,
-) -> Result<selvedge_proto::launcher::ImageReference, Status> {
+) -> Result<(ImageReference, Shim), Status> {
     let tell = |line: String| {
         info!(target: "build", line);
         // A builder with that much to read has heard enough.
-        let _ = events.try_send(Ok(BuildEvent { event: Some(build_event::Event::Log(line)) }));
+        let _ = events.try_send(Ok(BuildEvent {
+            event: Some(build_event::Event::Log(line)),
+            listening: None,
+        }));
     };
     let works = shared.entrance.enter(tell).await.map_err(|error| failed(&error))?;
     let _slot = shared.slots.take(tell).await;
     let begun = Instant::now();
     let received =
         Received::receive(described, chunks, &works.data).await.map_err(|error| failed(&error))?;
+    let shim = received.shim();
     let (log, lines) = mpsc::channel(64);
     let build = image_of(received, works.backend.as_ref(), shared.build_limit(), log);
     let (image, ()) = tokio::join!(build, relay(lines, events));
     let seconds = begun.elapsed().as_secs_f32();
     match image {
         Ok(image) => {
-            info!(seconds, digest = image.digest, "image is there");
-            Ok(image)
+            info!(seconds, digest = image.digest, ?shim, "image is there");
+            Ok((image, shim))
         }
         Err(status) => {
             warn!(seconds, reason = status.message(), "build failed");
@@ -65,7 +72,7 @@ async fn built(
 async fn relay(mut lines: mpsc::Receiver<String>, events: &Events) {
     while let Some(line) = lines.recv().await {
         info!(target: "build", line);
-        let event = BuildEvent { event: Some(build_event::Event::Log(line)) };
+        let event = BuildEvent { event: Some(build_event::Event::Log(line)), listening: None };
         // Lines of a build wait for a slow reader: none of them may be missing.
         let _ = events.send(Ok(event)).await;
     }

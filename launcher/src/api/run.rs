@@ -19,6 +19,7 @@ use tonic::{Status, Streaming};
 use tracing::{Instrument, info, info_span, warn};
 
 use super::imaging::{image_of, look_for};
+use super::listening::kept;
 use super::shared::{Shared, chunk, failed, unexpected};
 use crate::backend::Backend;
 use crate::chaincode::ChaincodeRun;
@@ -186,6 +187,7 @@ fn chaincode_run(
             root: tls.root_cert,
         }),
         content: content(named).map_err(|error| failed(&error))?,
+        shim: kept(start.listening),
         deadline,
         standing,
     })

@@ -1,10 +1,11 @@
 //! A chaincode's two sides while it runs: the proxy with the peer's stream, and the replicas.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use selvedge_manifest::baseline::Lifted;
 use selvedge_proto::launcher::Reason;
-use selvedge_proxy::{Event, Notice, Proxy};
+use selvedge_proxy::{Credential, Event, Notice, Proxy, Target};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -194,6 +195,11 @@ impl<'a> Link<'a> {
     async fn on_replica(&mut self, event: ReplicaEvent) -> Result<(), RunError> {
         match event {
             ReplicaEvent::Line(line) => self.line(line),
+            ReplicaEvent::Listening(address) => {
+                let credential = self.succession.current().credential;
+                self.dial(address, credential).await;
+            }
+            ReplicaEvent::Silenced(address) => self.proxy.undial(address).await,
             ReplicaEvent::Lifted(lifted) => {
                 self.lifted(&lifted);
                 self.succession.current().lifted = lifted;
@@ -233,6 +239,13 @@ impl<'a> Link<'a> {
     async fn on_next(&mut self, event: ReplicaEvent) {
         let reason = match event {
             ReplicaEvent::Line(line) => return self.line(line),
+            ReplicaEvent::Listening(address) => {
+                if let Some(credential) = self.succession.next().map(|set| set.credential) {
+                    self.dial(address, credential).await;
+                }
+                return;
+            }
+            ReplicaEvent::Silenced(address) => return self.proxy.undial(address).await,
             ReplicaEvent::Lifted(lifted) => {
                 self.lifted(&lifted);
                 self.succession.next().into_iter().for_each(|set| set.lifted.clone_from(&lifted));
@@ -243,6 +256,13 @@ impl<'a> Link<'a> {
             ReplicaEvent::Trouble(reason) => reason,
         };
         self.succession.give_up(Some(reason), &self.proxy, self.log).await;
+    }
+
+    /// Has the proxy dial a replica that listens.
+    async fn dial(&mut self, address: SocketAddr, credential: Credential) {
+        if let Some(security) = self.succession.security() {
+            self.proxy.dial(Target { address, credential, security }).await;
+        }
     }
 
     fn line(&self, line: String) {

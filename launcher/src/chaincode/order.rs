@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use selvedge_buildpack::content::PackageContent;
+use selvedge_buildpack::shim::{self, Shim};
 use selvedge_config::{Chaincode, Faults, Operator, Subject};
 use selvedge_manifest::label;
-use selvedge_proxy::{Limits, PeerAddress, PeerCredentials, Proxy, ProxySettings};
+use selvedge_proxy::{Limits, PeerAddress, PeerCredentials, Proxy, ProxySettings, Security};
 
 use super::error::RunError;
 use crate::backend::Backend;
@@ -27,6 +28,8 @@ pub(crate) struct ChaincodeRun {
     pub(crate) credentials: Option<PeerCredentials>,
     /// What its package holds.
     pub(crate) content: PackageContent,
+    /// How its shim and the proxy come together.
+    pub(crate) shim: Shim,
     /// Until when the chaincode must have registered.
     pub(crate) deadline: LaunchDeadline,
     /// Where who asks is told how it stands.
@@ -49,6 +52,15 @@ impl ChaincodeRun {
             label: label(&self.package_id).to_owned(),
             msp: self.msp_id.clone(),
             peer: backend.peer().to_owned(),
+        }
+    }
+
+    /// How its replicas are dialled, if they listen.
+    pub(super) fn security(&self) -> Option<Security> {
+        match self.shim {
+            Shim::Dials => None,
+            Shim::Listens(shim::Security::Tls) => Some(Security::Tls),
+            Shim::Listens(shim::Security::Plain) => Some(Security::Plain),
         }
     }
 

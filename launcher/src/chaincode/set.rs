@@ -47,11 +47,12 @@ impl Plan {
         settings: Arc<Chaincode>,
         number: u64,
     ) -> Result<Set, RunError> {
-        let (credentials, credential) = self.authority.replica()?;
+        let (credentials, credential) = self.authority.replica(self.run.shim)?;
         let workload = Workload {
             package_id: self.run.package_id.clone(),
             msp_id: self.run.msp_id.clone(),
             content: self.run.content,
+            shim: self.run.shim,
             image: self.image.clone(),
             proxy: self.proxy,
             credentials,

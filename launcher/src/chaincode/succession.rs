@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use selvedge_config::{Chaincode, Operator};
 use selvedge_proto::launcher::{Reason, RunState};
-use selvedge_proxy::{Credential, Proxy};
+use selvedge_proxy::{Credential, Proxy, Security};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -151,6 +151,11 @@ impl Succession {
     /// Whether replicas with this credential are to take the others' place.
     fn is_next(&self, credential: Credential) -> bool {
         self.next.set().is_some_and(|set| set.credential == credential)
+    }
+
+    /// How replicas that listen are dialled.
+    pub(super) fn security(&self) -> Option<Security> {
+        self.plan.run.security()
     }
 
     /// What happens next. New settings are of no concern before a launch has come to its end.

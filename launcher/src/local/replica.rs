@@ -8,8 +8,9 @@ use std::path::Path;
 
 use selvedge_buildpack::image::oci_spec::image::ImageConfiguration;
 use selvedge_buildpack::image::{Layout, ZONEINFO, unpack};
+use selvedge_buildpack::shim::Shim;
 use selvedge_config::{Chaincode, Variable};
-use selvedge_manifest::{LaunchPlan, LaunchTarget};
+use selvedge_manifest::{LaunchPlan, LaunchTarget, listening_at};
 use tokio::task::spawn_blocking;
 
 use super::guard::guarded;
@@ -36,6 +37,7 @@ pub(super) async fn prepare(
     let plan = LaunchPlan::new(
         &LaunchTarget {
             content: workload.content,
+            shim: workload.shim,
             package_id: &workload.package_id,
             msp_id: &workload.msp_id,
             address: &workload.proxy.to_string(),
@@ -68,7 +70,8 @@ pub(super) async fn prepare(
         .collect();
     Ok(Start {
         program: program.to_string_lossy().into_owned(),
-        command: Box::new(move || {
+        listens: matches!(workload.shim, Shim::Listens(_)),
+        command: Box::new(move |listening| {
             let mut guarded = guarded(program.as_os_str());
             guarded
                 .args(&command)
@@ -78,6 +81,7 @@ pub(super) async fn prepare(
                 .env("ZONEINFO", &zones)
                 .env("TZ", "UTC")
                 .envs(environment.iter().map(|(name, value)| (name, value)))
+                .envs(listening.into_iter().flat_map(listening_at))
                 .current_dir(&root);
             guarded
         }),

@@ -1,5 +1,7 @@
 //! Keeps replicas' processes running: what Kubernetes does with pods' containers.
 
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -45,8 +47,10 @@ pub(crate) struct Supervised {
 pub(crate) struct Start {
     /// The program, for error messages.
     pub(crate) program: String,
-    /// Makes the command.
-    pub(crate) command: Box<dyn Fn() -> Command + Send + Sync>,
+    /// Whether it listens, and is told where.
+    pub(crate) listens: bool,
+    /// Makes the command; of one that listens, there.
+    pub(crate) command: Box<dyn Fn(Option<SocketAddr>) -> Command + Send + Sync>,
     /// What must live as long as the replica.
     pub(crate) _files: crate::data::TemporaryDirectory,
 }
@@ -59,8 +63,8 @@ impl Supervised {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for start in starts {
-            let process = spawn(&start)?;
-            tasks.spawn(supervise(start, process, sink.clone(), since.clone(), stop.clone()));
+            let started = spawn(&start)?;
+            tasks.spawn(supervise(start, started, sink.clone(), since.clone(), stop.clone()));
         }
         Ok(Self { events, disconnected, stop, tasks })
     }
@@ -94,7 +98,7 @@ impl Replicas for Supervised {
 
 async fn supervise(
     start: Start,
-    mut process: Process,
+    mut started: Started,
     events: mpsc::Sender<ReplicaEvent>,
     mut disconnected: watch::Receiver<Option<SystemTime>>,
     stop: CancellationToken,
@@ -102,6 +106,10 @@ async fn supervise(
     let mut ends = 0;
     loop {
         let (begun, begun_at) = (Instant::now(), SystemTime::now());
+        let Started { mut process, listening } = started;
+        if let Some(address) = listening {
+            let _ = events.send(ReplicaEvent::Listening(address)).await;
+        }
         let exit = tokio::select! {
             end = follow(&mut process, &events) => exit(end),
             () = is_outdated(begun_at, &mut disconnected) => {
@@ -113,17 +121,20 @@ async fn supervise(
         ends = if begun.elapsed() >= RECOVERED { 1 } else { ends + 1 };
         let trouble = (ends >= HOPELESS)
             .then(|| ReplicaEvent::Trouble(format!("it ended {ends} times in a row: {exit}")));
+        if let Some(address) = listening {
+            let _ = events.send(ReplicaEvent::Silenced(address)).await;
+        }
         let _ = events.send(ReplicaEvent::Exited(exit)).await;
         if let Some(trouble) = trouble {
             let _ = events.send(trouble).await;
         }
-        process = loop {
+        started = loop {
             tokio::select! {
                 () = sleep(delay(ends)) => {}
                 () = stop.cancelled() => return,
             }
             match spawn(&start) {
-                Ok(process) => break process,
+                Ok(started) => break started,
                 Err(error) => {
                     ends += 1;
                     let reason = crate::error_chain::one_line(&error);
@@ -161,9 +172,22 @@ async fn is_outdated(begun: SystemTime, disconnected: &mut watch::Receiver<Optio
     }
 }
 
-fn spawn(start: &Start) -> Result<Process, StartError> {
-    Process::spawn((start.command)())
-        .map_err(|source| StartError::Process { program: start.program.clone(), source })
+/// A process, and where it was told to listen.
+struct Started {
+    process: Process,
+    listening: Option<SocketAddr>,
+}
+
+fn spawn(start: &Start) -> Result<Started, StartError> {
+    let failed = |source| StartError::Process { program: start.program.clone(), source };
+    let listening = start.listens.then(free_address).transpose().map_err(failed)?;
+    let process = Process::spawn((start.command)(listening)).map_err(failed)?;
+    Ok(Started { process, listening })
+}
+
+/// Where nobody listens: another one each time, since somebody may by the next.
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
 /// The delay before a restart after so many ends in a row.

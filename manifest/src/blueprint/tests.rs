@@ -9,6 +9,7 @@ use super::*;
 use crate::launch::{LaunchTarget, ReplicaCredentials};
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::language::Language;
+use selvedge_buildpack::shim::Shim;
 
 const PACKAGE_ID: &str =
     "basic_1.0:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -30,6 +31,7 @@ impl Scene {
         let plan = LaunchPlan::new(
             &LaunchTarget {
                 content: PackageContent::Code(Language::Golang),
+                shim: Shim::Dials,
                 package_id: PACKAGE_ID,
                 msp_id: "Org1MSP",
                 address: &address,

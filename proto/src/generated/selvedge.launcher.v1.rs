@@ -33,6 +33,9 @@ pub struct ChaincodeSource {
 /// What Build answers.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BuildEvent {
+    /// With the image: that the chaincode listens for its peer. Absent of one that dials.
+    #[prost(message, optional, tag = "3")]
+    pub listening: ::core::option::Option<Listening>,
     #[prost(oneof = "build_event::Event", tags = "1, 2")]
     pub event: ::core::option::Option<build_event::Event>,
 }
@@ -47,6 +50,13 @@ pub mod build_event {
         #[prost(message, tag = "2")]
         Image(super::ImageReference),
     }
+}
+/// A chaincode listens for its peer, which here is the launcher.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Listening {
+    /// With TLS, on both sides.
+    #[prost(bool, tag = "1")]
+    pub tls: bool,
 }
 /// An image by its digest: the two fields of image.json.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -103,6 +113,9 @@ pub struct RunStart {
     /// What the image was built from, should it have to be built again.
     #[prost(message, optional, tag = "6")]
     pub source: ::core::option::Option<ChaincodeSource>,
+    /// What the build said of how it is linked.
+    #[prost(message, optional, tag = "7")]
+    pub listening: ::core::option::Option<Listening>,
 }
 /// The TLS credentials that the peer gives its chaincode, as PEM.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::named_image::NamedImage;
+use selvedge_buildpack::shim::Shim;
 use selvedge_proto::launcher::chaincode_status::Place;
 use selvedge_proto::launcher::{ImageReference, LocalPlace, RunStart};
 use tempfile::TempDir;
@@ -92,6 +93,7 @@ impl Scene {
             peer: "127.0.0.1:1".parse().unwrap(),
             credentials: None,
             content: PackageContent::Code(Language::Golang),
+            shim: Shim::Dials,
             deadline: LaunchDeadline::of(Duration::from_mins(1)),
             standing: standing.clone(),
         };

@@ -13,6 +13,7 @@ mod launch_time;
 mod leavings;
 mod ledger;
 mod link;
+mod listening;
 mod misbehaviour;
 mod operators_file;
 mod outstanding;
