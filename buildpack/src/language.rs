@@ -9,6 +9,7 @@ use std::path::Path;
 use selvedge_package::ChaincodeType;
 
 use crate::golang::Golang;
+use crate::node::Node;
 use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Recipe, Toolchain};
 use crate::source::Source;
@@ -18,6 +19,8 @@ use crate::source::Source;
 pub enum Language {
     /// Go.
     Golang,
+    /// JavaScript and TypeScript.
+    Node,
 }
 
 /// Why a source cannot be built, for the person who installed it.
@@ -57,7 +60,7 @@ pub(crate) trait Buildpack: Sync {
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Golang];
+    pub const ALL: [Self; 2] = [Self::Golang, Self::Node];
 
     /// The language that packages of this type are written in; none for what is not built.
     pub fn of(kind: &ChaincodeType) -> Option<Self> {
@@ -68,6 +71,7 @@ impl Language {
     pub fn kind(self) -> ChaincodeType {
         match self {
             Self::Golang => ChaincodeType::Golang,
+            Self::Node => ChaincodeType::Node,
         }
     }
 
@@ -105,6 +109,7 @@ impl Language {
     fn buildpack(self) -> &'static dyn Buildpack {
         match self {
             Self::Golang => &Golang,
+            Self::Node => &Node,
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod digest;
 pub mod golang;
 pub mod image;
 pub mod language;
+pub mod node;
 pub mod package;
 pub mod platform;
 pub mod recipe;

@@ -4,6 +4,7 @@
 //! here depends on the source and the label alone, so that everyone gets the same package ID.
 
 mod copy;
+mod directory;
 mod draft;
 mod id;
 mod inspection;
@@ -14,6 +15,7 @@ mod report;
 mod untar;
 mod writer;
 
+pub use directory::Dependencies;
 pub use draft::{Draft, DraftError, DraftFile, LeftOut};
 pub use id::{InvalidPackageId, PackageId};
 pub use inspection::{InspectError, Inspection};

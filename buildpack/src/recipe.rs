@@ -1,23 +1,35 @@
-//! How a source becomes a program: planned by each language, carried out alike by whoever builds.
+//! How a source becomes an image: planned by each language, carried out alike by whoever builds.
 
 mod carry_out;
 mod toolchain;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::image::{Form, Part};
 use crate::language::Refusal;
 
 pub use carry_out::{Answer, BuildFailure, Workshop, carry_out};
 pub use toolchain::Toolchain;
+pub(crate) use toolchain::is_writable;
 
-/// The plan for one source. Its functions are pure but for [`Recipe::program`].
+/// The plan for one source. Its functions are pure but for [`Recipe::prepare`] and
+/// [`Recipe::parts`].
 pub trait Recipe: fmt::Debug + Send + Sync {
     /// What of it decides the outcome, besides the source, the toolchain and the image's base.
     fn inputs(&self) -> Vec<String>;
 
-    /// The commands that make the program, one after the other.
+    /// What an image of it has over the base, and how it is started.
+    fn form(&self) -> Form;
+
+    /// Makes the place ready for the commands.
+    fn prepare(&self, _place: &Workplace<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The commands that build, one after the other.
     fn commands(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> Vec<BuildCommand>;
 
     /// The command whose output tells more of why one of [`Recipe::commands`] failed, of which this
@@ -32,8 +44,8 @@ pub trait Recipe: fmt::Debug + Send + Sync {
     /// What a failed command has to say to the person who installed the chaincode.
     fn errors(&self, failure: &Failure<'_>) -> Vec<String>;
 
-    /// The program that the commands made.
-    fn program(&self, place: &Workplace<'_>) -> Result<PathBuf, Refusal>;
+    /// What the commands made: a part for each layer of the form.
+    fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal>;
 }
 
 /// Where a recipe is carried out. Both are absolute paths.

@@ -1,4 +1,4 @@
-//! Whether code compiles, asked of Go as the launcher asks it: a peer tells the one who installs
+//! Whether code compiles, asked of its language's tools as the launcher asks them: a peer tells the one who installs
 //! a package that does not compile no more than `exit status 1` (Fabric
 //! `core/container/externalbuilder/session.go`).
 
@@ -69,6 +69,9 @@ pub(crate) fn code(language: Language, root: &Path, path: &str) -> anyhow::Resul
             Ok(Compiled::Untried(Untried::Missing(program)))
         }
         Err(BuildFailure::Workshop(NotRun::Failed(error))) => Err(error),
+        Err(BuildFailure::Place(error)) => {
+            Err(anyhow::Error::new(error).context("cannot copy the code to build it"))
+        }
     }
 }
 

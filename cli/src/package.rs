@@ -33,7 +33,7 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
     let handler = interrupt.clone();
     ctrlc::set_handler(move || handler.request()).context("cannot listen for Ctrl-C")?;
 
-    let draft = Draft::collect(&request.directory)?;
+    let draft = Draft::collect(&request.directory, request.dependencies)?;
     if request.check == Check::Compile {
         check(&draft, &interrupt)?;
     }

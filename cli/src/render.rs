@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use anyhow::{Context, bail};
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use selvedge_buildpack::language::Language;
 use selvedge_buildpack::package::{Inspection, Interrupt, Metadata, PackageId};
 use selvedge_config::{BackendKind, Chaincode, Subject};
 use selvedge_manifest::{
@@ -56,7 +57,8 @@ pub(crate) fn run(request: &RenderRequest) -> anyhow::Result<Outcome> {
     let label = metadata.label.to_string();
     let subject = Subject { label, msp: request.msp.clone(), peer: request.peer.clone() };
     let settings = right.variant(&subject)?.chaincode().clone();
-    let sketch = sketch(request, &right, &package_id, settings)?;
+    let mut sketch = sketch(request, &right, &package_id, settings)?;
+    sketch.language = Language::of(&metadata.kind).unwrap_or(sketch.language);
     let (objects, _) = sketch.objects()?;
     let text = match request.form {
         Form::Text => heading(&sketch)? + &yaml::stream(&objects)?,

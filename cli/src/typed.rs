@@ -38,14 +38,15 @@ pub(crate) enum Command {
 
 /// Make a chaincode package from source.
 ///
-/// The language is found out: so far Go, a module with its main package in DIR. The whole module
-/// goes in, vendor directory included; META-INF beside the main package becomes that of the
-/// chaincode. Earlier packages stay out, and so do hidden files, unless the code embeds them. The
+/// The language is found out: Go, a module with its main package in DIR, or Node, a package.json in
+/// DIR. The whole module goes in, a vendor directory included, and of Node all but node_modules;
+/// META-INF beside the main package becomes that of the chaincode. Earlier packages stay out, and
+/// so do hidden files, unless the code embeds them or a package manager reads them. The
 /// same source and label give the same package ID on every machine, so organisations can compare
 /// what they install.
 ///
-/// With Go on the PATH what goes in is compiled first, as the launcher will: an installer learns
-/// from a peer only that a build failed, not why.
+/// With Go or npm on the PATH what goes in is built first, as the launcher will: an installer
+/// learns from a peer only that a build failed, not why.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge package ./asset-transfer --label basic_1.0\n  \
@@ -70,6 +71,10 @@ pub(crate) struct Package {
     #[arg(short, long)]
     pub(crate) force: bool,
 
+    /// Take Node's dependencies along, as node_modules has them, for builds without a network
+    #[arg(long)]
+    pub(crate) node_modules: bool,
+
     /// Package it without compiling it first
     #[arg(long)]
     pub(crate) no_compile: bool,
@@ -92,7 +97,7 @@ pub(crate) struct Inspect {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 
-    /// Compile the code too, with the `go` in the PATH
+    /// Compile the code too, with the tools in the PATH
     #[arg(short, long)]
     pub(crate) compile: bool,
 

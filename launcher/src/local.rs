@@ -5,6 +5,7 @@ mod compile;
 pub(crate) mod guard;
 mod process;
 mod replica;
+mod search_path;
 mod supervise;
 
 use std::error::Error;
@@ -18,8 +19,8 @@ use async_trait::async_trait;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{
-    Base, BaseError, BuildKey, BuildKeyInputs, ImagePlan, Layout, LayoutError, Origin, Tag,
-    assemble, ca_bundle_path, sha256, validate,
+    Base, BaseError, BuildKey, BuildKeyInputs, Form, ImagePlan, Layout, LayoutError, Origin, Part,
+    Tag, assemble, ca_bundle_path, sha256, validate,
 };
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
@@ -109,13 +110,13 @@ impl LocalBackend {
 
     /// The image under the tag, if all of it is there and sound, and it says of itself that it was
     /// made of this source: chaincode can write in the store, and give another's tag to its own.
-    async fn known(&self, tag: &Tag, source: Sha256) -> Option<Descriptor> {
+    async fn known(&self, tag: &Tag, source: Sha256, form: Form) -> Option<Descriptor> {
         let found = self.images.find_tag(tag).ok().flatten()?;
         if !self.is_sound(sha256(&found)?).await {
             return None;
         }
         let base = self.base.diff_id().ok()?;
-        let origin = Origin { base, source, platform: self.platform };
+        let origin = Origin { base, source, form, platform: self.platform };
         if origin.made(&self.images, &found).unwrap_or(false) {
             return Some(found);
         }
@@ -148,15 +149,16 @@ impl LocalBackend {
 
     async fn assemble(
         &self,
-        program: &Path,
+        form: Form,
+        parts: Vec<Part>,
         source: Sha256,
         tag: &Tag,
     ) -> Result<Descriptor, BuildError> {
         let (images, base, platform) = (self.images.clone(), self.base.clone(), self.platform);
         let collection = Arc::clone(&self.collection);
-        let (program, tag) = (program.to_owned(), tag.clone());
+        let tag = tag.clone();
         let assembled = spawn_blocking(move || {
-            let plan = ImagePlan { base: &base, program: &program, source, platform };
+            let plan = ImagePlan { base: &base, form: &form, parts: &parts, source, platform };
             let image = assemble(&plan, &images.scratch()).map_err(boxed)?;
             let image = images.add(image, &tag).map_err(boxed)?;
             collection.collect(sha256(&image));
@@ -188,7 +190,7 @@ impl Backend for LocalBackend {
         });
 
         let _turn = self.turn.acquire().await;
-        if let Some(known) = self.known(&key.tag(), digest).await {
+        if let Some(known) = self.known(&key.tag(), digest, recipe.form()).await {
             info!(digest = %known.digest(), "the image of this source is there already");
             return Ok(reference(&known));
         }
@@ -198,8 +200,9 @@ impl Backend for LocalBackend {
         let place = Workplace { source: source.root(), output: output.path() };
         let mut workshop = LocalWorkshop { limit, deadline: Instant::now() + limit, log };
         let made = carry_out(&*recipe, toolchain, &place, &mut workshop).await;
-        let program = made.map_err(failed)?;
-        self.assemble(&program, digest, &key.tag()).await.map(|image| reference(&image))
+        let parts = made.map_err(failed)?;
+        let image = self.assemble(recipe.form(), parts, digest, &key.tag()).await?;
+        Ok(reference(&image))
     }
 
     async fn holds(&self, image: &ImageReference) -> bool {
@@ -268,6 +271,7 @@ fn reference(image: &Descriptor) -> ImageReference {
 
 fn failed(failure: BuildFailure<BuildError>) -> BuildError {
     match failure {
+        BuildFailure::Place(error) => BuildError::Image(error.into()),
         BuildFailure::Workshop(error) => error,
         BuildFailure::Compile(errors) => BuildError::Compile(errors),
         BuildFailure::Refused(refusal) => refused(refusal),

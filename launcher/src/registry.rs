@@ -5,6 +5,7 @@ mod credentials;
 mod pull;
 mod repository;
 mod resolve;
+mod runtime;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -25,6 +26,7 @@ pub(crate) use credentials::{CredentialsError, DockerConfig};
 pub(crate) use pull::Pulled;
 pub(crate) use repository::{InvalidRepository, Repository};
 pub(crate) use resolve::resolve;
+pub(crate) use runtime::{RuntimeError, RuntimeImage};
 
 /// What is read of a layer at once, in bytes.
 const CHUNK: usize = 256 << 10;
@@ -190,6 +192,15 @@ impl Registry {
             self.repository.registry().to_owned(),
             self.repository.name().to_owned(),
             tag.to_string(),
+        )
+    }
+
+    /// The repository, by whatever tag.
+    fn any(&self) -> Reference {
+        Reference::with_tag(
+            self.repository.registry().to_owned(),
+            self.repository.name().to_owned(),
+            "latest".to_owned(),
         )
     }
 

@@ -81,6 +81,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_language_finds_its_peer_in_its_own_way() {
+        let of = |language: Language| language.arguments("127.0.0.1:7052");
+        assert_eq!(of(Language::Golang), ["-peer.address=127.0.0.1:7052"]);
+        assert_eq!(of(Language::Node), ["--peer.address", "127.0.0.1:7052"]);
+    }
+
+    #[test]
     fn go_chaincode_is_started_as_by_fabric() {
         let credentials = ReplicaCredentials {
             certificate: "certificate".into(),

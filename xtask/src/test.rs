@@ -12,9 +12,11 @@ use crate::steps::Steps;
 
 /// Runs every check: format, lints, unit tests, release binaries, end to end.
 #[derive(Debug, Args)]
-#[command(after_help = "Stops at the first step that fails. Needs Rust, Go and a C compiler; \
+#[command(
+    after_help = "Stops at the first step that fails. Needs Rust, Go, Node and a C compiler; \
                         Fabric and Kubernetes are built from Go modules into the user's cache, once. \
-                        The cluster's tests need root, and install Debian packages.")]
+                        The cluster's tests need root, and install Debian packages."
+)]
 pub(crate) struct Test {}
 
 /// The Go modules that must build, vet and pass their tests (those that must not are the
@@ -77,7 +79,7 @@ fn test_packages(packages: &[&str]) -> Command {
 
 /// What neither cargo nor go brings along.
 fn check_tools() -> Result<()> {
-    for (program, package) in [("go", "golang-go"), ("gcc", "gcc libc6-dev")] {
+    for (program, package) in [("go", "golang-go"), ("gcc", "gcc libc6-dev"), ("npm", "npm")] {
         let version = if program == "go" { "version" } else { "--version" };
         ensure!(
             Command::new(program).arg(version).output().is_ok_and(|o| o.status.success()),

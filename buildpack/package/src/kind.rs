@@ -21,7 +21,7 @@ pub enum ChaincodeType {
 
 impl ChaincodeType {
     /// Those that Selvedge builds; any other is left to the peer's next builder.
-    pub const BUILT: [Self; 1] = [Self::Golang];
+    pub const BUILT: [Self; 2] = [Self::Golang, Self::Node];
 
     /// The type of that name, in any case.
     pub fn named(name: &str) -> Self {
@@ -66,11 +66,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn go_is_built_in_any_case() {
-        for name in ["golang", "GOLANG", "GoLang"] {
+    fn what_is_built_in_any_case() {
+        for name in ["golang", "GOLANG", "GoLang", "node", "NODE"] {
             assert!(ChaincodeType::named(name).is_built(), "{name}");
         }
-        for name in ["", "go", "golang ", "node", "ccaas"] {
+        for name in ["", "go", "golang ", "nodejs", "ccaas"] {
             assert!(!ChaincodeType::named(name).is_built(), "{name:?}");
         }
     }

@@ -10,10 +10,12 @@ use selvedge_package::{MAX_INDEX_BYTES, META_INF, check_index};
 use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
+use super::directory::{Dependencies, Directory};
 use super::misplaced::{MISPLACED, is_misplaced_index};
 use super::{CODE_FILE, ChaincodeType, IndexFault, METADATA_FILE, Remark};
 use crate::archive::{ArchiveError, EntryFault, EntryPath, Limits, gunzip};
-use crate::golang::{Embeds, GoChaincode, GoChaincodeError};
+use crate::golang::GoChaincodeError;
+use crate::node::{NodeError, NodeProject};
 
 /// A package's content before it is written.
 #[derive(Clone, Debug)]
@@ -55,9 +57,12 @@ pub struct LeftOut {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DraftError {
-    /// It is no Go chaincode, the one language so far.
+    /// It has no `package.json`, which would make it Node's, and is no Go chaincode either.
     #[error("no chaincode that Selvedge knows how to package")]
     Language(#[from] GoChaincodeError),
+    /// It is no Node chaincode.
+    #[error("no Node chaincode that Selvedge knows how to package")]
+    Node(#[from] NodeError),
     /// Something could not be read.
     #[error("cannot read {path}")]
     Read {
@@ -108,18 +113,18 @@ pub enum DraftError {
 impl Draft {
     /// Finds out the language of the chaincode in `directory` and lists what belongs to it.
     ///
-    /// The rules are those of Fabric's packager (`core/chaincode/platforms/golang/platform.go`,
-    /// `findSource`): the whole module under `src/`, the chaincode's own `META-INF` at the top.
-    /// But of what is hidden, only what the code embeds goes in: secrets are kept in such files,
-    /// and some appear by themselves, which would change the package ID. Packages of earlier days
-    /// stay out, too.
-    pub fn collect(directory: &Path) -> Result<Self, DraftError> {
-        let chaincode = GoChaincode::open(directory)?;
-        let mut collector = Collector::new(&chaincode)?;
-        let mut walk = WalkDir::new(&chaincode.module_root).min_depth(1).into_iter();
+    /// The rules are those of Fabric's packagers (`core/chaincode/platforms/golang/platform.go`,
+    /// `findSource`; `node/platform.go`, `GetDeploymentPayload`): the whole module under `src/`, the
+    /// chaincode's own `META-INF` at the top; of Node no dependencies. But of what is hidden, only
+    /// what the code needs goes in: secrets are kept in such files, and some appear by themselves,
+    /// which would change the package ID. Packages of earlier days stay out, too.
+    pub fn collect(directory: &Path, dependencies: Dependencies) -> Result<Self, DraftError> {
+        let mut collector = Collector::new(Directory::open(directory, dependencies)?);
+        let root = collector.directory.root.clone();
+        let mut walk = WalkDir::new(&root).min_depth(1).into_iter();
         while let Some(entry) = walk.next() {
             let entry = entry.map_err(|error| DraftError::Read {
-                path: error.path().unwrap_or(&chaincode.module_root).to_owned(),
+                path: error.path().unwrap_or(&root).to_owned(),
                 source: error.into(),
             })?;
             let is_directory = entry.file_type().is_dir();
@@ -132,45 +137,41 @@ impl Draft {
                 collector.take(&entry)?;
             }
         }
-        Ok(collector.draft(chaincode.import_path))
+        collector.draft()
     }
 }
 
 struct Collector {
-    root: PathBuf,
+    directory: Directory,
     meta_inf: PathBuf,
-    embeds: Embeds,
     bytes: u64,
     files: BTreeMap<EntryPath, DraftFile>,
     left_out: Vec<LeftOut>,
 }
 
 impl Collector {
-    fn new(chaincode: &GoChaincode) -> Result<Self, DraftError> {
-        Ok(Self {
-            root: chaincode.module_root.clone(),
-            meta_inf: chaincode.directory.join(META_INF),
-            embeds: Embeds::below(&chaincode.module_root)?,
+    fn new(directory: Directory) -> Self {
+        Self {
+            meta_inf: directory.chaincode.join(META_INF),
+            directory,
             bytes: 0,
             files: BTreeMap::new(),
             left_out: Vec::new(),
-        })
+        }
     }
 
     /// Its path below the module's directory.
     fn below<'a>(&self, entry: &'a DirEntry) -> Cow<'a, str> {
-        entry.path().strip_prefix(&self.root).unwrap_or(entry.path()).to_string_lossy()
+        entry.path().strip_prefix(&self.directory.root).unwrap_or(entry.path()).to_string_lossy()
     }
 
     fn reason_to_leave_out(&self, entry: &DirEntry) -> Result<Option<&'static str>, DraftError> {
         let below = self.below(entry);
         let is_directory = entry.file_type().is_dir();
-        let is_embedded = || {
-            let embedded = if is_directory { Embeds::reach } else { Embeds::take };
-            !entry.path().starts_with(&self.meta_inf) && embedded(&self.embeds, &below)
-        };
-        if below.split('/').any(|part| part.starts_with('.')) && !is_embedded() {
-            return Ok(Some("hidden"));
+        let is_meta_inf = entry.path().starts_with(&self.meta_inf);
+        let reason = self.directory.reason_to_leave_out(&below, is_directory, is_meta_inf);
+        if let Some(reason) = reason.map_err(reading(entry.path()))? {
+            return Ok(Some(reason));
         }
         let name = entry.file_name().as_encoded_bytes();
         let archive = name.ends_with(b".tar.gz") || name.ends_with(b".tgz");
@@ -212,7 +213,9 @@ impl Collector {
             });
         }
         match path.canonicalize() {
-            Ok(target) if target.is_file() && target.starts_with(&self.root) => Ok(target),
+            Ok(target) if target.is_file() && target.starts_with(&self.directory.root) => {
+                Ok(target)
+            }
             _ => Err(DraftError::Symlink {
                 path: path.to_owned(),
                 target: fs::read_link(path).map_err(reading(path))?,
@@ -224,7 +227,7 @@ impl Collector {
         let path = entry.path();
         let (top, below) = match path.strip_prefix(&self.meta_inf) {
             Ok(below) => ("META-INF/", below),
-            Err(_) => ("src/", path.strip_prefix(&self.root).unwrap_or(path)),
+            Err(_) => ("src/", path.strip_prefix(&self.directory.root).unwrap_or(path)),
         };
         let name = [top.as_bytes(), below.as_os_str().as_encoded_bytes()].concat();
         EntryPath::parse(&name).map_err(|fault| DraftError::File { path: path.to_owned(), fault })
@@ -239,25 +242,42 @@ impl Collector {
         } else {
             return Ok(());
         };
-        Err(DraftError::Oversize { root: self.root.clone(), source })
+        Err(DraftError::Oversize { root: self.directory.root.clone(), source })
     }
 
-    fn draft(mut self, import_path: String) -> Draft {
+    fn draft(mut self) -> Result<Draft, DraftError> {
+        let open = self.is_open()?;
         self.left_out.sort_by(|a, b| a.path.cmp(&b.path));
         let misplaced = self.files.keys().filter(|path| is_misplaced_index(path));
         let remarks = misplaced.map(|path| Remark {
             file: path.as_str().strip_prefix("src/").unwrap_or(path.as_str()).to_owned(),
             text: MISPLACED.to_owned(),
         });
-        Draft {
-            remarks: remarks.collect(),
-            kind: ChaincodeType::Golang,
-            path: import_path,
+        Ok(Draft {
+            remarks: remarks.chain(open).collect(),
+            kind: self.directory.kind,
+            path: self.directory.path,
             files: self.files.into_values().collect(),
             left_out: self.left_out,
+        })
+    }
+
+    /// Makes sure that what goes in of Node is a chaincode, and says so if its dependencies are not
+    /// fixed.
+    fn is_open(&self) -> Result<Option<Remark>, DraftError> {
+        if self.directory.kind != ChaincodeType::Node {
+            return Ok(None);
         }
+        let files = self.files.keys().cloned().collect();
+        let project = NodeProject::find(&files, &self.directory.root)?;
+        let (file, text) = ("package.json".to_owned(), NO_LOCK_FILE.to_owned());
+        Ok(project.is_open().then_some(Remark { file, text }))
     }
 }
+
+/// What there is to know about a chaincode whose dependencies nothing fixes.
+const NO_LOCK_FILE: &str = "no lock file goes with it: each peer may get other versions of what it \
+                            depends on; `npm install` writes package-lock.json";
 
 /// Whether the file is a chaincode package, which would otherwise end up in the next one: the
 /// usual place to write a package is the directory it was made from.

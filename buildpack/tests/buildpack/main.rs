@@ -4,6 +4,7 @@ mod chaincode;
 mod collection;
 mod golang;
 mod images;
+mod node;
 mod packages;
 mod sources;
 mod tampering;

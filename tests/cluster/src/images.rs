@@ -19,10 +19,17 @@ use testbed::scratch::{Scratch, ScratchError};
 use thiserror::Error;
 
 /// Changes when what is made below changes.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 
 /// Where the toolchain image has Go, as the official images do.
 const GO: &str = "/usr/local/go";
+
+/// What this machine's Node is: the program, and what npm is made of.
+const NODE: &str = "/usr/bin/node";
+const NODE_MODULES: &str = "/usr/lib/node_modules";
+
+/// Where an image has the certificates of this machine.
+const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 const BUSYBOX: &str = "/usr/bin/busybox";
 
@@ -69,7 +76,9 @@ pub(crate) fn obtain(
 ) -> Result<PathBuf, ImagesError> {
     let go = go_environment()?;
     let mut key = Sha256::new();
-    for part in [RECIPE, &go, &release()?, &ingredients.coredns.to_string_lossy()] {
+    let node = run(Command::new(NODE).arg("--version"))?.stdout;
+    let node = String::from_utf8_lossy(&node);
+    for part in [RECIPE, &go, &node, &release()?, &ingredients.coredns.to_string_lossy()] {
         key.update(part.len().to_le_bytes());
         key.update(part);
     }
@@ -81,7 +90,9 @@ pub(crate) fn obtain(
         let press = Press::start(ingredients, partial)?;
         press.busybox()?;
         press.coredns()?;
-        press.toolchain(Path::new(go.lines().next().unwrap_or(GO)), progress)?;
+        let debian = press.debian(progress)?;
+        press.toolchain(&debian, Path::new(go.lines().next().unwrap_or(GO)), progress)?;
+        press.node(&debian)?;
         progress(&format!("made images in {:.0} s", started.elapsed().as_secs_f32()));
         Ok::<(), ImagesError>(())
     })?;
@@ -138,21 +149,48 @@ impl<'a> Press<'a> {
         self.push("coredns:1", &[&layer], &Start { entrypoint: &["/coredns"], environment: &[] })
     }
 
-    /// What builds run in: a minimal Debian, this machine's Go and its CA certificates.
-    fn toolchain(&self, go: &Path, progress: &mut Progress<'_>) -> Result<(), ImagesError> {
+    /// A minimal Debian, as a layer.
+    fn debian(&self, progress: &mut Progress<'_>) -> Result<PathBuf, ImagesError> {
         let debian = minimal_debian(progress)?;
+        Ok(self.layer(&debian, &["./dev/*", "./var/cache/apt/archives/*.deb"])?)
+    }
+
+    /// What Go's builds run in: Debian, this machine's Go and its CA certificates.
+    fn toolchain(
+        &self,
+        debian: &PathBuf,
+        go: &Path,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), ImagesError> {
         progress("making the toolchain image");
-        let base = self.layer(&debian, &["./dev/*", "./var/cache/apt/archives/*.deb"])?;
         let root = self.root("toolchain")?;
-        let certificates = root.join("etc/ssl/certs/ca-certificates.crt");
-        create(certificates.parent().unwrap_or(&root))?;
-        copy(&ca_bundle_path(env::var_os("SSL_CERT_FILE"))?, &certificates)?;
+        certificates(&root)?;
         create(&root.join("usr/local"))?;
         run(Command::new("cp").arg("-a").arg(go).arg(root.join(&GO[1..])))?;
         let top = self.layer(&root, &[])?;
         let path = format!("PATH={GO}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
         let start = Start { entrypoint: &["/bin/sh"], environment: &[&path] };
-        self.push("toolchain:1", &[&base, &top], &start)
+        self.push("toolchain:1", &[debian, &top], &start)
+    }
+
+    /// What Node's builds run in, and their chaincode: Debian, this machine's Node with npm, and its
+    /// CA certificates, of which Node must be told.
+    fn node(&self, debian: &PathBuf) -> Result<(), ImagesError> {
+        let root = self.root("node")?;
+        certificates(&root)?;
+        let programs = root.join("usr/bin");
+        create(&programs)?;
+        copy(Path::new(NODE), &programs.join("node"))?;
+        create(&root.join("usr/lib"))?;
+        run(Command::new("cp").arg("-a").arg(NODE_MODULES).arg(root.join(&NODE_MODULES[1..])))?;
+        let npm = programs.join("npm");
+        symlink("../lib/node_modules/npm/bin/npm-cli.js", &npm)
+            .map_err(|e| io_error("create", &npm, e))?;
+        let top = self.layer(&root, &[])?;
+        let trusted = format!("NODE_EXTRA_CA_CERTS={CERTIFICATES}");
+        let environment = &["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", &trusted];
+        let start = Start { entrypoint: &["/bin/sh"], environment };
+        self.push("node:1", &[debian, &top], &start)
     }
 
     /// A directory that becomes a layer.
@@ -211,6 +249,13 @@ fn minimal_debian(progress: &mut Progress<'_>) -> Result<PathBuf, ImagesError> {
         run(debootstrap.arg(partial))?;
         Ok(())
     })
+}
+
+/// Puts this machine's CA certificates where the programs of an image look for them.
+fn certificates(root: &Path) -> Result<(), ImagesError> {
+    let certificates = root.join(&CERTIFICATES[1..]);
+    create(certificates.parent().unwrap_or(root))?;
+    Ok(copy(&ca_bundle_path(env::var_os("SSL_CERT_FILE"))?, &certificates)?)
 }
 
 fn create(path: &Path) -> Result<(), CacheError> {

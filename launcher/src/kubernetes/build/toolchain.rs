@@ -1,4 +1,4 @@
-//! The toolchain's image as a build knows it: by its digest, so that a tag which moves to another
+//! The images that a build stands on. The toolchain's as a build knows it: by its digest, so that a tag which moves to another
 //! compiler is another toolchain.
 
 use oci_client::Reference;
@@ -8,9 +8,10 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use super::builds::Builds;
+use super::error::ClusterBuildError;
 use super::said::Said;
 use crate::error_chain::one_line;
-use crate::registry::resolve;
+use crate::registry::{RuntimeError, RuntimeImage, resolve};
 
 /// The image that compiles.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,29 @@ pub(super) struct Toolchain {
 }
 
 impl Builds {
+    /// What chaincode of the language stands on, as it is now; none if it needs nothing to.
+    pub(super) async fn runtime(
+        &self,
+        language: Language,
+        said: &Said,
+    ) -> Result<Option<RuntimeImage>, ClusterBuildError> {
+        let Some(name) = said.runtime(language) else { return Ok(None) };
+        let reference: Reference = name.parse().map_err(|_| RuntimeError::Name(name.clone()))?;
+        let (plain_http, auth) = self.way_to(reference.registry(), said).await;
+        Ok(Some(RuntimeImage::read(&name, plain_http, auth, self.platform).await?))
+    }
+
+    /// How another image's registry is asked: whether over plain HTTP, and with which credentials.
+    async fn way_to(&self, registry: &str, said: &Said) -> (bool, RegistryAuth) {
+        let plain_http = said.registry.plain_http && registry == said.repository.registry();
+        let auth = match self.docker_config(said).await {
+            Ok(Some(config)) => config.for_registry(registry).unwrap_or(RegistryAuth::Anonymous),
+            // What is wrong with the credentials shows when they are needed.
+            Ok(None) | Err(_) => RegistryAuth::Anonymous,
+        };
+        (plain_http, auth)
+    }
+
     /// The toolchain's image as it is now. When its registry cannot be asked, nodes may have it all
     /// the same: then the name has to do, and the installer is told.
     pub(super) async fn toolchain(
@@ -35,13 +59,7 @@ impl Builds {
         let named = || Toolchain { image: name.clone(), identity: name.clone() };
         // What is no name of an image, the kubelet says best.
         let Ok(reference) = name.parse::<Reference>() else { return named() };
-        let registry = reference.registry();
-        let plain_http = said.registry.plain_http && registry == said.repository.registry();
-        let auth = match self.docker_config(said).await {
-            Ok(Some(config)) => config.for_registry(registry).unwrap_or(RegistryAuth::Anonymous),
-            // What is wrong with the credentials shows when they are needed.
-            Ok(None) | Err(_) => RegistryAuth::Anonymous,
-        };
+        let (plain_http, auth) = self.way_to(reference.registry(), said).await;
         match resolve(&reference, plain_http, &auth).await {
             Ok(digest) => Toolchain {
                 image: reference.clone_with_digest(digest.to_string()).to_string(),

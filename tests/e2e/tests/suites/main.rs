@@ -14,6 +14,7 @@ mod leavings;
 mod ledger;
 mod link;
 mod misbehaviour;
+mod node;
 mod operators_file;
 mod outstanding;
 mod recovery;
