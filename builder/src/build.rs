@@ -1,4 +1,5 @@
-//! `build SRC META OUT`: has the launcher turn a chaincode's source into an image.
+//! `build SRC META OUT`: has the launcher turn a chaincode's source into an image, or learns from
+//! the package where the chaincode is served.
 //!
 //! The peer tells the installer no more than "exit status 1"; the reason is the
 //! last line in the peer's log. A build that failed leaves nothing in OUT.
@@ -14,6 +15,8 @@ use std::{
     process::ExitCode,
 };
 
+use selvedge_client::{Address, Caller, LauncherError};
+use selvedge_package::{Handling, META_INF};
 use selvedge_proto::launcher::{
     BuildRequest, ChaincodeSource, ImageReference, build_event::Event, build_request::Content,
 };
@@ -22,16 +25,16 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
     call::Call,
-    launcher::{Address, LauncherError},
     lines::Lines,
     metadata::{Metadata, MetadataError},
     output::{Output, OutputError},
     runtime,
+    server::{self, ServerError},
     source::{self, SourceError},
     usage,
 };
 
-/// Why there is no image.
+/// Why there is neither an image nor a server.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The package's metadata.
@@ -40,6 +43,9 @@ pub enum BuildError {
     /// The package's source.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The package's server.
+    #[error(transparent)]
+    Server(#[from] ServerError),
     /// The output directory.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -54,8 +60,8 @@ pub enum BuildError {
     NoImage(Address),
 }
 
-/// Builds a chaincode: exit code 0 with the image in OUT, or 1 with the reason as
-/// the last line.
+/// Builds a chaincode: exit code 0 with the image or the server in OUT, or 1 with the
+/// reason as the last line.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let directories = match usage::directories(arguments, "build SRC META OUT") {
         Ok(directories) => directories,
@@ -75,15 +81,31 @@ async fn build([src, meta, out]: [PathBuf; 3], lines: &Lines) -> Result<(), Buil
 
 /// Leaves in the output what `run` and `release` need.
 async fn fill(src: &Path, meta: &Path, output: &Output, lines: &Lines) -> Result<(), BuildError> {
-    let launcher = Address::from_environment()?;
-    let described = Metadata::read(meta)?.into_source();
-    source::pack(src, &output.source())?;
-    let meta_inf = src.join("META-INF");
+    let metadata = Metadata::read(meta)?;
+    match metadata.handling() {
+        Handling::Served => {
+            let server = server::of_package(src)?;
+            keep_meta_inf(src, output)?;
+            Ok(output.write_server(&server)?)
+        }
+        // One that `detect` declined, nobody builds; that, the launcher says.
+        Handling::Built | Handling::Declined => {
+            let launcher = Address::from_environment(Caller::Builder)?;
+            let described = metadata.into_source();
+            source::pack(src, &output.source())?;
+            keep_meta_inf(src, output)?;
+            let image = make(&launcher, described.clone(), output, lines).await?;
+            Ok(output.write(described, image)?)
+        }
+    }
+}
+
+fn keep_meta_inf(src: &Path, output: &Output) -> Result<(), SourceError> {
+    let meta_inf = src.join(META_INF);
     if meta_inf.is_dir() {
         source::copy(&meta_inf, &output.meta_inf())?;
     }
-    let image = make(&launcher, described.clone(), output, lines).await?;
-    Ok(output.write(described, image)?)
+    Ok(())
 }
 
 /// Sends the source and relays the build's lines until there is an image.

@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use tonic::{Response, Status, Streaming};
 
-use crate::launcher::{Address, LauncherError};
+use selvedge_client::{Address, LauncherError};
 
 type Opening<Event> =
     Pin<Box<dyn Future<Output = Result<Response<Streaming<Event>>, Status>> + Send>>;

@@ -1,7 +1,9 @@
 //! The JSON files that the peer and the executables hand each other.
 
 use std::{
-    fs, io,
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -45,11 +47,20 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, JsonError> {
 
 /// Writes a file, on one line.
 pub(crate) fn write(path: &Path, value: &impl Serialize) -> Result<(), JsonError> {
+    write_to(path, value, File::create(path))
+}
+
+/// Writes a file that nobody but its owner reads, on one line.
+pub(crate) fn write_secret(path: &Path, value: &impl Serialize) -> Result<(), JsonError> {
+    write_to(path, value, OpenOptions::new().write(true).create_new(true).mode(0o600).open(path))
+}
+
+fn write_to(path: &Path, value: &impl Serialize, file: io::Result<File>) -> Result<(), JsonError> {
     serde_json::to_vec(value)
         .map_err(io::Error::from)
         .and_then(|mut text| {
             text.push(b'\n');
-            fs::write(path, text)
+            file?.write_all(&text)
         })
         .map_err(|source| JsonError::Write { path: path.into(), source })
 }

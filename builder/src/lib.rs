@@ -10,14 +10,13 @@ pub mod release;
 pub mod run;
 
 mod call;
-mod connection;
 mod json;
-mod launcher;
 mod lines;
 mod metadata;
 mod output;
 mod peer;
 mod runtime;
+mod server;
 mod session;
 mod signals;
 mod source;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use selvedge_package::{
-    ChaincodeType, MAX_METADATA_BYTES, METADATA_FILE, MetadataFault, RawMetadata,
+    ChaincodeType, Handling, MAX_METADATA_BYTES, METADATA_FILE, MetadataFault, RawMetadata,
 };
 use selvedge_proto::launcher::ChaincodeSource;
 
@@ -59,9 +59,9 @@ impl Metadata {
         }
     }
 
-    /// Whether Selvedge builds it.
-    pub(crate) fn is_ours(&self) -> bool {
-        self.kind.is_built()
+    /// What becomes of the chaincode.
+    pub(crate) fn handling(&self) -> Handling {
+        self.kind.handling()
     }
 
     /// As the launcher wants it.

@@ -1,4 +1,5 @@
-//! The build's output directory: what `build` leaves and `run` and `release` read.
+//! The build's output directory: what `build` leaves and `run` and `release` read. That is an image
+//! with its source, or the address of a server.
 //!
 //! The peer keeps it for as long as the chaincode is installed, over restarts of
 //! itself and of the launcher, and over releases of Selvedge: hence a version.
@@ -9,6 +10,7 @@ use std::{
     path::PathBuf,
 };
 
+use selvedge_package::{CONNECTION_FILE, Server};
 use selvedge_proto::launcher::{ChaincodeSource, ImageReference};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,14 @@ pub enum OutputError {
         /// Why.
         source: io::Error,
     },
+    /// There is nothing to run, and a peer that knows so does not ask.
+    #[error(
+        "this chaincode is served elsewhere, and there is nothing to run: a peer that has its \
+         chaincode/server/{CONNECTION_FILE} dials it instead; bin/release leaves that, so put it \
+         beside bin/run, remove {} and restart the peer, which then builds anew",
+        .0.parent().unwrap_or(.0).display()
+    )]
+    Served(PathBuf),
     /// Another release wrote it.
     #[error("{path} has version {found}, and this release of Selvedge reads version {VERSION}: install the package again", path = .path.display())]
     Version {
@@ -103,6 +113,16 @@ impl Output {
         File::open(self.source()).map_err(|source| OutputError::Io { path: self.source(), source })
     }
 
+    /// Where the chaincode's server is, in the words of a peer.
+    pub(crate) fn server(&self) -> PathBuf {
+        self.0.join(CONNECTION_FILE)
+    }
+
+    /// Writes the result of a build that made nothing, as the chaincode is served elsewhere.
+    pub(crate) fn write_server(&self, server: &Server) -> Result<(), OutputError> {
+        Ok(json::write_secret(&self.server(), &server.file())?)
+    }
+
     /// Writes the result of the build. image.json comes last: it says that the
     /// build is whole.
     pub(crate) fn write(
@@ -120,6 +140,9 @@ impl Output {
 
     /// Reads the image that the build made and what it was built from.
     pub(crate) fn read(&self) -> Result<(ImageReference, ChaincodeSource), OutputError> {
+        if self.server().exists() {
+            return Err(OutputError::Served(self.0.clone()));
+        }
         let launch: Launch = json::read(&self.launch_path())?;
         if launch.version != VERSION {
             return Err(OutputError::Version { path: self.launch_path(), found: launch.version });
@@ -133,7 +156,7 @@ impl Output {
     /// Takes away what a failed build left; nothing of a failed build is of use.
     pub(crate) fn discard(&self) {
         let _ = fs::remove_dir_all(self.meta_inf());
-        for file in [self.source(), self.launch_path(), self.image_path()] {
+        for file in [self.source(), self.launch_path(), self.image_path(), self.server()] {
             let _ = fs::remove_file(file);
         }
     }

@@ -1,6 +1,8 @@
-//! `release OUT REL`: gives the peer the chaincode's `CouchDB` indexes.
+//! `release OUT REL`: gives the peer the chaincode's `CouchDB` indexes, and where its server is if
+//! it has one.
 //!
-//! What is in REL reaches the ledger under META-INF
+//! A peer that finds `chaincode/server/connection.json` dials the chaincode and never calls `run`
+//! (`core/container/externalbuilder/instance.go`). What else is in REL reaches the ledger under META-INF
 //! (`core/container/externalbuilder/metadataprovider.go`), in place of what the package has
 //! there. So what the peer would make indexes of goes to REL, and nothing else; what cannot be
 //! an index fails no install, with Selvedge as without it.
@@ -12,15 +14,18 @@ use std::{
     process::ExitCode,
 };
 
-use selvedge_package::{META_INF, MetaInfFile, Uselessness};
+use selvedge_package::{CONNECTION_FILE, META_INF, MetaInfFile, Uselessness};
 use walkdir::WalkDir;
 
 use crate::{lines, output::Output, usage};
 
+/// Where a peer looks for a server, in REL.
+const SERVER: &str = "chaincode/server";
+
 /// How many of the files that are left out have a line.
 const TOLD: usize = 10;
 
-/// Why the indexes can not be released.
+/// Why something can not be released.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use {path}", path = .path.display())]
 pub struct ReleaseError {
@@ -28,13 +33,14 @@ pub struct ReleaseError {
     source: io::Error,
 }
 
-/// Releases the indexes: exit code 0, or 1 with the reason as the last line.
+/// Releases both: exit code 0, or 1 with the reason as the last line.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let [out, release] = match usage::directories(arguments, "release OUT REL") {
         Ok(directories) => directories,
         Err(misuse) => return misuse,
     };
-    match release_indexes(&out, &release) {
+    let released = release_server(&out, &release).and_then(|()| release_indexes(&out, &release));
+    match released {
         Ok(left_out) => {
             tell(&left_out);
             ExitCode::SUCCESS
@@ -75,10 +81,19 @@ fn release_indexes(out: &Path, release: &Path) -> Result<Vec<LeftOut>, ReleaseEr
     Ok(left_out)
 }
 
-fn place(index: &Path, destination: &Path) -> Result<(), ReleaseError> {
+/// Copies what the build left of a server, as only its owner can read it.
+fn release_server(out: &Path, release: &Path) -> Result<(), ReleaseError> {
+    let server = Output::of_build(out.into()).server();
+    if server.exists() {
+        place(&server, &release.join(SERVER).join(CONNECTION_FILE))?;
+    }
+    Ok(())
+}
+
+fn place(file: &Path, destination: &Path) -> Result<(), ReleaseError> {
     let directory = destination.parent().unwrap_or(destination);
     fs::create_dir_all(directory).map_err(failed(directory))?;
-    fs::copy(index, destination).map(drop).map_err(failed(destination))
+    fs::copy(file, destination).map(drop).map_err(failed(destination))
 }
 
 fn tell(left_out: &[LeftOut]) {

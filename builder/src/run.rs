@@ -10,18 +10,18 @@
 //! settings say so: of the peer's environment nothing gets here that its core.yaml
 //! does not list (`propagateEnvironment`). `run` waits for the launcher's word,
 //! and a launcher that has died or hangs is noticed by its connection
-//! (`connection.rs`).
+//! (`launcher/client/src/connection.rs`).
 
 use std::{ffi::OsString, io, path::PathBuf, process::ExitCode};
 
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use selvedge_client::{Address, Caller, LauncherError};
 use selvedge_proto::launcher::{RunRequest, RunStart, run_request::Content};
 use tokio::{select, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
     call::Call,
-    launcher::{Address, LauncherError},
     lines::Lines,
     output::{Output, OutputError},
     peer::{self, PeerError},
@@ -65,7 +65,7 @@ async fn run([out, run_metadata]: [PathBuf; 2], lines: &Lines) -> Result<(), Run
     // The peer's key is in memory from here on: no core file, no debugger.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(io::Error::from)?;
     let mut stop = StopSignals::listen()?;
-    let launcher = Address::from_environment()?;
+    let launcher = Address::from_environment(Caller::Builder)?;
     let output = Output::of_build(out);
     let (image, source) = output.read()?;
     let start = peer::request(&run_metadata, image, source)?;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use selvedge_client::{Address, LauncherError};
 use selvedge_proto::launcher::{
     RunEvent, RunRequest, SourceEnd, Stop, run_event::Event, run_request::Content,
 };
@@ -19,7 +20,6 @@ use tokio::{
 
 use crate::{
     call::Call,
-    launcher::{Address, LauncherError},
     lines::{self, Lines},
     output::{Output, OutputError},
     signals::StopSignals,

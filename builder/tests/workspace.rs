@@ -12,16 +12,22 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     Rule { name: "selvedge-proto", may_use: &[], never: &["kube"] },
     Rule {
         name: "selvedge-proxy",
         may_use: &["selvedge-proto"],
         never: &["kube", "k8s-openapi", "oci-spec"],
     },
+    // The builder has it in it.
+    Rule {
+        name: "selvedge-client",
+        may_use: &["selvedge-proto"],
+        never: &["clap", "kube", "k8s-openapi", "oci-spec", "tracing-subscriber"],
+    },
     Rule {
         name: "selvedge-builder",
-        may_use: &["selvedge-proto", "selvedge-package"],
+        may_use: &["selvedge-proto", "selvedge-client", "selvedge-package"],
         never: &["kube", "k8s-openapi", "oci-spec", "tracing-subscriber"],
     },
     // What a package says of itself, to the builder as to the buildpack: so it must stay as small
@@ -61,9 +67,9 @@ const RULES: [Rule; 9] = [
         name: "selvedge",
         may_use: &[
             "selvedge-proto",
+            "selvedge-client",
             "selvedge-buildpack",
             "selvedge-package",
-            "selvedge-config",
             "selvedge-config",
             "selvedge-manifest",
         ],

@@ -15,12 +15,11 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use crate::language::{Buildpack, Refusal};
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Recipe, Toolchain};
+use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain};
 use crate::source::Source;
 
-use compiler::{cgo_reason, first_errors, may_need_cgo};
+use compiler::{file_for_cgo, first_errors, may_need_cgo, without_c_compiler};
 pub(crate) use constraint::is_source;
 pub use contents::package_name;
 pub(crate) use embed::Embeds;

@@ -1,6 +1,5 @@
 //! The languages that chaincode is built from: an entry here, and a folder of its own for each.
 
-use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -11,7 +10,7 @@ use selvedge_package::ChaincodeType;
 use crate::golang::Golang;
 use crate::node::Node;
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Recipe, Toolchain};
+use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain};
 use crate::source::Source;
 
 /// A language that chaincode is built from.
@@ -21,41 +20,6 @@ pub enum Language {
     Golang,
     /// JavaScript and TypeScript.
     Node,
-}
-
-/// Why a source cannot be built, for the person who installed it.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// The `path` of the package's metadata.
-    #[error(transparent)]
-    Path(Box<dyn Error + Send + Sync>),
-    /// What there is, or what came of it.
-    #[error(transparent)]
-    Code(Box<dyn Error + Send + Sync>),
-}
-
-/// What a language knows of building and starting its chaincode.
-pub(crate) trait Buildpack: Sync {
-    /// [`Language::toolchain`].
-    fn toolchain(
-        &self,
-        variables: &mut dyn Iterator<Item = (OsString, OsString)>,
-        own: &Path,
-    ) -> io::Result<Toolchain>;
-
-    /// [`Language::version`].
-    fn version(&self, toolchain: &Toolchain) -> BuildCommand;
-
-    /// [`Language::recipe`].
-    fn recipe(
-        &self,
-        source: &Source,
-        path: &str,
-        platform: Platform,
-    ) -> Result<Box<dyn Recipe>, Refusal>;
-
-    /// [`Language::arguments`].
-    fn arguments(&self, address: &str) -> Vec<String>;
 }
 
 impl Language {
@@ -122,13 +86,20 @@ impl fmt::Display for Language {
 
 #[cfg(test)]
 mod tests {
+    use selvedge_package::Handling;
+
     use super::*;
 
     #[test]
-    fn what_a_builder_claims_is_what_is_built() {
-        let kinds = Language::ALL.map(Language::kind);
-        assert_eq!(kinds, ChaincodeType::BUILT);
-        assert_eq!(kinds.map(|kind| Language::of(&kind)), Language::ALL.map(Some));
+    fn what_a_builder_sends_to_be_built_is_built() {
+        for kind in ChaincodeType::TAKEN {
+            let built = kind.handling() == Handling::Built;
+            assert_eq!(Language::of(&kind).is_some(), built, "{kind}");
+        }
+        for language in Language::ALL {
+            assert_eq!(language.kind().handling(), Handling::Built, "{language}");
+            assert_eq!(Language::of(&language.kind()), Some(language));
+        }
         assert_eq!(Language::of(&ChaincodeType::named("cobol")), None);
     }
 }

@@ -12,20 +12,17 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use crate::language::{Buildpack, Refusal};
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Recipe, Toolchain, is_writable};
+use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, is_writable};
 use crate::source::Source;
 
 use plan::{ALLOWED, NodeBuild};
 pub use project::NodeError;
 pub(crate) use project::NodeProject;
+use start::NODE;
 
 /// Node's entry among the languages.
 pub(crate) struct Node;
-
-/// The runtime.
-const NODE: &str = "node";
 
 /// What prints the versions of both tools in one line: what npm makes of a lock file changes, too.
 /// One without npm may do, where a package brings its dependencies along.

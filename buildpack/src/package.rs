@@ -4,27 +4,29 @@
 //! here depends on the source and the label alone, so that everyone gets the same package ID.
 
 mod copy;
-mod directory;
 mod draft;
 mod id;
 mod inspection;
 mod interrupt;
 mod metadata;
 mod misplaced;
+mod remark;
 mod report;
+mod served;
 mod untar;
 mod writer;
 
-pub use directory::Dependencies;
-pub use draft::{Draft, DraftError, DraftFile, LeftOut};
+pub use draft::{Dependencies, Draft, DraftError, DraftFile, LeftOut};
 pub use id::{InvalidPackageId, PackageId};
 pub use inspection::{InspectError, Inspection};
 pub use interrupt::Interrupt;
 pub use metadata::Metadata;
-pub use report::{FileEntry, Index, Refusal, RefusedBy, Remark, Report};
+pub use remark::Remark;
+pub use report::{FileEntry, Index, Refusal, RefusedBy, Report};
 pub use selvedge_package::{
-    ChaincodeType, IndexFault, InvalidLabel, Label, METADATA_FILE, MetadataFault,
+    ChaincodeType, Handling, IndexFault, InvalidLabel, Label, METADATA_FILE, MetadataFault,
 };
+pub use served::Served;
 pub use writer::{Existing, Packed, WriteError, write};
 
 use crate::archive::printable;

@@ -33,7 +33,7 @@ pub(crate) fn run(request: &InspectRequest) -> anyhow::Result<Outcome> {
 
 fn refused_by_compiler(inspection: &Inspection) -> anyhow::Result<Option<Refusal>> {
     let metadata = inspection.report.metadata.as_ref().context("it has no metadata")?;
-    // What a peer leaves to its next builder was refused already.
+    // Of what is not built there is nothing to compile.
     let Some(language) = Language::of(&metadata.kind) else { return Ok(None) };
     match compile::code(language, inspection.code(), &metadata.path)? {
         Compiled::Cleanly => Ok(None),
@@ -56,7 +56,12 @@ fn text(report: &Report) -> Result<String, fmt::Error> {
     if let Some(metadata) = &report.metadata {
         line("label", &metadata.label)?;
         line("type", &metadata.kind)?;
-        line("path", &metadata.path.escape_debug())?;
+        if report.server.is_none() {
+            line("path", &metadata.path.escape_debug())?;
+        }
+    }
+    if let Some(server) = &report.server {
+        line("served at", server)?;
     }
     line("files", &report.files.len())?;
     let files = report.files.iter().map(|file| (file.path.as_str(), file.size));

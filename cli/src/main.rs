@@ -10,6 +10,7 @@ mod package;
 mod render;
 mod resolved;
 mod screen;
+mod status;
 mod typed;
 mod yaml;
 
@@ -46,6 +47,7 @@ fn run(request: Request) -> anyhow::Result<Outcome> {
         Request::Inspect(request) => inspect::run(&request),
         Request::Config(request) => config::run(&request),
         Request::Render(request) => render::run(&request),
+        Request::Status(request) => status::run(request),
         Request::Completions(shell) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Typed::command(), "selvedge", &mut script);

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::package::{
-    Draft, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, Remark, write,
+    Draft, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, Remark, Served, write,
 };
 use serde::Serialize;
 
@@ -23,6 +23,7 @@ struct Written<'a> {
     package_id: &'a PackageId,
     size: u64,
     metadata: &'a Metadata,
+    server: Option<&'a Served>,
     files: Vec<FileEntry>,
     left_out: &'a [LeftOut],
     remarks: &'a [Remark],
@@ -34,8 +35,10 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
     ctrlc::set_handler(move || handler.request()).context("cannot listen for Ctrl-C")?;
 
     let draft = Draft::collect(&request.directory, request.dependencies)?;
-    if request.check == Check::Compile {
-        check(&draft, &interrupt)?;
+    if request.check == Check::Compile
+        && let Some(language) = Language::of(&draft.kind)
+    {
+        check(language, &draft, &interrupt)?;
     }
     let PackageRequest { label, output, existing, .. } = request;
     let packed =
@@ -50,10 +53,9 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
 
 /// Compiles what goes in, and not the directory: what stays out may be what the code needs.
 /// Without a compiler nothing is checked, and a line says so.
-fn check(draft: &Draft, interrupt: &Interrupt) -> anyhow::Result<()> {
+fn check(language: Language, draft: &Draft, interrupt: &Interrupt) -> anyhow::Result<()> {
     let code = scratch()?;
     draft.copy_to(code.path(), interrupt)?;
-    let Some(language) = Language::of(&draft.kind) else { return Ok(()) };
     match compile::code(language, code.path(), &draft.path)? {
         Compiled::Cleanly => {}
         Compiled::Untried(reason) => anstream::eprintln!("not compiled before packaging: {reason}"),
@@ -80,17 +82,20 @@ fn text(draft: &Draft, packed: &Packed, output: &Path) -> Result<String, fmt::Er
     let files: Vec<(&str, u64)> =
         draft.files.iter().map(|file| (file.path.as_str(), file.size)).collect();
     let bytes = files.iter().map(|(_, bytes)| bytes).sum();
+    let place = match &draft.server {
+        Some(server) => format!("{BOLD}served at{BOLD:#}   {server}"),
+        None => format!("{BOLD}path{BOLD:#}        {}", packed.metadata.path.escape_debug()),
+    };
     let mut text = format!(
         "{GOOD}Wrote{GOOD:#} {} ({})\n\
          {BOLD}package ID{BOLD:#}  {}\n\
          {BOLD}type{BOLD:#}        {}\n\
-         {BOLD}path{BOLD:#}        {}\n\
+         {place}\n\
          {BOLD}went in{BOLD:#}     {} files, {}\n{}",
         output.display(),
         listing::size(packed.size),
         packed.id,
         packed.metadata.kind,
-        packed.metadata.path.escape_debug(),
         files.len(),
         listing::size(bytes),
         listing::summary(&files)?,
@@ -112,6 +117,7 @@ fn json(draft: &Draft, packed: &Packed, output: &Path) -> serde_json::Result<Str
         package_id: &packed.id,
         size: packed.size,
         metadata: &packed.metadata,
+        server: draft.server.as_ref(),
         files: files.map(|file| FileEntry { path: file.path.clone(), size: file.size }).collect(),
         left_out: &draft.left_out,
         remarks: &draft.remarks,

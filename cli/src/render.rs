@@ -77,6 +77,9 @@ fn package(request: &RenderRequest) -> anyhow::Result<(PackageId, Metadata)> {
     let handler = interrupt.clone();
     ctrlc::set_handler(move || handler.request()).context("cannot listen for Ctrl-C")?;
     let report = Inspection::of(&request.package, &interrupt)?.report;
+    if let Some(server) = &report.server {
+        bail!("the chaincode is served at {server}: Selvedge has nothing of it in a cluster");
+    }
     match (report.package_id, report.metadata) {
         (Some(id), Some(metadata)) if report.refusals.is_empty() => Ok((id, metadata)),
         _ => {

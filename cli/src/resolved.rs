@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use clap_complete::Shell;
 use selvedge_buildpack::package::{Dependencies, Existing, Label};
+use selvedge_client::{Address, Caller, LauncherError};
 use selvedge_config::{BackendKind, Subject};
 
 use crate::operators_file::Source;
-use crate::typed::{self, Backend, Command, ConfigCommand, Inspect, Package, Typed};
+use crate::typed::{self, Backend, Command, ConfigCommand, Inspect, Package, Status, Typed};
 
 /// What is to be done.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(crate) enum Request {
     Inspect(InspectRequest),
     Config(ConfigRequest),
     Render(RenderRequest),
+    Status(StatusRequest),
     Completions(Shell),
 }
 
@@ -86,6 +88,14 @@ pub(crate) struct RenderRequest {
     pub(crate) form: Form,
 }
 
+/// A launcher to ask how it is.
+#[derive(Debug)]
+pub(crate) struct StatusRequest {
+    /// Where it listens, unless what names that names nothing.
+    pub(crate) launcher: Result<Address, LauncherError>,
+    pub(crate) form: Form,
+}
+
 /// What is tried before a package is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Check {
@@ -109,6 +119,10 @@ pub(crate) fn resolve(typed: Typed) -> Request {
         }
         Command::Config(config) => Request::Config(config.command.resolve()),
         Command::Render(render) => Request::Render(render.resolve()),
+        Command::Status(Status { launcher, json }) => Request::Status(StatusRequest {
+            launcher: launcher.map_or_else(|| Address::from_environment(Caller::Person), Ok),
+            form: form(json),
+        }),
         Command::Completions(completions) => Request::Completions(completions.shell),
     }
 }

@@ -2,6 +2,7 @@
 
 mod config;
 mod render;
+mod status;
 
 use std::path::PathBuf;
 
@@ -11,9 +12,10 @@ use selvedge_buildpack::package::Label;
 
 pub(crate) use self::config::{Backend, Check, Config, ConfigCommand, Show};
 pub(crate) use self::render::Render;
+pub(crate) use self::status::Status;
 
 /// Packages Hyperledger Fabric chaincode, and tells what is in a package, what an operator's file
-/// says, and what both come to in a cluster.
+/// says, what both come to in a cluster, and how what runs is.
 #[derive(Debug, Parser)]
 #[command(
     name = "selvedge",
@@ -33,6 +35,7 @@ pub(crate) enum Command {
     Inspect(Inspect),
     Config(Config),
     Render(Render),
+    Status(Status),
     Completions(Completions),
 }
 
@@ -47,6 +50,9 @@ pub(crate) enum Command {
 ///
 /// With Go or npm on the PATH what goes in is built first, as the launcher will: an installer
 /// learns from a peer only that a build failed, not why.
+///
+/// A directory that holds a `connection.json`, and no code, makes a package of type ccaas: of a
+/// chaincode that is served elsewhere, and that the peers dial.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge package ./asset-transfer --label basic_1.0\n  \
@@ -55,7 +61,7 @@ pub(crate) enum Command {
     In a script:\n  \
     id=$(selvedge package . --label basic_1.0 --json | jq -r .package_id)")]
 pub(crate) struct Package {
-    /// Directory of the chaincode's main package
+    /// Directory of the chaincode's main package, or of its `connection.json`
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
 

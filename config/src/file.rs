@@ -1,5 +1,6 @@
 //! The file as a whole.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use schemars::JsonSchema;
@@ -57,6 +58,15 @@ pub enum BackendKind {
     Local,
     /// Deployments of the cluster that the launcher's pod is in.
     Kubernetes,
+}
+
+impl fmt::Display for BackendKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Local => "local",
+            Self::Kubernetes => "kubernetes",
+        })
+    }
 }
 
 /// Where the launcher answers to who asks how it is.

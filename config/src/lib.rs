@@ -40,7 +40,7 @@ pub use origin::{Origin, Said};
 pub use place::Place;
 pub use reference::{default_file, reference};
 pub use registry::{Registry, Rewrite};
-pub use schema::schema;
+pub use schema::{schema, schema_of_types};
 pub use source::{FileSource, Variable};
 pub use span::Span;
 pub use variant::Variant;

@@ -1,16 +1,19 @@
-//! The API for the builders: what a peer's executables ask of the launcher.
+//! The API: what a peer's executables ask of the launcher, and its operator.
 
 mod build;
 mod run;
 mod shared;
 mod slots;
+mod status;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 use selvedge_proto::launcher::launcher_server::Launcher;
-use selvedge_proto::launcher::{BuildEvent, BuildRequest, RunEvent, RunRequest};
+use selvedge_proto::launcher::{
+    BuildEvent, BuildRequest, RunEvent, RunRequest, StatusRequest, StatusResponse,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -75,5 +78,9 @@ impl Launcher for LauncherApi {
             let _ = events.send(answer).await;
         });
         Ok(Response::new(ReceiverStream::new(queue)))
+    }
+
+    async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
+        Ok(Response::new(status::status(&self.0)))
     }
 }

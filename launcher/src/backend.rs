@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use selvedge_buildpack::language::Language;
 use selvedge_config::Chaincode;
 use selvedge_manifest::ReplicaCredentials;
+use selvedge_manifest::baseline::Lifted;
 use selvedge_proto::launcher::ImageReference;
+use selvedge_proto::launcher::chaincode_status::Place;
 use tokio::sync::mpsc;
 
 use crate::certificates::ProxyHost;
@@ -62,6 +64,9 @@ pub(crate) const DISCONNECTED: &str =
 /// The running replicas of one chaincode. Dropping them ends them without grace.
 #[async_trait]
 pub(crate) trait Replicas: Send {
+    /// Where they run, as who asks is told.
+    fn place(&self) -> Place;
+
     /// The next thing that happened; `None` when nothing more will.
     async fn next_event(&mut self) -> Option<ReplicaEvent>;
 
@@ -104,6 +109,8 @@ pub(crate) struct Workload {
 pub(crate) enum ReplicaEvent {
     /// It wrote a line.
     Line(String),
+    /// This is lifted of the security of all of them.
+    Lifted(Vec<Lifted>),
     /// It ended, and is started again.
     Exited(ReplicaExit),
     /// It cannot be started for a reason that passes by itself; `None` when that has passed.

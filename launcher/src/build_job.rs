@@ -3,6 +3,7 @@
 //! It has no credential of anything. It fetches the source from the launcher, checks it, compiles
 //! it, assembles the image and hands that back; the launcher judges the image and pushes it.
 
+mod error;
 mod outcome;
 mod transfer;
 mod workshop;
@@ -15,21 +16,20 @@ use std::process::ExitCode;
 
 use clap::Args;
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::image::{
-    AssembleError, Base, ImagePlan, Layout, LayoutError, Tag, assemble,
-};
-use selvedge_buildpack::language::{Language, Refusal};
+use selvedge_buildpack::image::{Base, ImagePlan, Layout, Tag, assemble};
+use selvedge_buildpack::language::Language;
 use selvedge_buildpack::package::ChaincodeType;
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::recipe::{BuildFailure, Toolchain, Workplace, carry_out};
-use selvedge_buildpack::source::{Source, SourceError};
+use selvedge_buildpack::source::Source;
 
 use crate::error_chain::one_line;
 
+use error::BuildJobError;
 pub(crate) use outcome::Outcome;
+use transfer::Launcher;
 #[cfg(test)]
 pub(crate) use transfer::pack;
-use transfer::{Launcher, TransferError};
 pub(crate) use workshop::PodWorkshop;
 
 /// Which part of the build's layout is the image.
@@ -69,35 +69,6 @@ pub(crate) struct BuildJob {
 pub(crate) struct CopySelf {
     /// The file; overwritten.
     pub(crate) to: PathBuf,
-}
-
-/// Why there is no image.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BuildJobError {
-    #[error(transparent)]
-    Transfer(#[from] TransferError),
-    #[error("the launcher's certificates have the digest {actual} instead of {expected}")]
-    Certificates { expected: Sha256, actual: Sha256 },
-    #[error("the launcher's certificates are no certificates")]
-    NoCertificates,
-    #[error("the source that the launcher sent was refused")]
-    Source(#[from] SourceError),
-    #[error("the source that the launcher sent has the digest {actual} instead of {expected}")]
-    SourceDigest { expected: Sha256, actual: Sha256 },
-    #[error("the chaincode cannot be built")]
-    Refused(#[source] Refusal),
-    #[error("cannot run {program} in the toolchain image")]
-    Toolchain { program: String, source: io::Error },
-    #[error("the chaincode does not compile")]
-    Compile(Vec<String>),
-    #[error("the compiler was killed")]
-    Killed,
-    #[error("cannot use {path}")]
-    File { path: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Assemble(#[from] AssembleError),
-    #[error(transparent)]
-    Layout(#[from] LayoutError),
 }
 
 /// Builds, and writes the outcome to its file.

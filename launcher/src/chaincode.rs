@@ -2,6 +2,7 @@
 
 mod error;
 mod link;
+mod next;
 mod order;
 mod set;
 mod succession;
@@ -37,13 +38,14 @@ impl ChaincodeRun {
         log: &RunLog,
     ) -> Result<String, RunError> {
         let preparation = Preparation(self.deadline.passed());
-        let _present = works.subjects.enter(self.subject(works.backend.as_ref()));
         let authority = RunAuthority::new(&self.package_id)?;
         let mut proxy = self.proxy(&authority, works.backend.as_ref())?;
+        let standing = self.standing.clone();
         let plan = Plan { proxy: proxy.address(), run: self, image, authority, works };
         let first = match plan.start(settings, 0).await {
             Ok(first) => first,
             Err(error) => {
+                standing.ends(&one_line(&error));
                 end_proxy(&mut proxy, Some(one_line(&error))).await;
                 return Err(error);
             }
@@ -52,6 +54,10 @@ impl ChaincodeRun {
         let succession = Succession::new(plan, first, configuration);
         let mut link = Link::new(proxy, succession, log, deadline.limit());
         let outcome = link.supervise(stop, deadline, preparation).await;
+        match &outcome {
+            Ok(reason) => standing.ends(reason),
+            Err(error) => standing.ends(&one_line(error)),
+        }
         // The peer tells its client of a failed launch no more than that it failed.
         let refusal =
             outcome.as_ref().err().filter(|_| !link.is_ready()).map(|error| one_line(error));

@@ -16,3 +16,12 @@ pub(crate) fn one_line(error: &dyn Error) -> String {
     }
     text.replace('\n', " | ")
 }
+
+/// The longest reason that is told, in bytes; the peer reads no line over 64 KiB
+/// (`core/container/externalbuilder`).
+const REASON_LIMIT: usize = 8 << 10;
+
+/// As much of a reason as is told.
+pub(crate) fn bounded(reason: &str) -> &str {
+    &reason[..reason.floor_char_boundary(REASON_LIMIT)]
+}

@@ -38,9 +38,9 @@ pub(crate) async fn serve(
 /// Ready is who lets builders in. A file that is refused makes nobody unready: all goes on by the
 /// last one that was right, and who asks is told.
 async fn ready(State(asked): State<Asked>) -> (StatusCode, String) {
-    let (status, launcher) = match asked.entrance.is_closed() {
-        None => (StatusCode::OK, "[+] launcher ok\n".to_owned()),
-        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("[-] launcher: {reason}\n")),
+    let (status, launcher) = match asked.entrance.now() {
+        Ok(_) => (StatusCode::OK, "[+] launcher ok\n".to_owned()),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("[-] launcher: {reason}\n")),
     };
     let file = match asked.configuration.refusal() {
         None => "[+] operator's file ok\n".to_owned(),

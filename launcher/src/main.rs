@@ -27,6 +27,7 @@ mod running;
 mod settings;
 mod socket;
 mod source;
+mod standing;
 mod subjects;
 mod tls;
 
@@ -57,7 +58,6 @@ use crate::opening::{Opening, Works};
 use crate::running::Running;
 use crate::settings::{Command, Settings};
 use crate::socket::ApiSocket;
-use crate::subjects::Subjects;
 
 /// What the chaincodes may take to stop; longer than each takes by itself.
 const SHUTDOWN: Duration = Duration::from_secs(6);
@@ -125,7 +125,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 
     // Who calls from now on waits for the rest.
     let worked = tokio::select! {
-        worked = work(&settings, &configuration, &opening, &mut signals) => worked,
+        worked = work(&settings, &configuration, running.clone(), &opening, &mut signals) => worked,
         served = &mut server => {
             served?.context("cannot serve the builders")?;
             return Ok(());
@@ -162,6 +162,7 @@ fn serve(
 async fn work(
     settings: &Settings,
     configuration: &Configuration,
+    running: Running,
     opening: &Opening,
     signals: &mut Signals,
 ) -> anyhow::Result<Option<Arc<Works>>> {
@@ -171,7 +172,8 @@ async fn work(
     };
     let works = opened.inspect_err(|error| opening.fail(one_line(error.as_ref())))?;
     let works = Arc::new(works);
-    let looking = works.subjects.clone().look_for_overrides_of_nobody(configuration.clone());
+    let peer = works.backend.peer().to_owned();
+    let looking = subjects::look_for_overrides_of_nobody(running, peer, configuration.clone());
     let _looking = AbortOnDropHandle::new(tokio::spawn(looking));
     opening.open(Arc::clone(&works));
     info!(version = env!("CARGO_PKG_VERSION"), address = %settings.listen, "launcher is ready");
@@ -187,7 +189,7 @@ async fn look_around(settings: &Settings, configuration: &Configuration) -> anyh
             Arc::new(KubernetesBackend::open(&settings.place, configuration.clone(), &data).await?)
         }
     };
-    Ok(Works { backend, data, subjects: Subjects::default() })
+    Ok(Works { backend, data })
 }
 
 /// The signals by which the launcher is told to stop.

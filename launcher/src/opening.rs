@@ -1,7 +1,7 @@
 //! The launcher's beginning: it listens before it has looked around, and who calls meanwhile waits
 //! and is told so.
 //!
-//! A builder gives up two seconds after it found no socket (`builder/src/launcher.rs`), and fails
+//! A builder gives up two seconds after it found no socket (`launcher/client`), and fails
 //! its peer's install or launch; the Kubernetes API may take a minute to show the launcher its own
 //! pod.
 
@@ -13,7 +13,6 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::backend::Backend;
 use crate::data::DataDirectory;
-use crate::subjects::Subjects;
 
 /// How long a call waits: longer than looking around may take, and much shorter than the peer
 /// waits for a chaincode (`chaincode.startuptimeout`, 300 s).
@@ -28,8 +27,6 @@ pub(crate) struct Works {
     pub(crate) backend: Arc<dyn Backend>,
     /// Where sources are kept meanwhile.
     pub(crate) data: DataDirectory,
-    /// What runs.
-    pub(crate) subjects: Subjects,
 }
 
 /// How far the launcher is.
@@ -81,12 +78,12 @@ impl Opening {
 }
 
 impl Entrance {
-    /// Why nobody is let in yet, or will be.
-    pub(crate) fn is_closed(&self) -> Option<NotOpen> {
+    /// What is inside; or why nobody is let in yet, or will be.
+    pub(crate) fn now(&self) -> Result<Arc<Works>, NotOpen> {
         match &*self.0.borrow() {
-            Stage::Open(_) => None,
-            Stage::Starting => Some(NotOpen::Starting),
-            Stage::Failed(reason) => Some(NotOpen::Failed(reason.clone())),
+            Stage::Open(works) => Ok(Arc::clone(works)),
+            Stage::Starting => Err(NotOpen::Starting),
+            Stage::Failed(reason) => Err(NotOpen::Failed(reason.clone())),
         }
     }
 

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use selvedge_proto::launcher::ChaincodeStatus;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::standing::Standing;
+
 /// What one run is known by: the package, and the peer that it is for.
-pub(crate) type RunKey = (String, String);
+type RunKey = (String, String);
 
 /// The runs of this launcher.
 #[derive(Clone, Default)]
@@ -31,6 +34,7 @@ struct Place {
 #[derive(Clone)]
 struct Entry {
     number: u64,
+    standing: Standing,
     stop: CancellationToken,
     done: CancellationToken,
 }
@@ -57,17 +61,39 @@ impl Running {
     /// A peer starts a chaincode anew beside a `run` that did not end
     /// (`core/chaincode/runtime_launcher.go`), but has one handler for it: all
     /// earlier ones are asked to stop, and one that still waits does not begin.
-    pub(crate) async fn begin(&self, key: RunKey) -> Result<RunSlot, NoPlace> {
-        let entry = self.lock().announce(&key)?;
+    pub(crate) async fn begin(&self, standing: Standing) -> Result<RunSlot, NoPlace> {
+        let ChaincodeStatus { package_id, peer_address, .. } = standing.now();
+        let key = (package_id, peer_address);
+        let entry = self.lock().announce(&key, standing)?;
         let slot = RunSlot { running: self.clone(), key, entry };
         loop {
             let holder = self.lock().take(&slot.key, &slot.entry)?;
-            let Some(holder) = holder else { return Ok(slot) };
+            let Some(holder) = holder else {
+                slot.entry.standing.is(|status| status.reasons.clear());
+                return Ok(slot);
+            };
+            slot.entry.standing.waits("it waits for the end of an earlier run");
             tokio::select! {
                 () = slot.entry.stop.cancelled() => {}
                 () = holder.done.cancelled() => {}
             }
         }
+    }
+
+    /// Where every run stands, and every one that waits for its place: by package, MSP and peer, the
+    /// older one first.
+    pub(crate) fn standings(&self) -> Vec<ChaincodeStatus> {
+        let mut entries: Vec<Entry> =
+            self.lock().places.values().flat_map(Place::entries).collect();
+        entries.sort_by_key(|entry| entry.number);
+        let mut all: Vec<_> = entries.into_iter().map(|entry| entry.standing.now()).collect();
+        all.sort_by(|one, other| {
+            let key = |it: &ChaincodeStatus| {
+                (it.package_id.clone(), it.msp_id.clone(), it.peer_address.clone())
+            };
+            key(one).cmp(&key(other))
+        });
+        all
     }
 
     /// Takes no more runs and stops those there are; returns when they have
@@ -76,8 +102,7 @@ impl Running {
         let entries: Vec<Entry> = {
             let mut runs = self.lock();
             runs.closed = true;
-            let places = runs.places.values();
-            places.flat_map(|place| place.holder.iter().chain(&place.newest)).cloned().collect()
+            runs.places.values().flat_map(Place::entries).collect()
         };
         for entry in &entries {
             entry.stop.cancel();
@@ -98,15 +123,26 @@ impl Running {
     }
 }
 
+impl Place {
+    /// Who has it and who waits for it, each once.
+    fn entries(&self) -> Vec<Entry> {
+        let holder = self.holder.iter();
+        let waiting = self.newest.iter().filter(|newest| {
+            self.holder.as_ref().is_none_or(|holder| holder.number != newest.number)
+        });
+        holder.chain(waiting).cloned().collect()
+    }
+}
+
 impl Runs {
     /// Makes a run the newest one of its key, and stops the one that was.
-    fn announce(&mut self, key: &RunKey) -> Result<Entry, NoPlace> {
+    fn announce(&mut self, key: &RunKey, standing: Standing) -> Result<Entry, NoPlace> {
         if self.closed {
             return Err(NoPlace::Closed);
         }
         self.begun += 1;
         let (stop, done) = (CancellationToken::new(), CancellationToken::new());
-        let entry = Entry { number: self.begun, stop, done };
+        let entry = Entry { number: self.begun, standing, stop, done };
         let place = self.places.entry(key.clone()).or_default();
         // The others were stopped when this one was announced.
         if let Some(earlier) = place.newest.replace(entry.clone()) {
@@ -161,10 +197,16 @@ mod tests {
     use std::pin::Pin;
     use std::task::Poll;
 
+    use selvedge_proto::launcher::{RunStart, RunState};
+
     use super::*;
 
-    fn key(package: &str) -> RunKey {
-        (package.into(), "peer:7052".into())
+    fn of(package: &str) -> Standing {
+        Standing::new(&RunStart {
+            package_id: package.into(),
+            peer_address: "peer:7052".into(),
+            ..RunStart::default()
+        })
     }
 
     /// Polls a beginning once.
@@ -175,11 +217,11 @@ mod tests {
     #[tokio::test]
     async fn a_new_run_takes_over_from_the_old_one() {
         let running = Running::default();
-        let first = running.begin(key("a")).await.unwrap();
-        let _other = running.begin(key("b")).await.unwrap();
+        let first = running.begin(of("a")).await.unwrap();
+        let _other = running.begin(of("b")).await.unwrap();
         let second = tokio::spawn({
             let running = running.clone();
-            async move { running.begin(key("a")).await.map(drop) }
+            async move { running.begin(of("a")).await.map(drop) }
         });
         first.stop().cancelled().await;
         assert!(!second.is_finished());
@@ -188,12 +230,39 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_has_a_place_and_who_waits_for_it_are_both_told_of() {
+        let running = Running::default();
+        let first = running.begin(of("b")).await.unwrap();
+        let _other = running.begin(of("a")).await.unwrap();
+        let mut second = Box::pin(running.begin(of("b")));
+        assert!(waits(&mut second).await);
+        first.entry.standing.ends("it was asked to stop");
+        let told = |running: &Running| -> Vec<(String, RunState, String)> {
+            let all = running.standings().into_iter();
+            all.map(|it| {
+                let reasons: Vec<_> = it.reasons.iter().map(|reason| &*reason.text).collect();
+                (it.package_id.clone(), it.state(), reasons.join("; "))
+            })
+            .collect()
+        };
+        let starting = |package: &str, reason: &str| {
+            (package.to_owned(), RunState::Starting, reason.to_owned())
+        };
+        let ending = ("b".to_owned(), RunState::Ending, "it was asked to stop".to_owned());
+        let waiting = starting("b", "it waits for the end of an earlier run");
+        assert_eq!(told(&running), [starting("a", ""), ending, waiting]);
+        drop(first);
+        let _second = second.await.unwrap();
+        assert_eq!(told(&running), [starting("a", ""), starting("b", "")]);
+    }
+
+    #[tokio::test]
     async fn of_those_that_wait_the_newest_begins() {
         let running = Running::default();
-        let first = running.begin(key("a")).await.unwrap();
-        let mut second = Box::pin(running.begin(key("a")));
+        let first = running.begin(of("a")).await.unwrap();
+        let mut second = Box::pin(running.begin(of("a")));
         assert!(waits(&mut second).await);
-        let mut third = Box::pin(running.begin(key("a")));
+        let mut third = Box::pin(running.begin(of("a")));
         assert!(waits(&mut third).await);
         // It is told at once, not when the first has ended.
         let superseded = second.await.err().unwrap();
@@ -207,25 +276,25 @@ mod tests {
     #[tokio::test]
     async fn one_that_waits_no_more_leaves_nothing() {
         let running = Running::default();
-        let first = running.begin(key("a")).await.unwrap();
-        let mut second = Box::pin(running.begin(key("a")));
+        let first = running.begin(of("a")).await.unwrap();
+        let mut second = Box::pin(running.begin(of("a")));
         assert!(waits(&mut second).await);
         drop(second);
         drop(first);
         assert!(running.lock().places.is_empty());
-        running.begin(key("a")).await.unwrap();
+        running.begin(of("a")).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_stopping_launcher_takes_no_more() {
         let running = Running::default();
-        let slot = running.begin(key("a")).await.unwrap();
+        let slot = running.begin(of("a")).await.unwrap();
         let stopping = tokio::spawn({
             let running = running.clone();
             async move { running.stop_all(Duration::from_mins(1)).await }
         });
         slot.stop().cancelled().await;
-        assert!(running.begin(key("b")).await.is_err());
+        assert!(running.begin(of("b")).await.is_err());
         drop(slot);
         stopping.await.unwrap();
     }

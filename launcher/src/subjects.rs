@@ -1,91 +1,83 @@
-//! The chaincodes that run: what an override in the operator's file can be for.
+//! The chaincodes that there are: what an override in the operator's file can be for.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
 
 use selvedge_config::{Operator, Subject};
+use selvedge_manifest::label;
 use tracing::warn;
 
 use crate::configuration::Configuration;
+use crate::running::Running;
 
-/// All that run, and how many runs there are of each.
-#[derive(Clone, Default)]
-pub(crate) struct Subjects(Arc<Mutex<BTreeMap<Subject, usize>>>);
-
-/// That one runs, for as long as this lives.
-pub(crate) struct Present {
-    subjects: Subjects,
-    subject: Subject,
-}
-
-impl Subjects {
-    /// One runs from now on.
-    pub(crate) fn enter(&self, subject: Subject) -> Present {
-        *self.lock().entry(subject.clone()).or_default() += 1;
-        Present { subjects: self.clone(), subject }
-    }
-
-    /// Says of each new file which of its overrides are for none of those that run; never returns.
-    pub(crate) async fn look_for_overrides_of_nobody(self, mut configuration: Configuration) {
-        loop {
-            let operator = configuration.changed().await;
-            for line in self.unmatched(&operator) {
-                warn!("{line}");
-            }
+/// Says of each new file which of its overrides are for none of those of this peer; never returns.
+pub(crate) async fn look_for_overrides_of_nobody(
+    running: Running,
+    peer: String,
+    mut configuration: Configuration,
+) {
+    loop {
+        let operator = configuration.changed().await;
+        for line in unmatched(&subjects(&running, &peer), &operator) {
+            warn!("{line}");
         }
-    }
-
-    /// A line for each override that is for none of those that run.
-    fn unmatched(&self, operator: &Operator) -> Vec<String> {
-        let there: Vec<Subject> = self.lock().keys().cloned().collect();
-        let names: Vec<String> =
-            there.iter().map(|it| format!("{} of {}", it.label, it.msp)).collect();
-        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        let line = |number| {
-            format!("overrides[{number}] is for no chaincode that runs here; there are: {names}")
-        };
-        operator.unmatched(&there).into_iter().map(|unmatched| line(unmatched.number)).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Subject, usize>> {
-        // No code that could panic runs under this lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Present {
-    fn drop(&mut self) {
-        let mut subjects = self.subjects.lock();
-        if let Some(runs) = subjects.get_mut(&self.subject) {
-            *runs -= 1;
-            if *runs == 0 {
-                subjects.remove(&self.subject);
-            }
-        }
-    }
+/// Whom overrides may be for.
+fn subjects(running: &Running, peer: &str) -> Vec<Subject> {
+    let subject = |package_id: &str, msp: String| Subject {
+        label: label(package_id).to_owned(),
+        msp,
+        peer: peer.to_owned(),
+    };
+    let all = running.standings().into_iter();
+    let all: BTreeSet<_> = all.map(|it| subject(&it.package_id, it.msp_id)).collect();
+    all.into_iter().collect()
+}
+
+/// A line for each override that is for none of those that there are.
+fn unmatched(there: &[Subject], operator: &Operator) -> Vec<String> {
+    let names: Vec<String> = there.iter().map(|it| format!("{} of {}", it.label, it.msp)).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let line = |number| {
+        format!("overrides[{number}] is for no chaincode that runs here; there are: {names}")
+    };
+    operator.unmatched(there).into_iter().map(|unmatched| line(unmatched.number)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use selvedge_proto::launcher::RunStart;
 
-    #[test]
-    fn an_override_for_nobody_is_told_with_who_is_there() {
+    use super::*;
+    use crate::standing::Standing;
+
+    #[tokio::test]
+    async fn an_override_for_nobody_is_told_with_who_is_there() {
         let operator = Operator::read(
             b"apiVersion: selvedge/v1\noverrides:\n- match: {label: 'basic_*'}\n  chaincode: {}\n\
               - match: {label: 'other_*'}\n  chaincode: {}\n",
         );
         let operator = operator.unwrap();
-        let subjects = Subjects::default();
-        assert_eq!(subjects.unmatched(&operator).len(), 2);
-        let basic =
-            || Subject { label: "basic_1".into(), msp: "Org1MSP".into(), peer: "peer".into() };
-        let (one, same) = (subjects.enter(basic()), subjects.enter(basic()));
-        let told = "overrides[1] is for no chaincode that runs here; there are: basic_1 of Org1MSP";
-        assert_eq!(subjects.unmatched(&operator), [told]);
+        let running = Running::default();
+        let told = || unmatched(&subjects(&running, "peer"), &operator);
+        assert_eq!(told().len(), 2);
+        let basic = |peer_address: &str| {
+            Standing::new(&RunStart {
+                package_id: "basic_1:01".into(),
+                msp_id: "Org1MSP".into(),
+                peer_address: peer_address.into(),
+                ..RunStart::default()
+            })
+        };
+        let one = running.begin(basic("a:7052")).await.unwrap();
+        let same = running.begin(basic("b:7052")).await.unwrap();
+        let expected =
+            "overrides[1] is for no chaincode that runs here; there are: basic_1 of Org1MSP";
+        assert_eq!(told(), [expected]);
         drop(one);
-        assert_eq!(subjects.unmatched(&operator), [told]);
+        assert_eq!(told(), [expected]);
         drop(same);
-        assert_eq!(subjects.unmatched(&operator).len(), 2);
+        assert_eq!(told().len(), 2);
     }
 }

@@ -9,7 +9,7 @@
 #[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]
 pub mod fabric;
 
-/// The API between the executables that a peer forks and the launcher.
+/// The API of the launcher.
 #[rustfmt::skip]
 #[path = "generated/selvedge.launcher.v1.rs"]
 #[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]

@@ -14,6 +14,17 @@ fn go_is_ours() {
     assert_eq!(detect(&Sandbox::new()), (0, String::new()));
 }
 
+/// In any case, and whatever else is in the package, as Fabric's own builder has it
+/// (`ccaas_builder/cmd/detect/main.go`).
+#[test]
+fn what_is_served_elsewhere_is_ours() {
+    for metadata in [r#"{"type":"ccaas","label":"a"}"#, r#"{"TYPE":"CCaaS"}"#] {
+        let sandbox = Sandbox::new();
+        sandbox.write("meta/metadata.json", metadata);
+        assert_eq!(detect(&sandbox), (0, String::new()), "{metadata}");
+    }
+}
+
 #[test]
 fn the_launcher_is_not_waited_for() {
     let began = Instant::now();
@@ -41,7 +52,8 @@ fn metadata_means_what_it_means_to_the_peer() {
 fn other_languages_are_declined_without_a_word() {
     for metadata in [
         r#"{"type":"cobol","label":"a"}"#,
-        r#"{"type":"ccaas"}"#,
+        r#"{"type":"external"}"#,
+        r#"{"type":"ccaas "}"#,
         r#"{"type":""}"#,
         "{}",
         r#"{"type":"golang","TYPE":"java"}"#,

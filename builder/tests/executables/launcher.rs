@@ -3,8 +3,8 @@
 use std::{future::Future, path::Path, pin::Pin, sync::Arc};
 
 use selvedge_proto::launcher::{
-    BuildEvent, BuildRequest, ImageReference, RunEvent, RunRequest, build_event, launcher_server,
-    run_event,
+    BuildEvent, BuildRequest, ImageReference, RunEvent, RunRequest, StatusRequest, StatusResponse,
+    build_event, launcher_server, run_event,
 };
 use tokio::{net::UnixListener, runtime::Runtime, sync::mpsc};
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
@@ -139,6 +139,10 @@ impl launcher_server::Launcher for Scripts {
         request: Request<Streaming<RunRequest>>,
     ) -> Result<Response<Self::RunStream>, Status> {
         perform(self.run.as_ref(), request)
+    }
+
+    async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
+        Err(Status::internal("not in this test"))
     }
 }
 

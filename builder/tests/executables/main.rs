@@ -8,5 +8,6 @@ mod launcher;
 mod release;
 mod run;
 mod sandbox;
+mod served;
 mod stop;
 mod unreachable;

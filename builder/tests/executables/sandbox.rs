@@ -29,6 +29,17 @@ impl Sandbox {
         sandbox
     }
 
+    /// With a package that says where its chaincode is served, in these words.
+    pub(crate) fn served(connection: &str) -> Self {
+        let sandbox = Self(TempDir::new().unwrap());
+        for directory in ["src", "meta", "out", "rel", "runmeta"] {
+            fs::create_dir(sandbox.path(directory)).unwrap();
+        }
+        sandbox.write("src/connection.json", connection);
+        sandbox.write("meta/metadata.json", r#"{"type":"ccaas","label":"asset_1.0"}"#);
+        sandbox
+    }
+
     /// With what a build left, and what the peer hands to `run`.
     pub(crate) fn built() -> Self {
         let sandbox = Self::new();

@@ -6,9 +6,11 @@
 
 use std::array;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess,
+    Visitor,
 };
 use serde_json::{Map, Value};
 
@@ -33,14 +35,31 @@ pub(crate) fn texts<const N: usize>(
     json: &[u8],
     names: [&str; N],
 ) -> Result<[String; N], GoJsonError> {
+    let last = |mut texts: Vec<Text>| texts.pop().map_or_else(String::new, |Text(text)| text);
+    Ok(fields(json, names)?.map(last))
+}
+
+/// Reads the fields `names`, which are ASCII, of an object, whatever they hold: for each all that
+/// it is given, in order, since Go wants each of them to be of the field's type.
+pub(crate) fn values<const N: usize>(
+    json: &[u8],
+    names: [&str; N],
+) -> Result<[Vec<Value>; N], GoJsonError> {
+    fields(repaired(json).as_bytes(), names)
+}
+
+fn fields<T: DeserializeOwned, const N: usize>(
+    json: &[u8],
+    names: [&str; N],
+) -> Result<[Vec<T>; N], GoJsonError> {
     if depth(json) > DEEPEST {
         return Err(GoJsonError::Depth);
     }
     let malformed = |error: serde_json::Error| GoJsonError::Malformed(error.to_string());
     let mut reader = serde_json::Deserializer::from_slice(json);
-    let texts = Texts(names).deserialize(&mut reader).map_err(malformed)?;
+    let fields = Fields { names, of: PhantomData }.deserialize(&mut reader).map_err(malformed)?;
     reader.end().map_err(malformed)?;
-    Ok(texts)
+    Ok(fields)
 }
 
 /// Whether the text is an object, whatever is in it.
@@ -109,42 +128,41 @@ fn folded(letter: char) -> char {
     }
 }
 
-/// Reads a struct of text fields.
-struct Texts<'a, const N: usize>([&'a str; N]);
+/// Reads what each field is given; null changes nothing.
+struct Fields<'a, T, const N: usize> {
+    names: [&'a str; N],
+    of: PhantomData<T>,
+}
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Texts<'_, N> {
-    type Value = [String; N];
+impl<'de, T: Deserialize<'de>, const N: usize> DeserializeSeed<'de> for Fields<'_, T, N> {
+    type Value = [Vec<T>; N];
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<[String; N], D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de, const N: usize> Visitor<'de> for Texts<'_, N> {
-    type Value = [String; N];
+impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for Fields<'_, T, N> {
+    type Value = [Vec<T>; N];
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<[String; N], A::Error> {
-        let mut texts = array::from_fn(|_| String::new());
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = array::from_fn(|_| Vec::new());
         while let Some(Text(key)) = map.next_key()? {
-            match self.0.iter().position(|name| names(&key, name)) {
+            match self.names.iter().position(|name| names(&key, name)) {
                 None => drop(map.next_value::<IgnoredAny>()?),
-                Some(field) => {
-                    if let Some(Text(text)) = map.next_value()? {
-                        texts[field] = text;
-                    }
-                }
+                Some(field) => fields[field].extend(map.next_value::<Option<T>>()?),
             }
         }
-        Ok(texts)
+        Ok(fields)
     }
 
     /// Null changes nothing, and nothing is what there was.
-    fn visit_unit<E: Error>(self) -> Result<[String; N], E> {
-        Ok(array::from_fn(|_| String::new()))
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(array::from_fn(|_| Vec::new()))
     }
 }
 
@@ -229,6 +247,16 @@ mod tests {
         ] {
             assert!(read(json).is_none(), "{}", repaired(json));
         }
+    }
+
+    #[test]
+    fn all_that_a_field_is_given() {
+        let json = b"{\"task\":1,\"TASK\":null,\"path\":[true],\"Task\":\"\xff\",\"x\":{}}";
+        let [task, path] = values(json, ["task", "path"]).unwrap();
+        assert_eq!(task, [Value::from(1), Value::from("\u{fffd}")]);
+        assert_eq!(path, [serde_json::json!([true])]);
+        assert_eq!(values(b"null", ["task"]).unwrap(), [Vec::<Value>::new()]);
+        assert!(values(b"[]", ["task"]).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The language or kind of a chaincode.
+//! The language or kind of a chaincode, and what becomes of it.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 /// The language or kind of a chaincode, by the package's name for it. Case does not matter to a
 /// peer (Fabric `core/container/dockercontroller/dockercontroller.go`, `Build`); it is shown in
-/// lower case, as Fabric's sample `detect` compares it.
+/// lower case, as Fabric's builders compare it (`ccaas_builder/cmd/detect/main.go`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChaincodeType {
     /// Go.
@@ -15,13 +15,26 @@ pub enum ChaincodeType {
     Node,
     /// Java, Kotlin and other languages of its machine.
     Java,
+    /// A server that somebody else runs, and the peer dials.
+    Ccaas,
     /// Any other, in lower case.
     Other(String),
 }
 
+/// What becomes of a chaincode of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handling {
+    /// The launcher builds it from source and runs it.
+    Built,
+    /// It is served elsewhere, and the peer is told where: there is nothing to build or to run.
+    Served,
+    /// It is left to the peer's next builder.
+    Declined,
+}
+
 impl ChaincodeType {
-    /// Those that Selvedge builds; any other is left to the peer's next builder.
-    pub const BUILT: [Self; 2] = [Self::Golang, Self::Node];
+    /// Those that Selvedge takes.
+    pub const TAKEN: [Self; 3] = [Self::Golang, Self::Node, Self::Ccaas];
 
     /// The type of that name, in any case.
     pub fn named(name: &str) -> Self {
@@ -29,6 +42,7 @@ impl ChaincodeType {
             "golang" => Self::Golang,
             "node" => Self::Node,
             "java" => Self::Java,
+            "ccaas" => Self::Ccaas,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -39,13 +53,18 @@ impl ChaincodeType {
             Self::Golang => "golang",
             Self::Node => "node",
             Self::Java => "java",
+            Self::Ccaas => "ccaas",
             Self::Other(name) => name,
         }
     }
 
-    /// Whether Selvedge builds it.
-    pub fn is_built(&self) -> bool {
-        Self::BUILT.contains(self)
+    /// What becomes of it.
+    pub fn handling(&self) -> Handling {
+        match self {
+            Self::Golang | Self::Node => Handling::Built,
+            Self::Ccaas => Handling::Served,
+            Self::Java | Self::Other(_) => Handling::Declined,
+        }
     }
 }
 
@@ -66,12 +85,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_built_in_any_case() {
-        for name in ["golang", "GOLANG", "GoLang", "node", "NODE"] {
-            assert!(ChaincodeType::named(name).is_built(), "{name}");
+    fn what_becomes_of_each_in_any_case() {
+        for (names, handling) in [
+            (&["golang", "GOLANG", "GoLang", "node", "NODE"][..], Handling::Built),
+            (&["ccaas", "CCAAS", "CCaaS"], Handling::Served),
+            (
+                &["", "go", "golang ", " ccaas", "ccaas\n", "external", "nodejs", "java"],
+                Handling::Declined,
+            ),
+        ] {
+            for name in names {
+                assert_eq!(ChaincodeType::named(name).handling(), handling, "{name:?}");
+            }
         }
-        for name in ["", "go", "golang ", "nodejs", "ccaas"] {
-            assert!(!ChaincodeType::named(name).is_built(), "{name:?}");
+        for taken in ChaincodeType::TAKEN {
+            assert_ne!(taken.handling(), Handling::Declined, "{taken}");
         }
     }
 }

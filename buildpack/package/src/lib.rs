@@ -4,14 +4,20 @@
 //! peer forks, which are small and see a package after the peer has taken it apart, and the
 //! buildpack, which reads whole packages and says beforehand what will become of them.
 
+mod connection;
 mod go_json;
 mod kind;
 mod label;
 mod meta_inf;
 mod metadata;
 
+pub use connection::{
+    AddressFault, CONFIG_VARIABLE, CONNECTION_FILE, Connection, ConnectionError, ConnectionFault,
+    ConnectionFaults, Field, InvalidValues, MAX_CONNECTION_BYTES, PemFault, Protection, Server,
+    TemplateFault, ValueFault, Values,
+};
 pub use go_json::GoJsonError;
-pub use kind::ChaincodeType;
+pub use kind::{ChaincodeType, Handling};
 pub use label::{InvalidLabel, Label};
 pub use meta_inf::{IndexFault, MAX_INDEX_BYTES, META_INF, MetaInfFile, Uselessness, check_index};
 pub use metadata::{MAX_METADATA_BYTES, METADATA_FILE, MetadataFault, RawMetadata};

@@ -27,6 +27,10 @@ const NOT_DOWNLOADED: &[&str] = &[
     "unknown revision",
 ];
 
+/// What Go says for want of a C compiler (`src/cmd/go/internal/work/exec.go`,
+/// `src/cmd/cgo/gcc.go`).
+const NO_C_COMPILER: &str = "C compiler \"gcc\" not found";
+
 /// What stands before the directory of a package without a file for this build.
 const EXCLUDED: &str = "build constraints exclude all Go files in ";
 
@@ -49,19 +53,28 @@ pub(super) fn may_need_cgo(output: &str) -> bool {
     output.contains(": undefined: ") || output.contains(EXCLUDED)
 }
 
-/// The line that names the file which needs cgo: of those that the recipe's question `listed`, the
-/// first whose package the compiler
-/// complains of in its `output`. Many packages have such files and do without.
-pub(super) fn cgo_reason(listed: &str, output: &str, directory: &Path) -> Option<String> {
+/// The file that needs cgo: of those that the recipe's question `listed`, the first whose package
+/// the compiler complains of in its `output`. Many packages have such files and do without.
+pub(super) fn file_for_cgo(listed: &str, output: &str, directory: &Path) -> Option<String> {
     let lines = listed.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let file = lines.into_iter().find_map(|line| match line[..] {
         [path, name, place, file] if is_missed(output, path, name, place) => Some(file),
         _ => None,
     })?;
-    let file = Path::new(file).strip_prefix(directory).unwrap_or(Path::new(file)).display();
-    Some(shown(&format!(
-        "{file} imports \"C\", and Selvedge compiles without cgo: use a package that is all Go"
-    )))
+    let file = Path::new(file).strip_prefix(directory).unwrap_or(Path::new(file));
+    Some(shown(&file.to_string_lossy()))
+}
+
+/// What somebody needs to know whose code has C in it, where nothing compiles C.
+pub(super) fn without_c_compiler(output: &str, file: &str) -> Option<String> {
+    output.contains(NO_C_COMPILER).then(|| {
+        format!(
+            "{file} imports \"C\", and there is no C compiler: use a package that is all Go, or \
+             install gcc where `go` is, with a C library to link statically (Debian: gcc \
+             libc6-dev); for builds in a cluster, in the image of `builds.toolchains.go` in the \
+             operator's file"
+        )
+    })
 }
 
 /// Whether what the package lacks without cgo is what the compiler misses: in the package itself,
@@ -166,12 +179,18 @@ mod tests {
             ("# x\nx.go:1:1: undefined: twice\n", None),
         ] {
             assert!(may_need_cgo(output), "{output}");
-            let reason = cgo_reason(&listed, output, Path::new("/work/src"));
-            let start = file.map(|file| format!("{file} imports \"C\", and Selvedge compiles"));
-            assert_eq!(reason.is_some(), start.is_some(), "{output}");
-            assert!(reason.unwrap_or_default().starts_with(&start.unwrap_or_default()), "{output}");
+            let found = file_for_cgo(&listed, output, Path::new("/work/src"));
+            assert_eq!(found.as_deref(), file, "{output}");
         }
         assert!(!may_need_cgo("./main.go:3:1: syntax error\n"));
+    }
+
+    #[test]
+    fn nothing_to_compile_c_with() {
+        let output = "cgo: C compiler \"gcc\" not found: exec: \"gcc\": executable file not found";
+        let told = without_c_compiler(output, "twice.go").unwrap();
+        assert!(told.starts_with("twice.go imports \"C\", and there is no C compiler"), "{told}");
+        assert_eq!(without_c_compiler("twice.go:3:10: fatal error: pkcs11.h", "twice.go"), None);
     }
 
     #[test]

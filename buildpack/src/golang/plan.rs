@@ -4,11 +4,10 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 
-use super::{GoError, GoModule, cgo_reason, first_errors, may_need_cgo};
+use super::{GoError, GoModule, file_for_cgo, first_errors, may_need_cgo, without_c_compiler};
 use crate::image::{Form, Part};
-use crate::language::Refusal;
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Failure, Recipe, Toolchain, Workplace};
+use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace};
 
 /// The variables of the caller that reach `go build`: where it finds itself, modules, caches and
 /// certificates. `PATH` and `GOROOT` choose the compiler, which is part of a build's key
@@ -43,12 +42,13 @@ pub(super) const ALLOWED: &[&str] = &[
     "GIT_SSL_CAINFO",
 ];
 
-/// The variables that decide what the binary is; they win over the caller's.
+/// The variables that decide what the binary is; they win over the caller's. Of a build with cgo
+/// `CC` is one, and what it stands for: a toolchain's image has a digest for it; on a machine, where
+/// the key is nobody else's, an image made with an older C compiler is as good as one with a newer.
 ///
 /// `GOENV=off` keeps the builder's own `go env -w` settings out; `GOTOOLCHAIN=local` keeps a
 /// `go.mod` from choosing, and downloading, another compiler.
 pub(super) const PINNED: &[(&str, &str)] = &[
-    ("CGO_ENABLED", "0"),
     ("GO111MODULE", "on"),
     ("GOENV", "off"),
     ("GOFLAGS", ""),
@@ -63,7 +63,22 @@ pub(super) const GO: &str = "go";
 const PROGRAM: &str = "chaincode";
 
 /// Flags that keep paths, times and version control out of the binary.
-const FLAGS: &[&str] = &["-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="];
+const FLAGS: &[&str] = &["-trimpath", "-buildvcs=false"];
+
+/// How code without C is compiled: all of it by Go's compiler, for any platform.
+const PURE: Mode =
+    Mode { variables: &[("CGO_ENABLED", "0")], flags: &["-ldflags=-s -w -buildid="] };
+
+/// How code with C is compiled: by gcc, and linked statically, as Fabric's own builder does it
+/// (`core/chaincode/platforms/golang/platform.go`, `getLDFlagsOpts`); so the image needs no
+/// library. Names are looked up by Go's own code: what glibc has for that cannot be linked so.
+const WITH_C: Mode = Mode {
+    variables: &[("CGO_ENABLED", "1"), ("CC", "gcc"), ("CXX", "g++")],
+    flags: &[
+        "-tags=netgo,osusergo",
+        "-ldflags=-s -w -buildid= -linkmode=external \"-extldflags=-static -Wl,--build-id=none\"",
+    ],
+};
 
 /// For `go list`: a line for each file that imports "C", as [`cgo_reason`] reads it. A file is named as a person knows it: by its place where it is the chaincode's own,
 /// by its package where it is another's.
@@ -77,12 +92,25 @@ const CGO_FILES: &str = "{{if not .Standard}}{{range .CgoFiles}}\
 pub(super) struct GoBuild {
     module: GoModule,
     platform: Platform,
+    /// The first file that imports "C", if that is known to be needed.
+    cgo: Option<String>,
+}
+
+/// One of the two ways to compile.
+#[derive(Debug)]
+struct Mode {
+    variables: &'static [(&'static str, &'static str)],
+    flags: &'static [&'static str],
 }
 
 impl GoBuild {
     /// Plans the build of `module` for `platform`.
     pub(super) fn new(module: GoModule, platform: Platform) -> Self {
-        Self { module, platform }
+        Self { module, platform, cgo: None }
+    }
+
+    fn mode(&self) -> &'static Mode {
+        if self.cgo.is_some() { &WITH_C } else { &PURE }
     }
 
     fn go(
@@ -93,13 +121,13 @@ impl GoBuild {
         more: &[(&str, &str)],
     ) -> BuildCommand {
         let target = [("GOOS", self.platform.os()), ("GOARCH", self.platform.architecture())];
-        let pinned = [PINNED, &target, more].concat();
+        let pinned = [PINNED, self.mode().variables, &target, more].concat();
         let directory = place.source.join(&self.module.directory);
         toolchain.command(GO, arguments, &pinned, &directory)
     }
 
-    fn flags(&self) -> Vec<String> {
-        let flags = FLAGS.iter().copied().chain([self.dependencies()]);
+    fn flags(&self, mode: &Mode) -> Vec<String> {
+        let flags = FLAGS.iter().chain(mode.flags).copied().chain([self.dependencies()]);
         flags.map(str::to_owned).collect()
     }
 
@@ -111,11 +139,13 @@ impl GoBuild {
 impl Recipe for GoBuild {
     fn inputs(&self) -> Vec<String> {
         let target = [("GOOS", self.platform.os()), ("GOARCH", self.platform.architecture())];
-        let variables = PINNED.iter().chain(&target);
+        let modes = [&PURE, &WITH_C];
+        let of_modes = modes.iter().flat_map(|mode| mode.variables);
+        let variables = PINNED.iter().chain(&target).chain(of_modes);
         let mut inputs: Vec<String> =
             variables.map(|(name, value)| format!("{name}={value}")).collect();
         inputs.push(self.module.directory.clone());
-        inputs.extend(self.flags());
+        inputs.extend(modes.iter().flat_map(|mode| self.flags(mode)));
         inputs.push(self.module.package.clone());
         inputs
     }
@@ -126,7 +156,7 @@ impl Recipe for GoBuild {
 
     fn commands(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> Vec<BuildCommand> {
         let mut arguments: Vec<OsString> = vec!["build".into()];
-        arguments.extend(self.flags().into_iter().map(Into::into));
+        arguments.extend(self.flags(self.mode()).into_iter().map(Into::into));
         let output = place.output.join(PROGRAM);
         arguments.extend(["-o".into(), output.into(), self.module.package.clone().into()]);
         vec![self.go(toolchain, place, arguments, &[])]
@@ -140,7 +170,7 @@ impl Recipe for GoBuild {
         toolchain: &Toolchain,
         place: &Workplace<'_>,
     ) -> Option<BuildCommand> {
-        if !may_need_cgo(output) {
+        if self.cgo.is_some() || !may_need_cgo(output) {
             return None;
         }
         let arguments = ["list", "-deps", "-e", self.dependencies(), "-f", CGO_FILES];
@@ -149,9 +179,16 @@ impl Recipe for GoBuild {
         Some(self.go(toolchain, place, arguments, &[("CGO_ENABLED", "1")]))
     }
 
-    fn errors(&self, failure: &Failure<'_>) -> Vec<String> {
+    /// Code with C is known by what is missing without it: most packages that have some do without.
+    fn instead(&self, failure: &Failure<'_>) -> Option<Box<dyn Recipe>> {
         let Failure { command, output, answer } = failure;
-        let reason = answer.and_then(|listed| cgo_reason(listed, output, &command.directory));
+        let file = file_for_cgo((*answer)?, output, &command.directory)?;
+        Some(Box::new(Self { cgo: Some(file), ..self.clone() }))
+    }
+
+    fn errors(&self, failure: &Failure<'_>) -> Vec<String> {
+        let Failure { command, output, .. } = failure;
+        let reason = self.cgo.as_deref().and_then(|file| without_c_compiler(output, file));
         // What Go names by its whole path lies in a directory that nobody knows.
         let directory = format!("{}/", command.directory.display());
         reason.into_iter().chain(first_errors(&output.replace(&directory, ""))).collect()

@@ -11,8 +11,7 @@ use super::output::first_errors;
 use super::project::{DIRECTORY, NodeError, NodeProject, Packed};
 use super::start::{LAUNCHER_FILE, Launch};
 use crate::image::{Form, LayerForm, Part, Tree};
-use crate::language::Refusal;
-use crate::recipe::{BuildCommand, Failure, Recipe, Toolchain, Workplace};
+use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace};
 
 /// The variables of the caller that reach the package managers: where they find themselves, their
 /// registries and who they are there, caches, proxies and certificates. Whatever scripts run in a

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Metadata, PackageId};
+use super::remark::Remark;
+use super::{Metadata, PackageId, Served};
 use crate::archive::{ArchiveError, EntryPath};
 use crate::digest::Sha256;
 
@@ -21,6 +22,8 @@ pub struct Report {
     pub package_id: Option<PackageId>,
     /// What the package says of itself, if that could be read.
     pub metadata: Option<Metadata>,
+    /// Where the chaincode is served, if the package says so.
+    pub server: Option<Served>,
     /// The files of the code, sorted.
     pub files: Vec<FileEntry>,
     /// The `CouchDB` indexes among them.
@@ -68,15 +71,6 @@ pub enum RefusedBy {
     Peer,
     /// Selvedge, although a peer might take it.
     Selvedge,
-}
-
-/// Something to know about a file of the code.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Remark {
-    /// The file.
-    pub file: String,
-    /// What there is to know; reads on from the file's name.
-    pub text: String,
 }
 
 impl Refusal {

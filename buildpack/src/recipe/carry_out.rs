@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::io;
 
-use super::{BuildCommand, Failure, Recipe, Toolchain, Workplace};
+use super::command::BuildCommand;
+use super::plan::{Failure, Recipe, Workplace};
+use super::refusal::Refusal;
+use super::toolchain::Toolchain;
 use crate::image::Part;
-use crate::language::Refusal;
 
 /// Runs commands, each to its end.
 pub trait Workshop {
@@ -67,6 +69,9 @@ pub async fn carry_out<W: Workshop>(
             answer = workshop.ask(&question).await.ok().map(|answer| answer.output);
         }
         let failure = Failure { command: &command, output: &output, answer: answer.as_deref() };
+        if let Some(other) = recipe.instead(&failure) {
+            return Box::pin(carry_out(&*other, toolchain, place, workshop)).await;
+        }
         return Err(BuildFailure::Compile(recipe.errors(&failure)));
     }
     recipe.parts(place).map_err(BuildFailure::Refused)

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
 
-use super::BuildCommand;
+use super::command::BuildCommand;
 
 /// A language's tools, which are found by the `PATH` that they see.
 #[derive(Clone, Debug)]

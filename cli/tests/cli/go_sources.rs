@@ -1,7 +1,8 @@
 //! Go sources as people have them: what is told before anybody installs them.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 use crafted::{Crafted, package};
 
@@ -116,10 +117,21 @@ fn a_path_of_another_modules_library_makes_no_program() {
 const TWICE: &str = "package main\n\n// static int twice(int n) { return 2 * n; }\nimport \"C\"\n\n\
                      func twice(n int) int { return int(C.twice(C.int(n))) }\n";
 
+/// A PATH on which there is Go, and no C compiler.
+fn go_alone(root: &Path) -> PathBuf {
+    let bin = root.join("bin");
+    fs::create_dir(&bin).unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let go = std::env::split_paths(&path).map(|dir| dir.join("go")).find(|go| go.is_file());
+    symlink(go.unwrap(), bin.join("go")).unwrap();
+    bin
+}
+
 #[test]
-fn the_file_that_needs_cgo_is_named() {
+fn code_with_c_is_compiled_and_without_a_c_compiler_its_file_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
+    let go_alone = go_alone(root);
     let main = "package main\n\nfunc main() { println(twice(21)) }\n";
     let whole = format!("{TWICE}\nfunc main() {{ println(twice(21)) }}\n");
     let tagged = format!("//go:build cgo\n\n{whole}");
@@ -134,10 +146,17 @@ fn the_file_that_needs_cgo_is_named() {
     ] {
         tree(&root.join(name), &[("go.mod", GO_MOD)]);
         tree(&root.join(name), files);
-        let reason = format!("\n  {file} imports \"C\", and Selvedge compiles without cgo: use ");
-        let output = selvedge(root, &["package", name, "-l", "a"]);
-        check(&output, 1, &[], &["does not compile", &reason]);
+        check(&selvedge(root, &["package", name, "-l", name]), 0, &["Wrote"], &[]);
+        let reason = format!("\n  {file} imports \"C\", and there is no C compiler: use ");
+        let mut without = command(root, &["package", name, "-l", "a"]);
+        let output = without.env("PATH", &go_alone).output().unwrap();
+        check(&output, 1, &[], &["does not compile", &reason, "install gcc"]);
     }
+    // What a C compiler says of C.
+    let wrong = TWICE.replace("return 2 * n", "return 2 *");
+    tree(&root.join("wrong"), &[("go.mod", GO_MOD), ("main.go", main), ("twice.go", &wrong)]);
+    let output = selvedge(root, &["package", "wrong", "-l", "w"]);
+    check(&output, 1, &[], &["does not compile", "twice.go:3", "expected expression"]);
     // Code that says what to do without cgo is none that needs it, whatever else is wrong with it.
     let fallback = "//go:build !cgo\n\npackage main\n\nfunc twice(n int) int { return 2 * n }\n";
     let files = [("go.mod", GO_MOD), ("main.go", main), ("twice.go", TWICE), ("pure.go", fallback)];

@@ -3,6 +3,8 @@
 mod go_sources;
 mod operators_file;
 mod render;
+mod served;
+mod status;
 
 use std::fs;
 use std::io::Read;
@@ -182,6 +184,7 @@ fn help_teaches() {
         (&["config", "schema", "--help"], "# yaml-language-server: $schema="),
         (&["config", "default", "--help"], "selvedge config default --backend kubernetes >"),
         (&["render", "--help"], "| kubectl apply --dry-run=server -f -"),
+        (&["status", "--help"], "kubectl exec peer0-0 -c launcher -- selvedge status"),
     ] {
         check(&selvedge(directory.path(), arguments), 0, &["Examples:", example], &[]);
     }

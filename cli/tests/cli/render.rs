@@ -177,7 +177,7 @@ fn what_makes_no_manifests() {
         b"apiVersion: selvedge/v1\nbackend: kubernetes\nchaincode: {podTemplate: {spec: {hostPID: true}}}\n",
     );
     for (package, file, told) in [
-        ("java", "right", &["error: java would be refused\n", "type `java`; Selvedge builds"][..]),
+        ("java", "right", &["error: java would be refused\n", "type `java`; Selvedge takes"][..]),
         (
             "none",
             "right",

@@ -24,6 +24,7 @@ use crate::error_chain::one_line;
 use crate::opening::Works;
 use crate::run_log::RunLog;
 use crate::source::{StagedSource, language};
+use crate::standing::Standing;
 
 /// What took all of a launch's time.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +81,8 @@ async fn follow(
 ) -> Result<String, Status> {
     info!(peer = start.peer_address, "chaincode is to be run");
     let peer: PeerAddress = start.peer_address.parse().map_err(|error| failed(&error))?;
-    let place = shared.running.begin((start.package_id.clone(), start.peer_address.clone()));
+    let standing = Standing::new(&start);
+    let place = shared.running.begin(standing.clone());
     let slot = timeout_at(deadline.until(), place)
         .await
         .map_err(|_| failed(&TooLate::Predecessor(deadline.limit())))?
@@ -98,7 +100,7 @@ async fn follow(
             stop.cancel();
         }
     }));
-    let run = chaincode_run(&start, peer, deadline)?;
+    let run = chaincode_run(&start, peer, deadline, standing)?;
     launch(shared, run, &start, sources, &stop, log).await
 }
 
@@ -126,7 +128,7 @@ async fn launch(
     let (until, limit) = (run.deadline.until(), run.deadline.limit());
     let _kept = start.image.as_ref().map(|image| backend.keep(image));
     let image = tokio::select! {
-        image = image(shared, &works, start, sources, log) => image,
+        image = image(shared, &works, start, sources, &run.standing, log) => image,
         () = stop.cancelled() => return Err(told_to_stop()),
         () = sleep_until(until) => Err(failed(&TooLate::Image(limit))),
     };
@@ -137,10 +139,12 @@ async fn launch(
             // One that was built anew may be another.
             let _kept = backend.keep(&image);
             let (configuration, works) = (shared.configuration.clone(), Arc::clone(&works));
+            run.standing.is(|status| status.image = Some(image.clone()));
             let outcome = run.run(image, settings, configuration, works, stop, log).await;
             outcome.map_err(|error| failed(&error))
         }
         Err(status) => {
+            run.standing.ends(status.message());
             if let Err(error) = run.refuse(status.message().to_owned(), backend).await {
                 warn!(reason = one_line(&error), "who called cannot be told of the failure");
             }
@@ -166,6 +170,7 @@ fn chaincode_run(
     start: &RunStart,
     peer: PeerAddress,
     deadline: LaunchDeadline,
+    standing: Standing,
 ) -> Result<ChaincodeRun, Status> {
     let named = start.source.as_ref().map_or("", |source| &source.r#type);
     Ok(ChaincodeRun {
@@ -179,6 +184,7 @@ fn chaincode_run(
         }),
         language: language(named).map_err(|error| failed(&error))?,
         deadline,
+        standing,
     })
 }
 
@@ -189,14 +195,17 @@ async fn image(
     works: &Works,
     start: &RunStart,
     sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
+    standing: &Standing,
     log: &RunLog,
 ) -> Result<ImageReference, Status> {
     let image = start.image.clone().ok_or_else(|| unexpected("an image"))?;
     if works.backend.holds(&image).await {
         return Ok(image);
     }
-    let gone = format!("image {} is gone or damaged", image.digest);
-    log.line(format!("{gone}, it is built again from the source"));
+    let gone =
+        format!("image {} is gone or damaged, it is built again from the source", image.digest);
+    standing.waits(&gone);
+    log.line(gone);
     let described = start.source.clone().unwrap_or_default();
     let _slot = shared.slots.take(|line| log.line(line)).await;
     log.want_source();

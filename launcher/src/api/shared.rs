@@ -7,13 +7,9 @@ use tonic::Status;
 
 use super::slots::Slots;
 use crate::configuration::Configuration;
-use crate::error_chain::one_line;
+use crate::error_chain::{bounded, one_line};
 use crate::opening::Entrance;
 use crate::running::Running;
-
-/// The longest reason that is told, in bytes; the peer reads no line over 64 KiB
-/// (`core/container/externalbuilder`).
-const REASON_LIMIT: usize = 8 << 10;
 
 /// What they all work with.
 pub(super) struct Shared {
@@ -37,9 +33,7 @@ impl Shared {
 
 /// A failure as a status: its message is the line that the builder prints.
 pub(super) fn failed(error: &dyn std::error::Error) -> Status {
-    let mut reason = one_line(error);
-    reason.truncate(reason.floor_char_boundary(REASON_LIMIT));
-    Status::failed_precondition(reason)
+    Status::failed_precondition(bounded(&one_line(error)))
 }
 
 /// A chunk of a source's tar, or what came in its place.

@@ -7,7 +7,8 @@ use selvedge_buildpack::source::Source;
 use selvedge_proto::launcher::launcher_client::LauncherClient;
 use selvedge_proto::launcher::launcher_server::LauncherServer;
 use selvedge_proto::launcher::{
-    ChaincodeSource, ImageReference, RunStart, build_event, build_request, run_event, run_request,
+    ChaincodeSource, ImageReference, RunStart, RunState, build_event, build_request, run_event,
+    run_request,
 };
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, watch};
@@ -19,7 +20,6 @@ use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
 use crate::opening::{Opening, Works, begin};
 use crate::source::StagedSource;
-use crate::subjects::Subjects;
 
 /// Builds for as long as a test wants.
 struct Builder {
@@ -88,7 +88,7 @@ impl Scene {
     fn open(&self) {
         let data = DataDirectory::open(&self.directory.path().join("data")).unwrap();
         let backend: Arc<dyn Backend> = self.builder.clone();
-        self.opening.open(Arc::new(Works { backend, data, subjects: Subjects::default() }));
+        self.opening.open(Arc::new(Works { backend, data }));
     }
 
     /// Calls as a peer's `build` does, with a small source.
@@ -117,6 +117,11 @@ impl Scene {
         let requests = tokio_stream::once(start).chain(tokio_stream::pending());
         let mut client = LauncherClient::new(self.server.clone());
         client.run(requests).await.unwrap().into_inner()
+    }
+
+    async fn status(&self) -> StatusResponse {
+        let mut client = LauncherClient::new(self.server.clone());
+        client.status(StatusRequest {}).await.unwrap().into_inner()
     }
 
     async fn underway(&self, wanted: usize) {
@@ -174,6 +179,25 @@ async fn a_launch_waits_for_the_launcher_no_longer_than_it_may_take() {
     let expected = "the launcher has not started within 60 s (chaincode.timeouts.start); its log says what \
                     it waits for";
     assert_eq!(status.message(), expected);
+}
+
+#[tokio::test]
+async fn how_it_is_tells_a_launcher_that_has_not_started_and_what_waits_for_it() {
+    let scene = Scene::new(1);
+    let before = scene.status().await;
+    assert_eq!(before.launcher.unwrap().closed, "the launcher is starting");
+    assert!(before.chaincodes.is_empty());
+    let mut events = scene.run().await;
+    events.message().await.unwrap();
+    let [waiting] = &scene.status().await.chaincodes[..] else { panic!("one was called for") };
+    assert_eq!(waiting.package_id, "basic_1.0:01");
+    assert_eq!(waiting.state(), RunState::Starting);
+    scene.open();
+    let launcher = scene.status().await.launcher.unwrap();
+    assert_eq!((&*launcher.peer, &*launcher.closed), ("peer", ""));
+    assert_eq!((&*launcher.backend, &*launcher.file_refused), ("local", ""));
+    while let Ok(Some(_)) = events.message().await {}
+    assert!(scene.status().await.chaincodes.is_empty(), "a run that failed is there");
 }
 
 #[tokio::test]

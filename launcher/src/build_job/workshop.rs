@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use selvedge_buildpack::recipe::{Answer, BuildCommand, Workshop};
 
-use super::BuildJobError;
+use super::error::BuildJobError;
 
 /// What of a compiler's output is searched for the first errors, in bytes.
 const OUTPUT_LIMIT: usize = 256 << 10;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use selvedge_manifest::baseline::Lifted;
+use selvedge_proto::launcher::Reason;
 use selvedge_proxy::{Event, Notice, Proxy};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +15,7 @@ use crate::backend::{ReplicaEvent, ReplicaExit};
 use crate::deadline::{LaunchDeadline, TELLING};
 use crate::desertion::Desertion;
 use crate::run_log::RunLog;
+use crate::standing::known;
 
 /// What transactions in flight get to finish when a chaincode is stopped: with
 /// what the replicas get to end, it stays below the 5 s after which a peer kills.
@@ -34,6 +37,8 @@ pub(super) struct Link<'a> {
     over: bool,
     /// Whether any replica is connected.
     desertion: Desertion,
+    /// The last thing that went wrong with a replica.
+    mishap: Option<Reason>,
 }
 
 impl<'a> Link<'a> {
@@ -44,7 +49,7 @@ impl<'a> Link<'a> {
         start_limit: Duration,
     ) -> Self {
         let desertion = Desertion::new(start_limit);
-        Self { proxy, succession, log, ready: false, over: false, desertion }
+        Self { proxy, succession, log, ready: false, over: false, desertion, mishap: None }
     }
 
     /// Whether the peer has taken the chaincode as ready.
@@ -60,6 +65,7 @@ impl<'a> Link<'a> {
     ) -> Result<String, RunError> {
         let mut too_late = std::pin::pin!(sleep_until(deadline.until()));
         loop {
+            self.succession.tell(self.ready, self.mishap.as_ref());
             tokio::select! {
                 notice = self.proxy.next_event() => {
                     if let Some(end) = self.on_proxy(notice).await {
@@ -74,7 +80,9 @@ impl<'a> Link<'a> {
                 () = &mut too_late, if !self.ready => {
                     let limit = deadline.limit();
                     return Err(match self.succession.current().delayed.take() {
-                        Some(reason) => RunError::NeverStarted { limit, preparation, reason },
+                        Some(Reason { text: reason, .. }) => {
+                            RunError::NeverStarted { limit, preparation, reason }
+                        }
                         None => RunError::NeverRegistered { limit, preparation },
                     });
                 }
@@ -117,7 +125,7 @@ impl<'a> Link<'a> {
                     let reason = format!("it was cut off: {reason}");
                     self.succession.give_up(Some(reason), &self.proxy, self.log).await;
                 } else {
-                    self.log.line(format!("the chaincode's replica was cut off: {reason}"));
+                    self.mishap(format!("the chaincode's replica was cut off: {reason}"));
                 }
             }
             Event::ReplicaLeft { replica, reason, answered: 0, .. } => {
@@ -175,6 +183,10 @@ impl<'a> Link<'a> {
     async fn on_replica(&mut self, event: ReplicaEvent) -> Result<(), RunError> {
         match event {
             ReplicaEvent::Line(line) => self.line(line),
+            ReplicaEvent::Lifted(lifted) => {
+                self.lifted(&lifted);
+                self.succession.current().lifted = lifted;
+            }
             ReplicaEvent::Exited(exit) if !self.ready => {
                 // A replica that was cut off ends too; then the cut is the reason.
                 while let Ok(Some(notice)) = timeout(EXIT_CAUSE, self.proxy.next_event()).await {
@@ -193,11 +205,11 @@ impl<'a> Link<'a> {
                     warn!(reason, "replicas cannot be started, trying again");
                     self.log.line(format!("{reason}; trying again"));
                 }
-                *delayed = reason;
+                *delayed = reason.as_deref().map(known);
             }
             ReplicaEvent::Trouble(reason) if self.ready => {
                 warn!(reason, "no replica can run");
-                self.log.line(format!("the chaincode cannot run: {reason}"));
+                self.mishap(format!("the chaincode cannot run: {reason}"));
                 let credential = self.succession.current().credential;
                 self.proxy.set_trouble(credential, reason).await;
             }
@@ -210,7 +222,12 @@ impl<'a> Link<'a> {
     async fn on_next(&mut self, event: ReplicaEvent) {
         let reason = match event {
             ReplicaEvent::Line(line) => return self.line(line),
-            ReplicaEvent::Delayed(reason) => return self.succession.delay_next(reason),
+            ReplicaEvent::Lifted(lifted) => {
+                self.lifted(&lifted);
+                self.succession.next().into_iter().for_each(|set| set.lifted.clone_from(&lifted));
+                return;
+            }
+            ReplicaEvent::Delayed(reason) => return self.succession.delay_next(reason.as_deref()),
             ReplicaEvent::Exited(exit) => format!("it ended: {exit}"),
             ReplicaEvent::Trouble(reason) => reason,
         };
@@ -222,9 +239,25 @@ impl<'a> Link<'a> {
         self.log.line(line);
     }
 
-    fn ended(&self, exit: &ReplicaExit) {
+    /// Says what of the pods' security the operator has lifted.
+    fn lifted(&self, lifted: &[Lifted]) {
+        if !lifted.is_empty() {
+            let words: Vec<String> = lifted.iter().map(ToString::to_string).collect();
+            let line = format!("by chaincode.allow its pods go without: {}", words.join(", "));
+            warn!(line);
+            self.log.line(line);
+        }
+    }
+
+    fn ended(&mut self, exit: &ReplicaExit) {
         warn!(status = exit.status, "replica ended, it is started again");
-        self.log.line(format!("the chaincode ended and is started again: {exit}"));
+        self.mishap(format!("the chaincode ended and is started again: {exit}"));
+    }
+
+    /// Something has gone wrong with a replica.
+    fn mishap(&mut self, line: String) {
+        self.mishap = Some(known(&line));
+        self.log.line(line);
     }
 
     pub(super) async fn end(mut self, refusal: Option<String>) {

@@ -13,6 +13,7 @@ use super::error::RunError;
 use crate::backend::Backend;
 use crate::certificates::RunAuthority;
 use crate::deadline::LaunchDeadline;
+use crate::standing::Standing;
 
 /// What is to be run, and for whom.
 pub(crate) struct ChaincodeRun {
@@ -28,6 +29,8 @@ pub(crate) struct ChaincodeRun {
     pub(crate) language: Language,
     /// Until when the chaincode must have registered.
     pub(crate) deadline: LaunchDeadline,
+    /// Where who asks is told how it stands.
+    pub(crate) standing: Standing,
 }
 
 impl ChaincodeRun {
@@ -41,7 +44,7 @@ impl ChaincodeRun {
     }
 
     /// Whom overrides may be for.
-    pub(super) fn subject(&self, backend: &dyn Backend) -> Subject {
+    fn subject(&self, backend: &dyn Backend) -> Subject {
         Subject {
             label: label(&self.package_id).to_owned(),
             msp: self.msp_id.clone(),

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use selvedge_config::Chaincode;
-use selvedge_proto::launcher::ImageReference;
+use selvedge_manifest::baseline::Lifted;
+use selvedge_proto::launcher::{ImageReference, Reason};
 use selvedge_proxy::Credential;
 
 use super::error::RunError;
@@ -34,7 +35,9 @@ pub(super) struct Set {
     /// How many are registered at the proxy.
     pub(super) registered: usize,
     /// Why none can be started just now.
-    pub(super) delayed: Option<String>,
+    pub(super) delayed: Option<Reason>,
+    /// What is lifted of their security.
+    pub(super) lifted: Vec<Lifted>,
 }
 
 impl Plan {
@@ -56,7 +59,15 @@ impl Plan {
             set: number,
         };
         let replicas = self.works.backend.start(workload).await?;
-        Ok(Set { replicas, credential, settings, number, registered: 0, delayed: None })
+        Ok(Set {
+            replicas,
+            credential,
+            settings,
+            number,
+            registered: 0,
+            delayed: None,
+            lifted: Vec::new(),
+        })
     }
 }
 

@@ -5,12 +5,14 @@
 //! nothing in flight any more, they are ended. A new set that does not come up is ended, the old one
 //! stays, and the new settings are tried again later.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use selvedge_config::{Chaincode, Operator};
+use selvedge_proto::launcher::{Reason, RunState};
 use selvedge_proxy::{Credential, Proxy};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -18,12 +20,14 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::error::RunError;
+use super::next::Next;
 use super::set::{Plan, Set};
 use crate::backend::ReplicaEvent;
 use crate::backoff::doubled;
 use crate::configuration::Configuration;
 use crate::error_chain::one_line;
 use crate::run_log::RunLog;
+use crate::standing::known;
 
 /// How long a new set must have been complete: one that ends at its first transaction, as for want of
 /// memory, has shown itself by then.
@@ -51,6 +55,8 @@ pub(super) struct Succession {
     waiting: Option<Arc<Chaincode>>,
     /// That it did not come up.
     failure: Option<Failure>,
+    /// Why what the operator's file says now cannot be followed.
+    refused: Option<Reason>,
     /// Those that end.
     leaving: JoinSet<()>,
     /// Fires when a set that ends has nothing in flight any more.
@@ -59,7 +65,6 @@ pub(super) struct Succession {
 }
 
 /// That settings which still count have failed.
-#[derive(Clone, Copy)]
 struct Failure {
     /// How often in a row.
     times: u32,
@@ -67,42 +72,8 @@ struct Failure {
     until: Instant,
     /// They may be tried now.
     is_over: bool,
-}
-
-/// The set that is to take the place of the one that there is.
-enum Next {
-    None,
-    /// It is being started with these settings.
-    Starting(Arc<Chaincode>),
-    /// It may come up until then.
-    Coming(Box<Set>, Instant),
-    /// It is complete, and takes over then.
-    Tried(Box<Set>, Instant),
-}
-
-impl Next {
-    fn set(&mut self) -> Option<&mut Set> {
-        match self {
-            Self::Coming(set, _) | Self::Tried(set, _) => Some(set),
-            Self::None | Self::Starting(_) => None,
-        }
-    }
-
-    fn settings(&self) -> Option<&Arc<Chaincode>> {
-        match self {
-            Self::None => None,
-            Self::Starting(settings) => Some(settings),
-            Self::Coming(set, _) | Self::Tried(set, _) => Some(&set.settings),
-        }
-    }
-
-    fn take(&mut self) -> Option<Box<Set>> {
-        match std::mem::replace(self, Self::None) {
-            Self::Coming(set, _) | Self::Tried(set, _) => Some(set),
-            // It is dismissed when it has been started.
-            Self::None | Self::Starting(_) => None,
-        }
-    }
+    /// Why.
+    reason: Reason,
 }
 
 /// What happens to a run's sets.
@@ -130,10 +101,36 @@ impl Succession {
             starting: JoinSet::new(),
             waiting: None,
             failure: None,
+            refused: None,
             leaving: JoinSet::new(),
             retired: HashMap::new(),
             configuration,
         }
+    }
+
+    /// Tells where the run stands. `mishap` is the last thing that went wrong with its replicas.
+    pub(super) fn tell(&self, is_ready: bool, mishap: Option<&Reason>) {
+        let (set, next) = (&self.current, self.next.set());
+        let state = match (is_ready, &self.next) {
+            (false, _) => RunState::Starting,
+            (true, Next::None) => RunState::Ready,
+            (true, _) => RunState::Changing,
+        };
+        let failed = self.failure.as_ref().map(|failure| &failure.reason);
+        let delayed = next.and_then(|set| set.delayed.as_ref());
+        let reasons = [set.delayed.as_ref(), delayed, failed, self.refused.as_ref(), mishap];
+        let mut reasons: Vec<Reason> = reasons.into_iter().flatten().cloned().collect();
+        reasons.sort_by_key(|reason| Reverse(reason.since));
+        let lifted = set.lifted.iter().chain(next.into_iter().flat_map(|set| &set.lifted));
+        let lifted: BTreeSet<String> = lifted.map(|lifted| lifted.allowance.to_string()).collect();
+        self.plan.run.standing.is(|status| {
+            status.place = Some(set.replicas.place());
+            status.replicas_wanted = set.settings.replicas.into();
+            status.replicas_registered = set.registered.try_into().unwrap_or(u32::MAX);
+            status.set_state(state);
+            status.lifted = lifted.into_iter().collect();
+            status.reasons = reasons;
+        });
     }
 
     /// The set that there is.
@@ -141,8 +138,13 @@ impl Succession {
         &mut self.current
     }
 
+    /// The set that is to take its place, once there is one.
+    pub(super) fn next(&mut self) -> Option<&mut Set> {
+        self.next.set_mut()
+    }
+
     /// Whether replicas with this credential are to take the others' place.
-    fn is_next(&mut self, credential: Credential) -> bool {
+    fn is_next(&self, credential: Credential) -> bool {
         self.next.set().is_some_and(|set| set.credential == credential)
     }
 
@@ -152,9 +154,10 @@ impl Succession {
             Next::Coming(_, due) | Next::Tried(_, due) => Some(*due),
             Next::None | Next::Starting(_) => None,
         };
-        let again = self.failure.filter(|failure| !failure.is_over && self.has_room());
+        let held_back = self.failure.as_ref().filter(|failure| !failure.is_over);
+        let again = held_back.filter(|_| self.has_room()).map(|failure| failure.until);
         let event = async {
-            match self.next.set() {
+            match self.next.set_mut() {
                 Some(set) => set.replicas.next_event().await,
                 None => pending().await,
             }
@@ -168,10 +171,8 @@ impl Succession {
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             }),
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Happening::Due,
-            () = sleep_until(again.map_or_else(Instant::now, |failure| failure.until)),
-                if again.is_some() =>
-            {
-                self.failure = again.map(|failure| Failure { is_over: true, ..failure });
+            () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {
+                self.failure.iter_mut().for_each(|failure| failure.is_over = true);
                 Happening::Room
             }
             Some(_) = self.leaving.join_next() => Happening::Room,
@@ -183,7 +184,7 @@ impl Succession {
     pub(super) fn joined(&mut self, credential: Credential) {
         if self.current.credential == credential {
             self.current.registered += 1;
-        } else if let Some(set) = self.next.set().filter(|set| set.credential == credential) {
+        } else if let Some(set) = self.next.set_mut().filter(|set| set.credential == credential) {
             set.registered += 1;
             if set.is_complete()
                 && let Some(set) = self.next.take()
@@ -214,11 +215,13 @@ impl Succession {
         let settings = match self.plan.run.settings(operator, self.plan.works.backend.as_ref()) {
             Ok(settings) => settings,
             Err(faults) => {
+                self.refused = Some(known(&format!("its new settings are refused: {faults}")));
                 warn!(%faults, "the new settings are refused");
                 log.line(format!("its new settings are refused, it runs on as before: {faults}"));
                 return;
             }
         };
+        self.refused = None;
         let wanted = self.waiting.as_ref().or(self.next.settings());
         let differences = wanted.unwrap_or(&self.current.settings).differences(&settings);
         if differences.is_empty() {
@@ -227,7 +230,7 @@ impl Succession {
         info!(?differences, "the chaincode has new settings");
         log.line(format!("it has new settings: {}", differences.join("; ")));
         (self.waiting, self.failure) = (None, None);
-        if let Some(set) = self.next.set().filter(|set| set.settings.runs_as(&settings)) {
+        if let Some(set) = self.next.set_mut().filter(|set| set.settings.runs_as(&settings)) {
             set.settings = settings;
             return;
         }
@@ -249,7 +252,7 @@ impl Succession {
 
     /// Starts what waits for a place, if there is one.
     pub(super) fn go_on(&mut self) {
-        let is_held_back = self.failure.is_some_and(|failure| !failure.is_over);
+        let is_held_back = self.failure.as_ref().is_some_and(|failure| !failure.is_over);
         if is_held_back || !self.has_room() {
             return;
         }
@@ -294,35 +297,38 @@ impl Succession {
     /// Lets the old set stay, since the new one does not come up.
     pub(super) async fn give_up(&mut self, reason: Option<String>, proxy: &Proxy, log: &RunLog) {
         let Some(set) = self.next.take() else { return };
-        let reason = reason.or_else(|| set.delayed.clone()).unwrap_or_else(|| {
-            let (limit, wanted) = (set.settings.timeouts.start, set.settings.replicas);
-            format!(
-                "{} of {wanted} registered within {limit} (chaincode.timeouts.start)",
-                set.registered
-            )
-        });
+        let reason = reason
+            .or_else(|| set.delayed.clone().map(|delayed| delayed.text))
+            .unwrap_or_else(|| {
+                let (limit, wanted) = (set.settings.timeouts.start, set.settings.replicas);
+                format!(
+                    "{} of {wanted} registered within {limit} (chaincode.timeouts.start)",
+                    set.registered
+                )
+            });
         self.try_again_later(Arc::clone(&set.settings), &reason, log);
         self.dismiss(*set, proxy, log).await;
     }
 
     /// Something keeps the new set from being started for a while.
-    pub(super) fn delay_next(&mut self, reason: Option<String>) {
-        if let Some(set) = self.next.set() {
-            set.delayed = reason;
+    pub(super) fn delay_next(&mut self, reason: Option<&str>) {
+        if let Some(set) = self.next.set_mut() {
+            set.delayed = reason.map(known);
         }
     }
 
     fn try_again_later(&mut self, settings: Arc<Chaincode>, reason: &str, log: &RunLog) {
-        let times = self.failure.map_or(0, |failure| failure.times);
+        let times = self.failure.as_ref().map_or(0, |failure| failure.times);
         let delay = doubled(AGAIN, times, AGAIN_LIMIT);
         let minutes = delay.as_secs() / 60;
         warn!(reason, minutes, "the chaincode does not come up with its new settings");
-        log.line(format!(
+        let told = format!(
             "it does not come up with its new settings, and runs on as before: {reason}; trying \
              again in {minutes} min"
-        ));
-        let until = Instant::now() + delay;
-        self.failure = Some(Failure { times: times + 1, until, is_over: false });
+        );
+        let (until, reason) = (Instant::now() + delay, known(&told));
+        log.line(told);
+        self.failure = Some(Failure { times: times + 1, until, is_over: false, reason });
         self.waiting = Some(settings);
     }
 

@@ -3,6 +3,8 @@
 use std::time::SystemTime;
 
 use async_trait::async_trait;
+use selvedge_proto::launcher::KubernetesPlace;
+use selvedge_proto::launcher::chaincode_status::Place;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{Instrument, error};
@@ -18,6 +20,7 @@ pub(crate) struct ClusterReplicas {
     /// Says how the run is to end; it ends with this, too.
     end: oneshot::Sender<End>,
     task: JoinHandle<()>,
+    place: KubernetesPlace,
 }
 
 impl ClusterReplicas {
@@ -31,8 +34,12 @@ impl ClusterReplicas {
         let (sink, events) = mpsc::channel(256);
         let (disconnected, since) = watch::channel(None);
         let (end, ended) = oneshot::channel();
+        let place = KubernetesPlace {
+            namespace: order.place.ground.namespace.clone(),
+            deployment: order.identity.name.clone(),
+        };
         let task = tokio::spawn(supervise(order, sink, since, ended).in_current_span());
-        Self { events, disconnected, end, task }
+        Self { events, disconnected, end, task, place }
     }
 
     async fn end(self, end: End) {
@@ -49,6 +56,10 @@ impl ClusterReplicas {
 
 #[async_trait]
 impl Replicas for ClusterReplicas {
+    fn place(&self) -> Place {
+        Place::Kubernetes(self.place.clone())
+    }
+
     async fn next_event(&mut self) -> Option<ReplicaEvent> {
         self.events.recv().await
     }

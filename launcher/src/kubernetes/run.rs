@@ -210,11 +210,8 @@ impl Run {
     /// Says what of the pods' security the operator has lifted, once.
     async fn tell_of(&mut self, lifted: Vec<Lifted>) {
         if self.lifted != lifted {
-            let words: Vec<String> = lifted.iter().map(ToString::to_string).collect();
-            let line = format!("by chaincode.allow its pods go without: {}", words.join(", "));
-            warn!(line);
-            self.tell(ReplicaEvent::Line(line)).await;
-            self.lifted = lifted;
+            self.lifted.clone_from(&lifted);
+            self.tell(ReplicaEvent::Lifted(lifted)).await;
         }
     }
 

@@ -3,6 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use selvedge_proto::launcher::LocalPlace;
+use selvedge_proto::launcher::chaincode_status::Place;
 use tokio::process::Command;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -66,6 +68,10 @@ impl Supervised {
 
 #[async_trait]
 impl Replicas for Supervised {
+    fn place(&self) -> Place {
+        Place::Local(LocalPlace {})
+    }
+
     async fn next_event(&mut self) -> Option<ReplicaEvent> {
         self.events.recv().await
     }

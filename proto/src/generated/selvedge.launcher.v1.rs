@@ -160,6 +160,158 @@ pub struct Ended {
     #[prost(string, tag = "1")]
     pub reason: ::prost::alloc::string::String,
 }
+/// What the caller of Status sends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatusRequest {}
+/// What Status answers.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StatusResponse {
+    /// The launcher.
+    #[prost(message, optional, tag = "1")]
+    pub launcher: ::core::option::Option<LauncherStatus>,
+    /// All runs, by package ID, MSP ID and peer. A package is there twice while
+    /// a run of it ends and the next one waits for that.
+    #[prost(message, repeated, tag = "2")]
+    pub chaincodes: ::prost::alloc::vec::Vec<ChaincodeStatus>,
+}
+/// How the launcher is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LauncherStatus {
+    /// Its version.
+    #[prost(string, tag = "1")]
+    pub version: ::prost::alloc::string::String,
+    /// What runs its chaincode: `local` or `kubernetes`.
+    #[prost(string, tag = "2")]
+    pub backend: ::prost::alloc::string::String,
+    /// The peer's name, as the operator's file may name it; empty before the
+    /// launcher has looked around.
+    #[prost(string, tag = "3")]
+    pub peer: ::prost::alloc::string::String,
+    /// Why it does not let builders in yet, or never will; empty when it does.
+    #[prost(string, tag = "4")]
+    pub closed: ::prost::alloc::string::String,
+    /// Why what the operator's file says now is not in force; empty when it is.
+    /// Several lines.
+    #[prost(string, tag = "5")]
+    pub file_refused: ::prost::alloc::string::String,
+}
+/// How a run of a chaincode is.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ChaincodeStatus {
+    /// The package ID, `label:hash`.
+    #[prost(string, tag = "1")]
+    pub package_id: ::prost::alloc::string::String,
+    /// The MSP ID of the peer's organisation.
+    #[prost(string, tag = "2")]
+    pub msp_id: ::prost::alloc::string::String,
+    /// Where the peer listens for chaincode, `host:port`.
+    #[prost(string, tag = "3")]
+    pub peer_address: ::prost::alloc::string::String,
+    /// The image that is run.
+    #[prost(message, optional, tag = "4")]
+    pub image: ::core::option::Option<ImageReference>,
+    /// How many replicas are wanted.
+    #[prost(uint32, tag = "7")]
+    pub replicas_wanted: u32,
+    /// How many are registered, and take transactions. While new ones are to take
+    /// over, these are the old ones.
+    #[prost(uint32, tag = "8")]
+    pub replicas_registered: u32,
+    /// How far it is.
+    #[prost(enumeration = "RunState", tag = "9")]
+    pub state: i32,
+    /// Since when it is, in seconds since 1970.
+    #[prost(int64, tag = "10")]
+    pub state_since: i64,
+    /// What is lifted of its pods' security, by the names of `allow` in the
+    /// operator's file; sorted.
+    #[prost(string, repeated, tag = "11")]
+    pub lifted: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What it waits for, what keeps it from its new settings, why it ends, and the
+    /// last thing that went wrong with it; the latest first.
+    #[prost(message, repeated, tag = "12")]
+    pub reasons: ::prost::alloc::vec::Vec<Reason>,
+    /// Where it runs; absent before it was started.
+    #[prost(oneof = "chaincode_status::Place", tags = "5, 6")]
+    pub place: ::core::option::Option<chaincode_status::Place>,
+}
+/// Nested message and enum types in `ChaincodeStatus`.
+pub mod chaincode_status {
+    /// Where it runs; absent before it was started.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Place {
+        /// As processes of the launcher's own machine.
+        #[prost(message, tag = "5")]
+        Local(super::LocalPlace),
+        /// As pods of a cluster.
+        #[prost(message, tag = "6")]
+        Kubernetes(super::KubernetesPlace),
+    }
+}
+/// Something that explains a state, or has gone wrong.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Reason {
+    /// What it is, in one line.
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
+    /// Since when it is known, in seconds since 1970.
+    #[prost(int64, tag = "2")]
+    pub since: i64,
+}
+/// Processes of the launcher's own machine.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LocalPlace {}
+/// Pods of a cluster.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KubernetesPlace {
+    /// The namespace.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The name of the Deployment.
+    #[prost(string, tag = "2")]
+    pub deployment: ::prost::alloc::string::String,
+}
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RunState {
+    /// None that this version knows.
+    Unspecified = 0,
+    /// The peer does not take it as ready yet.
+    Starting = 1,
+    /// It takes transactions.
+    Ready = 2,
+    /// It takes transactions, and replicas with new settings are to take over.
+    Changing = 3,
+    /// It ends.
+    Ending = 4,
+}
+impl RunState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RUN_STATE_UNSPECIFIED",
+            Self::Starting => "RUN_STATE_STARTING",
+            Self::Ready => "RUN_STATE_READY",
+            Self::Changing => "RUN_STATE_CHANGING",
+            Self::Ending => "RUN_STATE_ENDING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RUN_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "RUN_STATE_STARTING" => Some(Self::Starting),
+            "RUN_STATE_READY" => Some(Self::Ready),
+            "RUN_STATE_CHANGING" => Some(Self::Changing),
+            "RUN_STATE_ENDING" => Some(Self::Ending),
+            _ => None,
+        }
+    }
+}
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod launcher_client {
@@ -297,6 +449,29 @@ pub mod launcher_client {
                 .insert(GrpcMethod::new("selvedge.launcher.v1.Launcher", "Run"));
             self.inner.streaming(req, path, codec).await
         }
+        /// Tells how the launcher is, and how each chaincode that it has. Answered at
+        /// once, by one that is starting as well.
+        pub async fn status(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StatusRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatusResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/selvedge.launcher.v1.Launcher/Status",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("selvedge.launcher.v1.Launcher", "Status"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -340,6 +515,12 @@ pub mod launcher_server {
             &self,
             request: tonic::Request<tonic::Streaming<super::RunRequest>>,
         ) -> std::result::Result<tonic::Response<Self::RunStream>, tonic::Status>;
+        /// Tells how the launcher is, and how each chaincode that it has. Answered at
+        /// once, by one that is starting as well.
+        async fn status(
+            &self,
+            request: tonic::Request<super::StatusRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatusResponse>, tonic::Status>;
     }
     /// Builds and runs chaincode for one peer, or for several.
     #[derive(Debug)]
@@ -506,6 +687,49 @@ pub mod launcher_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/selvedge.launcher.v1.Launcher/Status" => {
+                    #[allow(non_camel_case_types)]
+                    struct StatusSvc<T: Launcher>(pub Arc<T>);
+                    impl<T: Launcher> tonic::server::UnaryService<super::StatusRequest>
+                    for StatusSvc<T> {
+                        type Response = super::StatusResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StatusRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Launcher>::status(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -6,6 +6,7 @@ mod gateway;
 mod greeting;
 mod load;
 mod processes;
+mod server;
 mod shared;
 mod stage;
 
@@ -14,5 +15,6 @@ pub use gateway::{Gateway, LoadError, LoadReport, Op, Pending};
 pub use greeting::greeting;
 pub use load::Load;
 pub use processes::{Process, Remains, chaincode_processes, processes_of, run_processes};
+pub use server::ChaincodeServer;
 pub use shared::{SharedStage, Turn};
 pub use stage::{Stage, StageSpec, build_dir, chaincode_dir, package};

@@ -146,14 +146,16 @@ impl<'a> Press<'a> {
 
     fn launcher(&self, dist: &Path) -> Result<String, ImagesError> {
         let root = self.scratch.dir().join("launcher");
-        let program = "usr/local/bin/selvedge-launcher";
-        place(&dist.join("bin/selvedge-launcher"), &root.join(program))?;
+        for program in ["selvedge-launcher", "selvedge"] {
+            place(&dist.join("bin").join(program), &root.join("usr/local/bin").join(program))?;
+        }
         let certificates = ca_bundle_path(env::var_os("SSL_CERT_FILE"))?;
         place(&certificates, &root.join("etc/ssl/certs/ca-certificates.crt"))?;
         let user = b"selvedge:x:65532:65532:selvedge:/:/sbin/nologin\n";
         write(&root.join("etc/passwd"), user)?;
         let start = ConfigBuilder::default()
-            .entrypoint([format!("/{program}")])
+            .entrypoint(["/usr/local/bin/selvedge-launcher".to_owned()])
+            .env(["PATH=/usr/local/bin".to_owned()])
             .user("65532:65532")
             .build()?;
         self.push("selvedge-launcher", &root, start)

@@ -61,5 +61,6 @@ pub use network::{Network, NetworkError, NetworkSpec, PeerSpec, RemoteNetwork, S
 pub use operators_file::OperatorsFile;
 pub use orderer::Orderer;
 pub use peer::Peer;
+pub use ports::{Port, PortError};
 pub use release::Release;
-pub use scratch::end_all;
+pub use scratch::{Scratch, end_all};

@@ -16,7 +16,7 @@ const COUNT: u16 = 12_000;
 
 /// A port on 127.0.0.1 that no other testbed uses until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub struct Port {
     number: u16,
     /// The lock is the lease.
     _lease: File,
@@ -35,7 +35,7 @@ pub enum PortError {
 
 impl Port {
     /// Leases a port that nothing listens on.
-    pub(crate) fn lease() -> Result<Self, PortError> {
+    pub fn lease() -> Result<Self, PortError> {
         let leases = cache::root()?.join("ports");
         fs::create_dir_all(&leases).map_err(|e| cache::io_error("create", &leases, e))?;
         let start = start();
@@ -52,7 +52,8 @@ impl Port {
         Some(Self { number, _lease: lease })
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    /// Its number.
+    pub fn number(&self) -> u16 {
         self.number
     }
 }

@@ -99,6 +99,7 @@ impl Scene {
             format!("--url={url}"),
             format!("--source={source}"),
             format!("--certificates={}", Sha256::of(&self.certificates)),
+            "--language=golang".to_owned(),
             format!("--path={MODULE}"),
             format!("--platform={}", self.platform),
             format!("--work={}", work.display()),

@@ -20,5 +20,7 @@ mod outstanding;
 mod recovery;
 mod releases;
 mod reproducible;
+mod served;
+mod status;
 mod store;
 mod volume;

@@ -2,7 +2,7 @@
 //! as `ledger` and as `other`.
 
 use e2e::{SharedStage, Stage, StageSpec};
-use testbed::{NetworkSpec, Release};
+use testbed::{NetworkSpec, PeerSpec, Release};
 
 use crate::{ledger, link};
 
@@ -39,6 +39,17 @@ fn raise(release: Release) -> Stage {
 fn network(network: &mut NetworkSpec) {
     link::watched(network);
     for peer in &mut network.peers {
+        fill_in(peer);
         peer.work_side_by_side();
+    }
+}
+
+/// Has the peer fill in its own host for `{{.host}}` in a package that says where its chaincode is
+/// served, by the variable of Fabric's own builder (`ccaas_builder/cmd/build/main.go`).
+fn fill_in(peer: &mut PeerSpec) {
+    let variable = "CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG";
+    peer.environment.insert(variable.to_owned(), r#"{"host":"127.0.0.1"}"#.into());
+    for builder in &mut peer.builders {
+        builder.propagate_environment.push(variable.to_owned());
     }
 }

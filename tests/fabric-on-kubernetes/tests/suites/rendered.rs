@@ -1,16 +1,17 @@
-//! What `selvedge render` tells without a cluster is what the cluster then holds.
+//! What `selvedge render` tells without a cluster is what the cluster then holds; and what of it is
+//! lifted of the pods' security, `selvedge status` tells.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cluster::Namespace;
+use cluster::{Namespace, until};
 use e2e::Op;
 use fabric_on_kubernetes::{Fabric, PeerPod};
 use serde_json::{Value, json};
 use testbed::dist_dir;
 
-use crate::shared::{MSP_ID, deploy_ledger, gateway, on_fabric, one};
+use crate::shared::{LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
 
 const NAME: &str = "rendered";
 
@@ -132,6 +133,39 @@ impl Scene<'_> {
     }
 }
 
+/// That who asks the launcher is told of the chaincode, and of what is lifted of its security.
+async fn assert_shown(peer: &PeerPod, package_id: &str, name: &str) {
+    let status = |arguments: &[&str]| {
+        peer.exec("launcher", &[&["selvedge", "status"][..], arguments].concat()).unwrap()
+    };
+    let namespace = peer.namespace().name();
+    let told = until("the replicas in the launcher's status", LIMIT, async || {
+        let told: Value = serde_json::from_str(&status(&["--json"])).unwrap();
+        let registered = &told["chaincodes"][0]["replicas_registered"];
+        if *registered == 2 { Ok(told) } else { Err(format!("{told:#}")) }
+    })
+    .await
+    .unwrap();
+    assert_eq!(told["launcher"]["backend"], "kubernetes");
+    assert_eq!(told["launcher"]["peer"], peer.pod());
+    let chaincode = &told["chaincodes"][0];
+    for (key, value) in [
+        ("package_id", json!(package_id)),
+        ("msp_id", json!(MSP_ID)),
+        ("namespace", json!(namespace)),
+        ("deployment", json!(name)),
+        ("replicas_wanted", json!(2)),
+        ("state", json!("ready")),
+        ("lifted", json!(["shareProcessNamespace"])),
+    ] {
+        assert_eq!(chaincode[key], value, "{key}: {told:#}");
+    }
+    let text = status(&[]);
+    for shown in [&format!("{namespace}/{name}"), "lifted by `allow`: shareProcessNamespace\n"] {
+        assert!(text.contains(shown), "{shown}:\n{text}");
+    }
+}
+
 #[test]
 fn what_is_rendered_is_what_the_cluster_holds() {
     let spec = one("rendered").say("chaincode", settings());
@@ -155,6 +189,8 @@ fn what_is_rendered_is_what_the_cluster_holds() {
             let (held, there) = (undecided(held), undecided(there));
             assert_eq!(held, there, "{}:\n{held:#}\n{there:#}", kinds[number]);
         }
+
+        assert_shown(peer, &package_id, chaincode.name()).await;
 
         // With nothing known of a cluster, one takes it all the same.
         let elsewhere = cluster.namespace("rendered-elsewhere").await.unwrap();

@@ -75,26 +75,22 @@ fn a_package_named_after_its_directory() {
     the_build_refuses(&turn, &package, &reason);
 }
 
-/// Go passes over files that import "C" and complains of what they declare.
+/// Go passes over files that import "C", those of a whole package too, and complains of what they
+/// declare. As with Fabric's own builder, the program needs no library where it runs.
 #[test]
-fn code_that_needs_cgo() {
+fn code_with_c_in_it() {
     let (workshop, turn) = (Workshop::new(), STAGE.enter());
+    let answer_go = format!(
+        "package main\n\nimport (\n\t\"fmt\"\n\n\t\"{PATH}/deep\"\n)\n\n\
+         func answer() string {{ return fmt.Sprint(twice(10) + deep.Twice(11)) }}\n"
+    );
     let twice = "package main\n\n// static int twice(int n) { return 2 * n; }\nimport \"C\"\n\n\
                  func twice(n int) int { return int(C.twice(C.int(n))) }\n";
-    let main = "package main\n\nfunc main() { println(twice(21)) }\n";
-    let whole = format!("{twice}\nfunc main() {{ println(twice(21)) }}\n");
-    workshop.source("function", &[("main.go", main), ("twice.go", twice)]);
-    workshop.source("whole", &[("main.go", &whole)]);
-    for (source, file) in [("function", "twice.go"), ("whole", "main.go")] {
-        let reason = format!("{file} imports \"C\"");
-        let reason = [reason.as_str(), "Selvedge compiles without cgo"];
-        workshop.selvedge(&["package", source, "-l", "cgo_1.0"]).refuses(&reason);
-        let label = format!("{source}_1.0");
-        let file = workshop.path("cgo.tar.gz").to_string_lossy().into_owned();
-        let arguments = ["package", source, "--no-compile", "-f", "-l", &label, "-o", &file];
-        workshop.selvedge(&arguments).is_fine(&[]);
-        the_build_refuses(&turn, &workshop.path("cgo.tar.gz"), &reason);
-    }
+    let deep = twice.replace("package main", "package deep").replace("func twice", "func Twice");
+    let files = [("answer.go", answer_go.as_str()), ("twice.go", twice), ("deep/deep.go", &deep)];
+    workshop.source("c", &[("main.go", ANSWERS)]);
+    workshop.source("c", &files);
+    assert_eq!(answer(&turn, &workshop, "c", "c"), "42");
 }
 
 /// The compiler would read files of the machine that builds.

@@ -14,27 +14,26 @@ use tokio::{
     net::UnixStream,
     time::{self, Instant},
 };
-use tonic::{Code, Status, body::Body, codegen::Service as _};
+use tonic::{Code, Response, Status, body::Body, codegen::Service as _};
 
-use crate::connection::Connection;
+use crate::{caller::Caller, connection::Connection};
 
 /// The environment variable that names the launcher's address.
-const VARIABLE: &str = "SELVEDGE_LAUNCHER";
+pub const VARIABLE: &str = "SELVEDGE_LAUNCHER";
 
 /// Where the launcher is unless the variable says otherwise.
-const DEFAULT: &str = "unix:/run/selvedge/launcher.sock";
+pub const DEFAULT: &str = "unix:/run/selvedge/launcher.sock";
 
-/// The API that we speak; another version has another name.
-const API: &str = "selvedge.launcher.v1.Launcher";
-
-/// How long a launcher that is being restarted beside the peer may take to be back.
-const ABSENCE: Duration = Duration::from_secs(2);
-
-/// How often to look for it meanwhile.
+/// How often to look for a launcher that is not there yet.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How long what listens on the socket may take to give a first answer.
 const GREETING: Duration = Duration::from_secs(5);
+
+/// A text that names no launcher.
+#[derive(Debug, thiserror::Error)]
+#[error("expected unix: and the absolute path of the launcher's socket, such as {DEFAULT}")]
+pub struct NoAddress;
 
 /// Why the launcher does not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +44,7 @@ pub enum LauncherError {
     )]
     Address(String),
     /// There is no such socket, or nobody listens on it.
-    #[error(
-        "no launcher at {address}: start selvedge-launcher, or set {VARIABLE} to where it listens and list that in the builder's propagateEnvironment in core.yaml"
-    )]
+    #[error("no launcher at {address}: start selvedge-launcher, or {way}", way = address.caller.address())]
     Absent {
         /// The address tried.
         address: Address,
@@ -55,9 +52,7 @@ pub enum LauncherError {
         source: io::Error,
     },
     /// The socket is not for this user.
-    #[error(
-        "not allowed to connect to the launcher at {address}: the peer's user must own the socket or be in its group"
-    )]
+    #[error("not allowed to connect to the launcher at {address}: {way}", way = address.caller.admission())]
     Denied {
         /// The address tried.
         address: Address,
@@ -65,9 +60,7 @@ pub enum LauncherError {
         source: io::Error,
     },
     /// What listens there does not speak gRPC.
-    #[error(
-        "what listens at {address} is no Selvedge launcher: set {VARIABLE} to where the launcher listens and list that in the builder's propagateEnvironment in core.yaml"
-    )]
+    #[error("what listens at {address} is no Selvedge launcher: {way}", way = address.caller.address())]
     Stranger {
         /// The address tried.
         address: Address,
@@ -77,10 +70,8 @@ pub enum LauncherError {
     /// It accepts the connection and says nothing.
     #[error("the launcher at {0} does not answer: it took the connection and was silent for {seconds} s", seconds = GREETING.as_secs())]
     Mute(Address),
-    /// It speaks gRPC, but not this API.
-    #[error(
-        "the launcher at {address} is of another version: it does not know {API}; install builders and launcher of one release"
-    )]
+    /// It speaks gRPC, but does not know what it was asked for.
+    #[error("the launcher at {address} is of another version: {unknown}", unknown = address.caller.unknown())]
     Version {
         /// The address tried.
         address: Address,
@@ -100,29 +91,34 @@ pub enum LauncherError {
 
 type Cause = Box<dyn Error + Send + Sync>;
 
-/// A launcher's address: the path of its unix socket.
+/// A launcher's address, the path of its unix socket, and who calls there.
 #[derive(Clone, Debug)]
-pub struct Address(PathBuf);
+pub struct Address {
+    path: PathBuf,
+    caller: Caller,
+}
 
 impl Address {
-    /// The address from the environment, or the default one.
-    pub(crate) fn from_environment() -> Result<Self, LauncherError> {
-        let address = env::var_os(VARIABLE)
-            .map_or(DEFAULT.into(), |value| value.to_string_lossy().into_owned());
-        Self::parse(&address)
+    /// The address from the environment, or the default one. An empty variable is as good as none,
+    /// as it is to the launcher.
+    pub fn from_environment(caller: Caller) -> Result<Self, LauncherError> {
+        let named = env::var_os(VARIABLE).filter(|value| !value.is_empty());
+        let address = named.map_or(DEFAULT.into(), |value| value.to_string_lossy().into_owned());
+        Self::parse(&address, caller).map_err(|_| LauncherError::Address(address))
     }
 
-    fn parse(address: &str) -> Result<Self, LauncherError> {
+    /// The address that a text names.
+    pub fn parse(address: &str, caller: Caller) -> Result<Self, NoAddress> {
         address
             .strip_prefix("unix:")
             .map(|path| path.strip_prefix("//").unwrap_or(path))
             .filter(|path| Path::new(path).is_absolute())
-            .map(|path| Self(path.into()))
-            .ok_or_else(|| LauncherError::Address(address.into()))
+            .map(|path| Self { path: path.into(), caller })
+            .ok_or(NoAddress)
     }
 
     /// Connects, and hears from what is there that it speaks gRPC.
-    pub(crate) async fn connect(&self) -> Result<LauncherClient<Connection>, LauncherError> {
+    pub async fn connect(&self) -> Result<LauncherClient<Connection>, LauncherError> {
         let socket = self.reach().await?;
         let greeting = time::timeout(GREETING, self.greet(socket));
         let connection = greeting.await.map_err(|_| LauncherError::Mute(self.clone()))??;
@@ -133,9 +129,9 @@ impl Address {
 
     /// Waits a little for a launcher that is not there yet.
     async fn reach(&self) -> Result<UnixStream, LauncherError> {
-        let deadline = Instant::now() + ABSENCE;
+        let deadline = Instant::now() + self.caller.patience();
         loop {
-            match UnixStream::connect(&self.0).await {
+            match UnixStream::connect(&self.path).await {
                 Ok(socket) => return Ok(socket),
                 Err(error) if is_absence(&error) && Instant::now() < deadline => {
                     time::sleep(LOOK).await;
@@ -172,8 +168,18 @@ impl Address {
         }
     }
 
+    /// The answer to a call that is answered at once.
+    pub async fn answer<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, LauncherError> {
+        let answer = time::timeout(GREETING, call);
+        let answer = answer.await.map_err(|_| LauncherError::Mute(self.clone()))?;
+        answer.map(Response::into_inner).map_err(|status| self.fault(&status))
+    }
+
     /// What a call's failure means.
-    pub(crate) fn fault(&self, status: &Status) -> LauncherError {
+    pub fn fault(&self, status: &Status) -> LauncherError {
         let address = self.clone();
         // A status that came over the wire has no cause; one made here does.
         if let Some(cause) = innermost(status) {
@@ -191,7 +197,7 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "unix:{}", self.0.display())
+        write!(formatter, "unix:{}", self.path.display())
     }
 }
 
@@ -209,16 +215,16 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 's
 
 #[cfg(test)]
 mod tests {
-    use super::Address;
+    use super::{Address, Caller};
 
     #[test]
     fn addresses_are_unix_sockets() {
         for address in ["unix:/run/a.sock", "unix:///run/a.sock"] {
-            assert_eq!(Address::parse(address).unwrap().to_string(), "unix:/run/a.sock");
+            let parsed = Address::parse(address, Caller::Builder).unwrap();
+            assert_eq!(parsed.to_string(), "unix:/run/a.sock");
         }
         for address in ["", "unix:", "unix:a.sock", "/run/a.sock", "127.0.0.1:7052"] {
-            let error = Address::parse(address).unwrap_err().to_string();
-            assert!(error.contains(address), "{error}");
+            assert!(Address::parse(address, Caller::Builder).is_err(), "{address}");
         }
     }
 }

@@ -39,7 +39,7 @@ const QUIET: Duration = Duration::from_secs(20);
 
 /// The connection; its driver runs as a task for as long as there is a call.
 #[derive(Clone)]
-pub(crate) struct Connection(SendRequest<Body>);
+pub struct Connection(SendRequest<Body>);
 
 impl Connection {
     /// Speaks HTTP/2 on a connected socket.

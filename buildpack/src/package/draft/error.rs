@@ -1,0 +1,84 @@
+//! Why a directory cannot be packaged.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use selvedge_package::{ConnectionError, ConnectionFaults, IndexFault};
+
+use crate::archive::{ArchiveError, EntryFault};
+use crate::golang::GoChaincodeError;
+use crate::node::NodeError;
+
+/// Why a directory cannot be packaged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DraftError {
+    /// It has no `package.json`, which would make it Node's, is no Go chaincode either, and does not
+    /// say where one is served.
+    #[error("no chaincode that Selvedge knows how to package")]
+    Language(#[from] GoChaincodeError),
+    /// It is no Node chaincode.
+    #[error("no Node chaincode that Selvedge knows how to package")]
+    Node(#[from] NodeError),
+    /// Something could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that no package may hold.
+    #[error("{path} {fault}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        fault: EntryFault,
+    },
+    /// A symbolic link that cannot be stored as the file it means.
+    #[error(
+        "{path} is a symbolic link to {target}; a package can only hold what a link means if that \
+         is a regular file in the same module"
+    )]
+    Symlink {
+        /// The link.
+        path: PathBuf,
+        /// Its target, as written.
+        target: PathBuf,
+    },
+    /// A file in `META-INF` that a peer would not use.
+    #[error("{path} {fault}")]
+    MetaInf {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        fault: IndexFault,
+    },
+    /// A `connection.json` by which no peer could dial.
+    #[error("{path}: {faults}")]
+    Connection {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        faults: ConnectionFaults,
+    },
+    /// A `connection.json` that cannot be read.
+    #[error(transparent)]
+    Server(#[from] ConnectionError),
+    /// Too much in the directory.
+    #[error("{root} is too large for a package")]
+    Oversize {
+        /// The module's directory.
+        root: PathBuf,
+        /// Which limit.
+        #[source]
+        source: ArchiveError,
+    },
+}
+
+pub(super) fn reading(path: &Path) -> impl FnOnce(io::Error) -> DraftError {
+    let path = path.to_owned();
+    |source| DraftError::Read { path, source }
+}

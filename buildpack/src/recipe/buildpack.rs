@@ -1,0 +1,36 @@
+//! What stands behind each entry in the list of languages.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+use super::command::BuildCommand;
+use super::plan::Recipe;
+use super::refusal::Refusal;
+use super::toolchain::Toolchain;
+use crate::platform::Platform;
+use crate::source::Source;
+
+/// What a language knows of building and starting its chaincode.
+pub(crate) trait Buildpack: Sync {
+    /// [`Language::toolchain`](crate::language::Language::toolchain).
+    fn toolchain(
+        &self,
+        variables: &mut dyn Iterator<Item = (OsString, OsString)>,
+        own: &Path,
+    ) -> io::Result<Toolchain>;
+
+    /// [`Language::version`](crate::language::Language::version).
+    fn version(&self, toolchain: &Toolchain) -> BuildCommand;
+
+    /// [`Language::recipe`](crate::language::Language::recipe).
+    fn recipe(
+        &self,
+        source: &Source,
+        path: &str,
+        platform: Platform,
+    ) -> Result<Box<dyn Recipe>, Refusal>;
+
+    /// [`Language::arguments`](crate::language::Language::arguments).
+    fn arguments(&self, address: &str) -> Vec<String>;
+}

@@ -1,0 +1,71 @@
+//! The plan for one source: what each language makes, and what is carried out.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use super::command::BuildCommand;
+use super::refusal::Refusal;
+use super::toolchain::Toolchain;
+use crate::image::{Form, Part};
+
+/// The plan for one source. Its functions are pure but for [`Recipe::prepare`] and
+/// [`Recipe::parts`].
+pub trait Recipe: fmt::Debug + Send + Sync {
+    /// What of it decides the outcome, besides the source, the toolchain and the image's base.
+    fn inputs(&self) -> Vec<String>;
+
+    /// What an image of it has over the base, and how it is started.
+    fn form(&self) -> Form;
+
+    /// Makes the place ready for the commands.
+    fn prepare(&self, place: &Workplace<'_>) -> io::Result<()> {
+        let _ = place;
+        Ok(())
+    }
+
+    /// The commands that build, one after the other.
+    fn commands(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> Vec<BuildCommand>;
+
+    /// The command whose output tells more of why one of [`Recipe::commands`] failed, of which this
+    /// is the output. It need not succeed.
+    fn question(
+        &self,
+        output: &str,
+        toolchain: &Toolchain,
+        place: &Workplace<'_>,
+    ) -> Option<BuildCommand>;
+
+    /// Another plan for the same source, which is carried out in place of this one, of which a
+    /// command failed; none if there is nothing else to try. It belongs to [`Recipe::inputs`].
+    fn instead(&self, failure: &Failure<'_>) -> Option<Box<dyn Recipe>> {
+        let _ = failure;
+        None
+    }
+
+    /// What a failed command has to say to the person who installed the chaincode.
+    fn errors(&self, failure: &Failure<'_>) -> Vec<String>;
+
+    /// What the commands made: a part for each layer of the form.
+    fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal>;
+}
+
+/// Where a recipe is carried out. Both are absolute paths.
+#[derive(Clone, Copy, Debug)]
+pub struct Workplace<'a> {
+    /// The directory that holds `src`.
+    pub source: &'a Path,
+    /// A directory for what is made; empty at the beginning.
+    pub output: &'a Path,
+}
+
+/// A command that failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure<'a> {
+    /// The command.
+    pub command: &'a BuildCommand,
+    /// What it wrote, on both streams.
+    pub output: &'a str,
+    /// What was answered to [`Recipe::question`].
+    pub answer: Option<&'a str>,
+}

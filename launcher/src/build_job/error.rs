@@ -1,0 +1,40 @@
+//! Why a build brought no image.
+
+use std::io;
+use std::path::PathBuf;
+
+use selvedge_buildpack::digest::Sha256;
+use selvedge_buildpack::image::{AssembleError, LayoutError};
+use selvedge_buildpack::recipe::Refusal;
+use selvedge_buildpack::source::SourceError;
+
+use super::transfer::TransferError;
+
+/// Why there is no image.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BuildJobError {
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    #[error("the launcher's certificates have the digest {actual} instead of {expected}")]
+    Certificates { expected: Sha256, actual: Sha256 },
+    #[error("the launcher's certificates are no certificates")]
+    NoCertificates,
+    #[error("the source that the launcher sent was refused")]
+    Source(#[from] SourceError),
+    #[error("the source that the launcher sent has the digest {actual} instead of {expected}")]
+    SourceDigest { expected: Sha256, actual: Sha256 },
+    #[error("the chaincode cannot be built")]
+    Refused(#[source] Refusal),
+    #[error("cannot run {program} in the toolchain image")]
+    Toolchain { program: String, source: io::Error },
+    #[error("the chaincode does not compile")]
+    Compile(Vec<String>),
+    #[error("the compiler was killed")]
+    Killed,
+    #[error("cannot use {path}")]
+    File { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Assemble(#[from] AssembleError),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+}

@@ -1,0 +1,68 @@
+//! Where a run of a chaincode stands: said by what drives the run, told to who asks for the
+//! launcher's status.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use selvedge_proto::launcher::{ChaincodeStatus, Reason, RunStart, RunState};
+use tokio::sync::watch;
+
+use crate::error_chain::bounded;
+
+/// Where one run stands, for as long as anybody has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing(watch::Sender<ChaincodeStatus>);
+
+impl Standing {
+    /// That of a run which has been called for.
+    pub(crate) fn new(start: &RunStart) -> Self {
+        let status = ChaincodeStatus {
+            package_id: start.package_id.clone(),
+            msp_id: start.msp_id.clone(),
+            peer_address: start.peer_address.clone(),
+            image: start.image.clone(),
+            state: RunState::Starting.into(),
+            state_since: seconds(SystemTime::now()),
+            ..ChaincodeStatus::default()
+        };
+        Self(watch::Sender::new(status))
+    }
+
+    /// Where it stands now.
+    pub(crate) fn now(&self) -> ChaincodeStatus {
+        self.0.borrow().clone()
+    }
+
+    /// It is somewhere else; a state that is another one begins now.
+    pub(crate) fn is(&self, change: impl FnOnce(&mut ChaincodeStatus)) {
+        self.0.send_modify(|status| {
+            let before = status.state;
+            change(status);
+            if status.state != before {
+                status.state_since = seconds(SystemTime::now());
+            }
+        });
+    }
+
+    /// It waits for something.
+    pub(crate) fn waits(&self, reason: &str) {
+        self.is(|status| status.reasons = vec![known(reason)]);
+    }
+
+    /// It ends, for this reason.
+    pub(crate) fn ends(&self, reason: &str) {
+        self.is(|status| {
+            status.set_state(RunState::Ending);
+            status.reasons = vec![known(reason)];
+        });
+    }
+}
+
+/// A reason that is known from now on.
+pub(crate) fn known(reason: &str) -> Reason {
+    Reason { text: bounded(reason).replace('\n', " | "), since: seconds(SystemTime::now()) }
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
