@@ -50,8 +50,13 @@ impl Launch {
             }
             Some([LAUNCHER, ..]) => Some(Self::Npm { file: package.main.clone() }),
             Some([NODE, arguments @ ..]) => {
-                let file = arguments.iter().find(|word| !word.starts_with('-'));
-                Some(Self::Npm { file: file.map(|&file| file.to_owned()) })
+                let file = arguments.iter().copied().find(|word| !word.starts_with('-'));
+                // The directory itself: what its package.json says.
+                let file = match file {
+                    Some("." | "./") => package.main.as_deref(),
+                    file => file,
+                };
+                Some(Self::Npm { file: file.map(str::to_owned) })
             }
             _ => Some(Self::Npm { file: None }),
         }
@@ -127,6 +132,7 @@ mod tests {
             (&[("start", "fabric-chaincode-node start; echo $?")], None),
             (&[("start", "LOG=debug fabric-chaincode-node start")], None),
             (&[("start", "node --max-old-space-size=100 dist/app.js")], Some("dist/app.js")),
+            (&[("start", "node .")], main),
             (&[("start", "node 'my app.js'")], None),
             (&[("start", "sh run.sh")], None),
         ] {
