@@ -19,7 +19,7 @@ use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain};
 use crate::source::Source;
 
-use compiler::{file_for_cgo, first_errors, may_need_cgo, without_c_compiler};
+use compiler::{file_with_c, first_errors, without_c_compiler};
 pub(crate) use constraint::is_source;
 pub use contents::package_name;
 pub(crate) use embed::Embeds;

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use crate::file::File;
 
 /// The schema of the file, by JSON Schema 2020-12: what [`schema_of_types`] made of the types when
-/// they were changed last. Making it takes code for each of Kubernetes' types, which would be a
-/// third of the launcher.
+/// they were changed last. Making it takes code for each of Kubernetes' types, which no
+/// launcher needs to have in it.
 pub fn schema() -> &'static Value {
     static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
         serde_json::from_str(include_str!("../schema.json")).expect("a test has written it")

@@ -9,6 +9,7 @@ mod search_path;
 mod supervise;
 
 use std::error::Error;
+use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -195,10 +196,15 @@ impl Backend for LocalBackend {
             return Ok(reference(&known));
         }
         info!(toolchain = version, "compiling");
-        let output =
-            self.data.temporary("build").map_err(|error| BuildError::Image(error.into()))?;
-        let place = Workplace { source: source.root(), output: output.path() };
-        let mut workshop = LocalWorkshop { limit, deadline: Instant::now() + limit, log };
+        let image = |error: io::Error| BuildError::Image(error.into());
+        let files = self.data.temporary("build").map_err(image)?;
+        let [output, temporary] = ["output", "tmp"].map(|name| files.path().join(name));
+        for directory in [&output, &temporary] {
+            fs::create_dir(directory).map_err(image)?;
+        }
+        let place = Workplace { source: source.root(), output: &output };
+        let deadline = Instant::now() + limit;
+        let mut workshop = LocalWorkshop { temporary: &temporary, limit, deadline, log };
         let made = carry_out(&*recipe, toolchain, &place, &mut workshop).await;
         let parts = made.map_err(failed)?;
         let image = self.assemble(recipe.form(), parts, digest, &key.tag()).await?;

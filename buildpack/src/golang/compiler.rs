@@ -47,20 +47,18 @@ pub(super) fn first_errors(output: &str) -> Vec<String> {
     errors
 }
 
-/// Whether a compiler without cgo may have said this of code that needs it: what files with
-/// `import "C"` declare is missing, or all of a package.
-pub(super) fn may_need_cgo(output: &str) -> bool {
-    output.contains(": undefined: ") || output.contains(EXCLUDED)
-}
-
-/// The file that needs cgo: of those that the recipe's question `listed`, the first whose package
-/// the compiler complains of in its `output`. Many packages have such files and do without.
-pub(super) fn file_for_cgo(listed: &str, output: &str, directory: &Path) -> Option<String> {
+/// A file with C: of those that the recipe's question `listed`, the first whose package the compiler
+/// complains of in its `output`, or else the last, which is the nearest to the chaincode.
+pub(super) fn file_with_c(listed: &str, output: &str, directory: &Path) -> Option<String> {
     let lines = listed.lines().map(|line| line.split('\t').collect::<Vec<_>>());
-    let file = lines.into_iter().find_map(|line| match line[..] {
-        [path, name, place, file] if is_missed(output, path, name, place) => Some(file),
-        _ => None,
-    })?;
+    let files: Vec<(bool, &str)> = lines
+        .filter_map(|line| match line[..] {
+            [path, name, place, file] => Some((is_missed(output, path, name, place), file)),
+            _ => None,
+        })
+        .collect();
+    let missed = files.iter().find(|(is_missed, _)| *is_missed);
+    let (_, file) = missed.or(files.last())?;
     let file = Path::new(file).strip_prefix(directory).unwrap_or(Path::new(file));
     Some(shown(&file.to_string_lossy()))
 }
@@ -111,15 +109,16 @@ fn is_progress(line: &str) -> bool {
         .any(|start| line.starts_with(start))
 }
 
-/// `file.go:line:column: …`, or a complaint of the go command itself.
+/// `file.go:line:column: …`, a complaint of the go command itself, or one of a C compiler.
 fn is_error(line: &str) -> bool {
+    let of_c = [": error: ", ": fatal error: "].iter().any(|word| line.contains(word));
     let positioned = line
         .split_once(".go:")
         .is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()));
     let complaint = ["go: ", "go.mod:", "package ", "no required module", "build ", "link: "]
         .iter()
         .any(|start| line.starts_with(start));
-    positioned || complaint
+    positioned || complaint || of_c
 }
 
 fn shown(line: &str) -> String {
@@ -165,24 +164,30 @@ mod tests {
     }
 
     #[test]
-    fn the_file_that_needs_cgo() {
+    fn the_file_with_c() {
         let own = "example.com/asset\tmain\t/work/src\t/work/src/twice.go\n";
         let pkcs11 = "github.com/miekg/pkcs11\tpkcs11\t/mod/pkcs11\tgithub.com/miekg/pkcs11/p.go\n";
-        let listed = [own, pkcs11].concat();
+        let listed = [pkcs11, own].concat();
         for (output, file) in [
-            ("# example.com/asset\n./main.go:3:1: undefined: twice\n", Some("twice.go")),
-            ("# x\nx.go:1:1: undefined: pkcs11.Ctx\n", Some("github.com/miekg/pkcs11/p.go")),
+            ("# example.com/asset\n./main.go:3:1: undefined: twice\n", "twice.go"),
+            ("# x\nx.go:1:1: undefined: pkcs11.Ctx\n", "github.com/miekg/pkcs11/p.go"),
             (
                 "main.go:4:2: build constraints exclude all Go files in /mod/pkcs11\n",
-                Some("github.com/miekg/pkcs11/p.go"),
+                "github.com/miekg/pkcs11/p.go",
             ),
-            ("# x\nx.go:1:1: undefined: twice\n", None),
+            ("runtime.main_main·f: function main is undeclared in the main package\n", "twice.go"),
         ] {
-            assert!(may_need_cgo(output), "{output}");
-            let found = file_for_cgo(&listed, output, Path::new("/work/src"));
-            assert_eq!(found.as_deref(), file, "{output}");
+            let found = file_with_c(&listed, output, Path::new("/work/src"));
+            assert_eq!(found.as_deref(), Some(file), "{output}");
         }
-        assert!(!may_need_cgo("./main.go:3:1: syntax error\n"));
+        assert_eq!(file_with_c("", "# x\nx.go:1:1: undefined: twice\n", Path::new("/")), None);
+    }
+
+    #[test]
+    fn what_a_c_compiler_says_first() {
+        let output = "# example.com/asset\nf.c: In function 'twice':\nf.c:1:3: error: one\n\
+                      f.c:2:3: error: two\nf.c:3:3: note: three\n";
+        assert_eq!(first_errors(output)[0], "f.c:1:3: error: one");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 
-use super::{GoError, GoModule, file_for_cgo, first_errors, may_need_cgo, without_c_compiler};
+use super::{GoError, GoModule, file_with_c, first_errors, without_c_compiler};
 use crate::image::{Form, Part};
 use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace};
@@ -73,7 +73,7 @@ const PURE: Mode =
 /// (`core/chaincode/platforms/golang/platform.go`, `getLDFlagsOpts`); so the image needs no
 /// library. Names are looked up by Go's own code: what glibc has for that cannot be linked so.
 const WITH_C: Mode = Mode {
-    variables: &[("CGO_ENABLED", "1"), ("CC", "gcc"), ("CXX", "g++")],
+    variables: &[("CGO_ENABLED", "1"), ("CC", "gcc"), ("CXX", "g++"), ("SOURCE_DATE_EPOCH", "0")],
     flags: &[
         "-tags=netgo,osusergo",
         "-ldflags=-s -w -buildid= -linkmode=external \"-extldflags=-static -Wl,--build-id=none\"",
@@ -92,8 +92,17 @@ const CGO_FILES: &str = "{{if not .Standard}}{{range .CgoFiles}}\
 pub(super) struct GoBuild {
     module: GoModule,
     platform: Platform,
-    /// The first file that imports "C", if that is known to be needed.
-    cgo: Option<String>,
+    /// Of code that does not compile without it.
+    cgo: Option<Cgo>,
+}
+
+/// Why code is compiled with C.
+#[derive(Clone, Debug)]
+struct Cgo {
+    /// A file that imports "C".
+    file: String,
+    /// What Go's compiler said without that file.
+    without: Vec<String>,
 }
 
 /// One of the two ways to compile.
@@ -166,11 +175,11 @@ impl Recipe for GoBuild {
     /// Go's command alone, and runs no compiler.
     fn question(
         &self,
-        output: &str,
+        _output: &str,
         toolchain: &Toolchain,
         place: &Workplace<'_>,
     ) -> Option<BuildCommand> {
-        if self.cgo.is_some() || !may_need_cgo(output) {
+        if self.cgo.is_some() {
             return None;
         }
         let arguments = ["list", "-deps", "-e", self.dependencies(), "-f", CGO_FILES];
@@ -179,19 +188,23 @@ impl Recipe for GoBuild {
         Some(self.go(toolchain, place, arguments, &[("CGO_ENABLED", "1")]))
     }
 
-    /// Code with C is known by what is missing without it: most packages that have some do without.
+    /// What compiles without C is compiled so: most packages that have some do without.
     fn instead(&self, failure: &Failure<'_>) -> Option<Box<dyn Recipe>> {
         let Failure { command, output, answer } = failure;
-        let file = file_for_cgo((*answer)?, output, &command.directory)?;
-        Some(Box::new(Self { cgo: Some(file), ..self.clone() }))
+        let file = file_with_c((*answer)?, output, &command.directory)?;
+        let without = errors(output, command);
+        Some(Box::new(Self { cgo: Some(Cgo { file, without }), ..self.clone() }))
     }
 
     fn errors(&self, failure: &Failure<'_>) -> Vec<String> {
         let Failure { command, output, .. } = failure;
-        let reason = self.cgo.as_deref().and_then(|file| without_c_compiler(output, file));
-        // What Go names by its whole path lies in a directory that nobody knows.
-        let directory = format!("{}/", command.directory.display());
-        reason.into_iter().chain(first_errors(&output.replace(&directory, ""))).collect()
+        if let Some(cgo) = &self.cgo
+            && let Some(reason) = without_c_compiler(output, &cgo.file)
+        {
+            // It may not be for want of C that it did not compile.
+            return [vec![reason], cgo.without.clone()].concat();
+        }
+        errors(output, command)
     }
 
     /// Makes sure that it is a program: of a package that is no main one, `go build` makes an
@@ -209,6 +222,11 @@ impl Recipe for GoBuild {
             }
         }
     }
+}
+
+/// The first errors. What Go names by its whole path lies in a directory that nobody knows.
+fn errors(output: &str, command: &BuildCommand) -> Vec<String> {
+    first_errors(&output.replace(&format!("{}/", command.directory.display()), ""))
 }
 
 #[cfg(test)]

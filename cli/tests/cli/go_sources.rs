@@ -152,6 +152,22 @@ fn code_with_c_is_compiled_and_without_a_c_compiler_its_file_is_named() {
         let output = without.env("PATH", &go_alone).output().unwrap();
         check(&output, 1, &[], &["does not compile", &reason, "install gcc"]);
     }
+    // Found whatever it is that Go misses: the program itself, a method, what has another name.
+    let method = TWICE.replace("func twice(n int) int", "func (T) Twice(n int) int");
+    let typed = "package main\n\ntype T struct{}\n\nfunc main() { println(T{}.Twice(21)) }\n";
+    let aliased = user.replace("import \"", "import d \"").replace("deep.Twice", "d.Twice");
+    for (name, files) in [
+        ("main-in-c", &[("main.go", whole.as_str()), ("more.go", "package main\n")][..]),
+        ("method", &[("main.go", typed), ("twice.go", &method)]),
+        (
+            "alias",
+            &[("main.go", &aliased), ("deep/deep.go", &library), ("deep/x.go", "package deep\n")],
+        ),
+    ] {
+        tree(&root.join(name), &[("go.mod", GO_MOD)]);
+        tree(&root.join(name), files);
+        check(&selvedge(root, &["package", name, "-l", name]), 0, &["Wrote"], &[]);
+    }
     // What a C compiler says of C.
     let wrong = TWICE.replace("return 2 * n", "return 2 *");
     tree(&root.join("wrong"), &[("go.mod", GO_MOD), ("main.go", main), ("twice.go", &wrong)]);
@@ -171,7 +187,10 @@ fn code_with_c_is_compiled_and_without_a_c_compiler_its_file_is_named() {
     tree(&root.join("other"), &files);
     let output = selvedge(root, &["package", "other", "-l", "o"]);
     check(&output, 1, &[], &["undefined: missing"]);
-    assert!(!String::from_utf8_lossy(&output.stderr).contains("cgo"), "{output:?}");
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("C compiler"), "{output:?}");
+    let mut without = command(root, &["package", "other", "-l", "o"]);
+    let output = without.env("PATH", &go_alone).output().unwrap();
+    check(&output, 1, &[], &["undefined: missing"]);
 }
 
 #[test]

@@ -105,12 +105,12 @@ impl<'a> Link<'a> {
             Event::ReplicaReady { replica, credential } => {
                 info!(replica, "replica is ready");
                 self.desertion.joined(replica, credential, at);
-                self.succession.joined(credential);
+                self.succession.joined(replica, credential);
             }
             Event::ReplicaGone { replica, credential, reason, answered } => {
                 self.desertion.left(replica, at);
                 warn!(replica, reason, answered, "replica is gone");
-                if self.succession.left(credential) {
+                if self.succession.left(replica, credential) {
                     let reason = format!("it has lost its connection: {reason}");
                     self.succession.give_up(Some(reason), &self.proxy, self.log).await;
                 }
@@ -121,18 +121,21 @@ impl<'a> Link<'a> {
                 if !self.ready {
                     return Some(Err(RunError::CutOff(reason)));
                 }
-                if self.succession.left(credential) {
+                if self.succession.left(replica, credential) {
                     let reason = format!("it was cut off: {reason}");
                     self.succession.give_up(Some(reason), &self.proxy, self.log).await;
                 } else {
                     self.mishap(format!("the chaincode's replica was cut off: {reason}"));
                 }
             }
-            Event::ReplicaLeft { replica, reason, answered: 0, .. } => {
-                info!(replica, reason, "replica that was replaced has left");
-            }
-            Event::ReplicaLeft { replica, reason, answered, .. } => {
-                warn!(replica, reason, answered, "replica that is being replaced ended too soon");
+            Event::ReplicaLeft { replica, credential, reason, answered } => {
+                self.succession.left(replica, credential);
+                if answered == 0 {
+                    info!(replica, reason, "replica that was replaced has left");
+                } else {
+                    let told = "replica that is being replaced ended too soon";
+                    warn!(replica, reason, answered, "{told}");
+                }
             }
             Event::Retired { credential, answered } => {
                 if answered == 0 {
@@ -144,6 +147,7 @@ impl<'a> Link<'a> {
                 self.succession.retired(credential);
             }
             Event::ReplicasLost { number } => {
+                self.succession.lost_count();
                 warn!(number, "more replicas were lost than are told of one by one");
             }
             Event::Ended { reason, was_ready } => {

@@ -32,8 +32,6 @@ pub(super) struct Set {
     pub(super) settings: Arc<Chaincode>,
     /// Counted from 0 in a run.
     pub(super) number: u64,
-    /// How many are registered at the proxy.
-    pub(super) registered: usize,
     /// Why none can be started just now.
     pub(super) delayed: Option<Reason>,
     /// What is lifted of their security.
@@ -59,21 +57,6 @@ impl Plan {
             set: number,
         };
         let replicas = self.works.backend.start(workload).await?;
-        Ok(Set {
-            replicas,
-            credential,
-            settings,
-            number,
-            registered: 0,
-            delayed: None,
-            lifted: Vec::new(),
-        })
-    }
-}
-
-impl Set {
-    /// Whether as many as wanted are registered.
-    pub(super) fn is_complete(&self) -> bool {
-        self.registered >= usize::from(self.settings.replicas)
+        Ok(Set { replicas, credential, settings, number, delayed: None, lifted: Vec::new() })
     }
 }

@@ -49,6 +49,9 @@ pub(super) struct Succession {
     current: Set,
     /// What is to take its place.
     next: Next,
+    /// The replicas that are registered, by the proxy's numbers: those of a set that is just being
+    /// started may be faster than the word that it was.
+    registered: HashMap<u64, Credential>,
     /// The set that is being started.
     starting: JoinSet<Result<Set, RunError>>,
     /// What is to follow when there is a place for it: there are two.
@@ -98,6 +101,7 @@ impl Succession {
             plan: Arc::new(plan),
             current: first,
             next: Next::None,
+            registered: HashMap::new(),
             starting: JoinSet::new(),
             waiting: None,
             failure: None,
@@ -126,7 +130,8 @@ impl Succession {
         self.plan.run.standing.is(|status| {
             status.place = Some(set.replicas.place());
             status.replicas_wanted = set.settings.replicas.into();
-            status.replicas_registered = set.registered.try_into().unwrap_or(u32::MAX);
+            status.replicas_registered =
+                self.registered(set.credential).try_into().unwrap_or(u32::MAX);
             status.set_state(state);
             status.lifted = lifted.into_iter().collect();
             status.reasons = reasons;
@@ -180,26 +185,36 @@ impl Succession {
         }
     }
 
-    /// A replica has registered.
-    pub(super) fn joined(&mut self, credential: Credential) {
-        if self.current.credential == credential {
-            self.current.registered += 1;
-        } else if let Some(set) = self.next.set_mut().filter(|set| set.credential == credential) {
-            set.registered += 1;
-            if set.is_complete()
-                && let Some(set) = self.next.take()
-            {
-                self.next = Next::Tried(set, Instant::now() + TRIED);
-            }
-        }
+    /// How many replicas with this credential are registered.
+    fn registered(&self, credential: Credential) -> usize {
+        self.registered.values().filter(|registered| **registered == credential).count()
     }
 
-    /// A replica is registered no more; whether it was one of those that are to take over.
-    pub(super) fn left(&mut self, credential: Credential) -> bool {
-        if self.current.credential == credential {
-            self.current.registered = self.current.registered.saturating_sub(1);
-        }
+    /// A replica has registered.
+    pub(super) fn joined(&mut self, replica: u64, credential: Credential) {
+        self.registered.insert(replica, credential);
+        self.try_next();
+    }
+
+    /// A replica is not registered, or no more; whether it is one of those that are to take over.
+    pub(super) fn left(&mut self, replica: u64, credential: Credential) -> bool {
+        self.registered.remove(&replica);
         self.is_next(credential)
+    }
+
+    /// Of some replicas nobody knows any more whether they are registered.
+    pub(super) fn lost_count(&mut self) {
+        self.registered.clear();
+    }
+
+    /// Lets the next set be tried once as many as wanted of it are registered.
+    fn try_next(&mut self) {
+        if let Next::Coming(set, _) = &self.next
+            && self.registered(set.credential) >= usize::from(set.settings.replicas)
+            && let Some(set) = self.next.take()
+        {
+            self.next = Next::Tried(set, Instant::now() + TRIED);
+        }
     }
 
     /// A set has nothing in flight any more.
@@ -274,6 +289,7 @@ impl Succession {
             Ok(set) if is_wanted => {
                 let limit = set.settings.timeouts.start.duration().min(AGES);
                 self.next = Next::Coming(set, Instant::now() + limit);
+                self.try_next();
             }
             Ok(set) => self.dismiss(*set, proxy, log).await,
             Err(error) => {
@@ -301,9 +317,9 @@ impl Succession {
             .or_else(|| set.delayed.clone().map(|delayed| delayed.text))
             .unwrap_or_else(|| {
                 let (limit, wanted) = (set.settings.timeouts.start, set.settings.replicas);
+                let registered = self.registered(set.credential);
                 format!(
-                    "{} of {wanted} registered within {limit} (chaincode.timeouts.start)",
-                    set.registered
+                    "{registered} of {wanted} registered within {limit} (chaincode.timeouts.start)"
                 )
             });
         self.try_again_later(Arc::clone(&set.settings), &reason, log);
@@ -380,3 +396,6 @@ impl Succession {
         tokio::join!(self.current.replicas.stop(), next, leaving);
     }
 }
+
+#[cfg(test)]
+mod tests;

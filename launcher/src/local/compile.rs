@@ -20,11 +20,16 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// How long a compiler may take to be gone.
 const KILLED: Duration = Duration::from_secs(5);
 
+/// The variable that names the directory for temporary files.
+const TEMPORARY: &str = "TMPDIR";
+
 /// What of a compiler's output is searched for the first errors, in bytes.
 const OUTPUT_LIMIT: usize = 256 << 10;
 
 /// This machine's tools, for one build.
 pub(super) struct LocalWorkshop<'a> {
+    /// Where its tools put what is of no use afterwards, and may leave it.
+    pub(super) temporary: &'a Path,
     /// How long all of it may take.
     pub(super) limit: Duration,
     /// When that is over.
@@ -36,7 +41,10 @@ impl Workshop for LocalWorkshop<'_> {
     type Error = BuildError;
 
     async fn run(&mut self, command: &BuildCommand) -> Result<Answer, BuildError> {
-        let mut process = start(command)?;
+        let mut command = command.clone();
+        command.environment.retain(|(name, _)| name != TEMPORARY);
+        command.environment.push((TEMPORARY.into(), self.temporary.into()));
+        let mut process = start(&command)?;
         let mut output = String::new();
         let ended = async {
             relay(&mut process, &mut output, Some(self.log)).await;
@@ -48,7 +56,7 @@ impl Workshop for LocalWorkshop<'_> {
             let _ = timeout(KILLED, process.end()).await;
             return Err(BuildError::TimedOut(self.limit.as_secs_f32()));
         };
-        let succeeded = end.map_err(|source| failed(command, source))?.status.success();
+        let succeeded = end.map_err(|source| failed(&command, source))?.status.success();
         Ok(Answer { succeeded, output })
     }
 

@@ -1,4 +1,4 @@
-//! Whether a text is the PEM that a peer needs. What is in it only a handshake tells.
+//! Whether a text is the PEM that a peer needs. What is in it, the peer tells when it dials.
 
 use rustls_pki_types::pem::{PemObject, SectionKind};
 

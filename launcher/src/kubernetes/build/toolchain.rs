@@ -56,6 +56,9 @@ impl Builds {
         log: &mpsc::Sender<String>,
     ) -> Toolchain {
         let name = said.toolchain(language);
+        let key = match language {
+            Language::Golang => "builds.toolchains.go.image",
+        };
         let named = || Toolchain { image: name.clone(), identity: name.clone() };
         // What is no name of an image, the kubelet says best.
         let Ok(reference) = name.parse::<Reference>() else { return named() };
@@ -70,8 +73,7 @@ impl Builds {
                 warn!(image = name, reason, "cannot tell which image this is now");
                 let line = format!(
                     "cannot tell which image {name} is now: {reason}; what an earlier one of this \
-                     name compiled is taken for this one's (name it by digest in \
-                     builds.toolchains)"
+                     name compiled is taken for this one's (name it by digest: {key})"
                 );
                 let _ = log.send(line).await;
                 named()

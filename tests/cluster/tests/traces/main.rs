@@ -93,7 +93,10 @@ fn a_plain_user_is_told_that_a_cluster_needs_root() {
     let scratch = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir();
     let scratch = scratch.unwrap();
     let harness = scratch.path().join("harness");
-    fs::copy(env::current_exe().unwrap(), &harness).unwrap();
+    // By another process: while this one has a program open to write it, a test beside it that
+    // forks would keep it from being run (ETXTBSY).
+    let copied = Command::new("cp").arg(env::current_exe().unwrap()).arg(&harness).status();
+    assert!(copied.unwrap().success());
     let said = Command::new("setpriv")
         .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"])
         .arg(harness)

@@ -16,7 +16,8 @@ use testbed::Release;
 use crate::link::SOON;
 
 /// Chaincode comes and goes here, which other suites do not want to see.
-static STAGE: SharedStage = SharedStage::new(|| Stage::raise(&StageSpec::new(Release::V3_1_1)));
+pub(crate) static STAGE: SharedStage =
+    SharedStage::new(|| Stage::raise(&StageSpec::new(Release::V3_1_1)));
 
 /// The peer takes the package, and Selvedge builds it; the package ID.
 fn installs(turn: &Turn<'_>, package: &Path) -> String {

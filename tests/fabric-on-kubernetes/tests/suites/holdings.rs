@@ -105,7 +105,7 @@ fn a_build_holds_no_credential_and_its_address_is_used_up() {
         let inside = Inside { fabric, pod: await_build(fabric).await };
         // What is logged is with the installer while the build goes on.
         peer.await_line("peer", &[BUILDER, "compiling with"], PROMPT).await.unwrap();
-        until("the source in the pod", LIMIT, async || inside.run("test -d /work/go"))
+        until("the source in the pod", LIMIT, async || inside.run("test -d /work/tools"))
             .await
             .unwrap();
 

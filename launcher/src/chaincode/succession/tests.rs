@@ -1,0 +1,150 @@
+//! The order in which a run learns of its sets, and of the replicas in them.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use selvedge_buildpack::language::Language;
+use selvedge_proto::launcher::chaincode_status::Place;
+use selvedge_proto::launcher::{ImageReference, LocalPlace, RunStart};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
+use crate::certificates::{ProxyHost, RunAuthority};
+use crate::chaincode::ChaincodeRun;
+use crate::data::DataDirectory;
+use crate::deadline::LaunchDeadline;
+use crate::opening::Works;
+use crate::source::StagedSource;
+use crate::standing::Standing;
+
+/// Starts replicas of which nothing is heard.
+struct Silent;
+
+#[tonic::async_trait]
+impl Backend for Silent {
+    async fn build(
+        &self,
+        _: &StagedSource,
+        _: Duration,
+        _: &mpsc::Sender<String>,
+    ) -> Result<ImageReference, BuildError> {
+        Err(BuildError::Compile(vec!["nothing is built here".into()]))
+    }
+
+    async fn holds(&self, _: &ImageReference) -> bool {
+        true
+    }
+
+    fn peer(&self) -> &'static str {
+        "peer"
+    }
+
+    fn proxy_host(&self, _: &str, _: &str) -> (IpAddr, ProxyHost) {
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        (loopback, ProxyHost::Address(loopback))
+    }
+
+    async fn start(&self, _: Workload) -> Result<Box<dyn Replicas>, StartError> {
+        Ok(Box::new(Self))
+    }
+}
+
+#[tonic::async_trait]
+impl Replicas for Silent {
+    fn place(&self) -> Place {
+        Place::Local(LocalPlace {})
+    }
+
+    async fn next_event(&mut self) -> Option<ReplicaEvent> {
+        pending().await
+    }
+
+    fn replace_disconnected(&self, _: std::time::SystemTime) {}
+
+    async fn stop(self: Box<Self>) {}
+}
+
+/// A run with one set.
+struct Scene {
+    succession: Succession,
+    proxy: Proxy,
+    standing: Standing,
+    log: RunLog,
+    _directory: TempDir,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let data = DataDirectory::open(directory.path()).unwrap();
+        let works = Arc::new(Works { backend: Arc::new(Silent), data });
+        let standing = Standing::new(&RunStart::default());
+        let run = ChaincodeRun {
+            package_id: "basic_1.0:01".into(),
+            msp_id: "Org1MSP".into(),
+            peer: "127.0.0.1:1".parse().unwrap(),
+            credentials: None,
+            language: Language::Golang,
+            deadline: LaunchDeadline::of(Duration::from_mins(1)),
+            standing: standing.clone(),
+        };
+        let authority = RunAuthority::new(&run.package_id).unwrap();
+        let proxy = run.proxy(&authority, &Silent).unwrap();
+        let image = ImageReference::default();
+        let plan = Plan { proxy: proxy.address(), run, image, authority, works };
+        let configuration = Configuration::of("apiVersion: selvedge/v1\n");
+        let settings = plan.run.settings(&configuration.now(), &Silent).unwrap();
+        let first = plan.start(settings, 0).await.unwrap();
+        let succession = Succession::new(plan, first, configuration);
+        let log = RunLog::new(mpsc::channel(64).0);
+        Self { succession, proxy, standing, log, _directory: directory }
+    }
+
+    /// Says that two replicas are wanted; the set that is started for that.
+    async fn starts_two(&mut self) -> Box<Set> {
+        let two = Configuration::of("apiVersion: selvedge/v1\nchaincode: {replicas: 2}\n").now();
+        self.succession.configured(&two, &self.proxy, &self.log).await;
+        match self.succession.happens(false).await {
+            Happening::Started(set) => set.unwrap(),
+            _ => panic!("something else than a start"),
+        }
+    }
+
+    fn registered(&self) -> u32 {
+        self.succession.tell(true, None);
+        self.standing.now().replicas_registered
+    }
+}
+
+/// On a machine that is slow, a replica connects before anybody has looked at the start's end.
+#[tokio::test]
+async fn replicas_that_are_faster_than_the_word_of_their_start_are_counted() {
+    let mut scene = Scene::new().await;
+    let set = scene.starts_two().await;
+    let credential = set.credential;
+    scene.succession.joined(1, credential);
+    scene.succession.started(Ok(set), &scene.proxy, &scene.log).await;
+    assert!(matches!(scene.succession.next, Next::Coming(..)), "one of two is enough");
+    scene.succession.joined(2, credential);
+    assert!(matches!(scene.succession.next, Next::Tried(..)), "two of two are not enough");
+
+    let mut scene = Scene::new().await;
+    let set = scene.starts_two().await;
+    for replica in [1, 2] {
+        scene.succession.joined(replica, set.credential);
+    }
+    scene.succession.started(Ok(set), &scene.proxy, &scene.log).await;
+    assert!(matches!(scene.succession.next, Next::Tried(..)), "nobody tries the set");
+}
+
+#[tokio::test]
+async fn one_that_was_refused_takes_nothing_from_those_that_are_registered() {
+    let mut scene = Scene::new().await;
+    let credential = scene.succession.current().credential;
+    scene.succession.joined(1, credential);
+    scene.succession.left(2, credential);
+    assert_eq!(scene.registered(), 1);
+    scene.succession.left(1, credential);
+    assert_eq!(scene.registered(), 0);
+}
