@@ -89,7 +89,7 @@ async fn fill(src: &Path, meta: &Path, output: &Output, lines: &Lines) -> Result
             Ok(output.write_server(&server)?)
         }
         // One that `detect` declined, nobody builds; that, the launcher says.
-        Handling::Built | Handling::Declined => {
+        Handling::Built | Handling::Named | Handling::Declined => {
             let launcher = Address::from_environment(Caller::Builder)?;
             let described = metadata.into_source();
             source::pack(src, &output.source())?;

@@ -1,4 +1,5 @@
-//! `detect SRC META`: whether a chaincode is Selvedge's to build, or to tell the peer where it is.
+//! `detect SRC META`: whether a chaincode is Selvedge's to build or to run, or to tell the peer where
+//! it is.
 //!
 //! The peer asks it for every chaincode that is installed, and takes any exit
 //! code but 0 for "not mine": it is quick, and silent when it declines.
@@ -21,7 +22,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Err(misuse) => return misuse,
     };
     match Metadata::read(&metadata).map(|metadata| metadata.handling()) {
-        Ok(Handling::Built | Handling::Served) => ExitCode::SUCCESS,
+        Ok(Handling::Built | Handling::Named | Handling::Served) => ExitCode::SUCCESS,
         Ok(Handling::Declined) => ExitCode::FAILURE,
         Err(error) => {
             lines::write(&lines::chain(&error));

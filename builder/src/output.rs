@@ -10,7 +10,7 @@ use std::{
     path::PathBuf,
 };
 
-use selvedge_package::{CONNECTION_FILE, Server};
+use selvedge_package::{CONNECTION_FILE, ChaincodeType, Server};
 use selvedge_proto::launcher::{ChaincodeSource, ImageReference};
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,14 @@ struct Launch {
     label: String,
 }
 
+impl Launch {
+    /// What is known of a package that names an image. Its label is in the package ID too.
+    fn of_named_image() -> Self {
+        let r#type = ChaincodeType::K8s.name().into();
+        Self { version: VERSION, r#type, path: String::new(), label: String::new() }
+    }
+}
+
 /// The directory.
 pub(crate) struct Output(PathBuf);
 
@@ -143,7 +151,11 @@ impl Output {
         if self.server().exists() {
             return Err(OutputError::Served(self.0.clone()));
         }
-        let launch: Launch = json::read(&self.launch_path())?;
+        let launch = if self.is_of_another_builder() {
+            Launch::of_named_image()
+        } else {
+            json::read(&self.launch_path())?
+        };
         if launch.version != VERSION {
             return Err(OutputError::Version { path: self.launch_path(), found: launch.version });
         }
@@ -151,6 +163,15 @@ impl Output {
         let image = self.checked(ImageReference { name, digest })?;
         let Launch { r#type, path, label, .. } = launch;
         Ok((image, ChaincodeSource { r#type, path, label }))
+    }
+
+    /// Whether fabric-builder-k8s left this: `image.json`, and neither source nor `launch.json`
+    /// (its `internal/builder/build.go`). A peer whose core.yaml calls Selvedge by the name of that
+    /// builder has it run what that one built (Fabric `core/container/externalbuilder`,
+    /// `CachedBuild`).
+    fn is_of_another_builder(&self) -> bool {
+        let is_there = |path: PathBuf| path.symlink_metadata().is_ok();
+        is_there(self.image_path()) && !is_there(self.launch_path()) && !is_there(self.source())
     }
 
     /// Takes away what a failed build left; nothing of a failed build is of use.

@@ -83,23 +83,3 @@ impl fmt::Display for Language {
         self.kind().fmt(f)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use selvedge_package::Handling;
-
-    use super::*;
-
-    #[test]
-    fn what_a_builder_sends_to_be_built_is_built() {
-        for kind in ChaincodeType::TAKEN {
-            let built = kind.handling() == Handling::Built;
-            assert_eq!(Language::of(&kind).is_some(), built, "{kind}");
-        }
-        for language in Language::ALL {
-            assert_eq!(language.kind().handling(), Handling::Built, "{language}");
-            assert_eq!(Language::of(&language.kind()), Some(language));
-        }
-        assert_eq!(Language::of(&ChaincodeType::named("cobol")), None);
-    }
-}

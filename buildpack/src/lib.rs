@@ -5,10 +5,12 @@
 //! before anything is written.
 
 pub mod archive;
+pub mod content;
 pub mod digest;
 pub mod golang;
 pub mod image;
 pub mod language;
+pub mod named_image;
 pub mod node;
 pub mod package;
 pub mod platform;

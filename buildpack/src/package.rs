@@ -5,9 +5,11 @@
 
 mod copy;
 mod draft;
+mod elsewhere;
 mod id;
 mod inspection;
 mod interrupt;
+mod judgement;
 mod metadata;
 mod misplaced;
 mod remark;
@@ -17,6 +19,7 @@ mod untar;
 mod writer;
 
 pub use draft::{Dependencies, Draft, DraftError, DraftFile, LeftOut};
+pub use elsewhere::Elsewhere;
 pub use id::{InvalidPackageId, PackageId};
 pub use inspection::{InspectError, Inspection};
 pub use interrupt::Interrupt;

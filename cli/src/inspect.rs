@@ -56,12 +56,8 @@ fn text(report: &Report) -> Result<String, fmt::Error> {
     if let Some(metadata) = &report.metadata {
         line("label", &metadata.label)?;
         line("type", &metadata.kind)?;
-        if report.server.is_none() {
-            line("path", &metadata.path.escape_debug())?;
-        }
-    }
-    if let Some(server) = &report.server {
-        line("served at", server)?;
+        let (name, place) = listing::place(report.elsewhere.as_ref(), metadata);
+        line(name, &place)?;
     }
     line("files", &report.files.len())?;
     let files = report.files.iter().map(|file| (file.path.as_str(), file.size));

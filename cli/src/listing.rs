@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use selvedge_buildpack::package::Remark;
+use selvedge_buildpack::package::{Elsewhere, Metadata, Remark};
 
 use crate::screen::BOLD;
 
@@ -54,6 +54,15 @@ pub(crate) fn summary(files: &[(&str, u64)]) -> Result<String, fmt::Error> {
         writeln!(text, "  {:>10}  {group}{files}", size(bytes))?;
     }
     Ok(text)
+}
+
+/// Where the code is: what that is called, and the place.
+pub(crate) fn place(elsewhere: Option<&Elsewhere>, metadata: &Metadata) -> (&'static str, String) {
+    match elsewhere {
+        Some(Elsewhere::Image(image)) => ("image", image.to_string()),
+        Some(Elsewhere::Server(server)) => ("served at", server.to_string()),
+        None => ("path", metadata.path.escape_debug().to_string()),
+    }
 }
 
 /// What there is to know about files, if anything.

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::package::{
-    Draft, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, Remark, Served, write,
+    Draft, Elsewhere, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, Remark, write,
 };
 use serde::Serialize;
 
@@ -23,7 +23,8 @@ struct Written<'a> {
     package_id: &'a PackageId,
     size: u64,
     metadata: &'a Metadata,
-    server: Option<&'a Served>,
+    #[serde(flatten)]
+    elsewhere: Option<&'a Elsewhere>,
     files: Vec<FileEntry>,
     left_out: &'a [LeftOut],
     remarks: &'a [Remark],
@@ -82,15 +83,12 @@ fn text(draft: &Draft, packed: &Packed, output: &Path) -> Result<String, fmt::Er
     let files: Vec<(&str, u64)> =
         draft.files.iter().map(|file| (file.path.as_str(), file.size)).collect();
     let bytes = files.iter().map(|(_, bytes)| bytes).sum();
-    let place = match &draft.server {
-        Some(server) => format!("{BOLD}served at{BOLD:#}   {server}"),
-        None => format!("{BOLD}path{BOLD:#}        {}", packed.metadata.path.escape_debug()),
-    };
+    let (name, place) = listing::place(draft.elsewhere.as_ref(), &packed.metadata);
     let mut text = format!(
         "{GOOD}Wrote{GOOD:#} {} ({})\n\
          {BOLD}package ID{BOLD:#}  {}\n\
          {BOLD}type{BOLD:#}        {}\n\
-         {place}\n\
+         {BOLD}{name:<10}{BOLD:#}  {place}\n\
          {BOLD}went in{BOLD:#}     {} files, {}\n{}",
         output.display(),
         listing::size(packed.size),
@@ -117,7 +115,7 @@ fn json(draft: &Draft, packed: &Packed, output: &Path) -> serde_json::Result<Str
         package_id: &packed.id,
         size: packed.size,
         metadata: &packed.metadata,
-        server: draft.server.as_ref(),
+        elsewhere: draft.elsewhere.as_ref(),
         files: files.map(|file| FileEntry { path: file.path.clone(), size: file.size }).collect(),
         left_out: &draft.left_out,
         remarks: &draft.remarks,

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use anyhow::{Context, bail};
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
-use selvedge_buildpack::language::Language;
-use selvedge_buildpack::package::{Inspection, Interrupt, Metadata, PackageId};
+use selvedge_buildpack::content::PackageContent;
+use selvedge_buildpack::named_image::NamedImage;
+use selvedge_buildpack::package::{Elsewhere, Inspection, Interrupt, Metadata, PackageId};
 use selvedge_config::{BackendKind, Chaincode, Subject};
 use selvedge_manifest::{
     IMAGE_DIGEST, Identity, LAUNCHER_IMAGE, NODE, Object, PROXY, PeerPod, REGISTRY,
@@ -45,7 +46,7 @@ pub(crate) fn run(request: &RenderRequest) -> anyhow::Result<Outcome> {
             "standard input is either the operator's file or the peer's pod: name a file for the other"
         );
     }
-    let (package_id, metadata) = package(request)?;
+    let package = package(request)?;
     let right = Right::of_source(request.file.as_ref())?;
     if right.operator.backend() != BackendKind::Kubernetes {
         bail!(
@@ -54,11 +55,10 @@ pub(crate) fn run(request: &RenderRequest) -> anyhow::Result<Outcome> {
             right.name
         );
     }
-    let label = metadata.label.to_string();
+    let label = package.metadata.label.to_string();
     let subject = Subject { label, msp: request.msp.clone(), peer: request.peer.clone() };
     let settings = right.variant(&subject)?.chaincode().clone();
-    let mut sketch = sketch(request, &right, &package_id, settings)?;
-    sketch.language = Language::of(&metadata.kind).unwrap_or(sketch.language);
+    let sketch = sketch(request, &right, &package, settings)?;
     let (objects, _) = sketch.objects()?;
     let text = match request.form {
         Form::Text => heading(&sketch)? + &yaml::stream(&objects)?,
@@ -71,17 +71,32 @@ pub(crate) fn run(request: &RenderRequest) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The package ID and the metadata of a package that would be taken.
-fn package(request: &RenderRequest) -> anyhow::Result<(PackageId, Metadata)> {
+/// A package that would be taken.
+struct Package {
+    id: PackageId,
+    metadata: Metadata,
+    content: PackageContent,
+    /// The image that it names, if it does.
+    image: Option<NamedImage>,
+}
+
+fn package(request: &RenderRequest) -> anyhow::Result<Package> {
     let interrupt = Interrupt::default();
     let handler = interrupt.clone();
     ctrlc::set_handler(move || handler.request()).context("cannot listen for Ctrl-C")?;
     let report = Inspection::of(&request.package, &interrupt)?.report;
-    if let Some(server) = &report.server {
+    if let Some(Elsewhere::Server(server)) = &report.elsewhere {
         bail!("the chaincode is served at {server}: Selvedge has nothing of it in a cluster");
     }
-    match (report.package_id, report.metadata) {
-        (Some(id), Some(metadata)) if report.refusals.is_empty() => Ok((id, metadata)),
+    let content = report.metadata.as_ref().and_then(|of| PackageContent::of(&of.kind));
+    match (report.package_id, report.metadata, content) {
+        (Some(id), Some(metadata), Some(content)) if report.refusals.is_empty() => {
+            let image = match report.elsewhere {
+                Some(Elsewhere::Image(image)) => Some(image),
+                Some(Elsewhere::Server(_)) | None => None,
+            };
+            Ok(Package { id, metadata, content, image })
+        }
         _ => {
             let mut reasons = String::new();
             refusals(&report.refusals, &mut reasons)?;
@@ -94,7 +109,7 @@ fn package(request: &RenderRequest) -> anyhow::Result<(PackageId, Metadata)> {
 fn sketch(
     request: &RenderRequest,
     right: &Right,
-    package_id: &PackageId,
+    package: &Package,
     settings: Chaincode,
 ) -> anyhow::Result<Sketch> {
     let known = request.peer_pod.as_ref().map(Known::read).transpose()?.unwrap_or_default();
@@ -102,9 +117,9 @@ fn sketch(
     let of_pod = request.namespace.clone().or(in_pod).unwrap_or_else(|| NAMESPACE.to_owned());
     let namespace = settings.namespace.clone().unwrap_or_else(|| of_pod.clone());
     let peer = PeerPod::peer(&of_pod, &request.peer);
-    let identity = Identity::new(&namespace, &package_id.to_string(), &request.msp, &peer);
+    let identity = Identity::new(&namespace, &package.id.to_string(), &request.msp, &peer);
     let registry = right.operator.registry();
-    let mut sketch = Sketch::new(identity, &of_pod, settings);
+    let mut sketch = Sketch::new(identity, package.content, &of_pod, settings);
     sketch.pull_secrets.extend(registry.secret.clone());
     // A Secret is good in its own namespace alone.
     if namespace == of_pod {
@@ -113,6 +128,9 @@ fn sketch(
     }
     if let Some(address) = &registry.address {
         sketch.image = format!("{address}/chaincode@{IMAGE_DIGEST}");
+    }
+    if let Some(image) = &package.image {
+        sketch.image = registry.rewritten(&image.to_string());
     }
     if let Some(peer) = known.peer {
         sketch.peer = PeerPod { namespace: of_pod, ..peer };

@@ -134,11 +134,7 @@ impl Package {
             output: self.output.unwrap_or_else(default),
             directory: self.directory,
             existing: if self.force { Existing::Replace } else { Existing::Keep },
-            dependencies: if self.node_modules {
-                Dependencies::Packed
-            } else {
-                Dependencies::Installed
-            },
+            dependencies: if self.vendor { Dependencies::Packed } else { Dependencies::Installed },
             check: if self.no_compile { Check::Nothing } else { Check::Compile },
             form: form(self.json),
             label: self.label,

@@ -42,7 +42,7 @@ pub(crate) enum Command {
 /// Make a chaincode package from source.
 ///
 /// The language is found out: Go, a module with its main package in DIR, or Node, a package.json in
-/// DIR. The whole module goes in, a vendor directory included, and of Node all but node_modules;
+/// DIR. The whole module goes in, a vendor directory included, and of Node all but `node_modules`;
 /// META-INF beside the main package becomes that of the chaincode. Earlier packages stay out, and
 /// so do hidden files, unless the code embeds them or a package manager reads them. The
 /// same source and label give the same package ID on every machine, so organisations can compare
@@ -52,7 +52,8 @@ pub(crate) enum Command {
 /// learns from a peer only that a build failed, not why.
 ///
 /// A directory that holds a `connection.json`, and no code, makes a package of type ccaas: of a
-/// chaincode that is served elsewhere, and that the peers dial.
+/// chaincode that is served elsewhere, and that the peers dial. One that holds an `image.json`, as
+/// fabric-builder-k8s takes it, makes one of type k8s: of an image that is there.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge package ./asset-transfer --label basic_1.0\n  \
@@ -60,8 +61,9 @@ pub(crate) enum Command {
     peer lifecycle chaincode install basic_1.0.tar.gz\n\n\
     In a script:\n  \
     id=$(selvedge package . --label basic_1.0 --json | jq -r .package_id)")]
+#[expect(clippy::struct_excessive_bools, reason = "as typed: each is a flag of its own")]
 pub(crate) struct Package {
-    /// Directory of the chaincode's main package, or of its `connection.json`
+    /// Directory of the chaincode's main package, or of its `image.json` or `connection.json`
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
 
@@ -77,9 +79,9 @@ pub(crate) struct Package {
     #[arg(short, long)]
     pub(crate) force: bool,
 
-    /// Take Node's dependencies along, as node_modules has them, for builds without a network
+    /// Take dependencies along, for builds without a network: Node's, as `node_modules` has them
     #[arg(long)]
-    pub(crate) node_modules: bool,
+    pub(crate) vendor: bool,
 
     /// Package it without compiling it first
     #[arg(long)]

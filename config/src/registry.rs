@@ -20,7 +20,7 @@ pub struct Registry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
     /// Where images are fetched from instead of from where their names say, such as a mirror
-    /// inside: the first that fits is taken.
+    /// inside: the first that fits is taken. A name without a host is one of `docker.io`.
     pub rewrites: Vec<Rewrite>,
 }
 
@@ -39,12 +39,28 @@ pub struct Rewrite {
 impl Registry {
     /// Where an image of this name is fetched from.
     pub fn rewritten(&self, image: &str) -> String {
-        let rest = |rewrite: &Rewrite| {
-            let rest = image.strip_prefix(rewrite.from.trim_end_matches('/'))?;
-            let is_whole = rest.is_empty() || rest.starts_with(['/', ':', '@']);
-            is_whole.then(|| format!("{}{rest}", rewrite.to.trim_end_matches('/')))
-        };
-        self.rewrites.iter().find_map(rest).unwrap_or_else(|| image.to_owned())
+        let applied = |name: &str| self.rewrites.iter().find_map(|rewrite| rewrite.applied(name));
+        let found = applied(image).or_else(|| applied(&of_docker(image)?));
+        found.unwrap_or_else(|| image.to_owned())
+    }
+}
+
+impl Rewrite {
+    /// The name with its beginning replaced, if it begins so.
+    fn applied(&self, image: &str) -> Option<String> {
+        let rest = image.strip_prefix(self.from.trim_end_matches('/'))?;
+        let is_whole = rest.is_empty() || rest.starts_with(['/', ':', '@']);
+        is_whole.then(|| format!("{}{rest}", self.to.trim_end_matches('/')))
+    }
+}
+
+/// The whole name of an image that is named without a host, as whoever pulls it knows it
+/// (`github.com/distribution/reference` `normalize.go`, `splitDockerDomain`).
+fn of_docker(image: &str) -> Option<String> {
+    match image.split_once('/') {
+        None => Some(format!("docker.io/library/{image}")),
+        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => None,
+        Some(_) => Some(format!("docker.io/{image}")),
     }
 }
 
@@ -64,6 +80,11 @@ mod tests {
             ("docker.io/library/golang:1.26", "mirror.example.com/hub/golang:1.26"),
             ("docker.io/me/app@sha256:00", "mirror.example.com/me/app@sha256:00"),
             ("docker.iota/me/app", "docker.iota/me/app"),
+            ("me/app:1@sha256:00", "mirror.example.com/me/app:1@sha256:00"),
+            ("golang:1.26", "mirror.example.com/hub/golang:1.26"),
+            ("golang@sha256:00", "mirror.example.com/hub/golang@sha256:00"),
+            ("localhost/me/app", "localhost/me/app"),
+            ("host:5000/me/app", "host:5000/me/app"),
         ] {
             assert_eq!(registry.rewritten(image), expected);
         }

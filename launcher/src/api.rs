@@ -1,6 +1,7 @@
 //! The API: what a peer's executables ask of the launcher, and its operator.
 
 mod build;
+mod imaging;
 mod run;
 mod shared;
 mod slots;

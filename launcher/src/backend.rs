@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use selvedge_buildpack::language::Language;
+use selvedge_buildpack::content::PackageContent;
+use selvedge_buildpack::named_image::NamedImage;
+use selvedge_buildpack::platform::Platform;
 use selvedge_config::Chaincode;
 use selvedge_manifest::ReplicaCredentials;
 use selvedge_manifest::baseline::Lifted;
@@ -29,8 +31,11 @@ pub(crate) trait Backend: Send + Sync {
         log: &mpsc::Sender<String>,
     ) -> Result<ImageReference, BuildError>;
 
-    /// Whether the image can be run as it is.
+    /// Whether the image, which was built, can be run as it is.
     async fn holds(&self, image: &ImageReference) -> bool;
+
+    /// Looks for an image that somebody else made.
+    async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable>;
 
     /// Keeps the image, if it is there, for as long as what is returned lives.
     fn keep(&self, _image: &ImageReference) -> Kept {
@@ -89,8 +94,8 @@ pub(crate) struct Workload {
     pub(crate) package_id: String,
     /// The organisation's MSP ID.
     pub(crate) msp_id: String,
-    /// The language, which decides the start arguments.
-    pub(crate) language: Language,
+    /// What its package holds, which decides the start arguments, and where the image is from.
+    pub(crate) content: PackageContent,
     /// The image.
     pub(crate) image: ImageReference,
     /// Where the proxy listens; the backend decides what replicas dial to get there.
@@ -160,6 +165,47 @@ pub(crate) enum BuildError {
     /// The image could not be put together or kept.
     #[error("cannot make the chaincode's image")]
     Image(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// What is known of an image that somebody else made.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Sighting {
+    /// It is there, for the platform that is wanted.
+    Seen,
+    /// Its registry could not be asked, for this reason. Nodes may have it all the same.
+    Unknown(String),
+}
+
+/// Why an image that somebody else made cannot be run.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unrunnable {
+    /// Processes of this machine are started from images of Selvedge's own making alone.
+    #[error(
+        "packages of type k8s need the kubernetes backend: the local one starts processes of this \
+         machine, from what it has built, and cannot run the image {0}"
+    )]
+    Local(NamedImage),
+    /// The registry says that there is none.
+    #[error("the registry {registry} has no image {image}, which is wanted for {wanted}{named}")]
+    Missing { registry: String, image: String, wanted: Platform, named: NamedAs },
+    /// It was made for other machines.
+    #[error(
+        "the image {image} in the registry {registry} is for {found}, and {wanted} is wanted{named}"
+    )]
+    Platform { registry: String, image: String, found: String, wanted: Platform, named: NamedAs },
+}
+
+/// What an image is called in its package, where that is not where it is looked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NamedAs(pub(crate) Option<String>);
+
+impl std::fmt::Display for NamedAs {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(name) => write!(out, " (the package names {name}; registry.rewrites)"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Why no replica was started.

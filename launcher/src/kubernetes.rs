@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use selvedge_buildpack::digest::Sha256;
+use selvedge_buildpack::named_image::NamedImage;
 use selvedge_manifest::{Identity, LaunchPlan, LaunchTarget, PROXY_PORT, Slot};
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
@@ -41,7 +42,7 @@ use self::ground::{Ground, GroundError};
 use self::places::Places;
 use self::replicas::ClusterReplicas;
 use self::run::Order;
-use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
+use crate::backend::{Backend, BuildError, Replicas, Sighting, StartError, Unrunnable, Workload};
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
@@ -109,6 +110,10 @@ impl Backend for KubernetesBackend {
         self.builds.holds(image).await
     }
 
+    async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
+        self.builds.find(image).await
+    }
+
     fn peer(&self) -> &str {
         self.places.first().ground.peer_name()
     }
@@ -126,7 +131,7 @@ impl Backend for KubernetesBackend {
         let adoption = place.adopted.adopt(&identity.name).await;
         let plan = LaunchPlan::new(
             &LaunchTarget {
-                language: workload.language,
+                content: workload.content,
                 package_id: &workload.package_id,
                 msp_id: &workload.msp_id,
                 address: &format!("{}:{PROXY_PORT}", identity.host()),
@@ -142,7 +147,7 @@ impl Backend for KubernetesBackend {
             adoption,
             identity,
             set: workload.set,
-            image: format!("{}@{}", workload.image.name, workload.image.digest),
+            image: self.builds.pulled(workload.content, &workload.image),
             plan,
             credentials: Sha256::of(workload.credentials.certificate.as_bytes()).hex(),
             proxy: workload.proxy,

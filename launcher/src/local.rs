@@ -24,6 +24,7 @@ use selvedge_buildpack::image::{
     Tag, assemble, ca_bundle_path, sha256, validate,
 };
 use selvedge_buildpack::language::Language;
+use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
 use selvedge_buildpack::recipe::{BuildFailure, Toolchain, Workplace, carry_out};
 use selvedge_proto::launcher::ImageReference;
@@ -32,7 +33,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::backend::{Backend, BuildError, Kept, Replicas, StartError, Workload};
+use crate::backend::{
+    Backend, BuildError, Kept, Replicas, Sighting, StartError, Unrunnable, Workload,
+};
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
@@ -216,6 +219,12 @@ impl Backend for LocalBackend {
             Ok(digest) => self.is_sound(digest).await,
             Err(_) => false,
         }
+    }
+
+    /// Such an image has a root of its own in mind, with a shell or an interpreter in it
+    /// (fabric-builder-k8s `samples`), and a process here has this machine's.
+    async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
+        Err(Unrunnable::Local(image.clone()))
     }
 
     fn keep(&self, image: &ImageReference) -> Kept {

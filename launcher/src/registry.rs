@@ -2,6 +2,7 @@
 
 mod client;
 mod credentials;
+mod presence;
 mod pull;
 mod repository;
 mod resolve;
@@ -23,6 +24,7 @@ use tracing::{info, warn};
 
 use client::client;
 pub(crate) use credentials::{CredentialsError, DockerConfig};
+pub(crate) use presence::{Presence, look_up};
 pub(crate) use pull::Pulled;
 pub(crate) use repository::{InvalidRepository, Repository};
 pub(crate) use resolve::resolve;

@@ -4,7 +4,9 @@ use std::io;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::language::Language;
+use selvedge_buildpack::named_image::{NamedImage, NamedImageError};
 use selvedge_buildpack::package::ChaincodeType;
 use selvedge_buildpack::source::{Source, SourceError};
 use selvedge_proto::launcher::ChaincodeSource;
@@ -21,14 +23,24 @@ pub(crate) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StageError {
     #[error(
-        "chaincode of type {named:?} is not built by this release, only {} is",
-        Language::ALL.map(|language| language.to_string()).join(", ")
+        "no launcher of this release has a part in chaincode of type {named:?}, only in {}",
+        PackageContent::all().map(|content| content.kind().to_string()).collect::<Vec<_>>().join(", ")
     )]
-    Language { named: String },
+    Type { named: String },
     #[error("cannot keep the chaincode's source")]
     Directory(#[source] io::Error),
     #[error("the chaincode's source was refused")]
     Refused(#[from] SourceError),
+    #[error("the chaincode's image is not named as it has to be")]
+    Image(#[from] NamedImageError),
+}
+
+/// What a builder sent.
+pub(crate) enum Received {
+    /// Code that an image is to be made of.
+    Code(StagedSource),
+    /// An image that is there.
+    Image(NamedImage),
 }
 
 /// A source in a private directory, which goes when this does.
@@ -42,20 +54,20 @@ pub(crate) struct StagedSource {
     _directory: TemporaryDirectory,
 }
 
-/// The language that a package's metadata names, if this release builds and runs it.
-pub(crate) fn language(named: &str) -> Result<Language, StageError> {
-    Language::of(&ChaincodeType::named(named))
-        .ok_or_else(|| StageError::Language { named: named.into() })
+/// What a package holds whose metadata names this type, if a launcher has a part in it.
+pub(crate) fn content(named: &str) -> Result<PackageContent, StageError> {
+    PackageContent::of(&ChaincodeType::named(named))
+        .ok_or_else(|| StageError::Type { named: named.into() })
 }
 
-impl StagedSource {
+impl Received {
     /// Unpacks the tar that the chunks make up; nothing is left of one that is refused.
     pub(crate) async fn receive(
         described: &ChaincodeSource,
         chunks: Chunks,
         data: &DataDirectory,
     ) -> Result<Self, StageError> {
-        let language = language(&described.r#type)?;
+        let content = content(&described.r#type)?;
         let directory = data.temporary("source").map_err(StageError::Directory)?;
         let target = directory.path().join("content");
         let chunks = tokio_stream::StreamExt::map(chunks, |chunk| chunk.map_err(io::Error::other));
@@ -65,6 +77,12 @@ impl StagedSource {
         })
         .await
         .map_err(|error| StageError::Directory(io::Error::other(error)))??;
-        Ok(Self { language, path: described.path.clone(), source, _directory: directory })
+        Ok(match content {
+            PackageContent::Code(language) => {
+                let path = described.path.clone();
+                Self::Code(StagedSource { language, path, source, _directory: directory })
+            }
+            PackageContent::Image => Self::Image(NamedImage::of_code(source.root())?),
+        })
     }
 }

@@ -1,6 +1,8 @@
 //! The operator's overlays, held against what pods must be before there are any: every fault at
 //! once, each with its place in the file.
 
+use selvedge_buildpack::content::PackageContent;
+use selvedge_buildpack::language::Language;
 use selvedge_config::{Chaincode, Fault, Faults, Operator, Place, Variant};
 use serde_json::Value;
 
@@ -94,7 +96,8 @@ fn lifted(
     };
     Overlay::new(written).map_err(|faults| told(faults, Whose::Overlay))?;
     let identity = Identity::new("namespace", "label:0", "MSP", "namespace.peer");
-    match Sketch::new(identity, "namespace", settings.clone()).objects() {
+    let content = PackageContent::Code(Language::Golang);
+    match Sketch::new(identity, content, "namespace", settings.clone()).objects() {
         Ok((_, lifted)) => Ok(lifted),
         Err(Unfit::Overlay(faults)) => Err(told(faults, Whose::Merged)),
         Err(Unfit::Refused(Refusals(refusals))) => {

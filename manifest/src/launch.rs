@@ -1,10 +1,11 @@
 //! How a chaincode process is started: the environment, files and arguments that
 //! Fabric's own images give it (`core/container/dockercontroller/dockercontroller.go`,
-//! `GetEnv`, `GetArgs` and `Start`), so that existing chaincode runs unchanged.
+//! `GetEnv`, `GetArgs` and `Start`), so that existing chaincode runs unchanged. Those that
+//! fabric-builder-k8s gives are among them.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use selvedge_buildpack::language::Language;
+use selvedge_buildpack::content::PackageContent;
 
 /// Where a chaincode finds its credentials.
 pub const DIRECTORY: &str = "/etc/hyperledger/fabric";
@@ -33,8 +34,8 @@ pub struct ReplicaCredentials {
 
 /// What a launch is for.
 pub struct LaunchTarget<'a> {
-    /// The language.
-    pub language: Language,
+    /// What its package holds, which decides the start arguments.
+    pub content: PackageContent,
     /// The package ID to register.
     pub package_id: &'a str,
     /// The organisation's MSP ID.
@@ -71,13 +72,17 @@ impl LaunchPlan {
         Self {
             environment,
             files: files.into_iter().map(|(_, path, content)| (path, content)).collect(),
-            arguments: target.language.arguments(target.address),
+            arguments: target.content.arguments(target.address),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use selvedge_buildpack::language::Language;
+
     use super::*;
 
     #[test]
@@ -87,21 +92,56 @@ mod tests {
         assert_eq!(of(Language::Node), ["--peer.address", "127.0.0.1:7052"]);
     }
 
-    #[test]
-    fn go_chaincode_is_started_as_by_fabric() {
+    fn plan(content: PackageContent, root: &str) -> LaunchPlan {
         let credentials = ReplicaCredentials {
             certificate: "certificate".into(),
             key: "key".into(),
             root: "root".into(),
         };
         let target = LaunchTarget {
-            language: Language::Golang,
+            content,
             package_id: "basic_1.0:ab12",
             msp_id: "Org1MSP",
             address: "127.0.0.1:7052",
-            root: "/replica",
+            root,
         };
-        let plan = LaunchPlan::new(&target, &credentials);
+        LaunchPlan::new(&target, &credentials)
+    }
+
+    /// fabric-builder-k8s `internal/util/k8s.go`, `getChaincodeJobSpec` and
+    /// `getChaincodeSecretApplyConfiguration`.
+    #[test]
+    fn an_image_that_somebody_else_made_is_started_as_by_fabric_builder_k8s() {
+        let plan = plan(PackageContent::Image, "");
+        let environment: BTreeMap<_, _> = plan.environment.into_iter().collect();
+        let expected = [
+            ("CORE_CHAINCODE_ID_NAME", "basic_1.0:ab12"),
+            ("CORE_PEER_ADDRESS", "127.0.0.1:7052"),
+            ("CORE_PEER_TLS_ENABLED", "true"),
+            ("CORE_PEER_TLS_ROOTCERT_FILE", "/etc/hyperledger/fabric/peer.crt"),
+            ("CORE_TLS_CLIENT_KEY_PATH", "/etc/hyperledger/fabric/client.key"),
+            ("CORE_TLS_CLIENT_CERT_PATH", "/etc/hyperledger/fabric/client.crt"),
+            ("CORE_TLS_CLIENT_KEY_FILE", "/etc/hyperledger/fabric/client_pem.key"),
+            ("CORE_TLS_CLIENT_CERT_FILE", "/etc/hyperledger/fabric/client_pem.crt"),
+            ("CORE_PEER_LOCALMSPID", "Org1MSP"),
+        ];
+        assert_eq!(environment, expected.map(|(name, value)| (name.into(), value.into())).into());
+        let files: BTreeMap<_, _> = plan.files.into_iter().collect();
+        let expected = [
+            ("peer.crt", "root"),
+            ("client_pem.crt", "certificate"),
+            ("client_pem.key", "key"),
+            ("client.crt", "Y2VydGlmaWNhdGU="),
+            ("client.key", "a2V5"),
+        ];
+        let file = |(name, content): (&str, &str)| (format!("{DIRECTORY}/{name}"), content.into());
+        assert_eq!(files, expected.map(file).into());
+        assert_eq!(plan.arguments, Vec::<String>::new());
+    }
+
+    #[test]
+    fn go_chaincode_is_started_as_by_fabric() {
+        let plan = plan(PackageContent::Code(Language::Golang), "/replica");
         let environment: Vec<String> =
             plan.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(

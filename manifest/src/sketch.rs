@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_config::Chaincode;
 use serde::Serialize;
@@ -19,7 +20,6 @@ use crate::blueprint::{Blueprint, Deployed, PROXY_PORT, Unfit, owner};
 use crate::identity::Identity;
 use crate::launch::{LaunchPlan, LaunchTarget, ReplicaCredentials};
 use crate::peer::PeerPod;
-use selvedge_buildpack::language::Language;
 
 /// The address of a chaincode's Service, which the API chooses: of a network that is for documents
 /// (RFC 5737).
@@ -45,8 +45,8 @@ pub const IMAGE_DIGEST: &str =
 pub struct Sketch {
     /// Which chaincode, for which peer.
     pub identity: Identity,
-    /// How it is started.
-    pub language: Language,
+    /// What its package holds, which decides how it is started.
+    pub content: PackageContent,
     /// The peer's pod.
     pub peer: PeerPod,
     /// How it runs by the operator's file.
@@ -81,10 +81,15 @@ pub enum Object {
 
 impl Sketch {
     /// A chaincode of which nothing more is known: all else has its placeholder.
-    pub fn new(identity: Identity, peer_namespace: &str, settings: Chaincode) -> Self {
+    pub fn new(
+        identity: Identity,
+        content: PackageContent,
+        peer_namespace: &str,
+        settings: Chaincode,
+    ) -> Self {
         Self {
             identity,
-            language: Language::Golang,
+            content,
             peer: PeerPod {
                 namespace: peer_namespace.to_owned(),
                 node: NODE.to_owned(),
@@ -135,7 +140,7 @@ impl Sketch {
     fn plan(&self, credentials: &ReplicaCredentials) -> LaunchPlan {
         let address = format!("{}:{PROXY_PORT}", self.identity.host());
         let target = LaunchTarget {
-            language: self.language,
+            content: self.content,
             package_id: &self.identity.package_id,
             msp_id: &self.identity.msp_id,
             address: &address,

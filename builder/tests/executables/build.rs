@@ -52,6 +52,21 @@ fn build(sandbox: &Sandbox) -> Outcome {
     outcome
 }
 
+/// Builds with a launcher that takes everything, and says nothing; what reached it.
+fn sent(sandbox: &Sandbox) -> (Vec<String>, Vec<Vec<u8>>) {
+    let (seen, received) = mpsc::channel();
+    let _launcher = Launcher::building(&sandbox.socket(), move |requests, events| {
+        let seen = seen.clone();
+        async move {
+            seen.send(receive(requests).await).unwrap();
+            events.say(Event::Image(image())).await;
+        }
+    });
+    let outcome = Executable::start(&mut sandbox.build()).end();
+    assert_eq!((outcome.code, outcome.lines.len()), (0, 0), "{outcome:?}");
+    received.recv().unwrap()
+}
+
 /// That it failed, for this reason, and left nothing.
 fn assert_failed(sandbox: &Sandbox, outcome: &Outcome, reason: &str) {
     assert_eq!(outcome.code, 1, "{outcome:?}");
@@ -74,22 +89,29 @@ fn listing(tar: &[u8]) -> Vec<(String, u32, u64, u64)> {
         .collect()
 }
 
+/// What the launcher answers with is what the package names.
+#[test]
+fn an_image_that_is_named_is_sent_as_any_source() {
+    let sandbox = Sandbox::new();
+    fs::remove_dir_all(sandbox.path("src/src")).unwrap();
+    let named = format!("{{\"name\":\"selvedge/basic\",\"digest\":\"{}\"}}\n", image().digest);
+    sandbox.write("src/image.json", &named);
+    sandbox.write("src/META-INF/statedb/couchdb/indexes/a.json", "{}");
+    sandbox.write("meta/metadata.json", r#"{"type":"K8s","label":"go-contract"}"#);
+    let (start, chunks) = sent(&sandbox);
+    assert_eq!(start, ["k8s", "", "go-contract"]);
+    let sent: Vec<_> = listing(&chunks.concat()).into_iter().map(|(path, ..)| path).collect();
+    assert!(sent.contains(&"image.json".to_owned()), "{sent:?}");
+    let out = sandbox.path("out");
+    assert_eq!(names(&out), ["META-INF", "image.json", "launch.json", "source.tar"]);
+    assert_eq!(sandbox.read("out/image.json"), named.as_bytes());
+}
+
 #[test]
 fn the_source_becomes_an_image() {
     let sandbox = Sandbox::new();
     sandbox.write("src/META-INF/statedb/couchdb/indexes/a.json", "{}");
-    let (seen, received) = mpsc::channel();
-    let _launcher = Launcher::building(&sandbox.socket(), move |requests, events| {
-        let seen = seen.clone();
-        async move {
-            seen.send(receive(requests).await).unwrap();
-            events.say(Event::Image(image())).await;
-        }
-    });
-    let outcome = Executable::start(&mut sandbox.build()).end();
-    assert_eq!((outcome.code, outcome.lines.len()), (0, 0), "{outcome:?}");
-
-    let (start, chunks) = received.recv().unwrap();
+    let (start, chunks) = sent(&sandbox);
     assert_eq!(start, ["golang", "example.org/basic", "basic_1.0"]);
     assert_eq!(chunks.concat(), sandbox.read("out/source.tar"));
     let out = sandbox.path("out");

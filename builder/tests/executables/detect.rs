@@ -32,6 +32,21 @@ fn the_launcher_is_not_waited_for() {
     assert!(began.elapsed().as_millis() < 1000, "{:?}", began.elapsed());
 }
 
+/// fabric-builder-k8s compares the type in lower case (`internal/builder/detect.go`), and looks at
+/// nothing but the metadata: a package without an image fails its build, with the reason.
+#[test]
+fn images_are_ours_in_any_case() {
+    for metadata in [
+        r#"{"type":"k8s","label":"go-contract"}"#,
+        r#"{"type":"K8S","label":"go-contract"}"#,
+        r#"{"Label":"go-contract","Type":"K8s"}"#,
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("meta/metadata.json", metadata);
+        assert_eq!(detect(&sandbox), (0, String::new()), "{metadata}");
+    }
+}
+
 /// Go's reader takes keys in any case, the last of two, and null for nothing.
 #[test]
 fn metadata_means_what_it_means_to_the_peer() {
@@ -54,6 +69,7 @@ fn other_languages_are_declined_without_a_word() {
         r#"{"type":"cobol","label":"a"}"#,
         r#"{"type":"external"}"#,
         r#"{"type":"ccaas "}"#,
+        r#"{"type":"k8"}"#,
         r#"{"type":""}"#,
         "{}",
         r#"{"type":"golang","TYPE":"java"}"#,

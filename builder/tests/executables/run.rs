@@ -74,6 +74,20 @@ fn the_launcher_gets_what_the_peer_gave() {
     assert_eq!(source.label, "basic_1.0");
 }
 
+/// A peer that calls Selvedge by the name of the builder that it had before has it run what that one
+/// built, and installs nothing again.
+#[test]
+fn what_fabric_builder_k8s_built_is_run() {
+    let sandbox = Sandbox::built();
+    for file in ["out/launch.json", "out/source.tar"] {
+        fs::remove_file(sandbox.path(file)).unwrap();
+    }
+    let start = start_of(&sandbox);
+    assert_eq!(start.image.unwrap(), image());
+    let source = start.source.unwrap();
+    assert_eq!((&*source.r#type, &*source.path, &*source.label), ("k8s", "", ""));
+}
+
 #[test]
 fn a_peer_without_tls_gives_no_credentials() {
     let sandbox = Sandbox::built();

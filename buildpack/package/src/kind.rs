@@ -17,6 +17,9 @@ pub enum ChaincodeType {
     Java,
     /// A server that somebody else runs, and the peer dials.
     Ccaas,
+    /// An image that is there already, as fabric-builder-k8s takes it
+    /// (`docs/concepts/chaincode-package.md`).
+    K8s,
     /// Any other, in lower case.
     Other(String),
 }
@@ -26,6 +29,8 @@ pub enum ChaincodeType {
 pub enum Handling {
     /// The launcher builds it from source and runs it.
     Built,
+    /// It is an image that somebody else made, which the launcher runs.
+    Named,
     /// It is served elsewhere, and the peer is told where: there is nothing to build or to run.
     Served,
     /// It is left to the peer's next builder.
@@ -34,7 +39,7 @@ pub enum Handling {
 
 impl ChaincodeType {
     /// Those that Selvedge takes.
-    pub const TAKEN: [Self; 3] = [Self::Golang, Self::Node, Self::Ccaas];
+    pub const TAKEN: [Self; 4] = [Self::Golang, Self::Node, Self::Ccaas, Self::K8s];
 
     /// The type of that name, in any case.
     pub fn named(name: &str) -> Self {
@@ -43,6 +48,7 @@ impl ChaincodeType {
             "node" => Self::Node,
             "java" => Self::Java,
             "ccaas" => Self::Ccaas,
+            "k8s" => Self::K8s,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -54,6 +60,7 @@ impl ChaincodeType {
             Self::Node => "node",
             Self::Java => "java",
             Self::Ccaas => "ccaas",
+            Self::K8s => "k8s",
             Self::Other(name) => name,
         }
     }
@@ -62,6 +69,7 @@ impl ChaincodeType {
     pub fn handling(&self) -> Handling {
         match self {
             Self::Golang | Self::Node => Handling::Built,
+            Self::K8s => Handling::Named,
             Self::Ccaas => Handling::Served,
             Self::Java | Self::Other(_) => Handling::Declined,
         }
@@ -88,9 +96,13 @@ mod tests {
     fn what_becomes_of_each_in_any_case() {
         for (names, handling) in [
             (&["golang", "GOLANG", "GoLang", "node", "NODE"][..], Handling::Built),
+            (&["k8s", "K8S"], Handling::Named),
             (&["ccaas", "CCAAS", "CCaaS"], Handling::Served),
             (
-                &["", "go", "golang ", " ccaas", "ccaas\n", "external", "nodejs", "java"],
+                &[
+                    "", "go", "golang ", " ccaas", "ccaas\n", "k8", "k8s ", "external", "nodejs",
+                    "java",
+                ],
                 Handling::Declined,
             ),
         ] {

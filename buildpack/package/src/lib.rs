@@ -6,6 +6,7 @@
 
 mod connection;
 mod go_json;
+mod image;
 mod kind;
 mod label;
 mod meta_inf;
@@ -17,6 +18,7 @@ pub use connection::{
     TemplateFault, ValueFault, Values,
 };
 pub use go_json::GoJsonError;
+pub use image::{IMAGE_FILE, RawImage};
 pub use kind::{ChaincodeType, Handling};
 pub use label::{InvalidLabel, Label};
 pub use meta_inf::{IndexFault, MAX_INDEX_BYTES, META_INF, MetaInfFile, Uselessness, check_index};

@@ -2,17 +2,17 @@
 
 mod collector;
 mod earlier;
+mod elsewhere;
 mod error;
 mod go_module;
 mod node_project;
-mod server;
 
 use std::path::Path;
 
-use selvedge_package::{CONNECTION_FILE, Connection, ConnectionError};
+use selvedge_package::{CONNECTION_FILE, IMAGE_FILE};
 
 use super::misplaced::{MISPLACED, is_misplaced_index};
-use super::{ChaincodeType, Remark, Served};
+use super::{ChaincodeType, Elsewhere, Remark};
 use crate::golang::GoChaincode;
 use crate::node::NodeProject;
 
@@ -24,11 +24,6 @@ use self::collector::{Collected, collect};
 use self::error::reading;
 use self::go_module::GoRules;
 use self::node_project::NodeRules;
-use self::server::ServerRules;
-
-/// What there is to know about a `connection.json` that goes in as source.
-const SOURCE: &str = "is source here, which no peer reads: in a directory of its own it makes a \
-                      package of type ccaas";
 
 /// What there is to know about a chaincode whose dependencies nothing fixes.
 const NO_LOCK_FILE: &str = "no lock file goes with it: each peer may get other versions of what it \
@@ -48,16 +43,16 @@ pub struct Draft {
     /// What its author may not have meant, sorted; files by their path below the module's
     /// directory.
     pub remarks: Vec<Remark>,
-    /// Where it is served, if it is.
-    pub server: Option<Served>,
+    /// Where the chaincode is, if its code is not here.
+    pub elsewhere: Option<Elsewhere>,
 }
 
 impl Draft {
-    /// Finds out the language of the chaincode in `directory`, or that it is served elsewhere, and
-    /// lists what belongs to it.
+    /// Finds out the language of the chaincode in `directory`, or that it is elsewhere, and lists
+    /// what belongs to it.
     pub fn collect(directory: &Path, dependencies: Dependencies) -> Result<Self, DraftError> {
-        if server::is_in(directory) {
-            Self::of_server(directory)
+        if let Some(elsewhere) = elsewhere::told_in(directory)? {
+            Self::of_elsewhere(directory, elsewhere)
         } else if node_project::is_in(directory) {
             Self::of_node(directory, dependencies)
         } else {
@@ -69,21 +64,14 @@ impl Draft {
         let root = &chaincode.module_root;
         let Collected { files, left_out } = collect(root, &GoRules::of(chaincode)?)?;
         let misplaced = files.iter().map(|file| &file.path).filter(|path| is_misplaced_index(path));
-        let mut remarks: Vec<Remark> = misplaced
-            .map(|path| Remark {
-                file: path.as_str().strip_prefix("src/").unwrap_or(path.as_str()).to_owned(),
-                text: MISPLACED.to_owned(),
-            })
-            .collect();
-        let connection = chaincode.directory.join(CONNECTION_FILE);
-        if connection.is_file() {
-            let below = connection.strip_prefix(root).unwrap_or(&connection);
-            let file = below.to_string_lossy().into_owned();
-            remarks.push(Remark { file, text: SOURCE.to_owned() });
-            remarks.sort_by(|a, b| a.file.cmp(&b.file));
-        }
+        let misplaced = misplaced.map(|path| Remark {
+            file: path.as_str().strip_prefix("src/").unwrap_or(path.as_str()).to_owned(),
+            text: MISPLACED.to_owned(),
+        });
+        let mut remarks: Vec<Remark> = misplaced.chain(sources(chaincode)).collect();
+        remarks.sort_by(|a, b| a.file.cmp(&b.file));
         let (kind, path) = (ChaincodeType::Golang, chaincode.import_path.clone());
-        Ok(Self { kind, path, files, left_out, remarks, server: None })
+        Ok(Self { kind, path, files, left_out, remarks, elsewhere: None })
     }
 
     /// Makes sure that what goes in is a chaincode, and says so if its dependencies are not fixed.
@@ -97,20 +85,35 @@ impl Draft {
         let remarks = project.is_open().then_some(Remark { file, text }).into_iter().collect();
         // Whatever it is called where it was packaged: it means nothing to anybody.
         let (kind, path) = (ChaincodeType::Node, ".".to_owned());
-        Ok(Self { kind, path, files, left_out, remarks, server: None })
+        Ok(Self { kind, path, files, left_out, remarks, elsewhere: None })
     }
 
-    fn of_server(directory: &Path) -> Result<Self, DraftError> {
+    fn of_elsewhere(directory: &Path, elsewhere: Elsewhere) -> Result<Self, DraftError> {
         let root = directory.canonicalize().map_err(reading(directory))?;
-        let path = directory.join(CONNECTION_FILE);
-        let connection = Connection::of_code(&root).map_err(|error| match error {
-            ConnectionError::Faults(faults) => DraftError::Connection { path, faults },
-            other => DraftError::Server(other),
-        })?;
-        let Collected { files, left_out } = collect(&root, &ServerRules)?;
-        let server = Served::of(&connection);
-        let remarks = server.remark().into_iter().collect();
-        let (kind, path) = (ChaincodeType::Ccaas, String::new());
-        Ok(Self { kind, path, files, left_out, remarks, server: Some(server) })
+        let Collected { files, left_out } = collect(&root, &elsewhere)?;
+        Ok(Self {
+            kind: elsewhere.kind(),
+            path: String::new(),
+            files,
+            left_out,
+            remarks: elsewhere.remark().into_iter().collect(),
+            elsewhere: Some(elsewhere),
+        })
     }
+}
+
+/// What goes in as source, and elsewhere says where a chaincode is.
+fn sources(chaincode: &GoChaincode) -> impl Iterator<Item = Remark> {
+    let kinds = [(CONNECTION_FILE, ChaincodeType::Ccaas), (IMAGE_FILE, ChaincodeType::K8s)];
+    kinds.into_iter().filter_map(|(name, kind)| {
+        let file = chaincode.directory.join(name);
+        let below = file.strip_prefix(&chaincode.module_root).unwrap_or(&file);
+        file.is_file().then(|| Remark {
+            file: below.to_string_lossy().into_owned(),
+            text: format!(
+                "is source here, which no peer reads: in a directory of its own it makes a package \
+                 of type {kind}"
+            ),
+        })
+    })
 }

@@ -9,23 +9,19 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use selvedge_package::{
-    CONNECTION_FILE, Connection, ConnectionError, Handling, MAX_METADATA_BYTES, META_INF,
-    METADATA_FILE, MetaInfFile, MetadataFault, RawMetadata, check_index,
+    MAX_METADATA_BYTES, META_INF, METADATA_FILE, MetaInfFile, MetadataFault, RawMetadata,
+    check_index,
 };
 use tempfile::TempDir;
 
+use super::judgement::judge;
 use super::misplaced::{MISPLACED, is_misplaced_index};
 use super::remark::Remark;
 use super::report::{FileEntry, Index, Refusal, RefusedBy, Report};
 use super::untar::{clean, untar, walk};
-use super::{
-    CODE_FILE, ChaincodeType, Interrupt, MAX_PACKAGE_BYTES, Metadata, PackageId, Served, printable,
-};
+use super::{CODE_FILE, Elsewhere, Interrupt, MAX_PACKAGE_BYTES, Metadata, PackageId, printable};
 use crate::archive::{ArchiveError, EntryFault, GoEntry, GoKind, GoTar, gunzip};
 use crate::digest::{Hashing, Sha256};
-use crate::language::Language;
-use crate::platform::Platform;
-use crate::recipe;
 use crate::source::{Source, SourceError};
 
 /// The most that the outer archive may unpack to, in bytes: ten times what an install carries.
@@ -246,15 +242,15 @@ impl<'a> Findings<'a> {
         }
         let metadata = self.check_metadata();
         let source = Source::open(self.target)?;
-        let mut server = None;
+        let mut elsewhere = None;
         if let (Some(metadata), Code::Unpacked | Code::Again(_)) = (&metadata, &self.code) {
             match judge(metadata, &source) {
-                Ok(found) => server = found,
+                Ok(found) => elsewhere = found,
                 Err(refusals) => self.refusals.extend(refusals),
             }
         }
         let (indexes, mut remarks) = meta_inf(&source)?;
-        remarks.extend(server.as_ref().and_then(Served::remark));
+        remarks.extend(elsewhere.as_ref().and_then(Elsewhere::remark));
         remarks.extend(misplaced(&source));
         let files = source.files().iter();
         Ok(Report {
@@ -265,7 +261,7 @@ impl<'a> Findings<'a> {
                 .as_ref()
                 .map(|metadata| PackageId { label: metadata.label.clone(), digest }),
             metadata,
-            server,
+            elsewhere,
             files: files
                 .map(|file| FileEntry { path: file.path.clone(), size: file.size })
                 .collect(),
@@ -288,57 +284,6 @@ impl<'a> Findings<'a> {
         }
         metadata
     }
-}
-
-/// What becomes of the code: where it is served, if it is, or why Selvedge refuses it.
-fn judge(metadata: &Metadata, source: &Source) -> Result<Option<Served>, Vec<Refusal>> {
-    let kind = &metadata.kind;
-    match kind.handling() {
-        Handling::Served => served(source).map(Some),
-        Handling::Built | Handling::Declined => {
-            if let Some(language) = Language::of(kind) {
-                let refusal = refused_by_language(language, metadata, source);
-                return refusal.map_or(Ok(None), |refusal| Err(vec![refusal]));
-            }
-            let taken = ChaincodeType::TAKEN.map(|kind| format!("`{kind}`")).join(", ");
-            let reason = format!("has the type `{kind}`; Selvedge takes {taken}");
-            Err(vec![refuse(METADATA_FILE, reason)])
-        }
-    }
-}
-
-fn refused_by_language(
-    language: Language,
-    metadata: &Metadata,
-    source: &Source,
-) -> Option<Refusal> {
-    let platform = Platform::host().unwrap_or(Platform::LinuxAmd64);
-    let refusal = language.recipe(source, &metadata.path, platform).err()?;
-    let file = match refusal {
-        recipe::Refusal::Path(_) => METADATA_FILE,
-        recipe::Refusal::Code(_) => CODE_FILE,
-    };
-    Some(refuse(file, refusal.to_string()))
-}
-
-fn served(source: &Source) -> Result<Served, Vec<Refusal>> {
-    let refusals = match Connection::of_code(source.root()) {
-        Ok(connection) => return Ok(Served::of(&connection)),
-        Err(ConnectionError::Faults(faults)) => {
-            faults.iter().map(|fault| refuse(CONNECTION_FILE, fault.to_string())).collect()
-        }
-        Err(error) => {
-            let mut paths = source.files().iter().map(|file| file.path.as_str());
-            let elsewhere = paths.find(|path| path.rsplit('/').next() == Some(CONNECTION_FILE));
-            let elsewhere = elsewhere.map_or(String::new(), |path| format!(" (but {path})"));
-            vec![refuse(CODE_FILE, format!("{error}{elsewhere}"))]
-        }
-    };
-    Err(refusals)
-}
-
-fn refuse(file: &str, reason: impl Into<String>) -> Refusal {
-    Refusal::new(RefusedBy::Selvedge, file, reason)
 }
 
 /// What looks like an index and is source to everybody.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::remark::Remark;
-use super::{Metadata, PackageId, Served};
+use super::{Elsewhere, Metadata, PackageId};
 use crate::archive::{ArchiveError, EntryPath};
 use crate::digest::Sha256;
 
@@ -22,8 +22,9 @@ pub struct Report {
     pub package_id: Option<PackageId>,
     /// What the package says of itself, if that could be read.
     pub metadata: Option<Metadata>,
-    /// Where the chaincode is served, if the package says so.
-    pub server: Option<Served>,
+    /// Where the chaincode is, if the package names that instead of holding code.
+    #[serde(flatten)]
+    pub elsewhere: Option<Elsewhere>,
     /// The files of the code, sorted.
     pub files: Vec<FileEntry>,
     /// The `CouchDB` indexes among them.

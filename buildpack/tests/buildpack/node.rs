@@ -13,7 +13,7 @@ use selvedge_buildpack::image::{
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::package::{Dependencies, Draft};
 use selvedge_buildpack::platform::Platform;
-use selvedge_buildpack::recipe::{Recipe, Workplace};
+use selvedge_buildpack::recipe::Workplace;
 use selvedge_buildpack::source::Source;
 
 use crate::chaincode::tree;

@@ -1,6 +1,7 @@
 //! The real binary: what it prints, on which stream, with which exit code.
 
 mod go_sources;
+mod named;
 mod operators_file;
 mod render;
 mod served;

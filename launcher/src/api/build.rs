@@ -10,8 +10,9 @@ use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 use tracing::{Instrument, info, info_span, warn};
 
+use super::imaging::image_of;
 use super::shared::{Shared, chunk, failed, unexpected};
-use crate::source::{Chunks, StagedSource};
+use crate::source::{Chunks, Received};
 
 type Events = mpsc::Sender<Result<BuildEvent, Status>>;
 
@@ -43,15 +44,10 @@ async fn built(
     let works = shared.entrance.enter(tell).await.map_err(|error| failed(&error))?;
     let _slot = shared.slots.take(tell).await;
     let begun = Instant::now();
-    let source = StagedSource::receive(described, chunks, &works.data)
-        .await
-        .map_err(|error| failed(&error))?;
+    let received =
+        Received::receive(described, chunks, &works.data).await.map_err(|error| failed(&error))?;
     let (log, lines) = mpsc::channel(64);
-    let build = async {
-        let image = works.backend.build(&source, shared.build_limit(), &log).await;
-        drop(log);
-        image
-    };
+    let build = image_of(received, works.backend.as_ref(), shared.build_limit(), log);
     let (image, ()) = tokio::join!(build, relay(lines, events));
     let seconds = begun.elapsed().as_secs_f32();
     match image {
@@ -59,8 +55,7 @@ async fn built(
             info!(seconds, digest = image.digest, "image is there");
             Ok(image)
         }
-        Err(error) => {
-            let status = failed(&error);
+        Err(status) => {
             warn!(seconds, reason = status.message(), "build failed");
             Err(status)
         }

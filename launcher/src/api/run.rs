@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use selvedge_buildpack::content::PackageContent;
+use selvedge_buildpack::named_image::{NamedImage, NamedImageError};
 use selvedge_config::{Chaincode, Faults};
 use selvedge_proto::launcher::{
     Ended, ImageReference, RunEvent, RunRequest, RunStart, run_event, run_request,
@@ -16,6 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, Streaming};
 use tracing::{Instrument, info, info_span, warn};
 
+use super::imaging::{image_of, look_for};
 use super::shared::{Shared, chunk, failed, unexpected};
 use crate::backend::Backend;
 use crate::chaincode::ChaincodeRun;
@@ -23,7 +26,7 @@ use crate::deadline::LaunchDeadline;
 use crate::error_chain::one_line;
 use crate::opening::Works;
 use crate::run_log::RunLog;
-use crate::source::{StagedSource, language};
+use crate::source::{Received, content};
 use crate::standing::Standing;
 
 /// What took all of a launch's time.
@@ -128,7 +131,7 @@ async fn launch(
     let (until, limit) = (run.deadline.until(), run.deadline.limit());
     let _kept = start.image.as_ref().map(|image| backend.keep(image));
     let image = tokio::select! {
-        image = image(shared, &works, start, sources, &run.standing, log) => image,
+        image = image(shared, &works, &run, start, sources, log) => image,
         () = stop.cancelled() => return Err(told_to_stop()),
         () = sleep_until(until) => Err(failed(&TooLate::Image(limit))),
     };
@@ -182,26 +185,50 @@ fn chaincode_run(
             key: tls.client_key,
             root: tls.root_cert,
         }),
-        language: language(named).map_err(|error| failed(&error))?,
+        content: content(named).map_err(|error| failed(&error))?,
         deadline,
         standing,
     })
 }
 
-/// The image to run: the one that the build left, or one made anew of the same
-/// source when it is gone. The launcher keeps nothing that it could not make again.
+/// The image to run: the one that the build left. What was made here is made anew of the same
+/// source when it is gone: the launcher keeps nothing that it could not make again. What somebody
+/// else made, nobody here can.
 async fn image(
     shared: &Shared,
     works: &Works,
+    run: &ChaincodeRun,
+    start: &RunStart,
+    sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
+    log: &RunLog,
+) -> Result<ImageReference, Status> {
+    let image = start.image.clone().ok_or_else(|| unexpected("an image"))?;
+    match run.content {
+        PackageContent::Code(_) if works.backend.holds(&image).await => Ok(image),
+        PackageContent::Code(_) => {
+            rebuilt(shared, works, image, start, sources, &run.standing, log).await
+        }
+        PackageContent::Image => {
+            let named = NamedImage::new(&image.name, &image.digest);
+            let named = named.map_err(|fault| failed(&NamedImageError::Fault(fault)))?;
+            if let Some(line) = look_for(&named, works.backend.as_ref()).await? {
+                log.line(line);
+            }
+            Ok(image)
+        }
+    }
+}
+
+/// The image made anew of the source that `run` sends.
+async fn rebuilt(
+    shared: &Shared,
+    works: &Works,
+    image: ImageReference,
     start: &RunStart,
     sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
     standing: &Standing,
     log: &RunLog,
 ) -> Result<ImageReference, Status> {
-    let image = start.image.clone().ok_or_else(|| unexpected("an image"))?;
-    if works.backend.holds(&image).await {
-        return Ok(image);
-    }
     let gone =
         format!("image {} is gone or damaged, it is built again from the source", image.digest);
     standing.waits(&gone);
@@ -210,22 +237,17 @@ async fn image(
     let _slot = shared.slots.take(|line| log.line(line)).await;
     log.want_source();
     let chunks = Box::pin(ReceiverStream::new(sources));
-    let source = StagedSource::receive(&described, chunks, &works.data)
-        .await
-        .map_err(|error| failed(&error))?;
+    let received =
+        Received::receive(&described, chunks, &works.data).await.map_err(|error| failed(&error))?;
     let (lines, mut built) = mpsc::channel::<String>(64);
-    let build = async {
-        let image = works.backend.build(&source, shared.build_limit(), &lines).await;
-        drop(lines);
-        image
-    };
+    let build = image_of(received, works.backend.as_ref(), shared.build_limit(), lines);
     let relay = async {
         while let Some(line) = built.recv().await {
             log.line(line);
         }
     };
     let (rebuilt, ()) = tokio::join!(build, relay);
-    let rebuilt = rebuilt.map_err(|error| failed(&error))?;
+    let rebuilt = rebuilt?;
     if rebuilt.digest != image.digest {
         warn!(was = image.digest, is = rebuilt.digest, "the toolchain has changed since the build");
         log.line(format!(

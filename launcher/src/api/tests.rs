@@ -1,8 +1,10 @@
 //! The service itself, called as a builder calls it; only what builds is a stand-in.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::time::Duration;
 
+use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::source::Source;
 use selvedge_proto::launcher::launcher_client::LauncherClient;
 use selvedge_proto::launcher::launcher_server::LauncherServer;
@@ -15,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_stream::StreamExt;
 
 use super::*;
-use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
+use crate::backend::{Backend, BuildError, Replicas, Sighting, StartError, Unrunnable, Workload};
 use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
 use crate::opening::{Opening, Works, begin};
@@ -43,6 +45,14 @@ impl Backend for Builder {
 
     async fn holds(&self, _: &ImageReference) -> bool {
         false
+    }
+
+    async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
+        match image.name() {
+            "there" => Ok(Sighting::Seen),
+            "behind.example.com/a-wall" => Ok(Sighting::Unknown("it is behind a wall".into())),
+            _ => Err(Unrunnable::Local(image.clone())),
+        }
     }
 
     fn peer(&self) -> &'static str {
@@ -96,9 +106,22 @@ impl Scene {
         let source = self.directory.path().join("source/src");
         std::fs::create_dir_all(&source).unwrap();
         std::fs::write(source.join("main.go"), "package main\n").unwrap();
-        let mut tar = Vec::new();
-        Source::open(source.parent().unwrap()).unwrap().write_tar(&mut tar).unwrap();
         let start = ChaincodeSource { r#type: "golang".into(), ..ChaincodeSource::default() };
+        self.send(start, source.parent().unwrap()).await
+    }
+
+    /// The same with a package that names an image.
+    async fn name(&self, image: &str) -> Streaming<BuildEvent> {
+        let root = self.directory.path().join("named");
+        std::fs::create_dir_all(&root).unwrap();
+        std::fs::write(root.join("image.json"), image).unwrap();
+        let start = ChaincodeSource { r#type: "k8s".into(), ..ChaincodeSource::default() };
+        self.send(start, &root).await
+    }
+
+    async fn send(&self, start: ChaincodeSource, root: &Path) -> Streaming<BuildEvent> {
+        let mut tar = Vec::new();
+        Source::open(root).unwrap().write_tar(&mut tar).unwrap();
         let requests = [build_request::Content::Start(start), build_request::Content::Chunk(tar)]
             .map(|content| BuildRequest { content: Some(content) });
         let mut client = LauncherClient::new(self.server.clone());
@@ -107,10 +130,15 @@ impl Scene {
 
     /// Calls as a peer's `run` does.
     async fn run(&self) -> Streaming<RunEvent> {
+        self.run_of("golang", None).await
+    }
+
+    async fn run_of(&self, kind: &str, image: Option<ImageReference>) -> Streaming<RunEvent> {
         let start = RunStart {
             package_id: "basic_1.0:01".into(),
             peer_address: "127.0.0.1:7052".into(),
-            source: Some(ChaincodeSource { r#type: "golang".into(), ..ChaincodeSource::default() }),
+            source: Some(ChaincodeSource { r#type: kind.into(), ..ChaincodeSource::default() }),
+            image,
             ..RunStart::default()
         };
         let start = RunRequest { content: Some(run_request::Content::Start(start)) };
@@ -222,4 +250,75 @@ async fn more_builds_than_may_be_at_once_wait_and_are_told() {
     scene.underway(2).await;
     scene.builder.finish.add_permits(2);
     assert_eq!(image(&mut third).await, "sha256:01");
+}
+
+const DIGEST: &str = "sha256:802c336235cc1e7347e2da36c73fa2e4b6437cfc6f52872674d1e23f23bba63b";
+
+#[tokio::test]
+async fn an_image_that_a_package_names_is_the_answer_by_its_own_name() {
+    let scene = Scene::new(1);
+    scene.open();
+    let json = |name: &str| format!(r#"{{"name":"{name}","digest":"{DIGEST}"}}"#);
+    assert_eq!(image(&mut scene.name(&json("there")).await).await, DIGEST);
+
+    let mut walled = scene.name(&json("behind.example.com/a-wall")).await;
+    let expected = format!(
+        "cannot tell whether the image behind.example.com/a-wall@{DIGEST} is there, and for which \
+         platform: it is behind a wall"
+    );
+    assert_eq!(line(&mut walled).await, expected);
+    assert_eq!(image(&mut walled).await, DIGEST);
+
+    for (json, reason) in [
+        (json("elsewhere"), "packages of type k8s need the kubernetes backend"),
+        (
+            "{}".into(),
+            "the chaincode's image is not named as it has to be: image.json has no `name`",
+        ),
+    ] {
+        let status = scene.name(&json).await.message().await.unwrap_err();
+        assert!(status.message().starts_with(reason), "{}", status.message());
+    }
+    assert_eq!(*scene.builder.underway.borrow(), 0, "something was built");
+    let left = std::fs::read_dir(scene.directory.path().join("data/tmp")).unwrap().count();
+    assert_eq!(left, 0, "a source was left");
+}
+
+#[tokio::test]
+async fn a_type_that_is_no_launchers_matter_is_told_what_is() {
+    let scene = Scene::new(1);
+    scene.open();
+    let root = scene.directory.path().join("empty");
+    std::fs::create_dir(&root).unwrap();
+    for named in ["ccaas", "node"] {
+        let start = ChaincodeSource { r#type: named.into(), ..ChaincodeSource::default() };
+        let status = scene.send(start, &root).await.message().await.unwrap_err();
+        let told = format!(
+            "no launcher of this release has a part in chaincode of type {named:?}, only in golang, k8s"
+        );
+        assert_eq!(status.message(), told);
+    }
+}
+
+/// Whatever became of it: nobody here could make it again.
+#[tokio::test]
+async fn an_image_that_a_package_names_is_never_built_again() {
+    let scene = Scene::new(1);
+    scene.open();
+    for (name, reason) in [
+        ("elsewhere", "packages of type k8s need the kubernetes backend"),
+        ("Not a name", "image.json has the `name` Not a name, which no image can have"),
+    ] {
+        let named = ImageReference { name: name.into(), digest: DIGEST.into() };
+        let mut events = scene.run_of("k8s", Some(named)).await;
+        let status = loop {
+            match events.message().await {
+                Ok(Some(RunEvent { event: Some(run_event::Event::Log(_)) })) => {}
+                Err(status) => break status,
+                other => panic!("{other:?} instead of a line"),
+            }
+        };
+        assert!(status.message().starts_with(reason), "{}", status.message());
+    }
+    assert_eq!(*scene.builder.underway.borrow(), 0, "something was built");
 }

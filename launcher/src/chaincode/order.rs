@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use selvedge_buildpack::language::Language;
+use selvedge_buildpack::content::PackageContent;
 use selvedge_config::{Chaincode, Faults, Operator, Subject};
 use selvedge_manifest::label;
 use selvedge_proxy::{Limits, PeerAddress, PeerCredentials, Proxy, ProxySettings};
@@ -25,8 +25,8 @@ pub(crate) struct ChaincodeRun {
     pub(crate) peer: PeerAddress,
     /// What the peer gave to register with; `None` without TLS.
     pub(crate) credentials: Option<PeerCredentials>,
-    /// The language.
-    pub(crate) language: Language,
+    /// What its package holds.
+    pub(crate) content: PackageContent,
     /// Until when the chaincode must have registered.
     pub(crate) deadline: LaunchDeadline,
     /// Where who asks is told how it stands.

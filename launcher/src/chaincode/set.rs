@@ -49,7 +49,7 @@ impl Plan {
         let workload = Workload {
             package_id: self.run.package_id.clone(),
             msp_id: self.run.msp_id.clone(),
-            language: self.run.language,
+            content: self.run.content,
             image: self.image.clone(),
             proxy: self.proxy,
             credentials,

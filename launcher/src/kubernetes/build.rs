@@ -18,6 +18,9 @@ mod job_log;
 mod judge;
 mod making;
 mod manifest;
+mod named;
+#[cfg(test)]
+mod named_tests;
 mod orphans;
 mod others;
 mod patience;

@@ -37,7 +37,7 @@ pub(super) async fn prepare(
         .map_err(|source| StartError::Image { image, source })?;
     let plan = LaunchPlan::new(
         &LaunchTarget {
-            language: workload.language,
+            content: workload.content,
             package_id: &workload.package_id,
             msp_id: &workload.msp_id,
             address: &workload.proxy.to_string(),

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::client::client;
 
 /// How long the registry may take: an install waits for it.
-const LIMIT: Duration = Duration::from_secs(5);
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
 /// Why it is not known which image a name stands for.
 #[derive(Debug, thiserror::Error)]

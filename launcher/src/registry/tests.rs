@@ -2,6 +2,7 @@
 //! and before servers that answer as no registry should.
 
 pub(crate) mod broken;
+mod presence;
 pub(crate) mod server;
 
 use std::fs;
@@ -28,6 +29,10 @@ struct Specimen {
 
 impl Specimen {
     fn new(program: &str) -> Self {
+        Self::of(program, Platform::LinuxAmd64)
+    }
+
+    fn of(program: &str, platform: Platform) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let images = Layout::create(&directory.path().join("images")).unwrap();
         let file = directory.path().join("program");
@@ -37,7 +42,7 @@ impl Specimen {
             form: &Form::program(),
             parts: &[Part::Program(file)],
             source: Sha256::of(b"source"),
-            platform: Platform::LinuxAmd64,
+            platform,
         };
         let image = assemble(&plan, &images.scratch()).unwrap();
         let digest = image.digest();

@@ -240,7 +240,7 @@ impl Blueprint<'_> {
             image: Some(self.image.into()),
             // A digest names the same bytes for ever.
             image_pull_policy: Some("IfNotPresent".into()),
-            args: Some(self.plan.arguments.clone()),
+            args: some(self.plan.arguments.clone()),
             env: Some(planned.chain(more).collect()),
             resources: Some(said.resources.clone()),
             security_context: Some(restricted::container()),

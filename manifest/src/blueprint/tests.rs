@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::launch::{LaunchTarget, ReplicaCredentials};
+use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::language::Language;
 
 const PACKAGE_ID: &str =
@@ -28,7 +29,7 @@ impl Scene {
         let address = format!("{}:{PROXY_PORT}", identity.host());
         let plan = LaunchPlan::new(
             &LaunchTarget {
-                language: Language::Golang,
+                content: PackageContent::Code(Language::Golang),
                 package_id: PACKAGE_ID,
                 msp_id: "Org1MSP",
                 address: &address,

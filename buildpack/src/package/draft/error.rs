@@ -3,10 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use selvedge_package::{ConnectionError, ConnectionFaults, IndexFault};
+use selvedge_package::{
+    CONNECTION_FILE, ConnectionError, ConnectionFaults, IMAGE_FILE, IndexFault,
+};
 
 use crate::archive::{ArchiveError, EntryFault};
 use crate::golang::GoChaincodeError;
+use crate::named_image::{ImageFault, NamedImageError};
 use crate::node::NodeError;
 
 /// Why a directory cannot be packaged.
@@ -14,7 +17,7 @@ use crate::node::NodeError;
 #[non_exhaustive]
 pub enum DraftError {
     /// It has no `package.json`, which would make it Node's, is no Go chaincode either, and does not
-    /// say where one is served.
+    /// say where one is.
     #[error("no chaincode that Selvedge knows how to package")]
     Language(#[from] GoChaincodeError),
     /// It is no Node chaincode.
@@ -67,6 +70,26 @@ pub enum DraftError {
     /// A `connection.json` that cannot be read.
     #[error(transparent)]
     Server(#[from] ConnectionError),
+    /// An `image.json` that names no image.
+    #[error("{path} {fault}")]
+    Image {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        fault: ImageFault,
+    },
+    /// An `image.json` that cannot be read.
+    #[error(transparent)]
+    Named(#[from] NamedImageError),
+    /// It is said twice where the chaincode is.
+    #[error(
+        "{directory} has {IMAGE_FILE}, which names an image, and {CONNECTION_FILE}, which names a \
+         server: a package is for one of them"
+    )]
+    Both {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// Too much in the directory.
     #[error("{root} is too large for a package")]
     Oversize {

@@ -2,14 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::language::Language;
+use selvedge_buildpack::named_image::NamedImage;
 use selvedge_proto::launcher::chaincode_status::Place;
 use selvedge_proto::launcher::{ImageReference, LocalPlace, RunStart};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
+use crate::backend::{Backend, BuildError, Replicas, Sighting, StartError, Unrunnable, Workload};
 use crate::certificates::{ProxyHost, RunAuthority};
 use crate::chaincode::ChaincodeRun;
 use crate::data::DataDirectory;
@@ -34,6 +36,10 @@ impl Backend for Silent {
 
     async fn holds(&self, _: &ImageReference) -> bool {
         true
+    }
+
+    async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
+        Ok(Sighting::Unknown(format!("{image:?} is nowhere")))
     }
 
     fn peer(&self) -> &'static str {
@@ -85,7 +91,7 @@ impl Scene {
             msp_id: "Org1MSP".into(),
             peer: "127.0.0.1:1".parse().unwrap(),
             credentials: None,
-            language: Language::Golang,
+            content: PackageContent::Code(Language::Golang),
             deadline: LaunchDeadline::of(Duration::from_mins(1)),
             standing: standing.clone(),
         };

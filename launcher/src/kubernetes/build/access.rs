@@ -24,6 +24,15 @@ impl Builds {
         Ok(Registry::new(&said.repository, said.registry.plain_http, auth)?)
     }
 
+    /// How any registry is asked: over plain HTTP only if it is the one that is said to speak it, and
+    /// with what the Secret has for it. What is wrong with the Secret shows when it is needed.
+    pub(super) async fn access_to(&self, registry: &str, said: &Said) -> (bool, RegistryAuth) {
+        let plain_http = said.registry.plain_http && registry == said.repository.registry();
+        let config = self.docker_config(said).await.ok().flatten();
+        let auth = config.and_then(|config| config.for_registry(registry).ok());
+        (plain_http, auth.unwrap_or(RegistryAuth::Anonymous))
+    }
+
     /// What the Secret has now, if there is to be one.
     pub(super) async fn docker_config(
         &self,

@@ -21,6 +21,7 @@ use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::registry::Registry;
 use crate::registry::tests::server::{Access, RegistryServer};
+use crate::source::Received;
 
 /// A launcher that may build, and a registry.
 struct Scene {
@@ -36,20 +37,10 @@ impl Scene {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let server = RegistryServer::start(Access::Open);
-        let cluster = Cluster::default();
-        let pod = json!({ "metadata": { "name": "peer0-a" }, "spec": { "containers": [] } });
-        cluster.put("/api/v1/namespaces/org1/pods/peer0-a", pod);
-        let text = format!(
-            "apiVersion: selvedge/v1\nbackend: kubernetes\nregistry: {{address: {}/selvedge, plainHttp: \
-             true}}\nbuilds: {{launcherImage: launcher, port: 0, toolchains: {{go: {{image: \
-             golang@{}}}}}}}\n",
-            server.host(),
-            Sha256::of(b"compiler")
-        );
-        let configuration = Configuration::of(&text);
         let data = DataDirectory::open(&directory.path().join("data")).unwrap();
-        let ground = cluster.ground("peer0-a");
-        let builds = Builds::open(configuration, ground, &data).await.unwrap();
+        let compiler = Sha256::of(b"compiler");
+        let toolchains = format!("toolchains: {{go: {{image: golang@{compiler}}}}}");
+        let builds = builds(&server, &data, "rewrites: []", &toolchains).await;
         let source = source(directory.path(), &data).await;
         let (log, _lines) = mpsc::channel(64);
         let said = builds.said().unwrap();
@@ -92,6 +83,25 @@ impl Scene {
     }
 }
 
+/// What a launcher builds with beside a registry; its operator's file says this of that and of
+/// builds.
+pub(super) async fn builds(
+    server: &RegistryServer,
+    data: &DataDirectory,
+    of_registry: &str,
+    of_builds: &str,
+) -> Builds {
+    let cluster = Cluster::default();
+    let pod = json!({ "metadata": { "name": "peer0-a" }, "spec": { "containers": [] } });
+    cluster.put("/api/v1/namespaces/org1/pods/peer0-a", pod);
+    let configuration = Configuration::of(&format!(
+        "apiVersion: selvedge/v1\nbackend: kubernetes\nregistry: {{address: {}/selvedge, plainHttp: \
+         true, {of_registry}}}\nbuilds: {{launcherImage: launcher, port: 0, {of_builds}}}\n",
+        server.host()
+    ));
+    Builds::open(configuration, cluster.ground("peer0-a"), data).await.unwrap()
+}
+
 /// A small source as a builder sends it.
 async fn source(directory: &Path, data: &DataDirectory) -> StagedSource {
     let root = directory.join("source");
@@ -106,7 +116,10 @@ async fn source(directory: &Path, data: &DataDirectory) -> StagedSource {
         label: "greeter_1.0".into(),
     };
     let chunks = tokio_stream::iter([Ok(Bytes::from(tar))]);
-    StagedSource::receive(&described, Box::pin(chunks), data).await.unwrap()
+    match Received::receive(&described, Box::pin(chunks), data).await.unwrap() {
+        Received::Code(source) => source,
+        Received::Image(image) => panic!("{image} instead of a source"),
+    }
 }
 
 fn untouched(_: &Layout, _: &Descriptor) {}

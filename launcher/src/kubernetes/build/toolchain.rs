@@ -1,8 +1,7 @@
-//! The images that a build stands on. The toolchain's as a build knows it: by its digest, so that a tag which moves to another
-//! compiler is another toolchain.
+//! The images that a build stands on: the language's runtime, and its toolchain. The latter is known
+//! by its digest, so that a tag which moves to another compiler is another toolchain.
 
 use oci_client::Reference;
-use oci_client::secrets::RegistryAuth;
 use selvedge_buildpack::language::Language;
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -32,19 +31,8 @@ impl Builds {
     ) -> Result<Option<RuntimeImage>, ClusterBuildError> {
         let Some(name) = said.runtime(language) else { return Ok(None) };
         let reference: Reference = name.parse().map_err(|_| RuntimeError::Name(name.clone()))?;
-        let (plain_http, auth) = self.way_to(reference.registry(), said).await;
+        let (plain_http, auth) = self.access_to(reference.registry(), said).await;
         Ok(Some(RuntimeImage::read(&name, plain_http, auth, self.platform).await?))
-    }
-
-    /// How another image's registry is asked: whether over plain HTTP, and with which credentials.
-    async fn way_to(&self, registry: &str, said: &Said) -> (bool, RegistryAuth) {
-        let plain_http = said.registry.plain_http && registry == said.repository.registry();
-        let auth = match self.docker_config(said).await {
-            Ok(Some(config)) => config.for_registry(registry).unwrap_or(RegistryAuth::Anonymous),
-            // What is wrong with the credentials shows when they are needed.
-            Ok(None) | Err(_) => RegistryAuth::Anonymous,
-        };
-        (plain_http, auth)
     }
 
     /// The toolchain's image as it is now. When its registry cannot be asked, nodes may have it all
@@ -58,11 +46,12 @@ impl Builds {
         let name = said.toolchain(language);
         let key = match language {
             Language::Golang => "builds.toolchains.go.image",
+            Language::Node => "builds.toolchains.node.image",
         };
         let named = || Toolchain { image: name.clone(), identity: name.clone() };
         // What is no name of an image, the kubelet says best.
         let Ok(reference) = name.parse::<Reference>() else { return named() };
-        let (plain_http, auth) = self.way_to(reference.registry(), said).await;
+        let (plain_http, auth) = self.access_to(reference.registry(), said).await;
         match resolve(&reference, plain_http, &auth).await {
             Ok(digest) => Toolchain {
                 image: reference.clone_with_digest(digest.to_string()).to_string(),

@@ -3,6 +3,7 @@
 
 mod environment;
 mod golang;
+mod images;
 mod metadata;
 mod names;
 mod workshop;
