@@ -218,6 +218,12 @@ fn an_image_that_needs_root_says_so_and_gets_it_from_the_operator_alone() {
             let overrides =
                 json!([{ "match": { "label": "rooted_*" }, "chaincode": rooted_alone }]);
             peer.say("overrides", overrides).await.unwrap();
+            // What `allow` lifts is Selvedge's; the namespace's own level is the cluster's.
+            let level = "pod-security.kubernetes.io/enforce=baseline";
+            let namespace = fabric.namespace();
+            namespace
+                .kubectl(&["label", "--overwrite", "namespace", namespace.name(), level])
+                .unwrap();
             until("an answer", LIMIT, async || rooted.call(Op::Submit, &["Put", "k", "v"]))
                 .await
                 .unwrap();
