@@ -264,6 +264,8 @@ impl Layout {
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), LayoutError> {
         let path = self.root.join(name);
         let written = || -> io::Result<()> {
+            // A layout that came as an archive has none.
+            fs::create_dir_all(self.scratch())?;
             let mut file = NamedTempFile::new_in(self.scratch())?;
             file.write_all(bytes)?;
             file.as_file().sync_all()?;

@@ -234,6 +234,8 @@ mod tests {
     #[test]
     fn an_image_over_a_runtime_and_lifted_from_it() {
         let Scene { layout, image, origin, .. } = &scene();
+        // As it is where the image came as an archive.
+        std::fs::remove_dir_all(layout.scratch()).unwrap();
         let runtime = runtime("amd64").unwrap();
         let whole = runtime.below(layout, image).unwrap();
         let manifest = layout.manifest(&whole).unwrap();

@@ -133,9 +133,13 @@ impl PeerClient {
         }
         let arguments = words(&["lifecycle", "chaincode", "queryinstalled", "-O", "json"]);
         let output = self.cli(&arguments, CALL_LIMIT)?;
-        serde_json::from_str::<Answer>(&output.stdout)
-            .map(|answer| answer.installed_chaincodes)
-            .map_err(|_| unexpected(&arguments, output))
+        let answer = serde_json::from_str::<Answer>(&output.stdout);
+        let mut installed =
+            answer.map_err(|_| unexpected(&arguments, output))?.installed_chaincodes;
+        // A peer keeps them in a map (`core/chaincode/lifecycle/cache.go`), and tells each time in
+        // another order.
+        installed.sort_by(|one, other| one.package_id.cmp(&other.package_id));
+        Ok(installed)
     }
 
     /// Approves the definition for this organisation, with the installed package `package_id`;
