@@ -193,8 +193,22 @@ impl PeerClient {
 
     /// Evaluates a call on this peer alone and returns its payload.
     pub fn query(&self, chaincode: &str, ctor: &str) -> Result<String, CliError> {
+        self.query_with(chaincode, ctor, None)
+    }
+
+    /// As [`Peer::query`], with transient data ([`CallOptions::transient`]).
+    pub fn query_with(
+        &self,
+        chaincode: &str,
+        ctor: &str,
+        transient: Option<&str>,
+    ) -> Result<String, CliError> {
         let channel = &self.topology.channel;
-        let arguments = words(&["chaincode", "query", "-C", channel, "-n", chaincode, "-c", ctor]);
+        let mut arguments =
+            words(&["chaincode", "query", "-C", channel, "-n", chaincode, "-c", ctor]);
+        if let Some(transient) = transient {
+            arguments.extend(words(&["--transient", transient]));
+        }
         let mut stdout = self.cli(&arguments, CALL_LIMIT)?.stdout;
         // The CLI's own line end (internal/peer/chaincode/common.go).
         stdout.truncate(stdout.strip_suffix('\n').map_or(stdout.len(), str::len));
