@@ -10,7 +10,7 @@ use selvedge_package::ChaincodeType;
 use crate::golang::Golang;
 use crate::node::Node;
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain};
+use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
 use crate::source::Source;
 
 /// A language that chaincode is built from.
@@ -62,6 +62,17 @@ impl Language {
         platform: Platform,
     ) -> Result<Box<dyn Recipe>, Refusal> {
         self.buildpack().recipe(source, path, platform)
+    }
+
+    /// How the dependencies of the chaincode in `directory`, whose code is also `staged` as it lies in
+    /// a package, come into one; none if they are there already.
+    pub fn vendoring(
+        self,
+        directory: &Path,
+        staged: &Path,
+        toolchain: &Toolchain,
+    ) -> Result<Option<Vendoring>, Refusal> {
+        self.buildpack().vendoring(directory, staged, toolchain)
     }
 
     /// The arguments, after the image's entry point, by which its shim finds a peer at `address`,

@@ -7,16 +7,18 @@ mod package_json;
 mod plan;
 mod project;
 mod start;
+mod vendoring;
 
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, is_writable};
+use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring, is_writable};
 use crate::source::Source;
 
 use plan::{ALLOWED, NodeBuild};
+use project::DIRECTORY;
 pub use project::NodeError;
 pub(crate) use project::NodeProject;
 use start::NODE;
@@ -62,6 +64,18 @@ impl Buildpack for Node {
     ) -> Result<Box<dyn Recipe>, Refusal> {
         let project = NodeProject::open(source).map_err(|error| Refusal::Code(error.into()))?;
         Ok(Box::new(NodeBuild::new(project)))
+    }
+
+    fn vendoring(
+        &self,
+        _directory: &Path,
+        staged: &Path,
+        toolchain: &Toolchain,
+    ) -> Result<Option<Vendoring>, Refusal> {
+        let refused = |error: NodeError| Refusal::Code(error.into());
+        let source = Source::open(staged).map_err(|error| Refusal::Code(error.into()))?;
+        let project = NodeProject::open(&source).map_err(refused)?;
+        project.vendoring(&staged.join(DIRECTORY), toolchain).map_err(refused)
     }
 
     fn arguments(&self, address: &str) -> Vec<String> {

@@ -6,6 +6,7 @@ mod command;
 mod plan;
 mod refusal;
 mod toolchain;
+mod vendoring;
 
 pub(crate) use buildpack::Buildpack;
 pub use carry_out::{Answer, BuildFailure, Workshop, carry_out};
@@ -14,3 +15,4 @@ pub use plan::{Failure, Recipe, Workplace};
 pub use refusal::Refusal;
 pub use toolchain::Toolchain;
 pub(crate) use toolchain::is_writable;
+pub use vendoring::Vendoring;

@@ -79,7 +79,8 @@ pub(crate) struct Package {
     #[arg(short, long)]
     pub(crate) force: bool,
 
-    /// Take dependencies along, for builds without a network: Node's, as `node_modules` has them
+    /// Take the dependencies along, for builds without a network: Go's modules and those that replace
+    /// some, or Node's packages; those in `vendor` or `node_modules` as they are
     #[arg(long)]
     pub(crate) vendor: bool,
 

@@ -42,7 +42,7 @@ pub(super) const ALLOWED: &[&str] = &[
 
 /// What wins over the caller's: questions to the registry that no build needs, and what makes Yarn
 /// keep dependencies where everybody looks for them.
-const PINNED: &[(&str, &str)] = &[
+pub(super) const PINNED: &[(&str, &str)] = &[
     ("YARN_ENABLE_TELEMETRY", "0"),
     ("YARN_NODE_LINKER", "node-modules"),
     ("npm_config_audit", "false"),
@@ -55,7 +55,7 @@ const PINNED: &[(&str, &str)] = &[
 const LINK_PROGRAMS: &[&str] = &["rebuild", "--ignore-scripts", "--offline"];
 
 /// Where the dependencies are, in the chaincode's directory.
-const DEPENDENCIES: &str = "node_modules";
+pub(super) const DEPENDENCIES: &str = "node_modules";
 
 /// What package managers and compilers note there for themselves, with times and places in it.
 const NOTES: &[&str] = &[

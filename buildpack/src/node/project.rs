@@ -99,6 +99,12 @@ pub enum NodeError {
     /// The shim is not among what was installed.
     #[error("the dependencies that were installed hold no {0}, which starts the chaincode")]
     NoShim(&'static str),
+    /// Its package manager makes links in `node_modules`, which a package cannot hold.
+    #[error(
+        "its dependencies are {0}'s, and only npm's can be taken along: install them into \
+         node_modules without links, and package again"
+    )]
+    VendoredBy(&'static str),
     /// A file of the source cannot be read.
     #[error("cannot read {path}")]
     Read {

@@ -6,6 +6,7 @@ mod elsewhere;
 mod error;
 mod go_module;
 mod node_project;
+mod vendored;
 
 use std::path::Path;
 
@@ -18,7 +19,6 @@ use crate::node::NodeProject;
 
 pub use self::collector::{DraftFile, LeftOut};
 pub use self::error::DraftError;
-pub use self::node_project::Dependencies;
 
 use self::collector::{Collected, collect};
 use self::error::reading;
@@ -28,6 +28,16 @@ use self::node_project::NodeRules;
 /// What there is to know about a chaincode whose dependencies nothing fixes.
 const NO_LOCK_FILE: &str = "no lock file goes with it: each peer may get other versions of what it \
                             depends on; `npm install` writes package-lock.json";
+
+/// Whether dependencies go in that could be had anew where it is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dependencies {
+    /// They stay out, as Fabric's packagers have it.
+    Installed,
+    /// They go in, for builds without a network: those that are beside the code, and what
+    /// [`Draft::take_along`] adds.
+    Packed,
+}
 
 /// A package's content before it is written.
 #[derive(Clone, Debug)]
@@ -56,11 +66,14 @@ impl Draft {
         } else if node_project::is_in(directory) {
             Self::of_node(directory, dependencies)
         } else {
-            Self::of_go(&GoChaincode::open(directory)?)
+            Self::of_go(&GoChaincode::open(directory)?, dependencies)
         }
     }
 
-    fn of_go(chaincode: &GoChaincode) -> Result<Self, DraftError> {
+    fn of_go(chaincode: &GoChaincode, dependencies: Dependencies) -> Result<Self, DraftError> {
+        if dependencies == Dependencies::Installed {
+            chaincode.expect_complete()?;
+        }
         let root = &chaincode.module_root;
         let Collected { files, left_out } = collect(root, &GoRules::of(chaincode)?)?;
         let misplaced = files.iter().map(|file| &file.path).filter(|path| is_misplaced_index(path));

@@ -8,6 +8,7 @@ use super::command::BuildCommand;
 use super::plan::Recipe;
 use super::refusal::Refusal;
 use super::toolchain::Toolchain;
+use super::vendoring::Vendoring;
 use crate::platform::Platform;
 use crate::source::Source;
 
@@ -30,6 +31,14 @@ pub(crate) trait Buildpack: Sync {
         path: &str,
         platform: Platform,
     ) -> Result<Box<dyn Recipe>, Refusal>;
+
+    /// [`Language::vendoring`](crate::language::Language::vendoring).
+    fn vendoring(
+        &self,
+        directory: &Path,
+        staged: &Path,
+        toolchain: &Toolchain,
+    ) -> Result<Option<Vendoring>, Refusal>;
 
     /// [`Language::arguments`](crate::language::Language::arguments).
     fn arguments(&self, address: &str) -> Vec<String>;

@@ -12,18 +12,10 @@ use std::path::Path;
 use selvedge_package::META_INF;
 use walkdir::DirEntry;
 
+use super::Dependencies;
 use super::collector::Rules;
 use super::earlier;
 use super::error::{DraftError, reading};
-
-/// Whether dependencies go in that could be installed anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dependencies {
-    /// They stay out, as Fabric's packager has it.
-    Installed,
-    /// They go in, for builds without a network.
-    Packed,
-}
 
 /// The rules for one project.
 pub(super) struct NodeRules<'a> {
@@ -45,7 +37,7 @@ const MOST_SETTINGS: u64 = 1 << 20;
 const NODE_MODULES: &str = "node_modules";
 
 const INSTALLED: &str = "dependencies, which are installed where it is built";
-const LINKS: &str = "links to programs, which are made where it is built";
+pub(super) const LINKS: &str = "links to programs, which are made where it is built";
 
 /// Whether a directory is a Node project. What has a `go.mod`, too, is Go's: many a module has a
 /// `package.json` for its tools.

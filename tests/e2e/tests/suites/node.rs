@@ -7,6 +7,7 @@ use std::process::Command;
 
 use e2e::{Op, Process, Turn, chaincode_dir};
 use testbed::Definition;
+use testbed::dist::dist_dir;
 use testbed::process::wait_until;
 
 use crate::builds::{append, archive, install_fails};
@@ -62,14 +63,14 @@ fn typescript_is_compiled_where_it_is_installed() {
 #[test]
 fn dependencies_in_the_package_are_used_as_they_are() {
     let turn = STAGE.enter();
-    let source = copy(&turn, "javascript", "packed");
-    let installed = Command::new("npm")
-        .args(["ci", "--omit=dev", "--no-bin-links"])
-        .current_dir(&source)
+    let package = turn.network.dir().join("packed.tar.gz");
+    let selvedge = Command::new(dist_dir().join("bin/selvedge"))
+        .args(["package", "--vendor", "--label", "packed", "--output"])
+        .arg(&package)
+        .arg(chaincode_dir("javascript"))
         .output()
         .unwrap();
-    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
-    let package = package(&turn, &source, "packed");
+    assert!(selvedge.status.success(), "{}", String::from_utf8_lossy(&selvedge.stderr));
     turn.network.deploy(&package, &Definition::new("packed")).unwrap();
     keeps_what_it_writes(&turn, "packed");
 }
