@@ -17,7 +17,7 @@ use std::io;
 use std::path::Path;
 
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain};
+use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
 use crate::shim::Shim;
 use crate::source::Source;
 
@@ -30,6 +30,9 @@ use go_mod::unquoted;
 pub use module::{GoError, GoModule, GoPath};
 use plan::{ALLOWED, GO, GoBuild, PINNED};
 pub use workspace::{GoChaincode, GoChaincodeError};
+
+/// Where a module's dependencies are in it.
+const VENDOR: &str = "vendor";
 
 /// Go's entry among the languages.
 pub(crate) struct Golang;
@@ -65,6 +68,25 @@ impl Buildpack for Golang {
     fn shim(&self, source: &Source, path: &str) -> Shim {
         // Of what cannot be read so far, the build says why.
         path.parse().and_then(|path| shim::shim(source, &path)).unwrap_or_default()
+    }
+
+    /// What a module is replaced by need not lie in the module: it is taken along, too.
+    fn vendoring(
+        &self,
+        directory: &Path,
+        staged: &Path,
+        toolchain: &Toolchain,
+    ) -> Result<Option<Vendoring>, Refusal> {
+        let chaincode =
+            GoChaincode::open(directory).map_err(|error| Refusal::Code(error.into()))?;
+        if chaincode.is_vendored() {
+            return Ok(None);
+        }
+        let from = staged.join(VENDOR);
+        let arguments = vec!["mod".into(), VENDOR.into(), "-o".into(), from.clone().into()];
+        let command = toolchain.command(GO, arguments, PINNED, &chaincode.module_root);
+        let typed = "go mod vendor".to_owned();
+        Ok(Some(Vendoring { typed, command, from, to: "src/vendor/" }))
     }
 
     fn arguments(&self, address: &str) -> Vec<String> {

@@ -8,8 +8,9 @@ use std::path::Path;
 use selvedge_package::ChaincodeType;
 
 use crate::golang::Golang;
+use crate::node::Node;
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain};
+use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
 use crate::shim::Shim;
 use crate::source::Source;
 
@@ -18,11 +19,13 @@ use crate::source::Source;
 pub enum Language {
     /// Go.
     Golang,
+    /// JavaScript and TypeScript.
+    Node,
 }
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Golang];
+    pub const ALL: [Self; 2] = [Self::Golang, Self::Node];
 
     /// The language that packages of this type are written in; none for what is not built.
     pub fn of(kind: &ChaincodeType) -> Option<Self> {
@@ -33,6 +36,7 @@ impl Language {
     pub fn kind(self) -> ChaincodeType {
         match self {
             Self::Golang => ChaincodeType::Golang,
+            Self::Node => ChaincodeType::Node,
         }
     }
 
@@ -67,6 +71,17 @@ impl Language {
         self.buildpack().shim(source, path)
     }
 
+    /// How the dependencies of the chaincode in `directory`, whose code is also `staged` as it lies in
+    /// a package, come into one; none if they are there already.
+    pub fn vendoring(
+        self,
+        directory: &Path,
+        staged: &Path,
+        toolchain: &Toolchain,
+    ) -> Result<Option<Vendoring>, Refusal> {
+        self.buildpack().vendoring(directory, staged, toolchain)
+    }
+
     /// The arguments, after the image's entry point, by which its shim finds a peer at `address`,
     /// `host:port` (Fabric `core/container/dockercontroller/dockercontroller.go`, `GetArgs`).
     pub fn arguments(self, address: &str) -> Vec<String> {
@@ -76,6 +91,7 @@ impl Language {
     fn buildpack(self) -> &'static dyn Buildpack {
         match self {
             Self::Golang => &Golang,
+            Self::Node => &Node,
         }
     }
 }

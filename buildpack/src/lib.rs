@@ -11,6 +11,7 @@ pub mod golang;
 pub mod image;
 pub mod language;
 pub mod named_image;
+pub mod node;
 pub mod package;
 pub mod platform;
 pub mod recipe;

@@ -18,7 +18,7 @@ mod served;
 mod untar;
 mod writer;
 
-pub use draft::{Draft, DraftError, DraftFile, LeftOut};
+pub use draft::{Dependencies, Draft, DraftError, DraftFile, LeftOut};
 pub use elsewhere::Elsewhere;
 pub use id::{InvalidPackageId, PackageId};
 pub use inspection::{InspectError, Inspection};

@@ -1,4 +1,4 @@
-//! How a source becomes a program: planned by each language, carried out alike by whoever builds.
+//! How a source becomes an image: planned by each language, carried out alike by whoever builds.
 
 mod buildpack;
 mod carry_out;
@@ -6,6 +6,7 @@ mod command;
 mod plan;
 mod refusal;
 mod toolchain;
+mod vendoring;
 
 pub(crate) use buildpack::Buildpack;
 pub use carry_out::{Answer, BuildFailure, Workshop, carry_out};
@@ -13,3 +14,5 @@ pub use command::BuildCommand;
 pub use plan::{Failure, Recipe, Workplace};
 pub use refusal::Refusal;
 pub use toolchain::Toolchain;
+pub(crate) use toolchain::is_writable;
+pub use vendoring::Vendoring;

@@ -1,20 +1,18 @@
-//! Whether code compiles, asked of Go as the launcher asks it: a peer tells the one who installs
-//! a package that does not compile no more than `exit status 1` (Fabric
+//! Whether code compiles, asked of its language's tools as the launcher asks them: a peer tells the
+//! one who installs a package that does not compile no more than `exit status 1` (Fabric
 //! `core/container/externalbuilder/session.go`).
 
 use std::fmt;
-use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use anyhow::Context;
 use selvedge_buildpack::language::Language;
-use selvedge_buildpack::package::WriteError;
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::recipe::{
     Answer, BuildCommand, BuildFailure, Workplace, Workshop, carry_out,
 };
 use selvedge_buildpack::source::Source;
+
+use crate::tools::{self, Ran, scratch};
 
 /// What the compiler says. The program is thrown away.
 pub(crate) enum Compiled {
@@ -51,9 +49,7 @@ pub(crate) fn code(language: Language, root: &Path, path: &str) -> anyhow::Resul
     let source = Source::open(root)?;
     let recipe = language.recipe(&source, path, Platform::host()?)?;
     let (own, output) = (scratch()?, scratch()?);
-    let toolchain = language
-        .toolchain(std::env::vars_os(), own.path())
-        .context("cannot make directories for the compiler's caches")?;
+    let toolchain = tools::toolchain(language, own.path())?;
     if !toolchain.own().is_empty() {
         // What is downloaded is not to be downloaded each time.
         let variables = toolchain.own().to_vec();
@@ -69,6 +65,9 @@ pub(crate) fn code(language: Language, root: &Path, path: &str) -> anyhow::Resul
             Ok(Compiled::Untried(Untried::Missing(program)))
         }
         Err(BuildFailure::Workshop(NotRun::Failed(error))) => Err(error),
+        Err(BuildFailure::Place(error)) => {
+            Err(anyhow::Error::new(error).context("cannot copy the code to build it"))
+        }
     }
 }
 
@@ -85,37 +84,15 @@ enum NotRun {
 impl Workshop for Here {
     type Error = NotRun;
 
-    /// An interrupt reaches the command by itself; the caller must outlive it, to clean up.
     async fn run(&mut self, command: &BuildCommand) -> Result<Answer, NotRun> {
-        let program = command.program.to_string_lossy().into_owned();
-        let ran = Command::new(&command.program)
-            .args(&command.arguments)
-            .env_clear()
-            .envs(command.environment.iter().map(|(name, value)| (name, value)))
-            .current_dir(&command.directory)
-            .stdin(Stdio::null())
-            .output();
-        match ran {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(NotRun::Missing(program)),
-            Err(error) => Err(NotRun::Failed(
-                anyhow::Error::new(error).context(format!("cannot run `{program}`")),
-            )),
-            Ok(ran) if ran.status.code().is_none() => {
-                Err(NotRun::Failed(WriteError::Interrupted.into()))
-            }
-            Ok(ran) => {
-                let output = [ran.stdout, ran.stderr].concat();
-                let output = String::from_utf8_lossy(&output).into_owned();
-                Ok(Answer { succeeded: ran.status.success(), output })
-            }
+        match tools::run(command).map_err(NotRun::Failed)? {
+            Ran::Well(output) => Ok(Answer { succeeded: true, output }),
+            Ran::Failed(output) => Ok(Answer { succeeded: false, output }),
+            Ran::Missing(program) => Err(NotRun::Missing(program)),
         }
     }
 
     async fn ask(&mut self, command: &BuildCommand) -> Result<Answer, NotRun> {
         self.run(command).await
     }
-}
-
-pub(crate) fn scratch() -> anyhow::Result<tempfile::TempDir> {
-    tempfile::tempdir().context("cannot make a temporary directory")
 }

@@ -11,7 +11,9 @@ mod render;
 mod resolved;
 mod screen;
 mod status;
+mod tools;
 mod typed;
+mod vendor;
 mod yaml;
 
 use std::process::ExitCode;

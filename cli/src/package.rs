@@ -6,15 +6,18 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::package::{
-    Draft, Elsewhere, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed, Remark, write,
+    Dependencies, Draft, Elsewhere, FileEntry, Interrupt, LeftOut, Metadata, PackageId, Packed,
+    Remark, write,
 };
 use serde::Serialize;
 
-use crate::compile::{self, Compiled, scratch};
+use crate::compile::{self, Compiled};
 use crate::listing;
 use crate::outcome::Outcome;
 use crate::resolved::{Check, Form, PackageRequest};
 use crate::screen::{BOLD, GOOD, show};
+use crate::tools::scratch;
+use crate::vendor;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -35,9 +38,16 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
     let handler = interrupt.clone();
     ctrlc::set_handler(move || handler.request()).context("cannot listen for Ctrl-C")?;
 
-    let draft = Draft::collect(&request.directory)?;
+    let mut draft = Draft::collect(&request.directory, request.dependencies)?;
+    let language = Language::of(&draft.kind);
+    let _vendored = match (request.dependencies, language) {
+        (Dependencies::Packed, Some(language)) => {
+            Some(vendor::take_along(language, request, &mut draft, &interrupt)?)
+        }
+        _ => None,
+    };
     if request.check == Check::Compile
-        && let Some(language) = Language::of(&draft.kind)
+        && let Some(language) = language
     {
         check(language, &draft, &interrupt)?;
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap_complete::Shell;
-use selvedge_buildpack::package::{Existing, Label};
+use selvedge_buildpack::package::{Dependencies, Existing, Label};
 use selvedge_client::{Address, Caller, LauncherError};
 use selvedge_config::{BackendKind, Subject};
 
@@ -29,6 +29,7 @@ pub(crate) struct PackageRequest {
     pub(crate) label: Label,
     pub(crate) output: PathBuf,
     pub(crate) existing: Existing,
+    pub(crate) dependencies: Dependencies,
     pub(crate) check: Check,
     pub(crate) form: Form,
 }
@@ -133,6 +134,7 @@ impl Package {
             output: self.output.unwrap_or_else(default),
             directory: self.directory,
             existing: if self.force { Existing::Replace } else { Existing::Keep },
+            dependencies: if self.vendor { Dependencies::Packed } else { Dependencies::Installed },
             check: if self.no_compile { Check::Nothing } else { Check::Compile },
             form: form(self.json),
             label: self.label,

@@ -41,14 +41,15 @@ pub(crate) enum Command {
 
 /// Make a chaincode package from source.
 ///
-/// The language is found out: so far Go, a module with its main package in DIR. The whole module
-/// goes in, vendor directory included; META-INF beside the main package becomes that of the
-/// chaincode. Earlier packages stay out, and so do hidden files, unless the code embeds them. The
+/// The language is found out: Go, a module with its main package in DIR, or Node, a package.json in
+/// DIR. The whole module goes in, a vendor directory included, and of Node all but `node_modules`;
+/// META-INF beside the main package becomes that of the chaincode. Earlier packages stay out, and
+/// so do hidden files, unless the code embeds them or a package manager reads them. The
 /// same source and label give the same package ID on every machine, so organisations can compare
 /// what they install.
 ///
-/// With Go on the PATH what goes in is compiled first, as the launcher will: an installer learns
-/// from a peer only that a build failed, not why.
+/// With Go or npm on the PATH what goes in is built first, as the launcher will: an installer
+/// learns from a peer only that a build failed, not why.
 ///
 /// A directory that holds a `connection.json`, and no code, makes a package of type ccaas: of a
 /// chaincode that is served elsewhere, and that the peers dial. One that holds an `image.json`, as
@@ -60,6 +61,7 @@ pub(crate) enum Command {
     peer lifecycle chaincode install basic_1.0.tar.gz\n\n\
     In a script:\n  \
     id=$(selvedge package . --label basic_1.0 --json | jq -r .package_id)")]
+#[expect(clippy::struct_excessive_bools, reason = "as typed: each is a flag of its own")]
 pub(crate) struct Package {
     /// Directory of the chaincode's main package, or of its `image.json` or `connection.json`
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -76,6 +78,11 @@ pub(crate) struct Package {
     /// Replace the file if it exists
     #[arg(short, long)]
     pub(crate) force: bool,
+
+    /// Take the dependencies along, for builds without a network: Go's modules and those that replace
+    /// some, or Node's packages; those in `vendor` or `node_modules` as they are
+    #[arg(long)]
+    pub(crate) vendor: bool,
 
     /// Package it without compiling it first
     #[arg(long)]
@@ -99,7 +106,7 @@ pub(crate) struct Inspect {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 
-    /// Compile the code too, with the `go` in the PATH
+    /// Compile the code too, with the tools in the PATH
     #[arg(short, long)]
     pub(crate) compile: bool,
 

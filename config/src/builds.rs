@@ -30,6 +30,9 @@ pub struct Builds {
     pub images_limit: ByteSize,
     /// The images whose compilers make chaincode, by language. Only on Kubernetes.
     pub toolchains: Toolchains,
+    /// The images that chaincode stands on which is no program by itself, by language. Only on
+    /// Kubernetes.
+    pub runtimes: Runtimes,
     /// The launcher's own image, from which a build's pod gets the program that assembles images.
     /// Default: the image of the container `launcher` in the launcher's pod. It is pulled with the
     /// Secret of `registry.secret` and, where chaincode runs in the launcher's namespace, with the
@@ -62,16 +65,38 @@ pub struct Builds {
 struct Size(#[expect(dead_code, reason = "there for its schema")] String);
 
 /// The images with compilers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Toolchains {
     /// Go's.
     pub go: Toolchain,
+    /// Node's: with npm, and for packages with native modules a C compiler and Python.
+    pub node: Toolchain,
+}
+
+/// The images with what runs chaincode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Runtimes {
+    /// Node's: the major version of the toolchain's, and for packages with native modules the same
+    /// C library (Debian's, or Alpine's).
+    pub node: Runtime,
+}
+
+/// An image with what runs chaincode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Runtime {
+    /// The image, to which `registry.rewrites` apply. The launcher reads it from its registry, as it
+    /// asks for that of a toolchain, and lays what was built over it: its layers are copied to the
+    /// repository of the chaincode's images once.
+    #[schemars(length(min = 1))]
+    pub image: String,
 }
 
 /// An image with a compiler.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Toolchain {
     /// The image, to which `registry.rewrites` apply. The launcher asks its registry which image a
     /// tag is, over HTTPS (or as `registry.plainHttp` says, where both are one registry), with the
@@ -119,6 +144,7 @@ impl Default for Builds {
             parallel: const { NonZeroU16::new(2).unwrap() },
             images_limit: ByteSize::gib(10),
             toolchains: Toolchains::default(),
+            runtimes: Runtimes::default(),
             launcher_image: None,
             port: 7059,
             resources: resources(),
@@ -130,9 +156,19 @@ impl Default for Builds {
     }
 }
 
-impl Default for Toolchain {
+impl Default for Toolchains {
     fn default() -> Self {
-        Self { image: "docker.io/library/golang:1.26-bookworm".into() }
+        let toolchain = |image: &str| Toolchain { image: image.into() };
+        Self {
+            go: toolchain("docker.io/library/golang:1.26-bookworm"),
+            node: toolchain("docker.io/library/node:24-bookworm"),
+        }
+    }
+}
+
+impl Default for Runtimes {
+    fn default() -> Self {
+        Self { node: Runtime { image: "docker.io/library/node:24-bookworm-slim".into() } }
     }
 }
 

@@ -28,7 +28,7 @@ mod span;
 mod variant;
 
 pub use allowance::Allowance;
-pub use builds::{BuildEgress, Builds, CaBundle, Toolchain, Toolchains};
+pub use builds::{BuildEgress, Builds, CaBundle, Runtime, Runtimes, Toolchain, Toolchains};
 pub use chaincode::{Chaincode, PeerNode, Timeouts};
 pub use check::{NAMESPACE, is_namespace};
 pub use document::LONGEST;

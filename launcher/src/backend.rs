@@ -224,6 +224,11 @@ pub(crate) enum StartError {
     /// The replica's files cannot be written.
     #[error("cannot write the chaincode's files")]
     Files(#[source] std::io::Error),
+    /// What the chaincode's language runs by is not there.
+    #[error(
+        "cannot find {program}, which runs this chaincode; install it, or add it to the launcher's PATH"
+    )]
+    Runtime { program: String },
     /// The process cannot be started.
     #[error("cannot start {program}")]
     Process { program: String, source: std::io::Error },

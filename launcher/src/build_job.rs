@@ -112,16 +112,17 @@ fn build(job: &BuildJob) -> Result<Sha256, BuildJobError> {
     let output = directory(job.work.join("output"))?;
     let place = Workplace { source: source.root(), output: &output };
     let made = pollster::block_on(carry_out(&*recipe, &tools(job)?, &place, &mut PodWorkshop));
-    let program = made.map_err(|failure| match failure {
+    let parts = made.map_err(|failure| match failure {
+        BuildFailure::Place(source) => BuildJobError::File { path: output.clone(), source },
         BuildFailure::Workshop(error) => error,
         BuildFailure::Compile(errors) => BuildJobError::Compile(errors),
         BuildFailure::Refused(refusal) => BuildJobError::Refused(refusal),
     })?;
 
     let images = Layout::create(&job.work.join("images"))?;
-    let image =
-        ImagePlan { base: &base, program: &program, source: job.source, platform: job.platform };
-    let image = assemble(&image, &images.scratch())?;
+    let (form, platform) = (recipe.form(), job.platform);
+    let plan = ImagePlan { base: &base, form: &form, parts: &parts, source: job.source, platform };
+    let image = assemble(&plan, &images.scratch())?;
     let digest = image.digest();
     let tag: Tag = TAG.parse().expect("a word is a tag");
     images.add(image, &tag)?;

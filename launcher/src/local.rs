@@ -5,6 +5,7 @@ mod compile;
 pub(crate) mod guard;
 mod process;
 mod replica;
+mod search_path;
 mod supervise;
 
 use std::error::Error;
@@ -19,8 +20,8 @@ use async_trait::async_trait;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{
-    Base, BaseError, BuildKey, BuildKeyInputs, ImagePlan, Layout, LayoutError, Origin, Tag,
-    assemble, ca_bundle_path, sha256, validate,
+    Base, BaseError, BuildKey, BuildKeyInputs, Form, ImagePlan, Layout, LayoutError, Origin, Part,
+    Tag, assemble, ca_bundle_path, sha256, validate,
 };
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::named_image::NamedImage;
@@ -113,13 +114,13 @@ impl LocalBackend {
 
     /// The image under the tag, if all of it is there and sound, and it says of itself that it was
     /// made of this source: chaincode can write in the store, and give another's tag to its own.
-    async fn known(&self, tag: &Tag, source: Sha256) -> Option<Descriptor> {
+    async fn known(&self, tag: &Tag, source: Sha256, form: Form) -> Option<Descriptor> {
         let found = self.images.find_tag(tag).ok().flatten()?;
         if !self.is_sound(sha256(&found)?).await {
             return None;
         }
         let base = self.base.diff_id().ok()?;
-        let origin = Origin { base, source, platform: self.platform };
+        let origin = Origin { base, source, form, platform: self.platform };
         if origin.made(&self.images, &found).unwrap_or(false) {
             return Some(found);
         }
@@ -152,15 +153,16 @@ impl LocalBackend {
 
     async fn assemble(
         &self,
-        program: &Path,
+        form: Form,
+        parts: Vec<Part>,
         source: Sha256,
         tag: &Tag,
     ) -> Result<Descriptor, BuildError> {
         let (images, base, platform) = (self.images.clone(), self.base.clone(), self.platform);
         let collection = Arc::clone(&self.collection);
-        let (program, tag) = (program.to_owned(), tag.clone());
+        let tag = tag.clone();
         let assembled = spawn_blocking(move || {
-            let plan = ImagePlan { base: &base, program: &program, source, platform };
+            let plan = ImagePlan { base: &base, form: &form, parts: &parts, source, platform };
             let image = assemble(&plan, &images.scratch()).map_err(boxed)?;
             let image = images.add(image, &tag).map_err(boxed)?;
             collection.collect(sha256(&image));
@@ -192,7 +194,7 @@ impl Backend for LocalBackend {
         });
 
         let _turn = self.turn.acquire().await;
-        if let Some(known) = self.known(&key.tag(), digest).await {
+        if let Some(known) = self.known(&key.tag(), digest, recipe.form()).await {
             info!(digest = %known.digest(), "the image of this source is there already");
             return Ok(reference(&known));
         }
@@ -207,8 +209,9 @@ impl Backend for LocalBackend {
         let deadline = Instant::now() + limit;
         let mut workshop = LocalWorkshop { temporary: &temporary, limit, deadline, log };
         let made = carry_out(&*recipe, toolchain, &place, &mut workshop).await;
-        let program = made.map_err(failed)?;
-        self.assemble(&program, digest, &key.tag()).await.map(|image| reference(&image))
+        let parts = made.map_err(failed)?;
+        let image = self.assemble(recipe.form(), parts, digest, &key.tag()).await?;
+        Ok(reference(&image))
     }
 
     async fn holds(&self, image: &ImageReference) -> bool {
@@ -283,6 +286,7 @@ fn reference(image: &Descriptor) -> ImageReference {
 
 fn failed(failure: BuildFailure<BuildError>) -> BuildError {
     match failure {
+        BuildFailure::Place(error) => BuildError::Image(error.into()),
         BuildFailure::Workshop(error) => error,
         BuildFailure::Compile(errors) => BuildError::Compile(errors),
         BuildFailure::Refused(refusal) => refused(refusal),

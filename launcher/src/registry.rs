@@ -6,6 +6,7 @@ mod presence;
 mod pull;
 mod repository;
 mod resolve;
+mod runtime;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -27,6 +28,7 @@ pub(crate) use presence::{Presence, look_up};
 pub(crate) use pull::Pulled;
 pub(crate) use repository::{InvalidRepository, Repository};
 pub(crate) use resolve::resolve;
+pub(crate) use runtime::{RuntimeError, RuntimeImage};
 
 /// What is read of a layer at once, in bytes.
 const CHUNK: usize = 256 << 10;
@@ -192,6 +194,15 @@ impl Registry {
             self.repository.registry().to_owned(),
             self.repository.name().to_owned(),
             tag.to_string(),
+        )
+    }
+
+    /// The repository, by whatever tag.
+    fn any(&self) -> Reference {
+        Reference::with_tag(
+            self.repository.registry().to_owned(),
+            self.repository.name().to_owned(),
+            "latest".to_owned(),
         )
     }
 

@@ -126,6 +126,13 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn each_language_finds_its_peer_in_its_own_way() {
+        let of = |language: Language| language.arguments("127.0.0.1:7052");
+        assert_eq!(of(Language::Golang), ["-peer.address=127.0.0.1:7052"]);
+        assert_eq!(of(Language::Node), ["--peer.address", "127.0.0.1:7052"]);
+    }
+
     fn plan(content: PackageContent, root: &str) -> LaunchPlan {
         planned(content, Shim::Dials, root)
     }

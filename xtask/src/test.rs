@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use testbed::debian::install_missing;
 use testbed::dist::workspace_dir;
 
 use crate::cargo::{cargo, output, run};
@@ -12,9 +13,10 @@ use crate::steps::Steps;
 
 /// Runs every check: format, lints, unit tests, release binaries, end to end.
 #[derive(Debug, Args)]
-#[command(after_help = "Stops at the first step that fails. Needs Rust, Go and a C compiler; \
-                        Fabric and Kubernetes are built from Go modules into the user's cache, once. \
-                        The cluster's tests need root, and install Debian packages.")]
+#[command(after_help = "Stops at the first step that fails. Needs Rust and Go; other languages' \
+                        tools are installed where they are missing (Debian, root). Fabric and \
+                        Kubernetes are built from Go modules into the user's cache, once. The \
+                        cluster's tests need root, and install Debian packages.")]
 pub(crate) struct Test {}
 
 /// The Go modules that must build, vet and pass their tests (those that must not are the
@@ -39,7 +41,7 @@ pub(crate) fn test() -> Result<()> {
 }
 
 fn take_steps(steps: &mut Steps) -> Result<()> {
-    steps.take("tools", |_| check_tools())?;
+    steps.take("tools", obtain_tools)?;
     steps.take_aloud("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
     steps.take_aloud("lints", || {
         run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
@@ -76,16 +78,24 @@ fn test_packages(packages: &[&str]) -> Command {
     tests
 }
 
-/// What neither cargo nor go brings along.
-fn check_tools() -> Result<()> {
-    for (program, package) in [("go", "golang-go"), ("gcc", "gcc libc6-dev")] {
-        let version = if program == "go" { "version" } else { "--version" };
-        ensure!(
-            Command::new(program).arg(version).output().is_ok_and(|o| o.status.success()),
-            "`{program}` is not on the PATH (Debian: apt-get install {package})"
-        );
+/// What neither cargo nor go brings along: programs, and Debian's packages with them.
+const TOOLS: [(&str, &[&str]); 2] = [("gcc", &["gcc", "libc6-dev"]), ("npm", &["nodejs", "npm"])];
+
+/// Installs what is missing, as root on Debian.
+fn obtain_tools(report: &mut dyn FnMut(&str)) -> Result<()> {
+    ensure!(runs("go", "version"), "`go` is not on the PATH (https://go.dev/doc/install)");
+    for (program, packages) in TOOLS {
+        if !runs(program, "--version") {
+            install_missing(packages, report).with_context(|| {
+                format!("`{program}` is not on the PATH (Debian: {})", packages.join(" "))
+            })?;
+        }
     }
     Ok(())
+}
+
+fn runs(program: &str, argument: &str) -> bool {
+    Command::new(program).arg(argument).output().is_ok_and(|output| output.status.success())
 }
 
 fn check_go(module: &str) -> Result<()> {

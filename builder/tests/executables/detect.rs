@@ -53,7 +53,8 @@ fn metadata_means_what_it_means_to_the_peer() {
     for metadata in [
         r#"{"Path":"example.org/basic","Type":"golang","Label":"capital_1.0"}"#,
         r#"{"type":"GOLANG","path":null,"label":"upper_1.0"}"#,
-        r#"{"type":"node","label":"a","label":"b","type":"golang"}"#,
+        r#"{"type":"cobol","label":"a","label":"b","type":"golang"}"#,
+        r#"{"type":"node","label":"a"}"#,
         r#"{"type":"golang","type":null,"more":[1e999]}"#,
     ] {
         let sandbox = Sandbox::new();
@@ -65,7 +66,7 @@ fn metadata_means_what_it_means_to_the_peer() {
 #[test]
 fn other_languages_are_declined_without_a_word() {
     for metadata in [
-        r#"{"type":"node","label":"a"}"#,
+        r#"{"type":"cobol","label":"a"}"#,
         r#"{"type":"external"}"#,
         r#"{"type":"ccaas "}"#,
         r#"{"type":"k8"}"#,

@@ -39,7 +39,7 @@ pub enum Handling {
 
 impl ChaincodeType {
     /// Those that Selvedge takes.
-    pub const TAKEN: [Self; 3] = [Self::Golang, Self::Ccaas, Self::K8s];
+    pub const TAKEN: [Self; 4] = [Self::Golang, Self::Node, Self::Ccaas, Self::K8s];
 
     /// The type of that name, in any case.
     pub fn named(name: &str) -> Self {
@@ -68,10 +68,10 @@ impl ChaincodeType {
     /// What becomes of it.
     pub fn handling(&self) -> Handling {
         match self {
-            Self::Golang => Handling::Built,
+            Self::Golang | Self::Node => Handling::Built,
             Self::K8s => Handling::Named,
             Self::Ccaas => Handling::Served,
-            Self::Node | Self::Java | Self::Other(_) => Handling::Declined,
+            Self::Java | Self::Other(_) => Handling::Declined,
         }
     }
 }
@@ -95,12 +95,12 @@ mod tests {
     #[test]
     fn what_becomes_of_each_in_any_case() {
         for (names, handling) in [
-            (&["golang", "GOLANG", "GoLang"][..], Handling::Built),
+            (&["golang", "GOLANG", "GoLang", "node", "NODE"][..], Handling::Built),
             (&["k8s", "K8S"], Handling::Named),
             (&["ccaas", "CCAAS", "CCaaS"], Handling::Served),
             (
                 &[
-                    "", "go", "golang ", " ccaas", "ccaas\n", "k8", "k8s ", "external", "node",
+                    "", "go", "golang ", " ccaas", "ccaas\n", "k8", "k8s ", "external", "nodejs",
                     "java",
                 ],
                 Handling::Declined,

@@ -94,6 +94,11 @@ pub enum EntryFault {
     /// A symbolic link.
     #[error("is a symbolic link to `{0}`; only regular files and directories are allowed")]
     Symlink(String),
+    /// A symbolic link in a tree that may have some, to somewhere else.
+    #[error(
+        "is a symbolic link to `{0}`, which does not lead straight to a place in the same tree"
+    )]
+    LinkOutside(String),
     /// A hard link.
     #[error("is a hard link to `{0}`; only regular files and directories are allowed")]
     HardLink(String),

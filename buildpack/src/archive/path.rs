@@ -75,6 +75,20 @@ impl EntryPath {
     }
 }
 
+/// Whether a relative path, seen from a directory at this depth of a tree without links, leads out
+/// of the tree.
+pub(crate) fn leads_out(mut depth: usize, path: &str) -> bool {
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if depth == 0 => return true,
+            ".." => depth -= 1,
+            _ => depth += 1,
+        }
+    }
+    false
+}
+
 impl fmt::Display for EntryPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

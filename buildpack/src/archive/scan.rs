@@ -1,5 +1,6 @@
 //! One pass over a tar archive that refuses whatever two readers could understand differently.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -8,7 +9,7 @@ use std::path::Path;
 use tar::{EntryType, PaxExtensions};
 
 use super::printable::printable;
-use super::{ArchiveError, EntryFault, EntryPath};
+use super::{ArchiveError, EntryFault, EntryPath, LinkTarget};
 
 /// How much one archive may hold.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,7 @@ impl Limits {
     pub const LAYER: Self = Self { bytes: 2 << 30, entries: 100_000 };
 }
 
-/// What an entry is. Links and special files never get this far.
+/// What an entry is. Hard links and special files never get this far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.
@@ -47,11 +48,28 @@ pub struct Entry<'a> {
     pub size: u64,
     /// Permission bits as recorded.
     pub mode: u32,
+    /// When and by whom.
+    pub stamp: Stamp,
+    data: &'a mut dyn Read,
+}
+
+/// A symbolic link to a place in the same tree. Nothing lies below it.
+pub struct Link {
+    /// Where it belongs.
+    pub path: EntryPath,
+    /// Where it leads.
+    pub target: LinkTarget,
+    /// When and by whom.
+    pub stamp: Stamp,
+}
+
+/// What an entry has of the machine that it was made on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
     /// Modification time as recorded, in seconds since 1970.
     pub mtime: u64,
     /// Owner and group as recorded.
     pub owner: (u64, u64),
-    data: &'a mut dyn Read,
 }
 
 impl Entry<'_> {
@@ -81,6 +99,12 @@ pub trait Visit {
     /// An acceptable entry, in the archive's order.
     fn entry(&mut self, entry: Entry<'_>) -> Result<(), Self::Error>;
 
+    /// A link. It is not acceptable unless this is overridden.
+    fn link(&mut self, link: Link) -> Result<(), Self::Error> {
+        let fault = EntryFault::Symlink(link.target.as_str().to_owned());
+        self.fault(link.path.to_string(), fault)
+    }
+
     /// An entry that is not acceptable. The scan ends here unless this is overridden.
     fn fault(&mut self, path: String, fault: EntryFault) -> Result<(), Self::Error> {
         Err(ArchiveError::Entry { path, fault }.into())
@@ -106,7 +130,10 @@ pub fn scan<R: Read, V: Visit>(reader: R, limits: Limits, visitor: &mut V) -> Re
             continue;
         }
         match scanner.accept(&entry) {
-            Ok((path, kind)) => visitor.entry(open(path, kind, &mut entry))?,
+            Ok(Accepted::Entry(path, kind)) => visitor.entry(open(path, kind, &mut entry))?,
+            Ok(Accepted::Link(path, target)) => {
+                visitor.link(Link { path, target, stamp: Stamp::of(entry.header()) })?;
+            }
             Err((name, fault)) => visitor.fault(name, fault)?,
         }
     }
@@ -130,15 +157,23 @@ impl<R: Read> Read for EndNoting<'_, R> {
 
 fn open<'a, R: Read>(path: EntryPath, kind: Kind, entry: &'a mut tar::Entry<'_, R>) -> Entry<'a> {
     let header = entry.header();
-    // A blank number is 0, as in Go's reader.
     Entry {
         path,
         kind,
         size: entry.size(),
         mode: header.mode().unwrap_or_default(),
-        mtime: header.mtime().unwrap_or_default(),
-        owner: (header.uid().unwrap_or_default(), header.gid().unwrap_or_default()),
+        stamp: Stamp::of(header),
         data: entry,
+    }
+}
+
+impl Stamp {
+    /// A blank number is 0, as in Go's reader.
+    fn of(header: &tar::Header) -> Self {
+        Self {
+            mtime: header.mtime().unwrap_or_default(),
+            owner: (header.uid().unwrap_or_default(), header.gid().unwrap_or_default()),
+        }
     }
 }
 
@@ -166,18 +201,26 @@ fn expect_end(reader: &mut dyn Read) -> Result<(), ArchiveError> {
     Ok(())
 }
 
-/// What was seen so far, and the name that an extension header gave to the next entry.
+/// What an acceptable entry is, before its content is read.
+enum Accepted {
+    Entry(EntryPath, Kind),
+    Link(EntryPath, LinkTarget),
+}
+
+/// What was seen so far, and what extension headers said of the next entry.
 struct Scanner {
     limits: Limits,
     bytes: u64,
     entries: usize,
     seen: BTreeMap<String, Seen>,
     next_name: Option<Vec<u8>>,
+    next_target: Option<Vec<u8>>,
     next_fault: Option<EntryFault>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seen {
+    /// Or a link: nothing lies below either.
     File,
     Directory,
     /// A directory that was not listed, but that an entry lies in.
@@ -192,6 +235,7 @@ impl Scanner {
             entries: 0,
             seen: BTreeMap::new(),
             next_name: None,
+            next_target: None,
             next_fault: None,
         }
     }
@@ -214,7 +258,7 @@ impl Scanner {
     fn extension<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<bool, ArchiveError> {
         const LARGEST: u64 = 64 * 1024;
         let kind = entry.header().entry_type();
-        if !matches!(kind, EntryType::GNULongName | EntryType::XHeader) {
+        if !matches!(kind, EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader) {
             return Ok(false);
         }
         if entry.size() > LARGEST {
@@ -223,13 +267,17 @@ impl Scanner {
         }
         let mut content = Vec::new();
         entry.read_to_end(&mut content).map_err(ArchiveError::reading)?;
+        if kind == EntryType::XHeader {
+            self.pax(&content)?;
+            return Ok(true);
+        }
+        while content.last() == Some(&0) {
+            content.pop();
+        }
         if kind == EntryType::GNULongName {
-            while content.last() == Some(&0) {
-                content.pop();
-            }
             self.name_next(content);
         } else {
-            self.pax(&content)?;
+            self.lead_next(content);
         }
         Ok(true)
     }
@@ -240,6 +288,8 @@ impl Scanner {
             let key = extension.key_bytes();
             if key == b"path" {
                 self.name_next(extension.value_bytes().to_vec());
+            } else if key == b"linkpath" {
+                self.lead_next(extension.value_bytes().to_vec());
             } else if key == b"size" || key.starts_with(b"GNU.sparse") {
                 self.next_fault = Some(EntryFault::AmbiguousSize);
             }
@@ -253,33 +303,56 @@ impl Scanner {
         }
     }
 
+    fn lead_next(&mut self, target: Vec<u8>) {
+        if self.next_target.replace(target).is_some() {
+            self.next_fault = Some(EntryFault::AmbiguousName);
+        }
+    }
+
     /// Decides on one entry; the refused come with their printable name.
     fn accept<R: Read>(
         &mut self,
         entry: &tar::Entry<'_, R>,
-    ) -> Result<(EntryPath, Kind), (String, EntryFault)> {
+    ) -> Result<Accepted, (String, EntryFault)> {
         let name =
             self.next_name.take().unwrap_or_else(|| entry.header().path_bytes().into_owned());
+        let target = self.next_target.take();
         let fault = self.next_fault.take();
-        let decided = fault.map_or_else(|| self.decide(&name, entry), Err);
+        let decided = fault.map_or_else(|| self.decide(&name, target, entry), Err);
         decided.map_err(|fault| (printable(&name), fault))
     }
 
     fn decide<R: Read>(
         &mut self,
         name: &[u8],
+        target: Option<Vec<u8>>,
         entry: &tar::Entry<'_, R>,
-    ) -> Result<(EntryPath, Kind), EntryFault> {
-        let kind = kind(entry.header())?;
+    ) -> Result<Accepted, EntryFault> {
+        let header = entry.header();
+        let said = || target.or_else(|| header.link_name_bytes().map(Cow::into_owned));
+        let link = match header.entry_type() {
+            EntryType::Symlink => Some(said().unwrap_or_default()),
+            EntryType::Link => {
+                return Err(EntryFault::HardLink(printable(&said().unwrap_or_default())));
+            }
+            _ => None,
+        };
+        let kind = if link.is_some() { Kind::File } else { kind(header)? };
         let path = EntryPath::parse(name)?;
         if kind == Kind::File && name.ends_with(b"/") {
             return Err(EntryFault::FileLikeDirectory);
         }
-        if kind == Kind::Directory && entry.size() != 0 {
+        if (kind == Kind::Directory || link.is_some()) && entry.size() != 0 {
             return Err(EntryFault::AmbiguousSize);
         }
         self.place(&path, kind)?;
-        Ok((path, kind))
+        Ok(match link {
+            Some(target) => {
+                let target = LinkTarget::parse(&path, &target)?;
+                Accepted::Link(path, target)
+            }
+            None => Accepted::Entry(path, kind),
+        })
     }
 
     /// Every path has one meaning: no file twice, no file that is a directory as well.
@@ -309,15 +382,9 @@ impl Scanner {
 }
 
 fn kind(header: &tar::Header) -> Result<Kind, EntryFault> {
-    let target = || {
-        let link = header.link_name_bytes().unwrap_or_default();
-        printable(&link)
-    };
     match header.entry_type() {
         EntryType::Regular => Ok(Kind::File),
         EntryType::Directory => Ok(Kind::Directory),
-        EntryType::Symlink => Err(EntryFault::Symlink(target())),
-        EntryType::Link => Err(EntryFault::HardLink(target())),
         other => Err(EntryFault::special(other.as_byte())),
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tar::{EntryType, Header};
 
-use super::EntryPath;
+use super::{EntryPath, LinkTarget};
 
 /// Writes a tar archive with no trace of who wrote it and when: times, owners and groups are 0.
 ///
@@ -53,6 +53,12 @@ impl<W: Write> ArchiveWriter<W> {
         let file = File::open(on_disk)?;
         let size = file.metadata()?.len();
         self.file(path, mode, size, file)
+    }
+
+    /// Adds a symbolic link.
+    pub fn link(&mut self, path: &EntryPath, target: &LinkTarget) -> io::Result<()> {
+        let mut header = header(EntryType::Symlink, 0o777, 0);
+        self.0.append_link(&mut header, path.as_str(), target.as_str())
     }
 
     /// Writes the end marker and gives back what was written to.

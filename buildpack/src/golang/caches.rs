@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::recipe::Toolchain;
+use crate::recipe::{Toolchain, is_writable};
 
 /// A directory that Go needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +64,6 @@ pub(super) fn provide(toolchain: &mut Toolchain, own: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn is_writable(directory: &Path) -> bool {
-    fs::create_dir_all(directory).and_then(|()| tempfile::tempfile_in(directory)).is_ok()
 }
 
 #[cfg(test)]

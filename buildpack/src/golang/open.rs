@@ -5,6 +5,7 @@ use std::io::Read;
 
 use super::contents::Contents;
 use super::{GoError, GoMod, GoModule, GoPath, is_source};
+use crate::archive;
 use crate::platform::Platform;
 use crate::source::Source;
 
@@ -42,19 +43,9 @@ impl GoModule {
 
 /// Whether `target`, seen from `directory`, lies outside of the source. There are no links in it.
 fn leads_out(directory: &str, target: &str) -> bool {
-    if target.starts_with('/') || target.contains(['\\', ':']) {
-        return true;
-    }
-    let mut depth = directory.split('/').count();
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if depth == 0 => return true,
-            ".." => depth -= 1,
-            _ => depth += 1,
-        }
-    }
-    false
+    target.starts_with('/')
+        || target.contains(['\\', ':'])
+        || archive::leads_out(directory.split('/').count(), target)
 }
 
 /// What the module's go.mod says.

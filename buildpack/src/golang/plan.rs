@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
 
 use super::{GoError, GoModule, file_with_c, first_errors, without_c_compiler};
+use crate::image::{Form, Part};
 use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace};
 
@@ -159,6 +159,10 @@ impl Recipe for GoBuild {
         inputs
     }
 
+    fn form(&self) -> Form {
+        Form::program()
+    }
+
     fn commands(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> Vec<BuildCommand> {
         let mut arguments: Vec<OsString> = vec!["build".into()];
         arguments.extend(self.flags(self.mode()).into_iter().map(Into::into));
@@ -206,12 +210,12 @@ impl Recipe for GoBuild {
     /// Makes sure that it is a program: of a package that is no main one, `go build` makes an
     /// archive without a word. Such packages of the chaincode's own module were refused by
     /// [`GoModule::open`] already.
-    fn program(&self, place: &Workplace<'_>) -> Result<PathBuf, Refusal> {
+    fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal> {
         let program = place.output.join(PROGRAM);
         let mut magic = [0; 4];
         let read = File::open(&program).and_then(|mut file| file.read_exact(&mut magic));
         match read {
-            Ok(()) if magic == *b"\x7fELF" => Ok(program),
+            Ok(()) if magic == *b"\x7fELF" => Ok(vec![Part::Program(program)]),
             _ => {
                 let package = self.module.package.clone();
                 Err(Refusal::Code(GoError::NoProgram { package }.into()))

@@ -17,6 +17,8 @@ pub struct GoChaincode {
     pub module_root: PathBuf,
     /// The import path of the main package.
     pub import_path: String,
+    /// Directories that replace modules, as the `go.mod` has them.
+    local_replacements: Vec<String>,
 }
 
 /// Why a directory is no Go chaincode.
@@ -70,7 +72,7 @@ pub enum GoChaincodeError {
     /// A replacement that would not be in the package.
     #[error(
         "{path} replaces a module by the directory {target}, which lies outside of the module and \
-         would be missing in the package; run `go mod vendor` and package again"
+         would be missing in the package; package it with --vendor, or run `go mod vendor` before"
     )]
     ReplacedOutside {
         /// The `go.mod`.
@@ -91,28 +93,34 @@ impl GoChaincode {
         };
         let path = module_root.join("go.mod");
         let text = fs::read_to_string(&path).map_err(reading(&path))?;
-        let go_mod =
-            GoMod::parse(&text).ok_or_else(|| GoChaincodeError::Unnamed { path: path.clone() })?;
+        let GoMod { module, local_replacements } =
+            GoMod::parse(&text).ok_or(GoChaincodeError::Unnamed { path })?;
         expect_main(&directory)?;
-        if !module_root.join("vendor").is_dir() {
-            replacements_inside(module_root, &path, &go_mod)?;
-        }
         let below = directory.strip_prefix(module_root).unwrap_or(Path::new(""));
         let parts = below.iter().map(|part| part.to_string_lossy());
-        let import_path = parts.fold(go_mod.module, |path, part| format!("{path}/{part}"));
-        Ok(Self { module_root: module_root.to_owned(), import_path, directory })
+        let import_path = parts.fold(module, |path, part| format!("{path}/{part}"));
+        let module_root = module_root.to_owned();
+        Ok(Self { directory, module_root, import_path, local_replacements })
     }
-}
 
-fn replacements_inside(root: &Path, path: &Path, go_mod: &GoMod) -> Result<(), GoChaincodeError> {
-    let outside = go_mod.local_replacements.iter().find(|target| {
-        let resolved = root.join(target).canonicalize();
-        !resolved.is_ok_and(|resolved| resolved.starts_with(root))
-    });
-    match outside {
-        None => Ok(()),
-        Some(target) => {
-            Err(GoChaincodeError::ReplacedOutside { path: path.to_owned(), target: target.clone() })
+    /// Whether the module brings its dependencies along.
+    pub fn is_vendored(&self) -> bool {
+        self.module_root.join("vendor").is_dir()
+    }
+
+    /// Fails if the code needs what lies outside of its module, and does not bring it along.
+    pub fn expect_complete(&self) -> Result<(), GoChaincodeError> {
+        let root = &self.module_root;
+        let is_inside = |target: &&String| {
+            let resolved = root.join(target).canonicalize();
+            resolved.is_ok_and(|resolved| resolved.starts_with(root))
+        };
+        match self.local_replacements.iter().find(|target| !is_inside(target)) {
+            Some(target) if !self.is_vendored() => Err(GoChaincodeError::ReplacedOutside {
+                path: root.join("go.mod"),
+                target: target.clone(),
+            }),
+            _ => Ok(()),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! From a static program to an image.
+//! From what a build made to an image.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,8 @@ use oci_spec::image::{Descriptor, ImageConfiguration, MediaType};
 use super::base::entry;
 use super::config::{configuration, manifest};
 use super::descriptor::{canonical_json, describe};
+use super::form::{Form, LayerForm};
+use super::tree::Tree;
 use super::{Base, Layer};
 use crate::digest::Sha256;
 use crate::platform::Platform;
@@ -17,12 +20,23 @@ use crate::platform::Platform;
 pub struct ImagePlan<'a> {
     /// The base layer.
     pub base: &'a Base,
-    /// The chaincode's static executable.
-    pub program: &'a Path,
+    /// What is laid over it, and how it is started.
+    pub form: &'a Form,
+    /// What each of the form's layers is made of.
+    pub parts: &'a [Part],
     /// The digest of the source, which the image names as its revision.
     pub source: Sha256,
-    /// What the program was compiled for.
+    /// What it was compiled for.
     pub platform: Platform,
+}
+
+/// What one layer is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The chaincode's static executable.
+    Program(PathBuf),
+    /// Files.
+    Tree(Tree),
 }
 
 /// A whole image that is in no layout yet. Its layers are temporary files.
@@ -100,11 +114,23 @@ pub fn assemble(plan: &ImagePlan<'_>, scratch: &Path) -> Result<Image, AssembleE
         |source| AssembleError::Layer { scratch: scratch.to_owned(), content, source }
     };
     let base = plan.base.layer(scratch).map_err(failed("the base".to_owned()))?;
-    let program =
-        program_layer(plan.program, scratch).map_err(failed(plan.program.display().to_string()))?;
-    let layers = vec![base, program];
+    let mut layers = vec![base];
+    for (form, part) in plan.form.layers.iter().zip(plan.parts) {
+        layers.push(layer(*form, part, scratch).map_err(failed(part.to_string()))?);
+    }
     let diff_ids: Vec<Sha256> = layers.iter().map(|layer| layer.diff_id).collect();
-    Image::new(layers, &configuration(plan.platform, plan.source, &diff_ids)?, plan.platform)
+    let configuration = configuration(plan.platform, plan.source, plan.form, &diff_ids)?;
+    Image::new(layers, &configuration, plan.platform)
+}
+
+fn layer(form: LayerForm, part: &Part, scratch: &Path) -> io::Result<Layer> {
+    match (form, part) {
+        (LayerForm::Program, Part::Program(program)) => program_layer(program, scratch),
+        (LayerForm::Below { directory, .. }, Part::Tree(tree)) => {
+            Layer::write(scratch, |archive| tree.fill(archive, directory))
+        }
+        _ => Err(io::Error::other("it is not what the image's form says")),
+    }
 }
 
 /// What the layer of a program holds besides that, in order. Directories are listed, so that they
@@ -124,6 +150,15 @@ fn program_layer(program: &Path, scratch: &Path) -> io::Result<Layer> {
         }
         archive.file_at(&entry(PROGRAM_ENTRY), PROGRAM_MODE, program)
     })
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Program(program) => program.display().fmt(f),
+            Self::Tree(tree) => tree.root.join(tree.part).display().fmt(f),
+        }
+    }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, AssembleError> {

@@ -131,8 +131,8 @@ impl Layout {
             let path = self.blob_path(layer.digest);
             layer.file.persist(&path).map_err(|error| using(&path)(error.error))?;
         }
-        self.write(&blob_name(image.config_digest), &image.config)?;
-        self.write(&blob_name(image.digest), &image.manifest)?;
+        self.write_blob(image.config_digest, &image.config)?;
+        self.write_blob(image.digest, &image.manifest)?;
         let mut index = self.index_to_change()?;
         let mut manifests = index.manifests().clone();
         manifests.retain(|other| tag_of(other) != Some(tag.as_ref()));
@@ -255,10 +255,17 @@ impl Layout {
         self.write(INDEX_FILE, &json)
     }
 
+    /// Writes a blob whose digest is known.
+    pub(super) fn write_blob(&self, digest: Sha256, bytes: &[u8]) -> Result<(), LayoutError> {
+        self.write(&blob_name(digest), bytes)
+    }
+
     /// Writes a file whole or not at all, surviving a crash of the machine.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), LayoutError> {
         let path = self.root.join(name);
         let written = || -> io::Result<()> {
+            // A layout that came as an archive has none.
+            fs::create_dir_all(self.scratch())?;
             let mut file = NamedTempFile::new_in(self.scratch())?;
             file.write_all(bytes)?;
             file.as_file().sync_all()?;

@@ -11,7 +11,9 @@ use super::config::CREATED;
 use super::layout::MAX_JSON_BYTES;
 use super::unpack::drain;
 use super::{Fault, Layout, LayoutError, plain_file, sha256};
-use crate::archive::{ArchiveError, Entry, EntryFault, Kind, Limits, Visit, gunzip, scan};
+use crate::archive::{
+    ArchiveError, Entry, EntryFault, EntryPath, Kind, Limits, Link, Stamp, Visit, gunzip, scan,
+};
 use crate::digest::{Hashing, Sha256};
 
 /// Checks digest, size, media type and diff ID of everything in the image `digest`; that
@@ -20,7 +22,8 @@ use crate::digest::{Hashing, Sha256};
 ///
 /// Only a layout whose index cannot be read is an error.
 pub fn validate(layout: &Layout, digest: Sha256) -> Result<Vec<Fault>, LayoutError> {
-    let mut judge = Judge { layout, faults: Vec::new(), executables: BTreeSet::new() };
+    let mut judge =
+        Judge { layout, faults: Vec::new(), executables: BTreeSet::new(), links: BTreeSet::new() };
     match layout.find(digest)? {
         None => judge.faults.push(Fault::NotInIndex(digest)),
         Some(image) => judge.image(&image),
@@ -32,7 +35,12 @@ struct Judge<'a> {
     layout: &'a Layout,
     faults: Vec<Fault>,
     executables: BTreeSet<String>,
+    /// The links of all layers so far.
+    links: BTreeSet<String>,
 }
+
+/// What is wrong with an entry that would be written to where a link leads.
+const THROUGH_A_LINK: &str = "lies where a layer has a link";
 
 impl Judge<'_> {
     fn image(&mut self, image: &Descriptor) {
@@ -145,6 +153,10 @@ impl Judge<'_> {
         let entrypoint =
             configuration.config().as_ref().and_then(|config| config.entrypoint().as_ref());
         let program = entrypoint.and_then(|words| words.first()).map_or("", String::as_str);
+        // A name without a path is that of a runtime, which is found in the PATH of whoever runs it.
+        if !program.is_empty() && !program.contains('/') {
+            return;
+        }
         if !self.executables.contains(program.trim_start_matches('/')) {
             self.faults.push(Fault::Program(program.to_owned()));
         }
@@ -249,22 +261,24 @@ impl Visit for Entries<'_, '_> {
     type Error = ArchiveError;
 
     fn entry(&mut self, entry: Entry<'_>) -> Result<(), ArchiveError> {
-        let path = entry.path.to_string();
-        let faults = [
-            (entry.mtime != 0, "has a modification time"),
-            (entry.owner != (0, 0), "does not belong to root"),
-            (entry.mode & 0o6000 != 0, "sets the user or group ID"),
-            (path <= self.last, "is out of order"),
-        ];
-        for (wrong, reason) in faults {
-            if wrong {
-                self.push(path.clone(), reason.to_owned());
-            }
+        self.stamped(&entry.path, entry.stamp);
+        if entry.mode & 0o6000 != 0 {
+            self.push(entry.path.to_string(), "sets the user or group ID".to_owned());
+        }
+        if entry.kind == Kind::Directory && self.judge.links.contains(entry.path.as_str()) {
+            self.push(entry.path.to_string(), THROUGH_A_LINK.to_owned());
         }
         if entry.kind == Kind::File && entry.mode & 0o001 != 0 {
-            self.judge.executables.insert(path.clone());
+            self.judge.executables.insert(entry.path.to_string());
         }
-        self.last = path;
+        self.last = entry.path.to_string();
+        Ok(())
+    }
+
+    fn link(&mut self, link: Link) -> Result<(), ArchiveError> {
+        self.stamped(&link.path, link.stamp);
+        self.last = link.path.to_string();
+        self.judge.links.insert(self.last.clone());
         Ok(())
     }
 
@@ -275,6 +289,22 @@ impl Visit for Entries<'_, '_> {
 }
 
 impl Entries<'_, '_> {
+    /// What is to be the same of every entry.
+    fn stamped(&mut self, path: &EntryPath, stamp: Stamp) {
+        let through_a_link = path.ancestors().any(|above| self.judge.links.contains(above));
+        let faults = [
+            (stamp.mtime != 0, "has a modification time"),
+            (stamp.owner != (0, 0), "does not belong to root"),
+            (path.as_str() <= self.last.as_str(), "is out of order"),
+            (through_a_link, THROUGH_A_LINK),
+        ];
+        for (wrong, reason) in faults {
+            if wrong {
+                self.push(path.to_string(), reason.to_owned());
+            }
+        }
+    }
+
     fn push(&mut self, path: String, reason: String) {
         let layer = self.layer;
         self.judge.faults.push(Fault::Entry { layer, path, reason });

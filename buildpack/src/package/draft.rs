@@ -1,9 +1,12 @@
 //! What of a developer's directory goes into a package, and what stays out.
 
 mod collector;
+mod earlier;
 mod elsewhere;
 mod error;
 mod go_module;
+mod node_project;
+mod vendored;
 
 use std::path::Path;
 
@@ -12,6 +15,7 @@ use selvedge_package::{CONNECTION_FILE, IMAGE_FILE};
 use super::misplaced::{MISPLACED, is_misplaced_index};
 use super::{ChaincodeType, Elsewhere, Remark};
 use crate::golang::GoChaincode;
+use crate::node::NodeProject;
 
 pub use self::collector::{DraftFile, LeftOut};
 pub use self::error::DraftError;
@@ -19,6 +23,21 @@ pub use self::error::DraftError;
 use self::collector::{Collected, collect};
 use self::error::reading;
 use self::go_module::GoRules;
+use self::node_project::NodeRules;
+
+/// What there is to know about a chaincode whose dependencies nothing fixes.
+const NO_LOCK_FILE: &str = "no lock file goes with it: each peer may get other versions of what it \
+                            depends on; `npm install` writes package-lock.json";
+
+/// Whether dependencies go in that could be had anew where it is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dependencies {
+    /// They stay out, as Fabric's packagers have it.
+    Installed,
+    /// They go in, for builds without a network: those that are beside the code, and what
+    /// [`Draft::take_along`] adds.
+    Packed,
+}
 
 /// A package's content before it is written.
 #[derive(Clone, Debug)]
@@ -41,14 +60,20 @@ pub struct Draft {
 impl Draft {
     /// Finds out the language of the chaincode in `directory`, or that it is elsewhere, and lists
     /// what belongs to it.
-    pub fn collect(directory: &Path) -> Result<Self, DraftError> {
-        match elsewhere::told_in(directory)? {
-            Some(elsewhere) => Self::of_elsewhere(directory, elsewhere),
-            None => Self::of_go(&GoChaincode::open(directory)?),
+    pub fn collect(directory: &Path, dependencies: Dependencies) -> Result<Self, DraftError> {
+        if let Some(elsewhere) = elsewhere::told_in(directory)? {
+            Self::of_elsewhere(directory, elsewhere)
+        } else if node_project::is_in(directory) {
+            Self::of_node(directory, dependencies)
+        } else {
+            Self::of_go(&GoChaincode::open(directory)?, dependencies)
         }
     }
 
-    fn of_go(chaincode: &GoChaincode) -> Result<Self, DraftError> {
+    fn of_go(chaincode: &GoChaincode, dependencies: Dependencies) -> Result<Self, DraftError> {
+        if dependencies == Dependencies::Installed {
+            chaincode.expect_complete()?;
+        }
         let root = &chaincode.module_root;
         let Collected { files, left_out } = collect(root, &GoRules::of(chaincode)?)?;
         let misplaced = files.iter().map(|file| &file.path).filter(|path| is_misplaced_index(path));
@@ -59,6 +84,20 @@ impl Draft {
         let mut remarks: Vec<Remark> = misplaced.chain(sources(chaincode)).collect();
         remarks.sort_by(|a, b| a.file.cmp(&b.file));
         let (kind, path) = (ChaincodeType::Golang, chaincode.import_path.clone());
+        Ok(Self { kind, path, files, left_out, remarks, elsewhere: None })
+    }
+
+    /// Makes sure that what goes in is a chaincode, and says so if its dependencies are not fixed.
+    fn of_node(directory: &Path, dependencies: Dependencies) -> Result<Self, DraftError> {
+        let root = directory.canonicalize().map_err(reading(directory))?;
+        let rules = NodeRules { root: &root, dependencies };
+        let Collected { files, left_out } = collect(&root, &rules)?;
+        let paths = files.iter().map(|file| file.path.clone()).collect();
+        let project = NodeProject::find(&paths, &root)?;
+        let (file, text) = ("package.json".to_owned(), NO_LOCK_FILE.to_owned());
+        let remarks = project.is_open().then_some(Remark { file, text }).into_iter().collect();
+        // Whatever it is called where it was packaged: it means nothing to anybody.
+        let (kind, path) = (ChaincodeType::Node, ".".to_owned());
         Ok(Self { kind, path, files, left_out, remarks, elsewhere: None })
     }
 

@@ -8,6 +8,7 @@ use super::command::BuildCommand;
 use super::plan::Recipe;
 use super::refusal::Refusal;
 use super::toolchain::Toolchain;
+use super::vendoring::Vendoring;
 use crate::platform::Platform;
 use crate::shim::Shim;
 use crate::source::Source;
@@ -32,8 +33,18 @@ pub(crate) trait Buildpack: Sync {
         platform: Platform,
     ) -> Result<Box<dyn Recipe>, Refusal>;
 
+    /// [`Language::vendoring`](crate::language::Language::vendoring).
+    fn vendoring(
+        &self,
+        directory: &Path,
+        staged: &Path,
+        toolchain: &Toolchain,
+    ) -> Result<Option<Vendoring>, Refusal>;
+
     /// [`Language::shim`](crate::language::Language::shim).
-    fn shim(&self, source: &Source, path: &str) -> Shim;
+    fn shim(&self, _source: &Source, _path: &str) -> Shim {
+        Shim::Dials
+    }
 
     /// [`Language::arguments`](crate::language::Language::arguments).
     fn arguments(&self, address: &str) -> Vec<String>;

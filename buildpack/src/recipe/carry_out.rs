@@ -1,12 +1,13 @@
 //! A recipe carried out: the same steps for a build on this machine, in a cluster, and by the CLI.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::io;
 
 use super::command::BuildCommand;
 use super::plan::{Failure, Recipe, Workplace};
 use super::refusal::Refusal;
 use super::toolchain::Toolchain;
+use crate::image::Part;
 
 /// Runs commands, each to its end.
 pub trait Workshop {
@@ -35,24 +36,27 @@ pub struct Answer {
     pub output: String,
 }
 
-/// Why a recipe brought no program.
+/// Why a recipe brought nothing.
 #[derive(Debug)]
 pub enum BuildFailure<E> {
+    /// The place could not be made ready.
+    Place(io::Error),
     /// A command could not be run.
     Workshop(E),
     /// A command failed, with these first errors.
     Compile(Vec<String>),
-    /// What came of it is no program.
+    /// What came of it is not what it should be.
     Refused(Refusal),
 }
 
-/// Makes the program; its path.
+/// Builds; what was made, a part for each layer of the recipe's form.
 pub async fn carry_out<W: Workshop>(
     recipe: &dyn Recipe,
     toolchain: &Toolchain,
     place: &Workplace<'_>,
     workshop: &mut W,
-) -> Result<PathBuf, BuildFailure<W::Error>> {
+) -> Result<Vec<Part>, BuildFailure<W::Error>> {
+    recipe.prepare(place).map_err(BuildFailure::Place)?;
     for command in recipe.commands(toolchain, place) {
         let Answer { succeeded, output } =
             workshop.run(&command).await.map_err(BuildFailure::Workshop)?;
@@ -70,5 +74,5 @@ pub async fn carry_out<W: Workshop>(
         }
         return Err(BuildFailure::Compile(recipe.errors(&failure)));
     }
-    recipe.program(place).map_err(BuildFailure::Refused)
+    recipe.parts(place).map_err(BuildFailure::Refused)
 }

@@ -1,18 +1,30 @@
 //! The plan for one source: what each language makes, and what is carried out.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use super::command::BuildCommand;
 use super::refusal::Refusal;
 use super::toolchain::Toolchain;
+use crate::image::{Form, Part};
 
-/// The plan for one source. Its functions are pure but for [`Recipe::program`].
+/// The plan for one source. Its functions are pure but for [`Recipe::prepare`] and
+/// [`Recipe::parts`].
 pub trait Recipe: fmt::Debug + Send + Sync {
     /// What of it decides the outcome, besides the source, the toolchain and the image's base.
     fn inputs(&self) -> Vec<String>;
 
-    /// The commands that make the program, one after the other.
+    /// What an image of it has over the base, and how it is started.
+    fn form(&self) -> Form;
+
+    /// Makes the place ready for the commands.
+    fn prepare(&self, place: &Workplace<'_>) -> io::Result<()> {
+        let _ = place;
+        Ok(())
+    }
+
+    /// The commands that build, one after the other.
     fn commands(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> Vec<BuildCommand>;
 
     /// The command whose output tells more of why one of [`Recipe::commands`] failed, of which this
@@ -34,8 +46,8 @@ pub trait Recipe: fmt::Debug + Send + Sync {
     /// What a failed command has to say to the person who installed the chaincode.
     fn errors(&self, failure: &Failure<'_>) -> Vec<String>;
 
-    /// The program that the commands made.
-    fn program(&self, place: &Workplace<'_>) -> Result<PathBuf, Refusal>;
+    /// What the commands made: a part for each layer of the form.
+    fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal>;
 }
 
 /// Where a recipe is carried out. Both are absolute paths.

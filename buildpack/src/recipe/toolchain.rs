@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::Path;
 
 use super::command::BuildCommand;
@@ -14,12 +15,18 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// Tools that see those of the `variables` which are `allowed`; of two with a name, the last.
+    /// Tools that see those of the `variables` which are `allowed`, by name or by how it begins
+    /// (`npm_config_*`); of two with a name, the last.
     pub(crate) fn new(
         variables: &mut dyn Iterator<Item = (OsString, OsString)>,
         allowed: &[&str],
     ) -> Self {
-        let is_allowed = |name: &OsStr| allowed.iter().any(|allowed| name == *allowed);
+        let is_allowed = |name: &OsStr| {
+            allowed.iter().any(|allowed| match allowed.strip_suffix('*') {
+                Some(beginning) => name.as_encoded_bytes().starts_with(beginning.as_bytes()),
+                None => name == *allowed,
+            })
+        };
         Self { environment: variables.filter(|(name, _)| is_allowed(name)).collect(), own: vec![] }
     }
 
@@ -34,9 +41,14 @@ impl Toolchain {
         self.environment.get(OsStr::new(variable)).filter(|value| !value.is_empty())
     }
 
+    /// Sets a variable to a path.
+    pub(crate) fn set(&mut self, variable: &'static str, path: &Path) {
+        self.environment.insert(variable.into(), path.into());
+    }
+
     /// Gives the tools a directory of their own.
     pub(crate) fn give(&mut self, variable: &'static str, directory: &Path) {
-        self.environment.insert(variable.into(), directory.into());
+        self.set(variable, directory);
         self.own.push(variable);
     }
 
@@ -57,4 +69,9 @@ impl Toolchain {
             directory: directory.to_owned(),
         }
     }
+}
+
+/// Whether files can be made in a directory, which is made where there is none.
+pub(crate) fn is_writable(directory: &Path) -> bool {
+    fs::create_dir_all(directory).and_then(|()| tempfile::tempfile_in(directory)).is_ok()
 }

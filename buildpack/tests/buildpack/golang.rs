@@ -7,10 +7,12 @@ use std::process::Command;
 
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{
-    self, Base, BuildKey, BuildKeyInputs, ImagePlan, Layout, assemble, validate,
+    self, Base, BuildKey, BuildKeyInputs, Form, ImagePlan, Layout, Part, assemble, validate,
 };
 use selvedge_buildpack::language::Language;
-use selvedge_buildpack::package::{Draft, Existing, Inspection, Interrupt, PackageId, write};
+use selvedge_buildpack::package::{
+    Dependencies, Draft, Existing, Inspection, Interrupt, PackageId, write,
+};
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::recipe::{
     Answer, BuildCommand, BuildFailure, Toolchain, Workplace, Workshop, carry_out,
@@ -59,10 +61,14 @@ fn program(
     let place = Workplace { source: source.root(), output };
     let toolchain = toolchain(output.parent().unwrap());
     let built = pollster::block_on(carry_out(&*recipe, &toolchain, &place, &mut Here));
-    built.map_err(|failure| match failure {
-        BuildFailure::Compile(errors) => errors,
-        other => panic!("{other:?}"),
-    })
+    match built {
+        Ok(parts) => match <[Part; 1]>::try_from(parts) {
+            Ok([Part::Program(program)]) => Ok(program),
+            other => panic!("{other:?}"),
+        },
+        Err(BuildFailure::Compile(errors)) => Err(errors),
+        Err(other) => panic!("{other:?}"),
+    }
 }
 
 struct Built {
@@ -73,7 +79,7 @@ struct Built {
 
 /// What a developer, a peer and Selvedge do with the chaincode in `directory`.
 fn build(directory: &Path, work: &Path) -> Built {
-    let draft = Draft::collect(directory).unwrap();
+    let draft = Draft::collect(directory, Dependencies::Installed).unwrap();
     let file = work.join("package.tar.gz");
     let label = "basic_1.0".parse().unwrap();
     let packed = write(&draft, &label, &file, Existing::Keep, &Interrupt::default()).unwrap();
@@ -97,7 +103,8 @@ fn build(directory: &Path, work: &Path) -> Built {
         platform,
     });
     let layout = Layout::create(&work.join("images")).unwrap();
-    let plan = ImagePlan { base: &base, program: &program, source: digest, platform };
+    let (form, parts) = (Form::program(), [Part::Program(program)]);
+    let plan = ImagePlan { base: &base, form: &form, parts: &parts, source: digest, platform };
     let assembled = assemble(&plan, &layout.scratch()).unwrap();
     let image = assembled.digest();
     layout.add(assembled, &key.tag()).unwrap();

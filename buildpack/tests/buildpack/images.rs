@@ -7,7 +7,8 @@ use std::process::Command;
 use crafted::{Crafted, EntryType, gzip, tar};
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{
-    self, Base, Image, ImagePlan, Layout, Origin, Tag, assemble, oci_spec, sha256, validate,
+    self, Base, Form, Image, ImagePlan, Layout, Origin, Part, Tag, assemble, oci_spec, sha256,
+    validate,
 };
 use selvedge_buildpack::platform::Platform;
 use serde_json::{Value, json};
@@ -26,7 +27,8 @@ pub(crate) fn image_in(scratch: &Path, program: &str) -> Image {
     let base = Base::from_pem(CERTIFICATE).unwrap();
     let plan = ImagePlan {
         base: &base,
-        program: &file,
+        form: &Form::program(),
+        parts: &[Part::Program(file)],
         source: Sha256::of(b"source"),
         platform: Platform::LinuxAmd64,
     };
@@ -73,21 +75,22 @@ fn an_image_tells_what_it_was_made_of() {
     let origin = Origin {
         base: Base::from_pem(CERTIFICATE).unwrap().diff_id().unwrap(),
         source: Sha256::of(b"source"),
+        form: Form::program(),
         platform: Platform::LinuxAmd64,
     };
     let made = |origin: Origin, specimen: &Specimen| {
         origin.made(&specimen.layout, &specimen.descriptor).unwrap()
     };
-    assert!(made(origin, &specimen));
+    assert!(made(origin.clone(), &specimen));
     for other in [
-        Origin { base: Sha256::of(b"x"), ..origin },
-        Origin { source: Sha256::of(b"x"), ..origin },
-        Origin { platform: Platform::LinuxArm64, ..origin },
+        Origin { base: Sha256::of(b"x"), ..origin.clone() },
+        Origin { source: Sha256::of(b"x"), ..origin.clone() },
+        Origin { platform: Platform::LinuxArm64, ..origin.clone() },
     ] {
         assert!(!made(other, &specimen));
     }
     let elsewhere = Specimen::new().change_config(|config| config["config"]["User"] = "0".into());
-    assert!(!made(origin, &elsewhere), "another user");
+    assert!(!made(origin.clone(), &elsewhere), "another user");
     let mut manifest = specimen.manifest();
     manifest["annotations"] = json!({ "more": "than is needed" });
     specimen.replace_manifest(&manifest);
@@ -99,6 +102,7 @@ fn nothing_but_the_program_is_laid_over_the_base() {
     let origin = Origin {
         base: Base::from_pem(CERTIFICATE).unwrap().diff_id().unwrap(),
         source: Sha256::of(b"source"),
+        form: Form::program(),
         platform: Platform::LinuxAmd64,
     };
     let made = |entries: Vec<Crafted>| {
@@ -250,7 +254,7 @@ impl Specimen {
             })
     }
 
-    fn with_entries(self, entries: Vec<Crafted>) -> Self {
+    pub(crate) fn with_entries(self, entries: Vec<Crafted>) -> Self {
         let tar = tar(entries);
         let compressed = gzip(&tar);
         self.change_layer(&tar, &compressed)

@@ -5,6 +5,7 @@ mod collection;
 mod golang;
 mod images;
 mod named_images;
+mod node;
 mod packages;
 mod sources;
 mod tampering;

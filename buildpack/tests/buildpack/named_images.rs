@@ -6,7 +6,8 @@ use std::path::Path;
 use crafted::{Crafted, package};
 use selvedge_buildpack::archive::EntryPath;
 use selvedge_buildpack::package::{
-    Draft, DraftError, Elsewhere, Existing, Inspection, Interrupt, Packed, RefusedBy, Report, write,
+    Dependencies, Draft, DraftError, Elsewhere, Existing, Inspection, Interrupt, Packed, RefusedBy,
+    Report, write,
 };
 use selvedge_buildpack::source::Source;
 
@@ -26,7 +27,7 @@ const NAMED: &str = "ghcr.io/hyperledger-labs/go-contract@\
 const AN_INDEX: &str = "META-INF/statedb/couchdb/indexes/owner.json";
 
 fn pack(directory: &Path, output: &Path) -> Packed {
-    let draft = Draft::collect(directory).unwrap();
+    let draft = Draft::collect(directory, Dependencies::Installed).unwrap();
     let label = "go-contract_1.0".parse().unwrap();
     write(&draft, &label, output, Existing::Keep, &Interrupt::default()).unwrap()
 }
@@ -89,7 +90,7 @@ fn same_image_same_package_id() {
         "go-contract_1.0:ffbdc050d156adc4958888a87c32f27e973156e531ab41f9b9d394050bfdeb25"
     );
     // The package of the first time stays out.
-    let draft = Draft::collect(one.path()).unwrap();
+    let draft = Draft::collect(one.path(), Dependencies::Installed).unwrap();
     let left_out: Vec<_> =
         draft.left_out.iter().map(|out| (out.path.as_str(), out.reason)).collect();
     let useless = "of no use to who runs an image";
@@ -110,7 +111,8 @@ fn a_directory_that_names_no_image_is_told_why() {
     for (json, reason) in [("{}", "no `name`"), (r#"{"name":"a","digest":"1.0"}"#, "the tag 1.0")] {
         let directory = tempfile::tempdir().unwrap();
         tree(directory.path(), &[("image.json", json)]);
-        let error = Draft::collect(directory.path()).unwrap_err().to_string();
+        let error =
+            Draft::collect(directory.path(), Dependencies::Installed).unwrap_err().to_string();
         assert!(error.contains("/image.json has ") && error.contains(reason), "{error}");
     }
 }
@@ -119,7 +121,7 @@ fn a_directory_that_names_no_image_is_told_why() {
 fn a_directory_is_for_an_image_or_for_a_server() {
     let directory = tempfile::tempdir().unwrap();
     tree(directory.path(), &[("image.json", IMAGE), ("connection.json", r#"{"address":"a:1"}"#)]);
-    let error = Draft::collect(directory.path()).unwrap_err();
+    let error = Draft::collect(directory.path(), Dependencies::Installed).unwrap_err();
     assert!(matches!(error, DraftError::Both { .. }), "{error}");
 }
 
@@ -127,7 +129,7 @@ fn a_directory_is_for_an_image_or_for_a_server() {
 fn go_beside_an_image_json_is_go_and_that_is_told() {
     let directory = tempfile::tempdir().unwrap();
     tree(directory.path(), &[("image.json", "{}"), ("go.mod", GO_MOD), ("main.go", MAIN_GO)]);
-    let draft = Draft::collect(directory.path()).unwrap();
+    let draft = Draft::collect(directory.path(), Dependencies::Installed).unwrap();
     assert_eq!((draft.kind.name(), draft.elsewhere), ("golang", None));
     let told: Vec<_> = draft.remarks.iter().map(|told| (&*told.file, &*told.text)).collect();
     let text = "is source here, which no peer reads: in a directory of its own it makes a package of \

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crafted::{Crafted, EntryType, gzip, package, tar, zeros};
 use selvedge_buildpack::package::{
-    Draft, Existing, Inspection, Interrupt, Packed, RefusedBy, Report, WriteError, write,
+    Dependencies, Draft, Existing, Inspection, Interrupt, Packed, RefusedBy, Report, WriteError,
+    write,
 };
 use selvedge_buildpack::source::Source;
 
@@ -15,7 +16,7 @@ use crate::chaincode::{
 };
 
 fn pack(directory: &Path, output: &Path) -> Packed {
-    let draft = Draft::collect(directory).unwrap();
+    let draft = Draft::collect(directory, Dependencies::Installed).unwrap();
     let label = "basic_1.0".parse().unwrap();
     write(&draft, &label, output, Existing::Keep, &Interrupt::default()).unwrap()
 }
@@ -68,7 +69,7 @@ fn a_package_is_no_part_of_the_next_one() {
     let first = pack(directory.path(), &directory.path().join("one.tar.gz"));
     let second = pack(directory.path(), &directory.path().join("two.tar.gz"));
     assert_eq!(first.id, second.id);
-    let left_out = Draft::collect(directory.path()).unwrap().left_out;
+    let left_out = Draft::collect(directory.path(), Dependencies::Installed).unwrap().left_out;
     assert_eq!(left_out[0].path, "one.tar.gz");
     assert_eq!(left_out[0].reason, "a chaincode package");
 }
@@ -91,7 +92,7 @@ fn what_goes_in_and_what_stays_out() {
         ],
     );
     symlink("../lib/lib.go", module.join("cmd/linked.go")).unwrap();
-    let draft = Draft::collect(&module.join("cmd/chaincode")).unwrap();
+    let draft = Draft::collect(&module.join("cmd/chaincode"), Dependencies::Installed).unwrap();
     assert_eq!(draft.path, "example.com/asset/cmd/chaincode");
     let files: Vec<_> = draft.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(
@@ -130,7 +131,7 @@ fn directories_that_cannot_be_packaged() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         tree(directory.path(), files);
-        let told = chain(&Draft::collect(directory.path()).unwrap_err());
+        let told = chain(&Draft::collect(directory.path(), Dependencies::Installed).unwrap_err());
         assert!(told.contains(reason), "{told}");
     }
 }
@@ -143,7 +144,7 @@ fn symbolic_links_that_lead_away() {
         chaincode(&module);
         tree(directory.path(), &[("outside", ""), ("module/lib/lib.go", "package lib\n")]);
         symlink(target, module.join("link")).unwrap();
-        let told = Draft::collect(&module).unwrap_err().to_string();
+        let told = Draft::collect(&module, Dependencies::Installed).unwrap_err().to_string();
         assert!(told.contains("link is a symbolic link to") && told.contains(target), "{told}");
     }
 }
@@ -155,7 +156,7 @@ fn writing_is_whole_or_not_at_all() {
     chaincode(&module);
     fs::create_dir(&out).unwrap();
     let output = out.join("basic.tar.gz");
-    let draft = Draft::collect(&module).unwrap();
+    let draft = Draft::collect(&module, Dependencies::Installed).unwrap();
     let label = "basic_1.0".parse().unwrap();
 
     let interrupt = Interrupt::default();

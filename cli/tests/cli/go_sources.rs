@@ -67,6 +67,41 @@ fn what_goes_in_is_compiled_and_not_the_directory() {
     assert_eq!(names(root), ["asset"]);
 }
 
+/// A module of the same repository, in the place of a published one: no package could hold it where
+/// it is.
+#[test]
+fn what_lies_outside_of_the_module_is_taken_along() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let go_mod =
+        format!("{GO_MOD}require example.com/lib v0.0.0\nreplace example.com/lib => ../lib\n");
+    let main = "package main\n\nimport \"example.com/lib\"\n\nfunc main() { lib.Do() }\n";
+    tree(&root.join("asset"), &[("go.mod", &go_mod), ("main.go", main)]);
+    let library = "package lib\n\nfunc Do() {}\n";
+    tree(&root.join("lib"), &[("go.mod", "module example.com/lib\n"), ("lib.go", library)]);
+    let told = ["which lies outside of the module", "--vendor"];
+    check(&selvedge(root, &["package", "asset", "-l", "a"]), 1, &[], &told);
+
+    let output = selvedge(root, &["package", "asset", "-l", "a", "--vendor"]);
+    let inside = ["src/vendor/modules.txt", "src/vendor/example.com/lib/lib.go"];
+    check(&output, 0, &inside, &["taking dependencies along: go mod vendor"]);
+    check(&selvedge(root, &["inspect", "-c", "a.tar.gz"]), 0, &["nothing speaks against it"], &[]);
+    assert_eq!(names(&root.join("asset")), ["go.mod", "main.go"], "the directory is another now");
+}
+
+#[test]
+fn dependencies_that_cannot_be_had_are_told_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let go_mod = format!("{GO_MOD}require example.com/lib v0.0.0\n");
+    let main = "package main\n\nimport \"example.com/lib\"\n\nfunc main() { lib.Do() }\n";
+    tree(&root.join("asset"), &[("go.mod", &go_mod), ("main.go", main)]);
+    let mut package = command(root, &["package", "asset", "-l", "a", "--vendor"]);
+    let output = package.env("GOPROXY", "off").output().unwrap();
+    check(&output, 1, &[], &["`go mod vendor` failed", "example.com/lib: missing go.sum entry"]);
+    assert_eq!(names(root), ["asset"]);
+}
+
 #[test]
 fn a_package_that_is_no_main_is_refused_by_its_name() {
     let directory = tempfile::tempdir().unwrap();

@@ -71,6 +71,10 @@ async fn built(
 
 async fn relay(mut lines: mpsc::Receiver<String>, events: &Events) {
     while let Some(line) = lines.recv().await {
+        // npm sets off what it says by empty lines; a log has lines enough.
+        if line.trim().is_empty() {
+            continue;
+        }
         info!(target: "build", line);
         let event = BuildEvent { event: Some(build_event::Event::Log(line)), listening: None };
         // Lines of a build wait for a slow reader: none of them may be missing.

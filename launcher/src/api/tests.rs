@@ -290,11 +290,12 @@ async fn a_type_that_is_no_launchers_matter_is_told_what_is() {
     scene.open();
     let root = scene.directory.path().join("empty");
     std::fs::create_dir(&root).unwrap();
-    for named in ["ccaas", "node"] {
+    for named in ["ccaas", "cobol"] {
         let start = ChaincodeSource { r#type: named.into(), ..ChaincodeSource::default() };
         let status = scene.send(start, &root).await.message().await.unwrap_err();
         let told = format!(
-            "no launcher of this release has a part in chaincode of type {named:?}, only in golang, k8s"
+            "no launcher of this release has a part in chaincode of type {named:?}, only in golang, \
+             node, k8s"
         );
         assert_eq!(status.message(), told);
     }

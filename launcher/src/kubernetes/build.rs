@@ -37,7 +37,7 @@ mod verdict;
 use std::time::Duration;
 
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::image::{BuildKey, BuildKeyInputs};
+use selvedge_buildpack::image::{BuildKey, BuildKeyInputs, Form};
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -45,6 +45,7 @@ use tracing::warn;
 
 use crate::backend::BuildError;
 use crate::error_chain::one_line;
+use crate::registry::RuntimeImage;
 use crate::source::StagedSource;
 
 pub(crate) use builds::Builds;
@@ -80,7 +81,9 @@ impl Builds {
     ) -> Result<ImageReference, BuildError> {
         let said = self.said().map_err(|error| BuildError::Cluster(error.into()))?;
         let toolchain = self.toolchain(source.language, &said, log).await;
-        let (digest, key) = self.key(source, &toolchain)?;
+        let runtime = self.runtime(source.language, &said).await;
+        let runtime = runtime.map_err(|error| BuildError::Cluster(error.into()))?;
+        let (digest, key, form) = self.key(source, &toolchain, runtime.as_ref())?;
         let _turn = self.turns.take(key).await;
         let build = async {
             let registry = self.registry(&said).await?;
@@ -90,8 +93,10 @@ impl Builds {
                 digest,
                 toolchain,
                 key,
+                form,
                 limit,
                 registry,
+                runtime,
                 said: &said,
                 pull_secrets: self.own.pull_secrets(&self.ground.namespace, secret),
             };
@@ -136,25 +141,29 @@ impl Builds {
         })
     }
 
-    /// What decides the image: the digest of the source, and the key over that and all else.
+    /// What decides the image: the digest of the source, and the key over that and all else; and the
+    /// image's form.
     fn key(
         &self,
         source: &StagedSource,
         toolchain: &Toolchain,
-    ) -> Result<(Sha256, BuildKey), BuildError> {
+        runtime: Option<&RuntimeImage>,
+    ) -> Result<(Sha256, BuildKey, Form), BuildError> {
         let StagedSource { language, path, source, .. } = source;
         let recipe = language
             .recipe(source, path, self.platform)
             .map_err(|refusal| BuildError::Source(refusal.into()))?;
         let digest = source.digest().map_err(|error| BuildError::Source(error.into()))?;
         let base = self.base.diff_id().map_err(|error| BuildError::Image(error.into()))?;
+        let runtime = runtime.map(|image| format!("runtime {}", image.digest));
+        let inputs: Vec<String> = recipe.inputs().into_iter().chain(runtime).collect();
         let key = BuildKey::new(&BuildKeyInputs {
             source: digest,
-            recipe: &recipe.inputs(),
+            recipe: &inputs,
             toolchain: &toolchain.identity,
             base,
             platform: self.platform,
         });
-        Ok((digest, key))
+        Ok((digest, key, recipe.form()))
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::guard::guarded;
 use super::process::Process;
+use super::search_path::find_in;
 use crate::backend::BuildError;
 
 /// How long a short command may take, such as that for a version.
@@ -120,9 +121,7 @@ fn find(program: &OsStr, environment: &[(OsString, OsString)]) -> io::Result<OsS
         return Ok(program.into());
     }
     let path = environment.iter().find(|(name, _)| name == "PATH");
-    std::env::split_paths(path.map_or(OsStr::new(""), |(_, path)| path))
-        .map(|directory| directory.join(program))
-        .find(|candidate| candidate.is_file())
+    find_in(path.map_or(OsStr::new(""), |(_, path)| path), program)
         .map(Into::into)
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is not in the PATH"))
 }

@@ -1,10 +1,11 @@
 //! A replica's files and command: the image's content in a private directory, and
 //! in it what a container would find at its root.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use selvedge_buildpack::image::oci_spec::image::ImageConfiguration;
 use selvedge_buildpack::image::{Layout, ZONEINFO, unpack};
@@ -14,6 +15,7 @@ use selvedge_manifest::{LaunchPlan, LaunchTarget, listening_at};
 use tokio::task::spawn_blocking;
 
 use super::guard::guarded;
+use super::search_path::find_in;
 use super::supervise::Start;
 use crate::backend::{StartError, Workload};
 use crate::data::TemporaryDirectory;
@@ -52,7 +54,9 @@ pub(super) async fn prepare(
         let source = "it has no entrypoint".into();
         return Err(StartError::Image { image: workload.image.digest.clone(), source });
     }
-    let program = root.join(command.remove(0).trim_start_matches('/'));
+    let (program, path) = program(&command.remove(0), &root)?;
+    let directory = config.working_dir().as_deref().unwrap_or("/").trim_start_matches('/');
+    let directory = root.join(directory);
     // As in a container, and equal on every peer: the image's time zones, and UTC where code asks
     // for the local one. Without these Go finds the machine's (`src/time/zoneinfo.go`,
     // `LoadLocation`; `zoneinfo_unix.go`, `initLocal`). A name that the image does not have, it
@@ -80,13 +84,26 @@ pub(super) async fn prepare(
                 .env("HOME", root.join("tmp"))
                 .env("ZONEINFO", &zones)
                 .env("TZ", "UTC")
+                .envs(path.iter().map(|path| ("PATH", path)))
                 .envs(environment.iter().map(|(name, value)| (name, value)))
                 .envs(listening.into_iter().flat_map(listening_at))
-                .current_dir(&root);
+                .current_dir(&directory);
             guarded
         }),
         _files: files,
     })
+}
+
+/// The program that starts chaincode: the image's, or this machine's runtime where the image names
+/// one, which then finds its own tools in the launcher's `PATH`, too.
+fn program(named: &str, root: &Path) -> Result<(PathBuf, Option<OsString>), StartError> {
+    if named.contains('/') {
+        return Ok((root.join(named.trim_start_matches('/')), None));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = find_in(&path, OsStr::new(named));
+    let found = found.ok_or_else(|| StartError::Runtime { program: named.to_owned() })?;
+    Ok((found, Some(path)))
 }
 
 /// The variables that the operator's file sets: texts, as that file is held to on this backend.
@@ -115,4 +132,23 @@ fn write_files(plan: &LaunchPlan) -> io::Result<()> {
         file.write_all(content)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_of_the_image_or_a_runtime_of_this_machine() {
+        let root = Path::new("/replica");
+        let (own, path) = program("/usr/local/bin/chaincode", root).unwrap();
+        assert_eq!((own, path), (root.join("usr/local/bin/chaincode"), None));
+        let (shell, path) = program("sh", root).unwrap();
+        assert!(shell.is_absolute() && !shell.starts_with(root), "{}", shell.display());
+        assert_eq!(path, std::env::var_os("PATH"));
+        let told = program("no-such-runtime", root).unwrap_err().to_string();
+        let expected = "cannot find no-such-runtime, which runs this chaincode; install it, or add \
+                        it to the launcher's PATH";
+        assert_eq!(told, expected);
+    }
 }

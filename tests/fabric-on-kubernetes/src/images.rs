@@ -100,8 +100,10 @@ pub struct Images {
     pub peer: String,
     /// The launcher.
     pub launcher: String,
-    /// What builds run in.
+    /// What Go's builds run in.
     pub toolchain: String,
+    /// What Node's builds run in, and their chaincode.
+    pub node: String,
 }
 
 impl Images {
@@ -112,6 +114,7 @@ impl Images {
             peer: press.peer(binaries, dist)?,
             launcher: press.launcher(dist)?,
             toolchain: press.by_digest(&cluster.image("toolchain"))?,
+            node: press.by_digest(&cluster.image("node"))?,
         })
     }
 }

@@ -133,9 +133,13 @@ impl PeerClient {
         }
         let arguments = words(&["lifecycle", "chaincode", "queryinstalled", "-O", "json"]);
         let output = self.cli(&arguments, CALL_LIMIT)?;
-        serde_json::from_str::<Answer>(&output.stdout)
-            .map(|answer| answer.installed_chaincodes)
-            .map_err(|_| unexpected(&arguments, output))
+        let answer = serde_json::from_str::<Answer>(&output.stdout);
+        let mut installed =
+            answer.map_err(|_| unexpected(&arguments, output))?.installed_chaincodes;
+        // A peer keeps them in a map (`core/chaincode/lifecycle/cache.go`), and tells each time in
+        // another order.
+        installed.sort_by(|one, other| one.package_id.cmp(&other.package_id));
+        Ok(installed)
     }
 
     /// Approves the definition for this organisation, with the installed package `package_id`;
@@ -189,8 +193,22 @@ impl PeerClient {
 
     /// Evaluates a call on this peer alone and returns its payload.
     pub fn query(&self, chaincode: &str, ctor: &str) -> Result<String, CliError> {
+        self.query_with(chaincode, ctor, None)
+    }
+
+    /// As [`Peer::query`], with transient data ([`CallOptions::transient`]).
+    pub fn query_with(
+        &self,
+        chaincode: &str,
+        ctor: &str,
+        transient: Option<&str>,
+    ) -> Result<String, CliError> {
         let channel = &self.topology.channel;
-        let arguments = words(&["chaincode", "query", "-C", channel, "-n", chaincode, "-c", ctor]);
+        let mut arguments =
+            words(&["chaincode", "query", "-C", channel, "-n", chaincode, "-c", ctor]);
+        if let Some(transient) = transient {
+            arguments.extend(words(&["--transient", transient]));
+        }
         let mut stdout = self.cli(&arguments, CALL_LIMIT)?.stdout;
         // The CLI's own line end (internal/peer/chaincode/common.go).
         stdout.truncate(stdout.strip_suffix('\n').map_or(stdout.len(), str::len));

@@ -1,6 +1,5 @@
-//! Programs out of Debian's packages: taken out, not installed.
-//!
-//! Nothing of them is started, configured or enabled on this machine.
+//! Debian's packages: installed where they are tools, and only taken apart where they are servers, of
+//! which nothing is to be started, configured or enabled on this machine.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -62,6 +61,24 @@ pub fn unpack(
     })
 }
 
+/// Installs those of the packages that are missing.
+pub fn install_missing(packages: &[&str], progress: &mut Progress<'_>) -> Result<(), DebianError> {
+    let missing: Vec<_> = packages.iter().copied().filter(|name| !is_installed(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    progress(&format!("installing {} (apt-get)", missing.join(" ")));
+    run(&mut apt_get(&["update", "-qq"]))?;
+    run(apt_get(&["install", "-y", "-qq", "--no-install-recommends"]).args(missing))?;
+    Ok(())
+}
+
+fn is_installed(package: &str) -> bool {
+    let mut query = Command::new("dpkg-query");
+    query.args(["-W", "-f", "${db:Status-Status}", package]);
+    run(&mut query).is_ok_and(|output| output.stdout == b"installed")
+}
+
 /// The name of this machine's release: `bookworm`.
 pub fn release() -> Result<String, DebianError> {
     let path = Path::new("/etc/os-release");
@@ -96,7 +113,7 @@ fn command_line(words: &mut dyn Iterator<Item = &OsStr>) -> String {
 }
 
 /// `apt-get` that asks nothing and waits for another one.
-pub fn apt_get(arguments: &[&str]) -> Command {
+fn apt_get(arguments: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     command.args(arguments).args(["-o", PATIENCE]).env("DEBIAN_FRONTEND", "noninteractive");
     command

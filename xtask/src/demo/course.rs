@@ -4,14 +4,14 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use testbed::{Definition, PeerClient};
+use testbed::{CallOptions, Definition, PeerClient};
 
-use super::calls::Call;
+use super::calls::{Call, Kind};
 use crate::cargo::output;
 use crate::steps::{DIM, Steps};
 
 pub(super) const ORGANISATION: &str = "Org1MSP";
-const CHAINCODE: &str = "demo";
+pub(super) const CHAINCODE: &str = "demo";
 pub(super) const LABEL: &str = "demo_1.0";
 
 /// Packages the chaincode under a label, and installs the package; its ID.
@@ -43,17 +43,23 @@ pub(super) struct Package<'a> {
 }
 
 /// Approves the definition.
-pub(super) fn approve(steps: &mut Steps, peer: &PeerClient, package_id: &str) -> Result<()> {
-    steps.take("approve", |_| Ok(peer.approve(package_id, &Definition::new(CHAINCODE))?))
+pub(super) fn approve(
+    steps: &mut Steps,
+    peer: &PeerClient,
+    package_id: &str,
+    definition: &Definition,
+) -> Result<()> {
+    steps.take("approve", |_| Ok(peer.approve(package_id, definition)?))
 }
 
 /// Commits the definition and makes the calls; returns the last call's output.
 pub(super) fn commit_and_call(
     steps: &mut Steps,
     peer: &PeerClient,
+    definition: &Definition,
     calls: &[Call],
 ) -> Result<String> {
-    steps.take("commit", |_| Ok(peer.commit(&Definition::new(CHAINCODE))?))?;
+    steps.take("commit", |_| Ok(peer.commit(definition)?))?;
     let mut last = String::new();
     for call in calls {
         last = make(steps, peer, call)?;
@@ -63,9 +69,15 @@ pub(super) fn commit_and_call(
 
 pub(super) fn make(steps: &mut Steps, peer: &PeerClient, call: &Call) -> Result<String> {
     let answer = steps.take(&call.to_string(), |_| {
-        let output = match call {
-            Call::Submit(ctor) => peer.invoke(CHAINCODE, ctor),
-            Call::Query(ctor) => peer.query(CHAINCODE, ctor),
+        let Call { kind, ctor, transient } = call;
+        let output = match kind {
+            Kind::Init | Kind::Submit => {
+                let is_init = *kind == Kind::Init;
+                let transient = transient.clone();
+                let options = CallOptions { is_init, transient, ..CallOptions::default() };
+                peer.invoke_with(CHAINCODE, ctor, &options)
+            }
+            Kind::Query => peer.query_with(CHAINCODE, ctor, transient.as_deref()),
         };
         output.context("the peer refused")
     })?;

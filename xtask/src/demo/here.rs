@@ -1,10 +1,11 @@
 //! The demo as processes of this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use testbed::{
-    Binaries, ExternalBuilder, Launcher, LauncherSpec, Network, NetworkSpec, PeerSpec, Release,
+    Binaries, Definition, ExternalBuilder, Launcher, LauncherSpec, Network, NetworkSpec, PeerSpec,
+    Release,
 };
 
 use super::arguments::Demo;
@@ -24,9 +25,10 @@ struct Raised {
 }
 
 pub(super) fn run(demo: &Demo, calls: &[Call]) -> Result<()> {
+    let definition = demo.definition()?;
     let mut steps = Steps::begin();
     let raised = raise(&mut steps, demo.fabric)?;
-    let result = deploy_and_call(&mut steps, &raised, demo, calls);
+    let result = deploy_and_call(&mut steps, &raised, &definition, &demo.source(), calls);
     if result.is_err() {
         let log = raised.launcher.log();
         anstream::eprintln!("{DIM}-- {}:\n{}{DIM:#}", log.path().display(), log.tail());
@@ -58,14 +60,15 @@ fn raise(steps: &mut Steps, release: Release) -> Result<Raised> {
 fn deploy_and_call(
     steps: &mut Steps,
     raised: &Raised,
-    demo: &Demo,
+    definition: &Definition,
+    source: &Path,
     calls: &[Call],
 ) -> Result<String> {
     let peer = raised.network.peer(ORGANISATION);
     let package = Package { dir: raised.network.dir(), label: LABEL, step: "install" };
-    let package_id = install(steps, peer, &raised.dist, &demo.source(), &package)?;
-    approve(steps, peer, &package_id)?;
-    commit_and_call(steps, peer, calls)
+    let package_id = install(steps, peer, &raised.dist, source, &package)?;
+    approve(steps, peer, &package_id, definition)?;
+    commit_and_call(steps, peer, definition, calls)
 }
 
 impl Raised {

@@ -1,12 +1,12 @@
 //! The demo in a Kubernetes that it raises.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use cluster::{Cluster, ClusterSpec, Tools};
 use fabric_on_kubernetes::{Fabric, FabricSpec, Images};
-use testbed::Binaries;
+use testbed::{Binaries, Definition};
 use tokio::runtime::Runtime;
 
 use super::arguments::Demo;
@@ -44,9 +44,10 @@ struct Times {
 }
 
 pub(super) fn run(demo: &Demo, calls: &[Call]) -> Result<()> {
+    let definition = demo.definition()?;
     let mut steps = Steps::begin();
     let raised = raise(&mut steps, demo)?;
-    let result = deploy_and_call(&mut steps, &raised, demo, calls);
+    let result = deploy_and_call(&mut steps, &raised, &definition, &demo.source(), calls);
     steps.print_table();
     match &result {
         Ok((_, times)) => {
@@ -89,22 +90,22 @@ fn raise(steps: &mut Steps, demo: &Demo) -> Result<Raised> {
 fn deploy_and_call(
     steps: &mut Steps,
     raised: &Raised,
-    demo: &Demo,
+    definition: &Definition,
+    source: &Path,
     calls: &[Call],
 ) -> Result<(String, Times)> {
     let peer = raised.fabric.peer(ORGANISATION);
     let dir = raised.fabric.network().dir();
-    let source = demo.source();
     let mut installed = |label, step| {
         let package = Package { dir, label, step };
-        install(steps, peer, &raised.dist, &source, &package)
+        install(steps, peer, &raised.dist, source, &package)
     };
     let package_id = installed(LABEL, COLD)?;
     installed(OTHER_LABEL, KNOWN)?;
-    approve(steps, peer, &package_id)?;
+    approve(steps, peer, &package_id, definition)?;
     let (first, rest) = calls.split_first().context("no calls")?;
     let begun = Instant::now();
-    let mut last = commit_and_call(steps, peer, std::slice::from_ref(first))?;
+    let mut last = commit_and_call(steps, peer, definition, std::slice::from_ref(first))?;
     let first_answer = begun.elapsed();
     for call in rest {
         last = make(steps, peer, call)?;

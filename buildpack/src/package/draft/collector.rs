@@ -108,7 +108,7 @@ impl<R: Rules> Collector<'_, R> {
         self.bytes += size;
         let file = DraftFile { path: path.clone(), on_disk, size };
         self.files.insert(path, file);
-        self.check_limits()
+        check_limits(self.root, self.bytes, self.files.len())
     }
 
     /// What the entry is, or what it links to.
@@ -138,18 +138,19 @@ impl<R: Rules> Collector<'_, R> {
         let name = [top.as_bytes(), below.as_os_str().as_encoded_bytes()].concat();
         EntryPath::parse(&name).map_err(|fault| DraftError::File { path: path.to_owned(), fault })
     }
+}
 
-    fn check_limits(&self) -> Result<(), DraftError> {
-        let Limits { bytes, entries } = Limits::SOURCE;
-        let source = if self.bytes > bytes {
-            ArchiveError::TooLarge { limit: bytes }
-        } else if self.files.len() > entries {
-            ArchiveError::TooManyEntries { limit: entries }
-        } else {
-            return Ok(());
-        };
-        Err(DraftError::Oversize { root: self.root.to_owned(), source })
-    }
+/// What a launcher would not unpack is not packed.
+pub(super) fn check_limits(root: &Path, size: u64, files: usize) -> Result<(), DraftError> {
+    let Limits { bytes, entries } = Limits::SOURCE;
+    let source = if size > bytes {
+        ArchiveError::TooLarge { limit: bytes }
+    } else if files > entries {
+        ArchiveError::TooManyEntries { limit: entries }
+    } else {
+        return Ok(());
+    };
+    Err(DraftError::Oversize { root: root.to_owned(), source })
 }
 
 /// As Fabric's packagers do: what they refuse, nobody could package with them either.

@@ -10,14 +10,19 @@ use selvedge_package::{
 use crate::archive::{ArchiveError, EntryFault};
 use crate::golang::GoChaincodeError;
 use crate::named_image::{ImageFault, NamedImageError};
+use crate::node::NodeError;
 
 /// Why a directory cannot be packaged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DraftError {
-    /// It is no Go chaincode, the one language so far, and does not say where one is.
+    /// It has no `package.json`, which would make it Node's, is no Go chaincode either, and does not
+    /// say where one is.
     #[error("no chaincode that Selvedge knows how to package")]
     Language(#[from] GoChaincodeError),
+    /// It is no Node chaincode.
+    #[error("no Node chaincode that Selvedge knows how to package")]
+    Node(#[from] NodeError),
     /// Something could not be read.
     #[error("cannot read {path}")]
     Read {

@@ -11,7 +11,7 @@ use super::super::failure::ApiFailure;
 use super::follow::FollowError;
 use super::judge::Rejected;
 use super::verdict::JobFailure;
-use crate::registry::{CredentialsError, InvalidRepository, RegistryError};
+use crate::registry::{CredentialsError, InvalidRepository, RegistryError, RuntimeError};
 
 /// Why builds in the cluster cannot be offered.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,8 @@ pub(crate) enum ClusterBuildError {
     Job(#[from] JobFailure),
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    #[error("cannot use the image that chaincode of this language stands on (builds.runtimes)")]
+    Runtime(#[from] RuntimeError),
     #[error("there is no Secret {namespace}/{name} (registry.secret)")]
     NoSecret { namespace: String, name: String },
     #[error("cannot use the Secret {namespace}/{name} (registry.secret)")]

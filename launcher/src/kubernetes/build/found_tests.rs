@@ -9,7 +9,7 @@ use bytes::Bytes;
 use oci_client::secrets::RegistryAuth;
 use selvedge_buildpack::archive::{ArchiveWriter, EntryPath, GzipWriter};
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
-use selvedge_buildpack::image::{Base, ImagePlan, Layout, Tag, assemble};
+use selvedge_buildpack::image::{Base, ImagePlan, Layout, Part, Tag, assemble};
 use selvedge_buildpack::source::Source;
 use selvedge_proto::launcher::ChaincodeSource;
 use serde_json::json;
@@ -30,6 +30,7 @@ struct Scene {
     builds: Builds,
     source: StagedSource,
     tag: Tag,
+    form: Form,
 }
 
 impl Scene {
@@ -43,9 +44,10 @@ impl Scene {
         let source = source(directory.path(), &data).await;
         let (log, _lines) = mpsc::channel(64);
         let said = builds.said().unwrap();
-        let (_, key) =
-            builds.key(&source, &builds.toolchain(source.language, &said, &log).await).unwrap();
-        Self { directory, server, builds, source, tag: key.tag() }
+        let (_, key, form) = builds
+            .key(&source, &builds.toolchain(source.language, &said, &log).await, None)
+            .unwrap();
+        Self { directory, server, builds, source, tag: key.tag(), form }
     }
 
     /// Pushes an image under the tag by which this source's is found.
@@ -53,7 +55,9 @@ impl Scene {
         let images = Layout::create(&self.directory.path().join("forged")).unwrap();
         let program = self.directory.path().join("program");
         fs::write(&program, "#!program\n").unwrap();
-        let plan = ImagePlan { base, program: &program, source, platform: self.builds.platform };
+        let (form, platform) = (self.form.clone(), self.builds.platform);
+        let plan =
+            ImagePlan { base, form: &form, parts: &[Part::Program(program)], source, platform };
         let image = assemble(&plan, &images.scratch()).unwrap();
         let image = images.add(image, &self.tag).unwrap();
         change(&images, &image);

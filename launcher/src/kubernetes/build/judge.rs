@@ -6,13 +6,15 @@ use std::path::Path;
 
 use selvedge_buildpack::archive::{ArchiveError, Limits, Modes, unpack};
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
-use selvedge_buildpack::image::{Fault, Layout, LayoutError, Origin, sha256, validate};
+use selvedge_buildpack::image::{
+    Fault, Layout, LayoutError, Libc, Origin, Runtime, sha256, validate,
+};
 
 /// The most that an image may be, in bytes. A static program of the whole Kubernetes has a tenth of
 /// that; the launcher keeps what is left and what it unpacks to at once.
 pub(super) const IMAGE_LIMIT: u64 = 512 << 20;
 
-/// How much a layout with one image may hold: two layers, and what describes them.
+/// How much a layout with one image may hold: a few layers, and what describes them.
 const LAYOUT: Limits = Limits { bytes: IMAGE_LIMIT, entries: 16 };
 
 /// Why an image is not taken.
@@ -30,6 +32,11 @@ pub(crate) enum Rejected {
     Faulty { first: Fault, count: usize },
     #[error("the image is not what its source, base and platform make")]
     Origin,
+    #[error(
+        "{path} was compiled against {needed}, and the image {runtime} that it is to run on has \
+         {has}: choose builds.toolchains and builds.runtimes with one C library"
+    )]
+    Libc { path: String, needed: Libc, runtime: String, has: Libc },
     #[error("the image is no image of ours, or larger than {} MiB", IMAGE_LIMIT >> 20)]
     Unfit,
 }
@@ -38,7 +45,7 @@ pub(crate) enum Rejected {
 pub(super) fn judge(
     upload: &Path,
     target: &Path,
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<(Layout, Descriptor), Rejected> {
     let archive = File::open(upload).map_err(Rejected::Open)?;
     std::fs::create_dir(target).map_err(Rejected::Open)?;
@@ -54,7 +61,11 @@ pub(super) fn judge(
 }
 
 /// Looks at all of an image in the layout.
-pub(super) fn look_at(layout: &Layout, image: &Descriptor, origin: Origin) -> Result<(), Rejected> {
+pub(super) fn look_at(
+    layout: &Layout,
+    image: &Descriptor,
+    origin: &Origin,
+) -> Result<(), Rejected> {
     let digest = sha256(image).ok_or(Rejected::Origin)?;
     let mut faults = validate(layout, digest)?;
     if !faults.is_empty() {
@@ -62,4 +73,16 @@ pub(super) fn look_at(layout: &Layout, image: &Descriptor, origin: Origin) -> Re
         return Err(Rejected::Faulty { first: faults.remove(0), count });
     }
     if origin.made(layout, image)? { Ok(()) } else { Err(Rejected::Origin) }
+}
+
+/// Looks at all of an image in the layout that stands on a runtime, but for the runtime's own layers:
+/// which those are, its manifest says.
+pub(super) fn look_over(
+    layout: &Layout,
+    image: &Descriptor,
+    runtime: &Runtime,
+    origin: &Origin,
+) -> Result<(), Rejected> {
+    let lifted = runtime.lifted(layout, image, origin)?;
+    look_at(layout, &lifted.ok_or(Rejected::Origin)?, origin)
 }

@@ -7,7 +7,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::image::{BuildKey, Layout, Origin, Tag};
+use selvedge_buildpack::image::oci_spec::image::Descriptor;
+use selvedge_buildpack::image::{
+    BuildKey, Form, Layout, NativeModule, Origin, Runtime, Tag, sha256,
+};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
@@ -18,7 +21,7 @@ use super::error::ClusterBuildError;
 use super::follow::FollowError;
 use super::handover::{Offer, Ticket};
 use super::job::{Begun, BuildJobHandle, begin};
-use super::judge::{IMAGE_LIMIT, Rejected, judge, look_at};
+use super::judge::{IMAGE_LIMIT, Rejected, judge, look_at, look_over};
 use super::manifest::BuildOrder;
 use super::pulse;
 use super::reach::Reach;
@@ -28,7 +31,7 @@ use super::verdict::JobFailure;
 use crate::build_job::Outcome;
 use crate::data::TemporaryDirectory;
 use crate::error_chain::one_line;
-use crate::registry::{Pulled, Registry};
+use crate::registry::{Pulled, Registry, RuntimeImage};
 use crate::source::StagedSource;
 
 /// How often a build is begun anew that another launcher's failure ended.
@@ -40,8 +43,11 @@ pub(super) struct Wanted<'a> {
     pub(super) digest: Sha256,
     pub(super) toolchain: Toolchain,
     pub(super) key: BuildKey,
+    pub(super) form: Form,
     pub(super) limit: Duration,
     pub(super) registry: Registry,
+    /// What the image stands on, if it needs something to.
+    pub(super) runtime: Option<RuntimeImage>,
     pub(super) said: &'a Said,
     /// The Secrets that the Job's images are pulled with.
     pub(super) pull_secrets: Vec<String>,
@@ -83,12 +89,18 @@ impl Builds {
         let Some(image) = wanted.registry.find(&tag).await? else { return Ok(None) };
         let files = self.data.temporary("found").map_err(ClusterBuildError::Offer)?;
         let images = Layout::create(&files.path().join("images")).map_err(Rejected::Layout)?;
-        let fetched = match wanted.registry.pull(image, &images, IMAGE_LIMIT).await? {
+        let runtime = wanted.runtime.as_ref().map(|image| image.runtime.clone());
+        let below = runtime.as_ref().map(Runtime::layers).unwrap_or_default();
+        let fetched = match wanted.registry.pull(image, &images, below, IMAGE_LIMIT).await? {
             Pulled::Here(fetched) => fetched,
             Pulled::Unfit => return Ok(self.refuse(&tag, &Rejected::Unfit, wanted, log).await),
         };
         let origin = self.origin(wanted)?;
-        let looked = spawn_blocking(move || look_at(&images, &fetched, origin)).await;
+        let look = move || match runtime {
+            Some(runtime) => look_over(&images, &fetched, &runtime, &origin),
+            None => look_at(&images, &fetched, &origin),
+        };
+        let looked = spawn_blocking(look).await;
         match looked.map_err(|error| ClusterBuildError::Offer(error.into()))? {
             Ok(()) => Ok(Some(image)),
             Err(rejected) => Ok(self.refuse(&tag, &rejected, wanted, log).await),
@@ -115,7 +127,8 @@ impl Builds {
 
     fn origin(&self, wanted: &Wanted<'_>) -> Result<Origin, ClusterBuildError> {
         let base = self.base.diff_id().map_err(ClusterBuildError::Offer)?;
-        Ok(Origin { base, source: wanted.digest, platform: self.platform })
+        let form = wanted.form.clone();
+        Ok(Origin { base, source: wanted.digest, form, platform: self.platform })
     }
 
     /// Sees a Job through that this launcher began.
@@ -152,8 +165,10 @@ impl Builds {
         match (outcome, taken) {
             // Why the image was not taken is the cause of whatever the Job says.
             (_, Some(Err(error))) => Err(error),
-            (Ok(Outcome::Image(said)), Some(Ok(left))) if said == left => Ok(left),
-            (Ok(Outcome::Image(said)), Some(Ok(left))) => {
+            (Ok(Outcome::Image(said)), Some(Ok(Taken { left, pushed }))) if said == left => {
+                Ok(pushed)
+            }
+            (Ok(Outcome::Image(said)), Some(Ok(Taken { left, .. }))) => {
                 Err(ClusterBuildError::Tampered { left, said })
             }
             (Ok(_), _) => Err(ClusterBuildError::NothingLeft),
@@ -167,7 +182,7 @@ impl Builds {
         ticket: &mut Ticket,
         files: &TemporaryDirectory,
         wanted: &Wanted<'_>,
-    ) -> Result<Sha256, ClusterBuildError> {
+    ) -> Result<Taken, ClusterBuildError> {
         let upload = ticket.upload().await;
         let pushed = self.judge_and_push(files.path(), wanted).await;
         upload.answer(pushed.as_ref().map(drop).map_err(|error| one_line(error)));
@@ -178,13 +193,23 @@ impl Builds {
         &self,
         files: &Path,
         wanted: &Wanted<'_>,
-    ) -> Result<Sha256, ClusterBuildError> {
+    ) -> Result<Taken, ClusterBuildError> {
         let origin = self.origin(wanted)?;
         let (upload, target) = (upload_path(files), files.join("image"));
-        let judged = spawn_blocking(move || judge(&upload, &target, origin)).await;
+        let judged = spawn_blocking(move || judge(&upload, &target, &origin)).await;
         let (images, image) = judged.map_err(|error| ClusterBuildError::Offer(error.into()))??;
-        wanted.registry.push(&images, &image, &wanted.key.tag()).await?;
-        selvedge_buildpack::image::sha256(&image).ok_or(ClusterBuildError::NothingLeft)
+        let whole = match &wanted.runtime {
+            None => image.clone(),
+            Some(below) => {
+                expect_one_libc(&images, &image, below).await?;
+                wanted.registry.copy(below).await?;
+                below.runtime.below(&images, &image).map_err(Rejected::Layout)?
+            }
+        };
+        wanted.registry.push(&images, &whole, &wanted.key.tag()).await?;
+        let [left, pushed] = [&image, &whole].map(sha256);
+        let taken = left.zip(pushed).map(|(left, pushed)| Taken { left, pushed });
+        taken.ok_or(ClusterBuildError::NothingLeft)
     }
 
     async fn offer(
@@ -245,6 +270,32 @@ impl Builds {
             settings: &wanted.said.builds,
         }
     }
+}
+
+/// Refuses native modules that the runtime could not load.
+async fn expect_one_libc(
+    images: &Layout,
+    image: &Descriptor,
+    runtime: &RuntimeImage,
+) -> Result<(), ClusterBuildError> {
+    let Some(module) = NativeModule::first(images, image).map_err(Rejected::Layout)? else {
+        return Ok(());
+    };
+    match runtime.libc().await? {
+        Some(libc) if libc != module.libc => {
+            let NativeModule { path, libc: needed } = module;
+            Err(Rejected::Libc { path, needed, runtime: runtime.to_string(), has: libc }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What became of what a build left.
+struct Taken {
+    /// The image that it left.
+    left: Sha256,
+    /// The one that was pushed: that over its runtime, if it needs one.
+    pushed: Sha256,
 }
 
 /// Whether nothing of the Job goes on; Kubernetes clears it away.

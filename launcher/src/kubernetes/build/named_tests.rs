@@ -2,7 +2,7 @@
 
 use oci_client::secrets::RegistryAuth;
 use selvedge_buildpack::content::PackageContent;
-use selvedge_buildpack::image::{Base, ImagePlan, Layout, assemble};
+use selvedge_buildpack::image::{Base, Form, ImagePlan, Layout, Part, assemble};
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::Platform;
@@ -46,7 +46,8 @@ impl Scene {
         std::fs::write(&program, "#!program\n").unwrap();
         let base = Base::from_pem(CERTIFICATE).unwrap();
         let source = Sha256::of(b"source");
-        let plan = ImagePlan { base: &base, program: &program, source, platform };
+        let (form, parts) = (Form::program(), [Part::Program(program)]);
+        let plan = ImagePlan { base: &base, form: &form, parts: &parts, source, platform };
         let image = assemble(&plan, &images.scratch()).unwrap();
         let (digest, tag) = (image.digest(), platform.architecture().parse().unwrap());
         let image = images.add(image, &tag).unwrap();

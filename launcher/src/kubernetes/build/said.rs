@@ -29,7 +29,17 @@ impl Said {
         let toolchains = &self.builds.toolchains;
         let toolchain = match language {
             Language::Golang => &toolchains.go,
+            Language::Node => &toolchains.node,
         };
         self.registry.rewritten(&toolchain.image)
+    }
+
+    /// The image that what is built in the language is laid over, where it is fetched from; none if
+    /// it needs nothing to stand on.
+    pub(super) fn runtime(&self, language: Language) -> Option<String> {
+        match language {
+            Language::Golang => None,
+            Language::Node => Some(self.registry.rewritten(&self.builds.runtimes.node.image)),
+        }
     }
 }

@@ -10,7 +10,9 @@ use clap::Parser;
 use oci_client::secrets::RegistryAuth;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
-use selvedge_buildpack::image::{Base, ImagePlan, Layout, Origin, Tag, assemble, ca_bundle_path};
+use selvedge_buildpack::image::{
+    Base, Form, ImagePlan, Layout, Origin, Part, Tag, assemble, ca_bundle_path,
+};
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::recipe::{Workplace, carry_out};
@@ -112,11 +114,11 @@ impl Scene {
 
     fn origin(&self) -> Origin {
         let base = self.base.diff_id().unwrap();
-        Origin { base, source: self.digest, platform: self.platform }
+        Origin { base, source: self.digest, form: Form::program(), platform: self.platform }
     }
 
     fn judge(&self) -> Result<(Layout, Descriptor), Rejected> {
-        judge(&self.upload(), &self.path("judged"), self.origin())
+        judge(&self.upload(), &self.path("judged"), &self.origin())
     }
 
     /// An image that somebody made by other means, as it would be handed over.
@@ -124,7 +126,8 @@ impl Scene {
         let images = Layout::create(&self.path("forged")).unwrap();
         let program = self.path("program");
         fs::write(&program, "#!program\n").unwrap();
-        let plan = ImagePlan { base, program: &program, source, platform: self.platform };
+        let (form, parts) = (Form::program(), [Part::Program(program)]);
+        let plan = ImagePlan { base, form: &form, parts: &parts, source, platform: self.platform };
         let image = assemble(&plan, &images.scratch()).unwrap();
         let tag: Tag = "image".parse().unwrap();
         images.add(image, &tag).unwrap();
@@ -147,9 +150,9 @@ fn local_digest(scene: &Scene) -> Sha256 {
     let toolchain = Language::Golang.toolchain(std::env::vars_os(), &scene.path("tools")).unwrap();
     let made =
         pollster::block_on(carry_out(&*recipe, &toolchain, &place, &mut build_job::PodWorkshop));
-    let program = made.unwrap();
+    let (parts, form) = (made.unwrap(), recipe.form());
     let (base, source, platform) = (&scene.base, scene.digest, scene.platform);
-    let plan = ImagePlan { base, program: &program, source, platform };
+    let plan = ImagePlan { base, form: &form, parts: &parts, source, platform };
     assemble(&plan, scene.directory.path()).unwrap().digest()
 }
 

@@ -1,5 +1,5 @@
-//! The toolchain's image as a build knows it: by its digest, so that a tag which moves to another
-//! compiler is another toolchain.
+//! The images that a build stands on: the language's runtime, and its toolchain. The latter is known
+//! by its digest, so that a tag which moves to another compiler is another toolchain.
 
 use oci_client::Reference;
 use selvedge_buildpack::language::Language;
@@ -7,9 +7,10 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use super::builds::Builds;
+use super::error::ClusterBuildError;
 use super::said::Said;
 use crate::error_chain::one_line;
-use crate::registry::resolve;
+use crate::registry::{RuntimeError, RuntimeImage, resolve};
 
 /// The image that compiles.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,18 @@ pub(super) struct Toolchain {
 }
 
 impl Builds {
+    /// What chaincode of the language stands on, as it is now; none if it needs nothing to.
+    pub(super) async fn runtime(
+        &self,
+        language: Language,
+        said: &Said,
+    ) -> Result<Option<RuntimeImage>, ClusterBuildError> {
+        let Some(name) = said.runtime(language) else { return Ok(None) };
+        let reference: Reference = name.parse().map_err(|_| RuntimeError::Name(name.clone()))?;
+        let (plain_http, auth) = self.access_to(reference.registry(), said).await;
+        Ok(Some(RuntimeImage::read(&name, plain_http, auth, self.platform).await?))
+    }
+
     /// The toolchain's image as it is now. When its registry cannot be asked, nodes may have it all
     /// the same: then the name has to do, and the installer is told.
     pub(super) async fn toolchain(
@@ -33,6 +46,7 @@ impl Builds {
         let name = said.toolchain(language);
         let key = match language {
             Language::Golang => "builds.toolchains.go.image",
+            Language::Node => "builds.toolchains.node.image",
         };
         let named = || Toolchain { image: name.clone(), identity: name.clone() };
         // What is no name of an image, the kubelet says best.

@@ -14,7 +14,7 @@ use crate::link::SOON;
 /// Installs a package that cannot be built. The installer gets from the peer that the build
 /// failed, and no more (`core/container/externalbuilder/session.go` keeps the exit status
 /// alone); the peer's log has `reason`.
-fn install_fails(turn: &Turn<'_>, package: &Path, reason: &[&str]) {
+pub(crate) fn install_fails(turn: &Turn<'_>, package: &Path, reason: &[&str]) {
     let before = Remains::of(turn);
     let installed = turn.peer().query_installed().unwrap();
     let error = turn.peer().install(package).unwrap_err();
@@ -67,15 +67,16 @@ fn a_source_without_a_module_is_refused_with_what_to_do() {
     install_fails(&turn, &package, &["the chaincode cannot be built", "go.mod"]);
 }
 
-type Tar = tar::Builder<GzEncoder<Vec<u8>>>;
+pub(crate) type Tar = tar::Builder<GzEncoder<Vec<u8>>>;
 
-fn archive(fill: impl FnOnce(&mut Tar) -> std::io::Result<()>) -> Vec<u8> {
+/// A compressed tar with what is filled in.
+pub(crate) fn archive(fill: impl FnOnce(&mut Tar) -> std::io::Result<()>) -> Vec<u8> {
     let mut tar = Tar::new(GzEncoder::new(Vec::new(), Compression::fast()));
     fill(&mut tar).unwrap();
     tar.into_inner().and_then(GzEncoder::finish).unwrap()
 }
 
-fn append(tar: &mut Tar, name: &str, content: &[u8]) -> std::io::Result<()> {
+pub(crate) fn append(tar: &mut Tar, name: &str, content: &[u8]) -> std::io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_mode(0o644);
     header.set_size(content.len() as u64);

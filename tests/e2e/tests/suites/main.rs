@@ -15,6 +15,7 @@ mod ledger;
 mod link;
 mod listening;
 mod misbehaviour;
+mod node;
 mod operators_file;
 mod outstanding;
 mod recovery;

@@ -18,6 +18,7 @@ mod launchers;
 mod limits;
 mod lines;
 mod named;
+mod node;
 mod patience;
 mod placement;
 mod processes;

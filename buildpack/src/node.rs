@@ -1,0 +1,110 @@
+//! Node chaincode, JavaScript and TypeScript: what its package says, how it is built and started.
+
+mod authorities;
+mod manager;
+mod output;
+mod package_json;
+mod plan;
+mod project;
+mod start;
+mod vendoring;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+use crate::platform::Platform;
+use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring, is_writable};
+use crate::source::Source;
+
+use plan::{ALLOWED, NodeBuild};
+use project::DIRECTORY;
+pub use project::NodeError;
+pub(crate) use project::NodeProject;
+use start::NODE;
+
+/// Node's entry among the languages.
+pub(crate) struct Node;
+
+/// What prints the versions of both tools in one line: what npm makes of a lock file changes, too.
+/// One without npm may do, where a package brings its dependencies along.
+const VERSIONS: &str = "let npm; try { npm = require('child_process')\
+    .execFileSync('npm', ['--version'], { stdio: ['ignore', 'pipe', 'ignore'] }).toString().trim() } \
+    catch { npm = 'none' } `node ${process.versions.node} npm ${npm}`";
+
+impl Buildpack for Node {
+    fn toolchain(
+        &self,
+        variables: &mut dyn Iterator<Item = (OsString, OsString)>,
+        own: &Path,
+    ) -> io::Result<Toolchain> {
+        let mut toolchain = Toolchain::new(variables, ALLOWED);
+        // All of the package managers keep their caches below it, and fail where they cannot.
+        let home = toolchain.get("HOME").map(Path::new);
+        if !home.is_some_and(|home| home.is_absolute() && is_writable(home)) {
+            let home = own.join("home");
+            std::fs::create_dir_all(&home)?;
+            toolchain.give("HOME", &home);
+        }
+        authorities::provide(&mut toolchain, own)?;
+        Ok(toolchain)
+    }
+
+    fn version(&self, toolchain: &Toolchain) -> BuildCommand {
+        toolchain.command(NODE, vec!["-p".into(), VERSIONS.into()], &[], Path::new("/"))
+    }
+
+    /// The metadata's path is that of the directory that somebody packaged, and means nothing
+    /// (Fabric `core/chaincode/platforms/node/platform.go`).
+    fn recipe(
+        &self,
+        source: &Source,
+        _path: &str,
+        _platform: Platform,
+    ) -> Result<Box<dyn Recipe>, Refusal> {
+        let project = NodeProject::open(source).map_err(|error| Refusal::Code(error.into()))?;
+        Ok(Box::new(NodeBuild::new(project)))
+    }
+
+    fn vendoring(
+        &self,
+        _directory: &Path,
+        staged: &Path,
+        toolchain: &Toolchain,
+    ) -> Result<Option<Vendoring>, Refusal> {
+        let refused = |error: NodeError| Refusal::Code(error.into());
+        let source = Source::open(staged).map_err(|error| Refusal::Code(error.into()))?;
+        let project = NodeProject::open(&source).map_err(refused)?;
+        project.vendoring(&staged.join(DIRECTORY), toolchain).map_err(refused)
+    }
+
+    fn arguments(&self, address: &str) -> Vec<String> {
+        vec!["--peer.address".to_owned(), address.to_owned()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::Language;
+
+    #[test]
+    fn a_home_where_there_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let good = directory.path();
+        for (home, own) in [
+            (Some(good), &[][..]),
+            (None, &["HOME"]),
+            // Nothing can be made below a file.
+            (Some(Path::new("/dev/null")), &["HOME"]),
+            (Some(Path::new("relative")), &["HOME"]),
+        ] {
+            let variables = home.map(|home| ("HOME".into(), home.into()));
+            let toolchain = Language::Node.toolchain(variables, &good.join("own")).unwrap();
+            assert_eq!(toolchain.own(), own, "{home:?}");
+            let environment = Language::Node.version(&toolchain).environment;
+            let home = environment.iter().find(|(name, _)| name == "HOME").unwrap();
+            assert!(Path::new(&home.1).is_dir());
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `package.json`, as far as it decides how a chaincode is built and started.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The most that a `package.json` may have, in bytes: a hundred times what people write.
+pub(super) const MAX_BYTES: u64 = 1 << 20;
+
+/// What is read of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct PackageJson {
+    /// The module that the shim's own launcher loads.
+    pub(super) main: Option<String>,
+    /// What `npm run` knows.
+    pub(super) scripts: BTreeMap<String, String>,
+    /// What is there when the chaincode runs: versions, or where it is.
+    pub(super) dependencies: BTreeMap<String, String>,
+    /// What is there besides when it is built.
+    #[serde(rename = "devDependencies")]
+    pub(super) dev_dependencies: BTreeMap<String, String>,
+}
+
+impl PackageJson {
+    /// Reads the content of a file; why it is none, on an error.
+    pub(super) fn parse(content: &[u8]) -> Result<Self, serde_json::Error> {
+        // npm passes over a byte order mark.
+        let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+        // A list would do for the reader of a struct.
+        let _: Map<String, Value> = serde_json::from_slice(content)?;
+        serde_json::from_slice(content)
+    }
+
+    /// A script that says something.
+    pub(super) fn script(&self, name: &str) -> Option<&str> {
+        self.scripts.get(name).map(|script| script.trim()).filter(|script| !script.is_empty())
+    }
+
+    /// All dependencies: their names, and versions or places.
+    pub(super) fn all_dependencies(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.dependencies.iter().chain(&self.dev_dependencies);
+        all.map(|(name, place)| (name.as_str(), place.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_matters_is_read() {
+        let read = PackageJson::parse(
+            b"\xef\xbb\xbf{\"name\":\"x\",\"main\":\"dist/index.js\",\"type\":\"module\",\
+              \"scripts\":{\"start\":\" node . \",\"build\":\"\"},\
+              \"devDependencies\":{\"typescript\":\"5\"}}",
+        )
+        .unwrap();
+        assert_eq!(read.main.as_deref(), Some("dist/index.js"));
+        assert_eq!(read.script("start"), Some("node ."));
+        assert_eq!(read.script("build"), None);
+        assert_eq!(read.all_dependencies().collect::<Vec<_>>(), [("typescript", "5")]);
+    }
+
+    #[test]
+    fn what_is_none() {
+        for (content, reason) in [
+            (&b""[..], "EOF while parsing"),
+            (b"[]", "invalid type: sequence, expected a map"),
+            (b"{\"scripts\":{\"start\":1}}", "invalid type: integer `1`, expected a string"),
+            (b"{\"name\":", "EOF while parsing"),
+        ] {
+            let error = PackageJson::parse(content).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Node chaincode as people have it: JavaScript, TypeScript that nobody has compiled, and one that
+//! brings its dependencies along.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use e2e::{Op, Process, Turn, chaincode_dir};
+use testbed::Definition;
+use testbed::dist::dist_dir;
+use testbed::process::wait_until;
+
+use crate::builds::{append, archive, install_fails};
+use crate::ledger::STAGE;
+use crate::link::SOON;
+
+/// What it wrote is there, also after its process was killed.
+fn keeps_what_it_writes(turn: &Turn<'_>, name: &str) {
+    let mut gateway = turn.gateway(name);
+    gateway.call(Op::Submit, &["Put", "k", "of node"]).unwrap();
+    let pid = gateway.call(Op::Evaluate, &["Pid"]).unwrap();
+    Process::with_pid(&pid).kill();
+    // Node takes its time to start; what is called meanwhile may be told so.
+    let mut pid_of_next = String::new();
+    let is_back = || match gateway.call(Op::Evaluate, &["Pid"]) {
+        Ok(pid) => {
+            pid_of_next = pid;
+            true
+        }
+        Err(_) => false,
+    };
+    assert!(wait_until(SOON, is_back), "it does not come back");
+    assert_ne!(pid_of_next, pid);
+    assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "of node");
+}
+
+#[test]
+fn javascript_is_installed_and_lives_on() {
+    let turn = STAGE.enter();
+    turn.deploy(&chaincode_dir("javascript"), &Definition::new("javascript"));
+    keeps_what_it_writes(&turn, "javascript");
+    // What it says reaches the peer's log.
+    let line = "javascript: k is put";
+    let logged = turn.peer().log().wait_for_line(turn.peer_mark, line, SOON).unwrap();
+    assert!(logged.contains("[chaincode.externalbuilder.selvedge]"), "{logged}");
+    // The same source again is the same image, found.
+    let again = turn.package(&chaincode_dir("javascript"), "again_1.0");
+    turn.peer().install(&again).unwrap();
+    let known = "the image of this source is there already";
+    assert!(turn.launcher_lines().contains(known), "{}", turn.launcher_lines());
+}
+
+#[test]
+fn typescript_is_compiled_where_it_is_installed() {
+    let turn = STAGE.enter();
+    turn.deploy(&chaincode_dir("typescript"), &Definition::new("typescript"));
+    keeps_what_it_writes(&turn, "typescript");
+    // By npm: the script before the start ran, too.
+    let line = "typescript: about to start";
+    turn.peer().log().wait_for_line(turn.peer_mark, line, SOON).unwrap();
+}
+
+#[test]
+fn dependencies_in_the_package_are_used_as_they_are() {
+    let turn = STAGE.enter();
+    let package = turn.network.dir().join("packed.tar.gz");
+    let selvedge = Command::new(dist_dir().join("bin/selvedge"))
+        .args(["package", "--vendor", "--label", "packed", "--output"])
+        .arg(&package)
+        .arg(chaincode_dir("javascript"))
+        .output()
+        .unwrap();
+    assert!(selvedge.status.success(), "{}", String::from_utf8_lossy(&selvedge.stderr));
+    turn.network.deploy(&package, &Definition::new("packed")).unwrap();
+    keeps_what_it_writes(&turn, "packed");
+}
+
+#[test]
+fn what_cannot_be_installed_is_told_by_name() {
+    let turn = STAGE.enter();
+    let source = copy(&turn, "javascript", "unstarted");
+    let text = fs::read_to_string(source.join("package.json")).unwrap();
+    let without = text.replace("\"start\"", "\"begin\"");
+    fs::write(source.join("package.json"), without).unwrap();
+    let reason = ["the chaincode cannot be built", "has no script `start`"];
+    install_fails(&turn, &package(&turn, &source, "unstarted"), &reason);
+
+    let outdated = text.replace("\"fabric-shim\": \"2.5.8\"", "\"fabric-shim\": \"2.5.7\"");
+    fs::write(source.join("package.json"), outdated).unwrap();
+    let reason = ["the chaincode does not compile", "package.json and package-lock.json"];
+    install_fails(&turn, &package(&turn, &source, "outdated"), &reason);
+}
+
+/// A copy of a chaincode's directory.
+fn copy(turn: &Turn<'_>, of: &str, name: &str) -> PathBuf {
+    let to = turn.network.dir().join("sources").join(name);
+    fs::create_dir_all(&to).unwrap();
+    for entry in fs::read_dir(chaincode_dir(of)).unwrap() {
+        let from = entry.unwrap().path();
+        fs::copy(&from, to.join(from.file_name().unwrap())).unwrap();
+    }
+    to
+}
+
+/// A package as other tools make it: all that is in the directory.
+fn package(turn: &Turn<'_>, source: &Path, label: &str) -> PathBuf {
+    let code = archive(|tar| tar.append_dir_all("src", source));
+    let metadata = format!(r#"{{"type":"node","path":"{label}","label":"{label}"}}"#);
+    let whole = archive(|tar| {
+        append(tar, "metadata.json", metadata.as_bytes())?;
+        append(tar, "code.tar.gz", &code)
+    });
+    let file = turn.network.dir().join(format!("{label}.tar.gz"));
+    fs::write(&file, whole).unwrap();
+    file
+}
