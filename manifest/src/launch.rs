@@ -22,6 +22,8 @@ pub struct LaunchPlan {
     pub files: Vec<(String, Vec<u8>)>,
     /// Arguments after the image's entrypoint.
     pub arguments: Vec<String>,
+    /// Where it listens, if it is told so from the beginning.
+    pub port: Option<u16>,
 }
 
 /// What a replica authenticates with, as PEM.
@@ -81,7 +83,16 @@ impl LaunchPlan {
             environment,
             files: files.into_iter().map(|(_, path, content)| (path, content)).collect(),
             arguments: target.content.arguments(target.address),
+            port: None,
         }
+    }
+
+    /// The same of a chaincode that listens there.
+    #[must_use]
+    pub fn listening(mut self, address: SocketAddr) -> Self {
+        self.environment.extend(listening_at(address));
+        self.port = Some(address.port());
+        self
     }
 }
 

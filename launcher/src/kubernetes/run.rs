@@ -19,6 +19,7 @@ use super::adopted::Adoption;
 use super::dispute::Disputes;
 use super::followed_logs::FollowedLogs;
 use super::lease::NotHeld;
+use super::listeners::Listeners;
 use super::objects::{ApplyError, Objects, scale_to_zero};
 use super::observed::find;
 use super::place::Place;
@@ -82,6 +83,7 @@ pub(super) async fn supervise(
         disconnected,
         disputes: Disputes::default(),
         generation: 1,
+        listeners: Listeners::default(),
         ended: HashMap::new(),
         trouble: None,
         delay: None,
@@ -105,6 +107,8 @@ struct Run {
     generation: u32,
     logs: FollowedLogs,
     disputes: Disputes,
+    /// Where pods listen that are dialled.
+    listeners: Listeners,
     /// The last end that was told of each pod, by UID.
     ended: HashMap<String, String>,
     /// What was last told, while it lasts.
@@ -276,6 +280,9 @@ impl Run {
         let there: Vec<String> = own.iter().filter_map(|pod| pod.uid()).collect();
         self.logs.retain(&there);
         self.ended.retain(|uid, _| there.contains(uid));
+        for event in self.listeners.seen(&own, self.order.plan.port) {
+            self.tell(event).await;
+        }
         for pod in &own {
             self.logs.follow(pod);
             self.tell_end(pod).await;

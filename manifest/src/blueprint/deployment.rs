@@ -6,8 +6,8 @@ use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
 };
 use k8s_openapi::api::core::v1::{
-    Container, EnvVar, HostAlias, LocalObjectReference, PodDNSConfig, PodSpec, PodTemplateSpec,
-    SecretVolumeSource, TopologySpreadConstraint, Volume,
+    Container, ContainerPort, EnvVar, HostAlias, LocalObjectReference, PodDNSConfig, PodSpec,
+    PodTemplateSpec, SecretVolumeSource, TopologySpreadConstraint, Volume,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -16,7 +16,7 @@ use selvedge_config::Variable;
 use serde_json::Value;
 
 use super::placement::affinity;
-use super::{Blueprint, CONTAINER, CREDENTIALS_VOLUME, GATE, PROXY_PORT, files};
+use super::{Blueprint, CONTAINER, CREDENTIALS_VOLUME, GATE, PORT_NAME, PROXY_PORT, files};
 use crate::baseline::{self, Lifted, Own};
 use crate::container::{empty, mount, pull_secrets, variable};
 use crate::identity::{CREDENTIALS, GENERATION, LIFTED};
@@ -238,6 +238,14 @@ impl Blueprint<'_> {
         Container {
             name: CONTAINER.into(),
             image: Some(self.image.into()),
+            ports: self.plan.port.map(|port| {
+                vec![ContainerPort {
+                    name: Some(PORT_NAME.into()),
+                    container_port: port.into(),
+                    protocol: Some("TCP".into()),
+                    ..ContainerPort::default()
+                }]
+            }),
             // A digest names the same bytes for ever.
             image_pull_policy: Some("IfNotPresent".into()),
             args: some(self.plan.arguments.clone()),

@@ -2,7 +2,10 @@
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
-use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicySpec};
+use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer,
+    NetworkPolicySpec,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
 
 use super::{Blueprint, PORT_NAME, PROXY_PORT};
@@ -38,7 +41,8 @@ impl Blueprint<'_> {
         }
     }
 
-    /// The pods reach their proxy and what the operator lets them; nothing reaches them. Not even a server of
+    /// The pods reach their proxy and what the operator lets them; nothing reaches them, but the proxy
+    /// those that listen. Not even a server of
     /// names, which would pass on whatever is put into a name: they know the one that they need.
     pub fn network_policy(&self, owner: &OwnerReference, service: &Service) -> NetworkPolicy {
         NetworkPolicy {
@@ -49,7 +53,7 @@ impl Blueprint<'_> {
                     ..LabelSelector::default()
                 }),
                 policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
-                ingress: None,
+                ingress: self.plan.port.map(|port| vec![self.of_proxy(port)]),
                 egress: Some(
                     [self.to_proxy()]
                         .into_iter()
@@ -65,12 +69,24 @@ impl Blueprint<'_> {
     /// identity alone matches no pod by its address (Cilium), and another sees a
     /// pod on its node's network by its address alone.
     fn to_proxy(&self) -> NetworkPolicyEgressRule {
-        let labelled = (!self.peer.labels.is_empty())
-            .then(|| pods(&self.peer.namespace, self.peer.labels.clone()));
         NetworkPolicyEgressRule {
-            to: Some([Some(address(self.proxy.ip())), labelled].into_iter().flatten().collect()),
+            to: Some(self.proxy_pod()),
             ports: Some(vec![port("TCP", self.proxy.port())]),
         }
+    }
+
+    /// The proxy dials from the pod that it is in.
+    fn of_proxy(&self, server: u16) -> NetworkPolicyIngressRule {
+        NetworkPolicyIngressRule {
+            from: Some(self.proxy_pod()),
+            ports: Some(vec![port("TCP", server)]),
+        }
+    }
+
+    fn proxy_pod(&self) -> Vec<NetworkPolicyPeer> {
+        let labelled = (!self.peer.labels.is_empty())
+            .then(|| pods(&self.peer.namespace, self.peer.labels.clone()));
+        [Some(address(self.proxy.ip())), labelled].into_iter().flatten().collect()
     }
 }
 

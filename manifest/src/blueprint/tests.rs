@@ -9,7 +9,7 @@ use super::*;
 use crate::launch::{LaunchTarget, ReplicaCredentials};
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::language::Language;
-use selvedge_buildpack::shim::Shim;
+use selvedge_buildpack::shim::{Security, Shim};
 
 const PACKAGE_ID: &str =
     "basic_1.0:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -24,25 +24,28 @@ struct Scene {
     pull_secrets: [String; 2],
 }
 
+fn plan(identity: &Identity, shim: Shim) -> LaunchPlan {
+    LaunchPlan::new(
+        &LaunchTarget {
+            content: PackageContent::Code(Language::Golang),
+            shim,
+            package_id: PACKAGE_ID,
+            msp_id: "Org1MSP",
+            address: &format!("{}:{PROXY_PORT}", identity.host()),
+            root: "",
+        },
+        &ReplicaCredentials {
+            certificate: "certificate".into(),
+            key: "key".into(),
+            root: "root".into(),
+        },
+    )
+}
+
 impl Scene {
     fn new(peer_node: PeerNode) -> Self {
         let identity = Identity::new("chaincode", PACKAGE_ID, "Org1MSP", "org1.peer0-0");
-        let address = format!("{}:{PROXY_PORT}", identity.host());
-        let plan = LaunchPlan::new(
-            &LaunchTarget {
-                content: PackageContent::Code(Language::Golang),
-                shim: Shim::Dials,
-                package_id: PACKAGE_ID,
-                msp_id: "Org1MSP",
-                address: &address,
-                root: "",
-            },
-            &ReplicaCredentials {
-                certificate: "certificate".into(),
-                key: "key".into(),
-                root: "root".into(),
-            },
-        );
+        let plan = plan(&identity, Shim::Dials);
         let peer = PeerPod {
             namespace: "org1".into(),
             node: "node-1".into(),
@@ -117,6 +120,20 @@ fn golden_manifests() {
     golden("endpoint-slice.yaml", &blueprint.endpoint_slice(&owner));
     golden("network-policy.yaml", &blueprint.network_policy(&owner, &service));
     golden("deployment.yaml", &blueprint.deployment(&owner, address).unwrap().deployment);
+}
+
+#[test]
+fn one_that_listens_is_reached_by_its_proxy_alone() {
+    let mut scene = Scene::new(PeerNode::Required);
+    let server = SocketAddr::from(([0, 0, 0, 0], SERVER_PORT));
+    scene.plan = plan(&scene.identity, Shim::Listens(Security::Tls)).listening(server);
+    let blueprint = scene.blueprint();
+    let service = applied(blueprint.service());
+    let (owner, address) = (owner(&service), address(&service).unwrap());
+    golden("listening-network-policy.yaml", &blueprint.network_policy(&owner, &service));
+    let deployment = blueprint.deployment(&owner, address).unwrap().deployment;
+    let pod = deployment.spec.unwrap().template.spec.unwrap();
+    golden("listening-container.yaml", &pod.containers[0]);
 }
 
 #[test]

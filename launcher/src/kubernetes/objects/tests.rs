@@ -12,7 +12,7 @@ use super::*;
 async fn apply(api: &Api) -> Result<Objects, ApplyError> {
     let ground = api.ground("peer0-a");
     let identity = Identity::new("chaincode", "basic_1.0:ab", "Org1MSP", "peer0");
-    let plan = LaunchPlan { environment: vec![], files: vec![], arguments: vec![] };
+    let plan = LaunchPlan { environment: vec![], files: vec![], arguments: vec![], port: None };
     let settings = Chaincode::default();
     let mut objects = Objects::default();
     let blueprint = Blueprint {
