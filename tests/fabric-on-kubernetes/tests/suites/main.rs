@@ -17,6 +17,7 @@ mod labels;
 mod launchers;
 mod limits;
 mod lines;
+mod listening;
 mod named;
 mod node;
 mod patience;
