@@ -35,8 +35,15 @@ pub(crate) trait Backend: Send + Sync {
     /// Whether the image, which was built, can be run as it is.
     async fn holds(&self, image: &ImageReference) -> bool;
 
+    /// Whether images are run here that somebody else made.
+    fn admits(&self, _image: &NamedImage) -> Result<(), Unrunnable> {
+        Ok(())
+    }
+
     /// Looks for an image that somebody else made.
-    async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable>;
+    async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
+        self.admits(image).map(|()| Sighting::Seen)
+    }
 
     /// Keeps the image, if it is there, for as long as what is returned lives.
     fn keep(&self, _image: &ImageReference) -> Kept {

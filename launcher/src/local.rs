@@ -33,9 +33,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::backend::{
-    Backend, BuildError, Kept, Replicas, Sighting, StartError, Unrunnable, Workload,
-};
+use crate::backend::{Backend, BuildError, Kept, Replicas, StartError, Unrunnable, Workload};
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
@@ -223,7 +221,7 @@ impl Backend for LocalBackend {
 
     /// Such an image has a root of its own in mind, with a shell or an interpreter in it
     /// (fabric-builder-k8s `samples`), and a process here has this machine's.
-    async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
+    fn admits(&self, image: &NamedImage) -> Result<(), Unrunnable> {
         Err(Unrunnable::Local(image.clone()))
     }
 

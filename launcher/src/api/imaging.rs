@@ -36,10 +36,7 @@ pub(super) async fn image_of(
 
 /// Looks for an image that somebody else made; what there is to say if it was not seen. Why it
 /// cannot be pulled then, the kubelet tells.
-pub(super) async fn look_for(
-    image: &NamedImage,
-    backend: &dyn Backend,
-) -> Result<Option<String>, Status> {
+async fn look_for(image: &NamedImage, backend: &dyn Backend) -> Result<Option<String>, Status> {
     match backend.find(image).await.map_err(|error| failed(&error))? {
         Sighting::Seen => Ok(None),
         Sighting::Unknown(reason) => {

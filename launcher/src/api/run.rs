@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, Streaming};
 use tracing::{Instrument, info, info_span, warn};
 
-use super::imaging::{image_of, look_for};
+use super::imaging::image_of;
 use super::listening::kept;
 use super::shared::{Shared, chunk, failed, unexpected};
 use crate::backend::Backend;
@@ -213,9 +213,9 @@ async fn image(
         PackageContent::Image => {
             let named = NamedImage::new(&image.name, &image.digest);
             let named = named.map_err(|fault| failed(&NamedImageError::Fault(fault)))?;
-            if let Some(line) = look_for(&named, works.backend.as_ref()).await? {
-                log.line(line);
-            }
+            works.backend.admits(&named).map_err(|error| failed(&error))?;
+            // Its registry is not asked again: a peer starts one chaincode after another, and nodes
+            // may have what a registry lacks or cannot be asked for.
             Ok(image)
         }
     }

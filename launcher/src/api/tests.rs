@@ -47,11 +47,19 @@ impl Backend for Builder {
         false
     }
 
+    fn admits(&self, image: &NamedImage) -> Result<(), Unrunnable> {
+        match image.name() {
+            "elsewhere" => Err(Unrunnable::Local(image.clone())),
+            _ => Ok(()),
+        }
+    }
+
     async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
+        self.admits(image)?;
         match image.name() {
             "there" => Ok(Sighting::Seen),
             "behind.example.com/a-wall" => Ok(Sighting::Unknown("it is behind a wall".into())),
-            _ => Err(Unrunnable::Local(image.clone())),
+            other => panic!("nobody was to look for {other}"),
         }
     }
 

@@ -5,6 +5,7 @@ mod arena;
 mod deaths;
 mod figures;
 mod found;
+mod install;
 mod machine;
 mod proxy;
 mod report;
@@ -26,11 +27,13 @@ struct Cli {
 enum Benchmark {
     Proxy(proxy::Options),
     Deaths(deaths::Options),
+    Install(install::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().benchmark {
         Benchmark::Proxy(options) => proxy::run(&options),
         Benchmark::Deaths(options) => deaths::run(&options),
+        Benchmark::Install(options) => install::run(&options),
     }
 }

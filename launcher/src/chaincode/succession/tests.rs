@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::language::Language;
-use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::shim::Shim;
 use selvedge_proto::launcher::chaincode_status::Place;
 use selvedge_proto::launcher::{ImageReference, LocalPlace, RunStart};
@@ -12,7 +11,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::backend::{Backend, BuildError, Replicas, Sighting, StartError, Unrunnable, Workload};
+use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
 use crate::certificates::{ProxyHost, RunAuthority};
 use crate::chaincode::ChaincodeRun;
 use crate::data::DataDirectory;
@@ -37,10 +36,6 @@ impl Backend for Silent {
 
     async fn holds(&self, _: &ImageReference) -> bool {
         true
-    }
-
-    async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
-        Ok(Sighting::Unknown(format!("{image:?} is nowhere")))
     }
 
     fn peer(&self) -> &'static str {

@@ -188,9 +188,9 @@ fn an_image_that_cannot_be_run_is_told_of_at_install_and_at_launch() {
             peer.commit(&definition).unwrap();
             let error =
                 gateway(fabric, peer, "gone").call(Op::Evaluate, &["Get", "k"]).unwrap_err();
-            let reason = format!("the registry {registry} has no image {repository}@{gone}");
-            assert!(error.contains(&reason), "{error}");
-            peer.await_line("peer", &[BUILDER, &reason], LIMIT).await.unwrap();
+            let reason = format!("{repository}@{gone}");
+            assert!(error.contains(&reason) && error.contains("not found"), "{error}");
+            peer.await_line("peer", &[BUILDER, &reason, "not found"], LIMIT).await.unwrap();
         },
     );
 }

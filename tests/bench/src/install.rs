@@ -1,0 +1,134 @@
+//! `bench install`: what an install takes from source to image, beside the language's own tools by
+//! hand.
+
+mod by_hand;
+mod round;
+mod sample;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use self::round::Round;
+use self::sample::Sample;
+use crate::spread::Spread;
+
+/// From `peer lifecycle chaincode install` to its answer, beside the language's own tools by hand.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "cold: nothing is known, and dependencies are downloaded. cached: the same \
+                        launcher builds another version of the code. known: the same code under \
+                        another label. By hand are the commands that Selvedge runs, in a directory \
+                        with a copy of the source, with caches of their own. What an install adds \
+                        is the peer, its client, the source's way, the image's assembly."
+)]
+pub(crate) struct Options {
+    /// How often all of it is measured, each time from nothing
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Only these chaincodes
+    #[arg(long, value_enum, default_values_t = Sample::ALL)]
+    sample: Vec<Sample>,
+    /// Prints JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// What an install may add to what the tools take by hand: this much, and a tenth.
+const MAY_ADD: Duration = Duration::from_secs(1);
+
+/// What is known when the source comes.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Known {
+    /// Nothing.
+    Cold,
+    /// The dependencies.
+    Cached,
+    /// The image.
+    Image,
+}
+
+/// One row of the table. Times are in seconds.
+#[derive(Serialize)]
+struct Row {
+    sample: Sample,
+    known: Known,
+    /// Nothing is done by hand for what is there.
+    by_hand: Option<Spread>,
+    install: Spread,
+    /// What the install took more, in each round.
+    added: Option<Spread>,
+    within_bound: Option<bool>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut rounds = Vec::new();
+    for number in 1..=options.rounds {
+        eprintln!("round {number} of {}", options.rounds);
+        rounds.push(round::measure(&options.sample)?);
+    }
+    let rows: Vec<Row> = options.sample.iter().flat_map(|sample| rows(*sample, &rounds)).collect();
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+    } else {
+        print_table(&rows, options.rounds);
+    }
+    Ok(())
+}
+
+fn rows(sample: Sample, rounds: &[Round]) -> [Row; 3] {
+    let times = |pick: fn(&round::Times) -> Duration| -> Vec<f64> {
+        let of_sample = rounds.iter().flat_map(|round| &round.times);
+        let of_sample = of_sample.filter(|(other, _)| *other == sample);
+        of_sample.map(|(_, times)| pick(times).as_secs_f64()).collect()
+    };
+    let built = |known, by_hand: Vec<f64>, install: Vec<f64>| {
+        let added = Spread::of(install.iter().zip(&by_hand).map(|(install, hand)| install - hand));
+        let (by_hand, install) = (Spread::of(by_hand), Spread::of(install));
+        let bound = MAY_ADD.as_secs_f64() + by_hand.median / 10.0;
+        let within_bound = Some(added.median <= bound);
+        Row { sample, known, by_hand: Some(by_hand), install, added: Some(added), within_bound }
+    };
+    [
+        built(Known::Cold, times(|t| t.by_hand_cold), times(|t| t.cold)),
+        built(Known::Cached, times(|t| t.by_hand_cached), times(|t| t.cached)),
+        Row {
+            sample,
+            known: Known::Image,
+            by_hand: None,
+            install: Spread::of(times(|t| t.known)),
+            added: None,
+            within_bound: None,
+        },
+    ]
+}
+
+fn print_table(rows: &[Row], rounds: u32) {
+    println!("\nMedians of {rounds} rounds (least–most), in seconds");
+    println!(
+        "\n{:<14}{:<18}{:>20}{:>20}{:>20}  {:<24}",
+        "chaincode", "known before", "by hand", "install", "added", "at most 1 s and 10 %"
+    );
+    for Row { sample, known, by_hand, install, added, within_bound } in rows {
+        let known = match known {
+            Known::Cold => "nothing",
+            Known::Cached => "dependencies",
+            Known::Image => "image",
+        };
+        let verdict = within_bound.map_or("", |within| if within { "met" } else { "missed" });
+        println!(
+            "{:<14}{known:<18}{:>20}{:>20}{:>20}  {verdict:<24}",
+            sample.to_string(),
+            by_hand.map_or_else(|| "–".to_owned(), cell),
+            cell(*install),
+            added.map_or_else(|| "–".to_owned(), cell),
+        );
+    }
+}
+
+fn cell(Spread { median, min, max }: Spread) -> String {
+    format!("{median:.2} ({min:.2}–{max:.2})")
+}

@@ -1,0 +1,47 @@
+//! What a person would type to build a chaincode: the commands that Selvedge runs.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::sample::Sample;
+
+/// How long it takes in a directory with the source, with the caches below `home`.
+pub(super) fn build(sample: Sample, source: &Path, home: &Path) -> Result<Duration> {
+    let began = Instant::now();
+    for words in commands(sample) {
+        run(words, source, home)?;
+    }
+    Ok(began.elapsed())
+}
+
+fn commands(sample: Sample) -> &'static [&'static [&'static str]] {
+    match sample {
+        Sample::Golang => {
+            &[&["go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", "chaincode"]]
+        }
+        Sample::Javascript => &[&["npm", "ci", "--omit=dev"]],
+        Sample::Typescript => &[
+            &["npm", "ci", "--include=dev"],
+            &["npm", "run", "build"],
+            &["npm", "prune", "--omit=dev"],
+        ],
+    }
+}
+
+fn run(words: &[&str], directory: &Path, home: &Path) -> Result<()> {
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).current_dir(directory).env("HOME", home);
+    // Go's caches go where HOME is, whatever the caller has.
+    for variable in ["GOPATH", "GOCACHE", "GOMODCACHE", "XDG_CACHE_HOME"] {
+        command.env_remove(variable);
+    }
+    command.env("GOFLAGS", "-modcacherw").env("CGO_ENABLED", "0");
+    command.env("npm_config_audit", "false").env("npm_config_fund", "false");
+    let output = command.output().with_context(|| format!("cannot run {}", words[0]))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "`{}` failed:\n{said}", words.join(" "));
+    Ok(())
+}
