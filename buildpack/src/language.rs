@@ -8,6 +8,7 @@ use std::path::Path;
 use selvedge_package::ChaincodeType;
 
 use crate::golang::Golang;
+use crate::java::Java;
 use crate::node::Node;
 use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
@@ -21,11 +22,13 @@ pub enum Language {
     Golang,
     /// JavaScript and TypeScript.
     Node,
+    /// Java, and what else Maven and Gradle make jars of.
+    Java,
 }
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Golang, Self::Node];
+    pub const ALL: [Self; 3] = [Self::Golang, Self::Node, Self::Java];
 
     /// The language that packages of this type are written in; none for what is not built.
     pub fn of(kind: &ChaincodeType) -> Option<Self> {
@@ -37,6 +40,7 @@ impl Language {
         match self {
             Self::Golang => ChaincodeType::Golang,
             Self::Node => ChaincodeType::Node,
+            Self::Java => ChaincodeType::Java,
         }
     }
 
@@ -92,6 +96,7 @@ impl Language {
         match self {
             Self::Golang => &Golang,
             Self::Node => &Node,
+            Self::Java => &Java,
         }
     }
 }

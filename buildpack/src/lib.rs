@@ -9,6 +9,7 @@ pub mod content;
 pub mod digest;
 pub mod golang;
 pub mod image;
+pub mod java;
 pub mod language;
 pub mod named_image;
 pub mod node;

@@ -41,14 +41,15 @@ pub(crate) enum Command {
 
 /// Make a chaincode package from source.
 ///
-/// The language is found out: Go, a module with its main package in DIR, or Node, a package.json in
-/// DIR. The whole module goes in, a vendor directory included, and of Node all but `node_modules`;
+/// The language is found out: Go, a module with its main package in DIR; Node, a package.json in
+/// DIR; or Java, a pom.xml, build.gradle or build.gradle.kts, or else jars. The whole module goes
+/// in, a vendor directory included, of Node all but `node_modules`, of Java all but what was built;
 /// META-INF beside the main package becomes that of the chaincode. Earlier packages stay out, and
 /// so do hidden files, unless the code embeds them or a package manager reads them. The
 /// same source and label give the same package ID on every machine, so organisations can compare
 /// what they install.
 ///
-/// With Go or npm on the PATH what goes in is built first, as the launcher will: an installer
+/// With Go, npm, Maven or Gradle on the PATH what goes in is built first, as the launcher will: an installer
 /// learns from a peer only that a build failed, not why.
 ///
 /// A directory that holds a `connection.json`, and no code, makes a package of type ccaas: of a

@@ -72,6 +72,8 @@ pub struct Toolchains {
     pub go: Toolchain,
     /// Node's: with npm, and for packages with native modules a C compiler and Python.
     pub node: Toolchain,
+    /// Java's: a JDK with Maven, or with Gradle. Packages that bring a wrapper need the JDK alone.
+    pub java: Toolchain,
 }
 
 /// The images with what runs chaincode.
@@ -81,6 +83,8 @@ pub struct Runtimes {
     /// Node's: the major version of the toolchain's, and for packages with native modules the same
     /// C library (Debian's, or Alpine's).
     pub node: Runtime,
+    /// Java's: with `java` and a shell. The major version of the toolchain's, or a higher one.
+    pub java: Runtime,
 }
 
 /// An image with what runs chaincode.
@@ -162,13 +166,18 @@ impl Default for Toolchains {
         Self {
             go: toolchain("docker.io/library/golang:1.26-bookworm"),
             node: toolchain("docker.io/library/node:24-bookworm"),
+            java: toolchain("docker.io/library/maven:3.9-eclipse-temurin-21"),
         }
     }
 }
 
 impl Default for Runtimes {
     fn default() -> Self {
-        Self { node: Runtime { image: "docker.io/library/node:24-bookworm-slim".into() } }
+        let runtime = |image: &str| Runtime { image: image.into() };
+        Self {
+            node: runtime("docker.io/library/node:24-bookworm-slim"),
+            java: runtime("docker.io/library/eclipse-temurin:21-jre"),
+        }
     }
 }
 

@@ -142,6 +142,7 @@ mod tests {
         let of = |language: Language| language.arguments("127.0.0.1:7052");
         assert_eq!(of(Language::Golang), ["-peer.address=127.0.0.1:7052"]);
         assert_eq!(of(Language::Node), ["--peer.address", "127.0.0.1:7052"]);
+        assert_eq!(of(Language::Java), ["--peerAddress", "127.0.0.1:7052"]);
     }
 
     fn plan(content: PackageContent, root: &str) -> LaunchPlan {

@@ -79,7 +79,12 @@ fn test_packages(packages: &[&str]) -> Command {
 }
 
 /// What neither cargo nor go brings along: programs, and Debian's packages with them.
-const TOOLS: [(&str, &[&str]); 2] = [("gcc", &["gcc", "libc6-dev"]), ("npm", &["nodejs", "npm"])];
+const TOOLS: [(&str, &[&str]); 4] = [
+    ("gcc", &["gcc", "libc6-dev"]),
+    ("npm", &["nodejs", "npm"]),
+    ("javac", &["default-jdk-headless"]),
+    ("mvn", &["maven"]),
+];
 
 /// Installs what is missing, as root on Debian.
 fn obtain_tools(report: &mut dyn FnMut(&str)) -> Result<()> {

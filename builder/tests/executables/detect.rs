@@ -72,7 +72,7 @@ fn other_languages_are_declined_without_a_word() {
         r#"{"type":"k8"}"#,
         r#"{"type":""}"#,
         "{}",
-        r#"{"type":"golang","TYPE":"java"}"#,
+        r#"{"type":"golang","TYPE":"rust"}"#,
     ] {
         let sandbox = Sandbox::new();
         sandbox.write("meta/metadata.json", metadata);

@@ -39,7 +39,7 @@ pub enum Handling {
 
 impl ChaincodeType {
     /// Those that Selvedge takes.
-    pub const TAKEN: [Self; 4] = [Self::Golang, Self::Node, Self::Ccaas, Self::K8s];
+    pub const TAKEN: [Self; 5] = [Self::Golang, Self::Node, Self::Java, Self::Ccaas, Self::K8s];
 
     /// The type of that name, in any case.
     pub fn named(name: &str) -> Self {
@@ -68,10 +68,10 @@ impl ChaincodeType {
     /// What becomes of it.
     pub fn handling(&self) -> Handling {
         match self {
-            Self::Golang | Self::Node => Handling::Built,
+            Self::Golang | Self::Node | Self::Java => Handling::Built,
             Self::K8s => Handling::Named,
             Self::Ccaas => Handling::Served,
-            Self::Java | Self::Other(_) => Handling::Declined,
+            Self::Other(_) => Handling::Declined,
         }
     }
 }
@@ -95,13 +95,21 @@ mod tests {
     #[test]
     fn what_becomes_of_each_in_any_case() {
         for (names, handling) in [
-            (&["golang", "GOLANG", "GoLang", "node", "NODE"][..], Handling::Built),
+            (&["golang", "GOLANG", "GoLang", "node", "NODE", "java", "Java"][..], Handling::Built),
             (&["k8s", "K8S"], Handling::Named),
             (&["ccaas", "CCAAS", "CCaaS"], Handling::Served),
             (
                 &[
-                    "", "go", "golang ", " ccaas", "ccaas\n", "k8", "k8s ", "external", "nodejs",
-                    "java",
+                    "",
+                    "go",
+                    "golang ",
+                    " ccaas",
+                    "ccaas\n",
+                    "k8",
+                    "k8s ",
+                    "external",
+                    "nodejs",
+                    "javascript",
                 ],
                 Handling::Declined,
             ),

@@ -1,17 +1,14 @@
 //! The one way a Node chaincode is built: a pure function of what its package says.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-
-use walkdir::WalkDir;
 
 use super::manager::{Manager, Step};
 use super::output::first_errors;
 use super::project::{DIRECTORY, NodeError, NodeProject, Packed};
 use super::start::{LAUNCHER_FILE, Launch};
 use crate::image::{Form, LayerForm, Part, Tree};
-use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace};
+use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace, copy};
 
 /// The variables of the caller that reach the package managers: where they find themselves, their
 /// registries and who they are there, caches, proxies and certificates. Whatever scripts run in a
@@ -188,21 +185,6 @@ impl NodeBuild {
         }
         Ok(())
     }
-}
-
-/// Copies a tree of files.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in WalkDir::new(from).min_depth(1) {
-        let entry = entry?;
-        let target = to.join(entry.path().strip_prefix(from).unwrap_or(entry.path()));
-        if entry.file_type().is_dir() {
-            fs::create_dir(target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

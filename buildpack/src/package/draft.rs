@@ -5,6 +5,7 @@ mod earlier;
 mod elsewhere;
 mod error;
 mod go_module;
+mod java_project;
 mod node_project;
 mod vendored;
 
@@ -15,6 +16,7 @@ use selvedge_package::{CONNECTION_FILE, IMAGE_FILE};
 use super::misplaced::{MISPLACED, is_misplaced_index};
 use super::{ChaincodeType, Elsewhere, Remark};
 use crate::golang::GoChaincode;
+use crate::java::JavaProject;
 use crate::node::NodeProject;
 
 pub use self::collector::{DraftFile, LeftOut};
@@ -23,6 +25,7 @@ pub use self::error::DraftError;
 use self::collector::{Collected, collect};
 use self::error::reading;
 use self::go_module::GoRules;
+use self::java_project::JavaRules;
 use self::node_project::NodeRules;
 
 /// What there is to know about a chaincode whose dependencies nothing fixes.
@@ -65,6 +68,8 @@ impl Draft {
             Self::of_elsewhere(directory, elsewhere)
         } else if node_project::is_in(directory) {
             Self::of_node(directory, dependencies)
+        } else if java_project::is_in(directory)? {
+            Self::of_java(directory)
         } else {
             Self::of_go(&GoChaincode::open(directory)?, dependencies)
         }
@@ -98,6 +103,20 @@ impl Draft {
         let remarks = project.is_open().then_some(Remark { file, text }).into_iter().collect();
         // Whatever it is called where it was packaged: it means nothing to anybody.
         let (kind, path) = (ChaincodeType::Node, ".".to_owned());
+        Ok(Self { kind, path, files, left_out, remarks, elsewhere: None })
+    }
+
+    /// Makes sure that what goes in is a chaincode.
+    fn of_java(directory: &Path) -> Result<Self, DraftError> {
+        let root = directory.canonicalize().map_err(reading(directory))?;
+        let Collected { files, left_out } = collect(&root, &JavaRules { root: &root })?;
+        let paths = files.iter().map(|file| file.path.clone()).collect();
+        let on_disk = |path: &str| {
+            let file = files.iter().find(|file| file.path.as_str() == path);
+            file.map_or_else(|| root.join(path), |file| file.on_disk.clone())
+        };
+        JavaProject::find(&paths, on_disk)?;
+        let (kind, path, remarks) = (ChaincodeType::Java, ".".to_owned(), Vec::new());
         Ok(Self { kind, path, files, left_out, remarks, elsewhere: None })
     }
 

@@ -4,6 +4,7 @@ mod chaincode;
 mod collection;
 mod golang;
 mod images;
+mod java;
 mod named_images;
 mod node;
 mod packages;

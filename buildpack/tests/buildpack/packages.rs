@@ -323,13 +323,13 @@ fn entries_that_a_peer_takes() {
 /// The check takes the last of two, and the builder gets the first.
 #[test]
 fn two_of_one_name() {
-    let java = METADATA.replace("golang", "java").replace("basic_1.0", "last_1.0");
+    let rust = METADATA.replace("golang", "rust").replace("basic_1.0", "last_1.0");
     let checked = |last_code: Vec<u8>| {
         gzip(&tar(vec![
             Crafted::file("metadata.json", METADATA),
             Crafted::file("code.tar.gz", code(vec![])),
             Crafted::file("code.tar.gz", last_code),
-            Crafted::file("metadata.json", java.as_str()),
+            Crafted::file("metadata.json", rust.as_str()),
         ]))
     };
     let taken = report(&checked(gzip(&tar([]))));
@@ -413,8 +413,10 @@ fn every_reason_is_reported() {
         let reason = "selvedge: code.tar.gz: src/go.mod replaces a module by the directory";
         assert!(told[0].starts_with(reason), "{target}: {told:#?}");
     }
+    let rust = r#"{"label":"a","type":"rust","path":""}"#;
+    assert!(reasons(&package(rust, vec![]))[0].contains("has the type `rust`"));
     let java = r#"{"label":"a","type":"java","path":""}"#;
-    assert!(reasons(&package(java, vec![]))[0].contains("has the type `java`"));
+    assert!(reasons(&package(java, vec![]))[0].contains("holds no src/pom.xml"));
     let path = r#"{"label":"a","type":"golang","path":"../x"}"#;
     assert!(reasons(&package(path, vec![]))[0].contains("the path `../x` in metadata.json"));
 }

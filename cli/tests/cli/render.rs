@@ -164,7 +164,7 @@ fn what_makes_no_manifests() {
         |name: &str, content: &[u8]| fs::write(directory.path().join(name), content).unwrap();
     write("good", &fs::read(Path::new(GOLDENS).join("basic_1.0.tar.gz")).unwrap());
     let files = || [Crafted::file("src/go.mod", GO_MOD), Crafted::file("src/main.go", MAIN_GO)];
-    write("java", &package(&METADATA.replace("golang", "java"), files()));
+    write("rust", &package(&METADATA.replace("golang", "rust"), files()));
     write("none", b"no package");
     write("right", b"apiVersion: selvedge/v1\nbackend: kubernetes\n");
     write("local", b"apiVersion: selvedge/v1\n");
@@ -177,7 +177,7 @@ fn what_makes_no_manifests() {
         b"apiVersion: selvedge/v1\nbackend: kubernetes\nchaincode: {podTemplate: {spec: {hostPID: true}}}\n",
     );
     for (package, file, told) in [
-        ("java", "right", &["error: java would be refused\n", "type `java`; Selvedge takes"][..]),
+        ("rust", "right", &["error: rust would be refused\n", "type `rust`; Selvedge takes"][..]),
         (
             "none",
             "right",

@@ -9,6 +9,7 @@ use selvedge_package::{
 
 use crate::archive::{ArchiveError, EntryFault};
 use crate::golang::GoChaincodeError;
+use crate::java::JavaError;
 use crate::named_image::{ImageFault, NamedImageError};
 use crate::node::NodeError;
 
@@ -16,13 +17,16 @@ use crate::node::NodeError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DraftError {
-    /// It has no `package.json`, which would make it Node's, is no Go chaincode either, and does not
-    /// say where one is.
+    /// It has no `package.json`, which would make it Node's, nothing of Java's, is no Go chaincode
+    /// either, and does not say where one is.
     #[error("no chaincode that Selvedge knows how to package")]
     Language(#[from] GoChaincodeError),
     /// It is no Node chaincode.
     #[error("no Node chaincode that Selvedge knows how to package")]
     Node(#[from] NodeError),
+    /// It is no Java chaincode.
+    #[error("no Java chaincode that Selvedge knows how to package")]
+    Java(#[from] JavaError),
     /// Something could not be read.
     #[error("cannot read {path}")]
     Read {

@@ -30,6 +30,7 @@ impl Said {
         let toolchain = match language {
             Language::Golang => &toolchains.go,
             Language::Node => &toolchains.node,
+            Language::Java => &toolchains.java,
         };
         self.registry.rewritten(&toolchain.image)
     }
@@ -37,9 +38,12 @@ impl Said {
     /// The image that what is built in the language is laid over, where it is fetched from; none if
     /// it needs nothing to stand on.
     pub(super) fn runtime(&self, language: Language) -> Option<String> {
-        match language {
-            Language::Golang => None,
-            Language::Node => Some(self.registry.rewritten(&self.builds.runtimes.node.image)),
-        }
+        let runtimes = &self.builds.runtimes;
+        let runtime = match language {
+            Language::Golang => return None,
+            Language::Node => &runtimes.node,
+            Language::Java => &runtimes.java,
+        };
+        Some(self.registry.rewritten(&runtime.image))
     }
 }

@@ -47,6 +47,7 @@ impl Builds {
         let key = match language {
             Language::Golang => "builds.toolchains.go.image",
             Language::Node => "builds.toolchains.node.image",
+            Language::Java => "builds.toolchains.java.image",
         };
         let named = || Toolchain { image: name.clone(), identity: name.clone() };
         // What is no name of an image, the kubelet says best.

@@ -8,6 +8,7 @@ mod cases;
 mod core;
 mod credentials;
 mod death;
+mod java;
 mod late;
 mod launch_time;
 mod leavings;

@@ -1,0 +1,254 @@
+//! The one way a Java chaincode is built: a pure function of what its package holds.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::jar::Jar;
+use super::output::first_errors;
+use super::project::{JavaError, JavaProject, is_jar};
+use super::start::{JAR, Launch};
+use super::tool::Tool;
+use crate::image::{Form, LayerForm, Part, Tree};
+use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace, copy};
+
+/// The variables of the caller that reach the tools: where they find themselves, their settings,
+/// repositories and who they are there, proxies and certificates. What a build runs can read them.
+/// Not `MAVEN_CONFIG`, which Maven's own images set to a directory, and its wrapper takes for
+/// arguments.
+pub(super) const ALLOWED: &[&str] = &[
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "JAVA_HOME",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "MAVEN_ARGS",
+    "MAVEN_OPTS",
+    "MAVEN_USER_HOME",
+    "MVNW_*",
+    "GRADLE_HOME",
+    "GRADLE_OPTS",
+    "GRADLE_USER_HOME",
+    "ORG_GRADLE_PROJECT_*",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
+/// What wins over the caller's: without it javac takes what is in a source for the encoding of
+/// wherever it runs (before Java 18), and tools write what nobody can read.
+const PINNED: &[(&str, &str)] = &[("LC_ALL", "C.UTF-8")];
+
+/// Changes when the same commands make another image.
+const VERSION: &str = "java 1";
+
+/// Where a project is built, in the output.
+const BUILD: &str = "build";
+
+/// Where the jars are that become the layer, in the output.
+const CHAINCODE: &str = "chaincode";
+
+/// The plan for one chaincode.
+#[derive(Clone, Debug)]
+pub(super) struct JavaBuild {
+    project: JavaProject,
+}
+
+impl JavaBuild {
+    /// Plans the build.
+    pub(super) fn new(project: JavaProject) -> Self {
+        Self { project }
+    }
+
+    fn launch(&self) -> Launch {
+        match &self.project {
+            JavaProject::Source { .. } => Launch::Built,
+            JavaProject::Jars(jars) => Launch::Ready(jars.clone()),
+        }
+    }
+
+    /// The command: a program with its arguments.
+    fn step(&self) -> Option<(&'static str, Vec<&'static str>)> {
+        let JavaProject::Source { tool, wrapped, .. } = self.project else { return None };
+        // By the shell: no file of a package may be executed by itself.
+        let script = wrapped.then(|| tool.wrapper()[0]);
+        let program = script.map_or(tool.program(), |_| "sh");
+        let arguments = script.into_iter().chain(tool.arguments().iter().copied());
+        Some((program, arguments.collect()))
+    }
+}
+
+impl Recipe for JavaBuild {
+    fn inputs(&self) -> Vec<String> {
+        let step =
+            self.step().map(|(program, arguments)| format!("{program} {}", arguments.join(" ")));
+        let start = self.launch().start().entrypoint;
+        [VERSION.to_owned()].into_iter().chain(step).chain(start).collect()
+    }
+
+    /// One layer: of the code and what it depends on, its tools have made one file.
+    fn form(&self) -> Form {
+        Form {
+            layers: vec![LayerForm::Below { what: "chaincode", directory: "usr/local/src" }],
+            start: self.launch().start(),
+        }
+    }
+
+    fn prepare(&self, place: &Workplace<'_>) -> io::Result<()> {
+        let chaincode = place.output.join(CHAINCODE);
+        fs::create_dir(&chaincode)?;
+        match &self.project {
+            JavaProject::Source { directory, .. } => {
+                copy(&place.source.join(directory), &place.output.join(BUILD))
+            }
+            JavaProject::Jars(jars) => jars.iter().try_for_each(|jar| {
+                let to = chaincode.join(jar);
+                fs::create_dir_all(to.parent().unwrap_or(&chaincode))?;
+                fs::copy(place.source.join(jar), to).map(drop)
+            }),
+        }
+    }
+
+    fn commands(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> Vec<BuildCommand> {
+        let command = |(program, arguments): (&str, Vec<&str>)| {
+            let arguments = arguments.into_iter().map(Into::into).collect();
+            toolchain.command(program, arguments, PINNED, &place.output.join(BUILD))
+        };
+        self.step().map(command).into_iter().collect()
+    }
+
+    fn question(
+        &self,
+        _output: &str,
+        _toolchain: &Toolchain,
+        _place: &Workplace<'_>,
+    ) -> Option<BuildCommand> {
+        None
+    }
+
+    fn errors(&self, failure: &Failure<'_>) -> Vec<String> {
+        let Failure { command, output, .. } = failure;
+        // What lies in a directory that nobody knows.
+        let directory = format!("{}/", command.directory.display());
+        first_errors(&output.replace(&directory, ""))
+    }
+
+    fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal> {
+        let root = place.output.join(CHAINCODE);
+        if let JavaProject::Source { tool, .. } = self.project {
+            take(tool, &place.output.join(BUILD), &root.join(JAR))
+                .map_err(|error| Refusal::Code(error.into()))?;
+        }
+        Ok(vec![Part::Tree(Tree { root, part: "", without: &[] })])
+    }
+}
+
+/// Takes the jar that was built, once it is sure that it can be started.
+fn take(tool: Tool, build: &Path, to: &Path) -> Result<(), JavaError> {
+    let wanted = format!("{}/{JAR}", tool.made_in());
+    let path = build.join(&wanted);
+    if !is_file(&path) {
+        let found = jars_in(&build.join(tool.made_in()));
+        let found = found.into_iter().map(|jar| format!("{}/{jar}", tool.made_in())).collect();
+        let (tool, way) = (tool.name(), tool.way_to_name());
+        return Err(JavaError::NotBuilt { tool, wanted, found, way });
+    }
+    let malformed = |fault| JavaError::Malformed { jar: wanted.clone(), fault };
+    let mut jar = Jar::open(&path).map_err(malformed)?;
+    let Some(class) = jar.main_class().map_err(malformed)? else {
+        return Err(JavaError::NoMainClass { jar: wanted });
+    };
+    if !jar.holds(&class) {
+        return Err(JavaError::NoClass { jar: wanted, class });
+    }
+    jar.rewrite(to).map_err(|fault| JavaError::Write(to.to_owned(), fault))
+}
+
+/// Whether a file is there itself, and no link to another.
+fn is_file(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
+}
+
+fn jars_in(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut jars: Vec<String> = names.filter(|name| is_jar(name)).collect();
+    jars.sort();
+    jars.truncate(3);
+    jars
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(tool: Tool, wrapped: bool) -> JavaBuild {
+        JavaBuild::new(JavaProject::Source { tool, wrapped, directory: "src" })
+    }
+
+    /// The beginning and the end of a command.
+    fn command(build: &JavaBuild) -> (String, String) {
+        let variables = [("PATH", "/bin"), ("MVNW_REPOURL", "x"), ("MAVEN_CONFIG", "/root/.m2")];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let toolchain = Toolchain::new(&mut variables.into_iter(), ALLOWED);
+        let place = Workplace { source: Path::new("/work"), output: Path::new("/out") };
+        let [command] = &build.commands(&toolchain, &place)[..] else { panic!() };
+        assert_eq!(command.directory, Path::new("/out/build"));
+        let names = command.environment.iter().map(|(name, _)| name.to_string_lossy());
+        assert_eq!(names.collect::<Vec<_>>(), ["LC_ALL", "MVNW_REPOURL", "PATH"]);
+        let words: Vec<_> = command.arguments.iter().map(|word| word.to_string_lossy()).collect();
+        let beginning = format!("{} {}", command.program.to_string_lossy(), words[0]);
+        (beginning, words[words.len() - 4..].join(" "))
+    }
+
+    #[test]
+    fn as_fabrics_own_image_does_it() {
+        let by_maven = "compile package -DskipTests -Dmaven.test.skip=true";
+        let by_gradle = "build shadowJar -x test";
+        for (tool, wrapped, beginning, end) in [
+            (Tool::Maven, false, "mvn --batch-mode", by_maven),
+            (Tool::Maven, true, "sh mvnw", by_maven),
+            (Tool::Gradle, false, "gradle --no-daemon", by_gradle),
+            (Tool::Gradle, true, "sh gradlew", by_gradle),
+        ] {
+            assert_eq!(command(&source(tool, wrapped)), (beginning.to_owned(), end.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_decides_the_outcome() {
+        let jars = JavaBuild::new(JavaProject::Jars(vec!["src/a.jar".to_owned()]));
+        let all = [source(Tool::Maven, false), source(Tool::Maven, true), jars];
+        let all = all.map(|build| build.inputs());
+        assert!(all[0] != all[1] && all[0] != all[2]);
+        assert!(all[2].iter().any(|input| input == "src/a.jar"));
+        assert!(all[0][1].contains("project.build.outputTimestamp"));
+    }
+
+    #[test]
+    fn what_no_tool_has_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let build = directory.path().join(BUILD);
+        let refused = |tool| {
+            let place = Workplace { source: directory.path(), output: directory.path() };
+            source(tool, false).parts(&place).unwrap_err().to_string()
+        };
+        let told = refused(Tool::Gradle);
+        assert!(told.starts_with("Gradle made no build/libs/chaincode.jar; set archive"), "{told}");
+        fs::create_dir_all(build.join("target")).unwrap();
+        fs::write(build.join("target/basic-1.0.jar"), "").unwrap();
+        let told = refused(Tool::Maven);
+        let expected = "Maven made no target/chaincode.jar, but target/basic-1.0.jar; \
+                        set <finalName>chaincode</finalName>";
+        assert_eq!(told, expected);
+        fs::write(build.join("target/chaincode.jar"), "text").unwrap();
+        let told = refused(Tool::Maven);
+        assert!(told.starts_with("target/chaincode.jar is not a jar: "), "{told}");
+    }
+}

@@ -1,0 +1,111 @@
+//! Java chaincode as people have it: a Maven project, and a jar that is ready.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::{Op, Process, Turn, chaincode_dir};
+use testbed::Definition;
+use testbed::process::wait_until;
+
+use crate::builds::{append, archive, install_fails};
+use crate::ledger::STAGE;
+use crate::link::SOON;
+
+/// How long a JVM may take to be ready: on a busy machine several times the 5 s of one that is not.
+const READY: Duration = Duration::from_secs(90);
+
+/// What it wrote is there, also after its process was killed.
+fn keeps_what_it_writes(turn: &Turn<'_>, name: &str) {
+    let mut gateway = turn.gateway(name);
+    gateway.call(Op::Submit, &["Put", "k", "of java"]).unwrap();
+    let pid = gateway.call(Op::Evaluate, &["Pid"]).unwrap();
+    Process::with_pid(&pid).kill();
+    // A JVM takes its time to start; what is called meanwhile may be told so.
+    let mut pid_of_next = String::new();
+    let is_back = || match gateway.call(Op::Evaluate, &["Pid"]) {
+        Ok(pid) => {
+            pid_of_next = pid;
+            true
+        }
+        Err(_) => false,
+    };
+    assert!(wait_until(READY, is_back), "it does not come back");
+    assert_ne!(pid_of_next, pid);
+    assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "of java");
+}
+
+#[test]
+fn a_maven_project_is_installed_and_so_is_the_jar_of_it() {
+    let turn = STAGE.enter();
+    turn.deploy(&chaincode_dir("java"), &Definition::new("java"));
+    keeps_what_it_writes(&turn, "java");
+    // What it says reaches the peer's log.
+    let line = "java: k is put";
+    turn.peer().log().wait_for_line(turn.peer_mark, line, SOON).unwrap();
+    // The same source again is the same image, found.
+    let again = turn.package(&chaincode_dir("java"), "again_1.0");
+    turn.peer().install(&again).unwrap();
+    let known = "the image of this source is there already";
+    assert!(turn.launcher_lines().contains(known), "{}", turn.launcher_lines());
+
+    // Made as its author does, without a word of Selvedge's.
+    let source = copy(&turn, "ready");
+    let made = Command::new("mvn")
+        .args(["--batch-mode", "--quiet", "package"])
+        .current_dir(&source)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+    let jar = fs::read(source.join("target/chaincode.jar")).unwrap();
+    let code = archive(|tar| append(tar, "src/chaincode.jar", &jar));
+    let package = package_of(&turn, &code, "ready");
+    turn.network.deploy(&package, &Definition::new("ready")).unwrap();
+    keeps_what_it_writes(&turn, "ready");
+}
+
+#[test]
+fn what_cannot_be_installed_is_told_by_name() {
+    let turn = STAGE.enter();
+    let source = copy(&turn, "wrong");
+    let file = source.join("src/main/java/example/Ledger.java");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("return value;", "return valeu;")).unwrap();
+    let reason = ["the chaincode does not compile", "Ledger.java:[", "symbol:   variable valeu"];
+    install_fails(&turn, &package(&turn, &source, "wrong"), &reason);
+    fs::write(&file, text).unwrap();
+
+    let pom = source.join("pom.xml");
+    let text = fs::read_to_string(&pom).unwrap();
+    fs::write(&pom, text.replace("<version>2.5.6</version>", "<version>0.0.0</version>")).unwrap();
+    let reason = ["fabric-chaincode-shim:jar:0.0.0", "dependencies come from Maven Central"];
+    install_fails(&turn, &package(&turn, &source, "missing"), &reason);
+}
+
+/// A copy of the chaincode's directory.
+fn copy(turn: &Turn<'_>, name: &str) -> PathBuf {
+    let to = turn.network.dir().join("sources").join(name);
+    let code = Path::new("src/main/java/example");
+    fs::create_dir_all(to.join(code)).unwrap();
+    for file in [Path::new("pom.xml"), &code.join("Ledger.java")] {
+        fs::copy(chaincode_dir("java").join(file), to.join(file)).unwrap();
+    }
+    to
+}
+
+/// A package as other tools make it: all that is in the directory.
+fn package(turn: &Turn<'_>, source: &Path, label: &str) -> PathBuf {
+    package_of(turn, &archive(|tar| tar.append_dir_all("src", source)), label)
+}
+
+fn package_of(turn: &Turn<'_>, code: &[u8], label: &str) -> PathBuf {
+    let metadata = format!(r#"{{"type":"java","path":"{label}","label":"{label}"}}"#);
+    let whole = archive(|tar| {
+        append(tar, "metadata.json", metadata.as_bytes())?;
+        append(tar, "code.tar.gz", code)
+    });
+    let file = turn.network.dir().join(format!("{label}.tar.gz"));
+    fs::write(&file, whole).unwrap();
+    file
+}
