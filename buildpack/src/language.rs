@@ -7,6 +7,7 @@ use std::path::Path;
 
 use selvedge_package::ChaincodeType;
 
+use crate::binary::Binary;
 use crate::golang::Golang;
 use crate::node::Node;
 use crate::platform::Platform;
@@ -20,11 +21,13 @@ pub enum Language {
     Golang,
     /// JavaScript and TypeScript.
     Node,
+    /// Whatever it was: it is compiled already.
+    Binary,
 }
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Golang, Self::Node];
+    pub const ALL: [Self; 3] = [Self::Golang, Self::Node, Self::Binary];
 
     /// The language that packages of this type are written in; none for what is not built.
     pub fn of(kind: &ChaincodeType) -> Option<Self> {
@@ -36,6 +39,7 @@ impl Language {
         match self {
             Self::Golang => ChaincodeType::Golang,
             Self::Node => ChaincodeType::Node,
+            Self::Binary => ChaincodeType::Binary,
         }
     }
 
@@ -49,8 +53,14 @@ impl Language {
         self.buildpack().toolchain(&mut variables.into_iter(), own)
     }
 
-    /// The command whose last line is the toolchain's version, such as `go1.26.8`.
-    pub fn version(self, toolchain: &Toolchain) -> BuildCommand {
+    /// Whether anything has to be run to make an image of it.
+    pub fn is_compiled(self) -> bool {
+        self != Self::Binary
+    }
+
+    /// The command whose last line is the toolchain's version, such as `go1.26.8`; none of what needs
+    /// no tools.
+    pub fn version(self, toolchain: &Toolchain) -> Option<BuildCommand> {
         self.buildpack().version(toolchain)
     }
 
@@ -74,6 +84,7 @@ impl Language {
         match self {
             Self::Golang => &Golang,
             Self::Node => &Node,
+            Self::Binary => &Binary,
         }
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
 
     let draft = Draft::collect(&request.directory, request.dependencies)?;
     if request.check == Check::Compile
-        && let Some(language) = Language::of(&draft.kind)
+        && let Some(language) = Language::of(&draft.kind).filter(|language| language.is_compiled())
     {
         check(language, &draft, &interrupt)?;
     }

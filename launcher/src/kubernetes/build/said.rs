@@ -24,21 +24,23 @@ impl Said {
         Ok(Self { builds: operator.builds().clone(), registry, repository })
     }
 
-    /// The image whose tools build, where it is fetched from.
-    pub(super) fn toolchain(&self, language: Language) -> String {
+    /// The image whose tools build, where it is fetched from, and the key that names it; none if
+    /// nothing is run to build.
+    pub(super) fn toolchain(&self, language: Language) -> Option<(String, &'static str)> {
         let toolchains = &self.builds.toolchains;
-        let toolchain = match language {
-            Language::Golang => &toolchains.go,
-            Language::Node => &toolchains.node,
+        let (toolchain, key) = match language {
+            Language::Golang => (&toolchains.go, "builds.toolchains.go.image"),
+            Language::Node => (&toolchains.node, "builds.toolchains.node.image"),
+            Language::Binary => return None,
         };
-        self.registry.rewritten(&toolchain.image)
+        Some((self.registry.rewritten(&toolchain.image), key))
     }
 
     /// The image that what is built in the language is laid over, where it is fetched from; none if
     /// it needs nothing to stand on.
     pub(super) fn runtime(&self, language: Language) -> Option<String> {
         match language {
-            Language::Golang => None,
+            Language::Golang | Language::Binary => None,
             Language::Node => Some(self.registry.rewritten(&self.builds.runtimes.node.image)),
         }
     }

@@ -3,6 +3,7 @@
 //! A suite raises one stage and its tests take turns on it; suites run side by side.
 
 mod appetite;
+mod binary;
 mod builds;
 mod cases;
 mod core;
