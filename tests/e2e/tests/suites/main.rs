@@ -9,6 +9,7 @@ mod cases;
 mod core;
 mod credentials;
 mod death;
+mod fabric_chaincode;
 mod late;
 mod launch_time;
 mod leavings;
