@@ -25,6 +25,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
     call::Call,
+    host_program::{self, HostProgramError},
     lines::Lines,
     metadata::{Metadata, MetadataError},
     output::{Built, Output, OutputError},
@@ -43,6 +44,9 @@ pub enum BuildError {
     /// The package's source.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The program that the package names.
+    #[error(transparent)]
+    HostProgram(#[from] HostProgramError),
     /// The package's server.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -91,8 +95,11 @@ async fn fill(src: &Path, meta: &Path, output: &Output, lines: &Lines) -> Result
         // One that `detect` declined, nobody builds; that, the launcher says.
         Handling::Built | Handling::Named | Handling::Declined => {
             let launcher = Address::from_environment(Caller::Builder)?;
+            match metadata.host_program() {
+                Some(path) => source::pack_program(host_program::open(path)?, &output.source())?,
+                None => source::pack(src, &output.source())?,
+            }
             let described = metadata.into_source();
-            source::pack(src, &output.source())?;
             keep_meta_inf(src, output)?;
             let built = make(&launcher, described.clone(), output, lines).await?;
             Ok(output.write(described, built)?)

@@ -10,6 +10,7 @@ pub mod release;
 pub mod run;
 
 mod call;
+mod host_program;
 mod json;
 mod lines;
 mod metadata;

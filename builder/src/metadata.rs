@@ -11,6 +11,9 @@ use selvedge_package::{
 };
 use selvedge_proto::launcher::ChaincodeSource;
 
+/// What a program of the peer's own machine is called among the code.
+pub(crate) const PROGRAM: &str = "chaincode";
+
 /// What may be wrong with the file.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
@@ -64,8 +67,19 @@ impl Metadata {
         self.kind.handling()
     }
 
+    /// The file of the peer's own machine that is the chaincode's program, if it is none of the
+    /// package's.
+    pub(crate) fn host_program(&self) -> Option<&Path> {
+        let path = Path::new(&self.path);
+        (self.kind == ChaincodeType::Binary && path.is_absolute()).then_some(path)
+    }
+
     /// As the launcher wants it.
     pub(crate) fn into_source(self) -> ChaincodeSource {
-        ChaincodeSource { r#type: self.kind.name().into(), path: self.path, label: self.label }
+        let path = match self.host_program() {
+            Some(_) => PROGRAM.into(),
+            None => self.path,
+        };
+        ChaincodeSource { r#type: self.kind.name().into(), path, label: self.label }
     }
 }

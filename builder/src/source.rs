@@ -15,6 +15,8 @@ use tar::{Builder, EntryType, Header};
 use tokio::sync::mpsc;
 use walkdir::{DirEntry, WalkDir};
 
+use crate::metadata::PROGRAM;
+
 /// Bytes of source at most, unpacked. A package is under 100 MiB, but a
 /// kilobyte of it may unpack to gigabytes.
 const LIMIT: u64 = 1 << 30;
@@ -79,6 +81,21 @@ pub(crate) fn pack(directory: &Path, destination: &Path) -> Result<(), SourceErr
         append(&mut tar, relative(directory, &entry), entry.path(), &metadata)
             .map_err(|source| SourceError::Pack { path: entry.path().into(), source })?;
     }
+    tar.into_inner().and_then(|mut written| written.flush()).map_err(unwritable)
+}
+
+/// Writes the tar of a package that has nothing but this program to a file.
+pub(crate) fn pack_program(program: File, destination: &Path) -> Result<(), SourceError> {
+    let name = Path::new("src").join(PROGRAM);
+    let packing = |source| SourceError::Pack { path: name.clone(), source };
+    let metadata = program.metadata().map_err(packing)?;
+    if metadata.len() > LIMIT {
+        return Err(SourceError::Size(name));
+    }
+    let unwritable = |source| SourceError::Write { path: destination.into(), source };
+    let file = File::create_new(destination).map_err(unwritable)?;
+    let mut tar = Builder::new(BufWriter::new(file));
+    append_file(&mut tar, &name, program, &metadata).map_err(packing)?;
     tar.into_inner().and_then(|mut written| written.flush()).map_err(unwritable)
 }
 
@@ -153,12 +170,21 @@ fn append(
     path: &Path,
     metadata: &Metadata,
 ) -> io::Result<()> {
-    let mut header = header(metadata);
     if metadata.is_dir() {
-        return append_entry(tar, &mut header, name, io::empty());
+        return append_entry(tar, &mut header(metadata), name, io::empty());
     }
-    let mut content = File::open(path)?.take(metadata.len());
-    append_entry(tar, &mut header, name, &mut content)?;
+    append_file(tar, name, File::open(path)?, metadata)
+}
+
+/// Appends an open file as `name`.
+fn append_file(
+    tar: &mut Builder<BufWriter<File>>,
+    name: &Path,
+    file: File,
+    metadata: &Metadata,
+) -> io::Result<()> {
+    let mut content = file.take(metadata.len());
+    append_entry(tar, &mut header(metadata), name, &mut content)?;
     if content.limit() > 0 {
         return Err(io::Error::other("it shrank while it was read"));
     }

@@ -48,9 +48,9 @@ impl Buildpack for Golang {
         Ok(toolchain)
     }
 
-    fn version(&self, toolchain: &Toolchain) -> BuildCommand {
+    fn version(&self, toolchain: &Toolchain) -> Option<BuildCommand> {
         let arguments = vec!["env".into(), "GOVERSION".into()];
-        toolchain.command(GO, arguments, PINNED, Path::new("/"))
+        Some(toolchain.command(GO, arguments, PINNED, Path::new("/")))
     }
 
     fn recipe(

@@ -12,9 +12,7 @@ use std::io;
 use std::path::Path;
 
 use crate::platform::Platform;
-use crate::recipe::{
-    BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring, is_writable,
-};
+use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring, is_writable};
 use crate::source::Source;
 
 use plan::{ALLOWED, JavaBuild};
@@ -50,8 +48,9 @@ impl Buildpack for Java {
         Ok(toolchain)
     }
 
-    fn version(&self, toolchain: &Toolchain) -> BuildCommand {
-        toolchain.command("sh", vec!["-c".into(), VERSIONS.into()], &[], Path::new("/"))
+    fn version(&self, toolchain: &Toolchain) -> Option<BuildCommand> {
+        let arguments = vec!["-c".into(), VERSIONS.into()];
+        Some(toolchain.command("sh", arguments, &[], Path::new("/")))
     }
 
     /// The metadata's path is that of the directory that somebody packaged, and means nothing
@@ -143,7 +142,7 @@ mod tests {
         let version = || {
             let variables = [("PATH".into(), directory.path().into())];
             let toolchain = Language::Java.toolchain(variables, directory.path()).unwrap();
-            let command = Language::Java.version(&toolchain);
+            let command = Language::Java.version(&toolchain).unwrap();
             let output = Command::new("/bin/sh")
                 .args(&command.arguments)
                 .env_clear()

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use selvedge_package::ChaincodeType;
 
+use crate::binary::Binary;
 use crate::golang::Golang;
 use crate::java::Java;
 use crate::node::Node;
@@ -24,11 +25,13 @@ pub enum Language {
     Node,
     /// Java, and what else Maven and Gradle make jars of.
     Java,
+    /// Whatever it was: it is compiled already.
+    Binary,
 }
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Golang, Self::Node, Self::Java];
+    pub const ALL: [Self; 4] = [Self::Golang, Self::Node, Self::Java, Self::Binary];
 
     /// The language that packages of this type are written in; none for what is not built.
     pub fn of(kind: &ChaincodeType) -> Option<Self> {
@@ -41,6 +44,7 @@ impl Language {
             Self::Golang => ChaincodeType::Golang,
             Self::Node => ChaincodeType::Node,
             Self::Java => ChaincodeType::Java,
+            Self::Binary => ChaincodeType::Binary,
         }
     }
 
@@ -54,8 +58,14 @@ impl Language {
         self.buildpack().toolchain(&mut variables.into_iter(), own)
     }
 
-    /// The command whose last line is the toolchain's version, such as `go1.26.8`.
-    pub fn version(self, toolchain: &Toolchain) -> BuildCommand {
+    /// Whether anything has to be run to make an image of it.
+    pub fn is_compiled(self) -> bool {
+        self != Self::Binary
+    }
+
+    /// The command whose last line is the toolchain's version, such as `go1.26.8`; none of what needs
+    /// no tools.
+    pub fn version(self, toolchain: &Toolchain) -> Option<BuildCommand> {
         self.buildpack().version(toolchain)
     }
 
@@ -97,6 +107,7 @@ impl Language {
             Self::Golang => &Golang,
             Self::Node => &Node,
             Self::Java => &Java,
+            Self::Binary => &Binary,
         }
     }
 }

@@ -50,8 +50,9 @@ impl Buildpack for Node {
         Ok(toolchain)
     }
 
-    fn version(&self, toolchain: &Toolchain) -> BuildCommand {
-        toolchain.command(NODE, vec!["-p".into(), VERSIONS.into()], &[], Path::new("/"))
+    fn version(&self, toolchain: &Toolchain) -> Option<BuildCommand> {
+        let arguments = vec!["-p".into(), VERSIONS.into()];
+        Some(toolchain.command(NODE, arguments, &[], Path::new("/")))
     }
 
     /// The metadata's path is that of the directory that somebody packaged, and means nothing
@@ -102,7 +103,7 @@ mod tests {
             let variables = home.map(|home| ("HOME".into(), home.into()));
             let toolchain = Language::Node.toolchain(variables, &good.join("own")).unwrap();
             assert_eq!(toolchain.own(), own, "{home:?}");
-            let environment = Language::Node.version(&toolchain).environment;
+            let environment = Language::Node.version(&toolchain).unwrap().environment;
             let home = environment.iter().find(|(name, _)| name == "HOME").unwrap();
             assert!(Path::new(&home.1).is_dir());
         }

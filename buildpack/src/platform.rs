@@ -18,6 +18,9 @@ pub enum Platform {
 pub struct UnsupportedPlatform(String);
 
 impl Platform {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::LinuxAmd64, Self::LinuxArm64];
+
     /// The platform of this machine, which local chaincode runs on.
     pub fn host() -> Result<Self, UnsupportedPlatform> {
         match std::env::consts::ARCH {
@@ -51,7 +54,7 @@ impl FromStr for Platform {
     type Err = UnsupportedPlatform;
 
     fn from_str(text: &str) -> Result<Self, UnsupportedPlatform> {
-        [Self::LinuxAmd64, Self::LinuxArm64]
+        Self::ALL
             .into_iter()
             .find(|platform| platform.to_string() == text)
             .ok_or_else(|| UnsupportedPlatform(text.to_owned()))

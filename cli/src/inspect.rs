@@ -34,7 +34,8 @@ pub(crate) fn run(request: &InspectRequest) -> anyhow::Result<Outcome> {
 fn refused_by_compiler(inspection: &Inspection) -> anyhow::Result<Option<Refusal>> {
     let metadata = inspection.report.metadata.as_ref().context("it has no metadata")?;
     // Of what is not built there is nothing to compile.
-    let Some(language) = Language::of(&metadata.kind) else { return Ok(None) };
+    let language = Language::of(&metadata.kind).filter(|language| language.is_compiled());
+    let Some(language) = language else { return Ok(None) };
     match compile::code(language, inspection.code(), &metadata.path)? {
         Compiled::Cleanly => Ok(None),
         Compiled::Untried(reason) => bail!("--compile cannot compile: {reason}"),

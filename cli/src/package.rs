@@ -47,7 +47,7 @@ pub(crate) fn run(request: &PackageRequest) -> anyhow::Result<Outcome> {
         _ => None,
     };
     if request.check == Check::Compile
-        && let Some(language) = language
+        && let Some(language) = language.filter(|language| language.is_compiled())
     {
         check(language, &draft, &interrupt)?;
     }

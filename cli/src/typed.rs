@@ -54,7 +54,8 @@ pub(crate) enum Command {
 ///
 /// A directory that holds a `connection.json`, and no code, makes a package of type ccaas: of a
 /// chaincode that is served elsewhere, and that the peers dial. One that holds an `image.json`, as
-/// fabric-builder-k8s takes it, makes one of type k8s: of an image that is there.
+/// fabric-builder-k8s takes it, makes one of type k8s: of an image that is there. A program that is
+/// compiled already, or a directory with one and no code, makes one of type binary.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge package ./asset-transfer --label basic_1.0\n  \
@@ -64,8 +65,9 @@ pub(crate) enum Command {
     id=$(selvedge package . --label basic_1.0 --json | jq -r .package_id)")]
 #[expect(clippy::struct_excessive_bools, reason = "as typed: each is a flag of its own")]
 pub(crate) struct Package {
-    /// Directory of the chaincode's main package, or of its `image.json` or `connection.json`
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// Directory of the chaincode's main package, or of its `image.json` or `connection.json`; or its
+    /// program
+    #[arg(value_name = "DIR", value_hint = ValueHint::AnyPath)]
     pub(crate) directory: PathBuf,
 
     /// Label of the package, such as `basic_1.0`: letters, digits and any of `_ . + -`

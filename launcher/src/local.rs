@@ -38,6 +38,7 @@ use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::error_chain::one_line;
+use crate::loading;
 use crate::removal;
 use crate::settings::Place;
 use crate::source::StagedSource;
@@ -181,7 +182,11 @@ impl Backend for LocalBackend {
         let StagedSource { language, path, source, .. } = source;
         let toolchain = self.toolchain(*language);
         let recipe = language.recipe(source, path, self.platform).map_err(refused)?;
-        let version = compile::version(&language.version(toolchain)).await?;
+        loading::here(&*recipe).map_err(refused)?;
+        let version = match language.version(toolchain) {
+            Some(command) => compile::version(&command).await?,
+            None => String::new(),
+        };
         let digest = source.digest().map_err(refused)?;
         let key = BuildKey::new(&BuildKeyInputs {
             source: digest,

@@ -18,6 +18,7 @@ mod health;
 mod kubernetes;
 mod last_lines;
 mod lines;
+mod loading;
 mod local;
 mod opening;
 mod registry;

@@ -15,6 +15,9 @@ pub enum ChaincodeType {
     Node,
     /// Java, Kotlin and other languages of its machine.
     Java,
+    /// A program that is compiled already, as Fabric's own test suites have them
+    /// (`integration/externalbuilders/binary`).
+    Binary,
     /// A server that somebody else runs, and the peer dials.
     Ccaas,
     /// An image that is there already, as fabric-builder-k8s takes it
@@ -39,7 +42,8 @@ pub enum Handling {
 
 impl ChaincodeType {
     /// Those that Selvedge takes.
-    pub const TAKEN: [Self; 5] = [Self::Golang, Self::Node, Self::Java, Self::Ccaas, Self::K8s];
+    pub const TAKEN: [Self; 6] =
+        [Self::Golang, Self::Node, Self::Java, Self::Binary, Self::Ccaas, Self::K8s];
 
     /// The type of that name, in any case.
     pub fn named(name: &str) -> Self {
@@ -47,6 +51,7 @@ impl ChaincodeType {
             "golang" => Self::Golang,
             "node" => Self::Node,
             "java" => Self::Java,
+            "binary" => Self::Binary,
             "ccaas" => Self::Ccaas,
             "k8s" => Self::K8s,
             other => Self::Other(other.to_owned()),
@@ -59,6 +64,7 @@ impl ChaincodeType {
             Self::Golang => "golang",
             Self::Node => "node",
             Self::Java => "java",
+            Self::Binary => "binary",
             Self::Ccaas => "ccaas",
             Self::K8s => "k8s",
             Self::Other(name) => name,
@@ -68,7 +74,7 @@ impl ChaincodeType {
     /// What becomes of it.
     pub fn handling(&self) -> Handling {
         match self {
-            Self::Golang | Self::Node | Self::Java => Handling::Built,
+            Self::Golang | Self::Node | Self::Java | Self::Binary => Handling::Built,
             Self::K8s => Handling::Named,
             Self::Ccaas => Handling::Served,
             Self::Other(_) => Handling::Declined,
@@ -95,7 +101,10 @@ mod tests {
     #[test]
     fn what_becomes_of_each_in_any_case() {
         for (names, handling) in [
-            (&["golang", "GOLANG", "GoLang", "node", "NODE", "java", "Java"][..], Handling::Built),
+            (
+                &["golang", "GOLANG", "GoLang", "node", "NODE", "java", "Java", "binary"][..],
+                Handling::Built,
+            ),
             (&["k8s", "K8S"], Handling::Named),
             (&["ccaas", "CCAAS", "CCaaS"], Handling::Served),
             (

@@ -5,6 +5,7 @@
 //! buildpack, which reads whole packages and says beforehand what will become of them.
 
 mod connection;
+mod executable;
 mod go_json;
 mod image;
 mod kind;
@@ -17,6 +18,7 @@ pub use connection::{
     ConnectionFaults, Field, InvalidValues, MAX_CONNECTION_BYTES, PemFault, Protection, Server,
     TemplateFault, ValueFault, Values,
 };
+pub use executable::{Executable, NotExecutable, PROGRAMS_VARIABLE};
 pub use go_json::GoJsonError;
 pub use image::{IMAGE_FILE, RawImage};
 pub use kind::{ChaincodeType, Handling};

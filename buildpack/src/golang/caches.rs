@@ -76,7 +76,7 @@ mod tests {
         let variables: Vec<_> =
             variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let toolchain = Language::Golang.toolchain(variables, own.path()).unwrap();
-        let environment = Language::Golang.version(&toolchain).environment;
+        let environment = Language::Golang.version(&toolchain).unwrap().environment;
         let of_own = environment.iter().filter(|(_, value)| Path::new(value).starts_with(&own));
         assert_eq!(of_own.count(), toolchain.own().len());
         toolchain.own().to_vec()

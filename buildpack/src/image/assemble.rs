@@ -33,7 +33,7 @@ pub struct ImagePlan<'a> {
 /// What one layer is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The chaincode's static executable.
+    /// The chaincode's executable.
     Program(PathBuf),
     /// Files.
     Tree(Tree),

@@ -16,7 +16,7 @@ pub struct Form {
 /// What one layer may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LayerForm {
-    /// A static program, and nothing else.
+    /// A program, and nothing else.
     Program,
     /// What lies below one directory, and nothing else.
     Below {
@@ -40,7 +40,7 @@ pub(crate) struct Start {
 }
 
 impl Form {
-    /// A static program, which is found where Fabric's own Go image has it.
+    /// A program, which is found where Fabric's own Go image has it.
     pub fn program() -> Self {
         Self {
             layers: vec![LayerForm::Program],

@@ -7,6 +7,7 @@ mod error;
 mod go_module;
 mod java_project;
 mod node_project;
+mod program;
 mod vendored;
 
 use std::path::Path;
@@ -61,15 +62,19 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Finds out the language of the chaincode in `directory`, or that it is elsewhere, and lists
-    /// what belongs to it.
+    /// Finds out the language of the chaincode in `directory`, or that it is elsewhere or compiled
+    /// already, and lists what belongs to it. A file is a program.
     pub fn collect(directory: &Path, dependencies: Dependencies) -> Result<Self, DraftError> {
-        if let Some(elsewhere) = elsewhere::told_in(directory)? {
+        if directory.is_file() {
+            program::of_file(directory).map(Self::of_program)
+        } else if let Some(elsewhere) = elsewhere::told_in(directory)? {
             Self::of_elsewhere(directory, elsewhere)
         } else if node_project::is_in(directory) {
             Self::of_node(directory, dependencies)
         } else if java_project::is_in(directory)? {
             Self::of_java(directory)
+        } else if let Some(name) = program::is_in(directory)? {
+            program::of_directory(directory, &name).map(Self::of_program)
         } else {
             Self::of_go(&GoChaincode::open(directory)?, dependencies)
         }
@@ -118,6 +123,11 @@ impl Draft {
         JavaProject::find(&paths, on_disk)?;
         let (kind, path, remarks) = (ChaincodeType::Java, ".".to_owned(), Vec::new());
         Ok(Self { kind, path, files, left_out, remarks, elsewhere: None })
+    }
+
+    fn of_program(found: program::Found) -> Self {
+        let program::Found { path, files, left_out, remarks } = found;
+        Self { kind: ChaincodeType::Binary, path, files, left_out, remarks, elsewhere: None }
     }
 
     fn of_elsewhere(directory: &Path, elsewhere: Elsewhere) -> Result<Self, DraftError> {

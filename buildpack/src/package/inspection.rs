@@ -19,8 +19,12 @@ use super::misplaced::{MISPLACED, is_misplaced_index};
 use super::remark::Remark;
 use super::report::{FileEntry, Index, Refusal, RefusedBy, Report};
 use super::untar::{clean, untar, walk};
-use super::{CODE_FILE, Elsewhere, Interrupt, MAX_PACKAGE_BYTES, Metadata, PackageId, printable};
+use super::{
+    CODE_FILE, ChaincodeType, Elsewhere, Interrupt, MAX_PACKAGE_BYTES, Metadata, PackageId,
+    printable,
+};
 use crate::archive::{ArchiveError, EntryFault, GoEntry, GoKind, GoTar, gunzip};
+use crate::binary::{Program, told};
 use crate::digest::{Hashing, Sha256};
 use crate::source::{Source, SourceError};
 
@@ -252,6 +256,7 @@ impl<'a> Findings<'a> {
         let (indexes, mut remarks) = meta_inf(&source)?;
         remarks.extend(elsewhere.as_ref().and_then(Elsewhere::remark));
         remarks.extend(misplaced(&source));
+        remarks.extend(metadata.as_ref().and_then(|metadata| program(metadata, &source)));
         let files = source.files().iter();
         Ok(Report {
             file: file.to_owned(),
@@ -291,6 +296,13 @@ fn misplaced(source: &Source) -> impl Iterator<Item = Remark> {
     let paths = source.files().iter().map(|file| &file.path);
     let misplaced = paths.filter(|path| is_misplaced_index(path));
     misplaced.map(|path| Remark { file: path.to_string(), text: MISPLACED.to_owned() })
+}
+
+/// What the package of a program does not show.
+fn program(metadata: &Metadata, source: &Source) -> Option<Remark> {
+    let is_program = metadata.kind == ChaincodeType::Binary;
+    let program = is_program.then(|| Program::find(source, &metadata.path))?.ok()?;
+    Some(Remark { file: program.path.to_string(), text: told(&program.executable) })
 }
 
 /// The indexes that the peer gets, and what there is to know about the rest of `META-INF`.

@@ -38,8 +38,13 @@ fn refused_by_language(
     metadata: &Metadata,
     source: &Source,
 ) -> Option<Refusal> {
-    let platform = Platform::host().unwrap_or(Platform::LinuxAmd64);
-    let refusal = language.recipe(source, &metadata.path, platform).err()?;
+    let here = Platform::host().unwrap_or(Platform::LinuxAmd64);
+    let recipe = |platform| language.recipe(source, &metadata.path, platform);
+    let refusal = recipe(here).err()?;
+    // Peers run on other machines than the one where a package is looked at.
+    if !language.is_compiled() && Platform::ALL.into_iter().any(|other| recipe(other).is_ok()) {
+        return None;
+    }
     let file = match refusal {
         recipe::Refusal::Path(_) => METADATA_FILE,
         recipe::Refusal::Code(_) => CODE_FILE,

@@ -23,7 +23,7 @@ pub(crate) trait Buildpack: Sync {
     ) -> io::Result<Toolchain>;
 
     /// [`Language::version`](crate::language::Language::version).
-    fn version(&self, toolchain: &Toolchain) -> BuildCommand;
+    fn version(&self, toolchain: &Toolchain) -> Option<BuildCommand>;
 
     /// [`Language::recipe`](crate::language::Language::recipe).
     fn recipe(

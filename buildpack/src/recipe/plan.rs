@@ -18,6 +18,12 @@ pub trait Recipe: fmt::Debug + Send + Sync {
     /// What an image of it has over the base, and how it is started.
     fn form(&self) -> Form;
 
+    /// The path of what loads the program with its libraries, which then have to be where it runs;
+    /// none of what brings along, or stands on, all that it needs.
+    fn loader(&self) -> Option<&str> {
+        None
+    }
+
     /// Makes the place ready for the commands.
     fn prepare(&self, place: &Workplace<'_>) -> io::Result<()> {
         let _ = place;

@@ -89,7 +89,7 @@ fn build(directory: &Path, work: &Path) -> Built {
     let platform = Platform::host().unwrap();
     let path = &packed.metadata.path;
     let program = program(source.root(), path, platform, &work.join("output")).unwrap();
-    let version = Language::Golang.version(&toolchain(work));
+    let version = Language::Golang.version(&toolchain(work)).unwrap();
     let version = pollster::block_on(Here.run(&version)).unwrap().output;
     assert!(version.starts_with("go1."), "{version}");
 

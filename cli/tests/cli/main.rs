@@ -3,6 +3,7 @@
 mod go_sources;
 mod named;
 mod operators_file;
+mod program;
 mod render;
 mod served;
 mod status;

@@ -26,6 +26,9 @@ mod others;
 mod patience;
 mod pulse;
 mod reach;
+mod ready;
+#[cfg(test)]
+mod ready_tests;
 mod said;
 mod surroundings;
 #[cfg(test)]
@@ -37,7 +40,8 @@ mod verdict;
 use std::time::Duration;
 
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::image::{BuildKey, BuildKeyInputs, Form};
+use selvedge_buildpack::image::{BuildKey, BuildKeyInputs};
+use selvedge_buildpack::recipe::Recipe;
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -45,6 +49,7 @@ use tracing::warn;
 
 use crate::backend::BuildError;
 use crate::error_chain::one_line;
+use crate::loading;
 use crate::registry::RuntimeImage;
 use crate::source::StagedSource;
 
@@ -83,7 +88,8 @@ impl Builds {
         let toolchain = self.toolchain(source.language, &said, log).await;
         let runtime = self.runtime(source.language, &said).await;
         let runtime = runtime.map_err(|error| BuildError::Cluster(error.into()))?;
-        let (digest, key, form) = self.key(source, &toolchain, runtime.as_ref())?;
+        let (digest, key, recipe) = self.key(source, toolchain.as_ref(), runtime.as_ref())?;
+        loading::in_image(&*recipe).map_err(|error| BuildError::Source(error.into()))?;
         let _turn = self.turns.take(key).await;
         let build = async {
             let registry = self.registry(&said).await?;
@@ -93,7 +99,7 @@ impl Builds {
                 digest,
                 toolchain,
                 key,
-                form,
+                recipe,
                 limit,
                 registry,
                 runtime,
@@ -141,14 +147,14 @@ impl Builds {
         })
     }
 
-    /// What decides the image: the digest of the source, and the key over that and all else; and the
-    /// image's form.
+    /// What decides the image: the digest of the source, and the key over that and all else; and how
+    /// it is made.
     fn key(
         &self,
         source: &StagedSource,
-        toolchain: &Toolchain,
+        toolchain: Option<&Toolchain>,
         runtime: Option<&RuntimeImage>,
-    ) -> Result<(Sha256, BuildKey, Form), BuildError> {
+    ) -> Result<(Sha256, BuildKey, Box<dyn Recipe>), BuildError> {
         let StagedSource { language, path, source, .. } = source;
         let recipe = language
             .recipe(source, path, self.platform)
@@ -160,10 +166,10 @@ impl Builds {
         let key = BuildKey::new(&BuildKeyInputs {
             source: digest,
             recipe: &inputs,
-            toolchain: &toolchain.identity,
+            toolchain: toolchain.map_or("", |toolchain| &toolchain.identity),
             base,
             platform: self.platform,
         });
-        Ok((digest, key, recipe.form()))
+        Ok((digest, key, recipe))
     }
 }

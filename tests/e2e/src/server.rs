@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::Value;
 use testbed::dist::workspace_dir;
 use testbed::process::{Server, ServerCommand, wait_until};
 use testbed::{Port, Scratch, go_program};
@@ -32,16 +33,40 @@ impl ChaincodeServer {
         let module = workspace_dir().join("tests/chaincode/server");
         let program = go_program::obtain(&module, &mut |line| eprintln!("{line}"))
             .expect("the chaincode server is built");
-        let scratch = Scratch::create().expect("a scratch directory");
         let mut environment: BTreeMap<String, OsString> =
             files.iter().map(|(name, path)| ((*name).to_owned(), path.into())).collect();
         environment.insert("CHAINCODE_ID".into(), package_id.into());
         let address = format!("127.0.0.1:{}", port.number());
         environment.insert("CHAINCODE_SERVER_ADDRESS".into(), address.into());
+        let scratch = Scratch::create().expect("a scratch directory");
+        Self::run(port, scratch, program, Vec::new(), environment)
+    }
+
+    /// Starts that of Fabric's own suites (`integration/chaincode/server`), which reads from a file
+    /// where to listen, and with which keys and certificates.
+    ///
+    /// # Panics
+    ///
+    /// When it does not listen.
+    pub fn of_fabric(port: Port, package_id: &str, program: PathBuf, mut config: Value) -> Self {
+        let scratch = Scratch::create().expect("a scratch directory");
+        config["listen_address"] = format!("127.0.0.1:{}", port.number()).into();
+        let path = scratch.dir().join("config.json");
+        std::fs::write(path, config.to_string()).expect("its configuration is written");
+        Self::run(port, scratch, program, vec![package_id.into()], BTreeMap::new())
+    }
+
+    fn run(
+        port: Port,
+        scratch: Scratch,
+        program: PathBuf,
+        arguments: Vec<OsString>,
+        environment: BTreeMap<String, OsString>,
+    ) -> Self {
         let command = ServerCommand {
             name: "chaincode server".to_owned(),
             program,
-            arguments: Vec::new(),
+            arguments,
             environment,
             dir: scratch.dir().path().to_owned(),
             log: scratch.dir().join("server.log"),

@@ -33,6 +33,7 @@ pub mod cli;
 pub mod client;
 pub mod debian;
 pub mod dist;
+pub mod fabric_source;
 pub mod go_module;
 pub mod go_program;
 pub mod launcher;

@@ -3,7 +3,7 @@
 //! builder (`ccaas_builder/cmd/build/main.go`) and fabric-builder-k8s
 //! (`docs/concepts/chaincode-package.md`) have them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
 
@@ -25,7 +25,7 @@ const OF_A_LANGUAGE: [&str; 5] =
 pub(super) fn told_in(directory: &Path) -> Result<Option<Elsewhere>, DraftError> {
     let Ok(entries) = fs::read_dir(directory) else { return Ok(None) };
     let names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
-    if names.iter().any(|name| is_of_a_language(&name.to_string_lossy())) {
+    if names.iter().any(|name| is_of_a_language(name)) {
         return Ok(None);
     }
     let has = |file: &str| names.iter().any(|name| name == file);
@@ -37,7 +37,9 @@ pub(super) fn told_in(directory: &Path) -> Result<Option<Elsewhere>, DraftError>
     }
 }
 
-fn is_of_a_language(name: &str) -> bool {
+/// Whether a file of this name says what language the code beside it is in.
+pub(super) fn is_of_a_language(name: &OsStr) -> bool {
+    let name = &*name.to_string_lossy();
     OF_A_LANGUAGE.contains(&name) || Path::new(name).extension().is_some_and(|end| end == "go")
 }
 

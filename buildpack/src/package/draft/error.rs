@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use selvedge_package::{
-    CONNECTION_FILE, ConnectionError, ConnectionFaults, IMAGE_FILE, IndexFault,
+    CONNECTION_FILE, ConnectionError, ConnectionFaults, IMAGE_FILE, IndexFault, NotExecutable,
 };
 
 use crate::archive::{ArchiveError, EntryFault};
@@ -27,6 +27,30 @@ pub enum DraftError {
     /// It is no Java chaincode.
     #[error("no Java chaincode that Selvedge knows how to package")]
     Java(#[from] JavaError),
+    /// It is no program.
+    #[error("{path} {fault}")]
+    Program {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        fault: NotExecutable,
+    },
+    /// It is a program for machines that no chaincode runs on.
+    #[error("{path} is a program for linux/{found}: chaincode runs on linux/amd64 or linux/arm64")]
+    Platform {
+        /// Which.
+        path: PathBuf,
+        /// What it was compiled for.
+        found: String,
+    },
+    /// There is more than one program.
+    #[error("{directory} holds more than one program ({names}): name the one to package")]
+    Programs {
+        /// The directory.
+        directory: PathBuf,
+        /// Their names.
+        names: String,
+    },
     /// Something could not be read.
     #[error("cannot read {path}")]
     Read {

@@ -62,6 +62,8 @@ pub(crate) enum ClusterBuildError {
     Tampered { left: Sha256, said: Sha256 },
     #[error("the build's Job ended well, but left no image")]
     NothingLeft,
+    #[error("cannot make the image")]
+    Image(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("cannot offer the source to the build")]
     Offer(#[source] std::io::Error),
     #[error(transparent)]

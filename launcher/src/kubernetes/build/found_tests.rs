@@ -9,7 +9,7 @@ use bytes::Bytes;
 use oci_client::secrets::RegistryAuth;
 use selvedge_buildpack::archive::{ArchiveWriter, EntryPath, GzipWriter};
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
-use selvedge_buildpack::image::{Base, ImagePlan, Layout, Part, Tag, assemble};
+use selvedge_buildpack::image::{Base, Form, ImagePlan, Layout, Part, Tag, assemble};
 use selvedge_buildpack::source::Source;
 use selvedge_proto::launcher::ChaincodeSource;
 use serde_json::json;
@@ -44,10 +44,9 @@ impl Scene {
         let source = source(directory.path(), &data).await;
         let (log, _lines) = mpsc::channel(64);
         let said = builds.said().unwrap();
-        let (_, key, form) = builds
-            .key(&source, &builds.toolchain(source.language, &said, &log).await, None)
-            .unwrap();
-        Self { directory, server, builds, source, tag: key.tag(), form }
+        let toolchain = builds.toolchain(source.language, &said, &log).await;
+        let (_, key, recipe) = builds.key(&source, toolchain.as_ref(), None).unwrap();
+        Self { directory, server, builds, source, tag: key.tag(), form: recipe.form() }
     }
 
     /// Pushes an image under the tag by which this source's is found.
@@ -108,13 +107,20 @@ async fn source(directory: &Path, data: &DataDirectory) -> StagedSource {
     fs::create_dir_all(root.join("src")).unwrap();
     fs::write(root.join("src/go.mod"), "module selvedge.example/greeter\n\ngo 1.21\n").unwrap();
     fs::write(root.join("src/main.go"), "package main\n\nfunc main() {}\n").unwrap();
+    staged(&root, "golang", "selvedge.example/greeter", data).await
+}
+
+/// What is in a directory, as it comes from a builder.
+pub(super) async fn staged(
+    root: &Path,
+    kind: &str,
+    path: &str,
+    data: &DataDirectory,
+) -> StagedSource {
     let mut tar = Vec::new();
-    Source::open(&root).unwrap().write_tar(&mut tar).unwrap();
-    let described = ChaincodeSource {
-        r#type: "golang".into(),
-        path: "selvedge.example/greeter".into(),
-        label: "greeter_1.0".into(),
-    };
+    Source::open(root).unwrap().write_tar(&mut tar).unwrap();
+    let (kind, path, label) = (kind.into(), path.into(), "greeter_1.0".into());
+    let described = ChaincodeSource { r#type: kind, path, label };
     let chunks = tokio_stream::iter([Ok(Bytes::from(tar))]);
     match Received::receive(&described, Box::pin(chunks), data).await.unwrap() {
         Received::Code(source) => source,

@@ -1,5 +1,5 @@
 //! How the image of a source comes about: it is found, another launcher's Job is waited for, or a
-//! Job of this launcher's makes it.
+//! Job of this launcher's makes it; what is compiled already needs none (`ready.rs`).
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
-use selvedge_buildpack::image::{
-    BuildKey, Form, Layout, NativeModule, Origin, Runtime, Tag, sha256,
-};
+use selvedge_buildpack::image::{BuildKey, Layout, NativeModule, Origin, Runtime, Tag, sha256};
+use selvedge_buildpack::recipe::Recipe;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
@@ -41,9 +40,10 @@ const ATTEMPTS: usize = 3;
 pub(super) struct Wanted<'a> {
     pub(super) source: &'a StagedSource,
     pub(super) digest: Sha256,
-    pub(super) toolchain: Toolchain,
+    /// What compiles, if anything has to.
+    pub(super) toolchain: Option<Toolchain>,
     pub(super) key: BuildKey,
-    pub(super) form: Form,
+    pub(super) recipe: Box<dyn Recipe>,
     pub(super) limit: Duration,
     pub(super) registry: Registry,
     /// What the image stands on, if it needs something to.
@@ -65,9 +65,10 @@ impl Builds {
                 info!(digest = %image, "the image of this source is there already");
                 return Ok(image);
             }
+            let Some(toolchain) = &wanted.toolchain else { return self.laid_out(wanted).await };
             let attempt = attempt_name().map_err(ClusterBuildError::Offer)?;
             let alive_at = pulse::now();
-            let order = self.order(wanted, &attempt, &alive_at);
+            let order = self.order(wanted, &toolchain.image, &attempt, &alive_at);
             match begin(&self.ground, &order, &self.ends).await? {
                 Begun::Ours(job, custody) => {
                     return self.make(&order, job, custody, wanted, log).await;
@@ -127,7 +128,7 @@ impl Builds {
 
     fn origin(&self, wanted: &Wanted<'_>) -> Result<Origin, ClusterBuildError> {
         let base = self.base.diff_id().map_err(ClusterBuildError::Offer)?;
-        let form = wanted.form.clone();
+        let form = wanted.recipe.form();
         Ok(Origin { base, source: wanted.digest, form, platform: self.platform })
     }
 
@@ -145,7 +146,7 @@ impl Builds {
         let launcher = SocketAddr::new(self.ground.pod.ip, self.handover.port());
         let url = format!("http://{launcher}{}", ticket.path());
         job.release(order, &url, &self.reach(wanted.said, launcher)).await?;
-        let began = format!("compiling with {} in the Job {}", wanted.toolchain.image, job.name());
+        let began = format!("compiling with {} in the Job {}", order.toolchain, job.name());
         let _ = log.send(began).await;
 
         let mut taken = None;
@@ -249,6 +250,7 @@ impl Builds {
     fn order<'a>(
         &'a self,
         wanted: &'a Wanted<'_>,
+        toolchain: &'a str,
         attempt: &'a str,
         alive_at: &'a str,
     ) -> BuildOrder<'a> {
@@ -260,7 +262,7 @@ impl Builds {
             language: wanted.source.language,
             path: &wanted.source.path,
             platform: self.platform,
-            toolchain: &wanted.toolchain.image,
+            toolchain,
             launcher_image: &self.launcher_image,
             begun_by: &self.ground.pod.uid,
             alive_at,

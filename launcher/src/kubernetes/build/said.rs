@@ -24,15 +24,17 @@ impl Said {
         Ok(Self { builds: operator.builds().clone(), registry, repository })
     }
 
-    /// The image whose tools build, where it is fetched from.
-    pub(super) fn toolchain(&self, language: Language) -> String {
+    /// The image whose tools build, where it is fetched from, and the key that names it; none if
+    /// nothing is run to build.
+    pub(super) fn toolchain(&self, language: Language) -> Option<(String, &'static str)> {
         let toolchains = &self.builds.toolchains;
-        let toolchain = match language {
-            Language::Golang => &toolchains.go,
-            Language::Node => &toolchains.node,
-            Language::Java => &toolchains.java,
+        let (toolchain, key) = match language {
+            Language::Golang => (&toolchains.go, "builds.toolchains.go.image"),
+            Language::Node => (&toolchains.node, "builds.toolchains.node.image"),
+            Language::Java => (&toolchains.java, "builds.toolchains.java.image"),
+            Language::Binary => return None,
         };
-        self.registry.rewritten(&toolchain.image)
+        Some((self.registry.rewritten(&toolchain.image), key))
     }
 
     /// The image that what is built in the language is laid over, where it is fetched from; none if
@@ -40,7 +42,7 @@ impl Said {
     pub(super) fn runtime(&self, language: Language) -> Option<String> {
         let runtimes = &self.builds.runtimes;
         let runtime = match language {
-            Language::Golang => return None,
+            Language::Golang | Language::Binary => return None,
             Language::Node => &runtimes.node,
             Language::Java => &runtimes.java,
         };

@@ -35,25 +35,20 @@ impl Builds {
         Ok(Some(RuntimeImage::read(&name, plain_http, auth, self.platform).await?))
     }
 
-    /// The toolchain's image as it is now. When its registry cannot be asked, nodes may have it all
-    /// the same: then the name has to do, and the installer is told.
+    /// The toolchain's image as it is now; none if nothing is run to build. When its registry cannot
+    /// be asked, nodes may have it all the same: then the name has to do, and the installer is told.
     pub(super) async fn toolchain(
         &self,
         language: Language,
         said: &Said,
         log: &mpsc::Sender<String>,
-    ) -> Toolchain {
-        let name = said.toolchain(language);
-        let key = match language {
-            Language::Golang => "builds.toolchains.go.image",
-            Language::Node => "builds.toolchains.node.image",
-            Language::Java => "builds.toolchains.java.image",
-        };
+    ) -> Option<Toolchain> {
+        let (name, key) = said.toolchain(language)?;
         let named = || Toolchain { image: name.clone(), identity: name.clone() };
         // What is no name of an image, the kubelet says best.
-        let Ok(reference) = name.parse::<Reference>() else { return named() };
+        let Ok(reference) = name.parse::<Reference>() else { return Some(named()) };
         let (plain_http, auth) = self.access_to(reference.registry(), said).await;
-        match resolve(&reference, plain_http, &auth).await {
+        Some(match resolve(&reference, plain_http, &auth).await {
             Ok(digest) => Toolchain {
                 image: reference.clone_with_digest(digest.to_string()).to_string(),
                 identity: digest.to_string(),
@@ -68,6 +63,6 @@ impl Builds {
                 let _ = log.send(line).await;
                 named()
             }
-        }
+        })
     }
 }

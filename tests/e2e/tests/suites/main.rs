@@ -3,11 +3,13 @@
 //! A suite raises one stage and its tests take turns on it; suites run side by side.
 
 mod appetite;
+mod binary;
 mod builds;
 mod cases;
 mod core;
 mod credentials;
 mod death;
+mod fabric_chaincode;
 mod java;
 mod late;
 mod launch_time;

@@ -189,8 +189,8 @@ fn an_image_that_cannot_be_run_is_told_of_at_install_and_at_launch() {
             let error =
                 gateway(fabric, peer, "gone").call(Op::Evaluate, &["Get", "k"]).unwrap_err();
             let reason = format!("{repository}@{gone}");
-            assert!(error.contains(&reason) && error.contains("not found"), "{error}");
-            peer.await_line("peer", &[BUILDER, &reason, "not found"], LIMIT).await.unwrap();
+            assert!(error.contains(&reason) && error.contains("NotFound"), "{error}");
+            peer.await_line("peer", &[BUILDER, &reason, "NotFound"], LIMIT).await.unwrap();
         },
     );
 }
