@@ -12,7 +12,7 @@ use std::io;
 use std::path::Path;
 
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring, is_writable};
+use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
 use crate::source::Source;
 
 use plan::{ALLOWED, JavaBuild};
@@ -38,12 +38,7 @@ impl Buildpack for Java {
     ) -> io::Result<Toolchain> {
         let mut toolchain = Toolchain::new(variables, ALLOWED);
         // All of them keep what they download below it, and fail where they cannot.
-        let home = toolchain.get("HOME").map(Path::new);
-        if !home.is_some_and(|home| home.is_absolute() && is_writable(home)) {
-            let home = own.join("home");
-            std::fs::create_dir_all(&home)?;
-            toolchain.give("HOME", &home);
-        }
+        toolchain.provide_home(own)?;
         at_home(&mut toolchain);
         Ok(toolchain)
     }

@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring, is_writable};
+use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
 use crate::source::Source;
 
 use plan::{ALLOWED, NodeBuild};
@@ -40,12 +40,7 @@ impl Buildpack for Node {
     ) -> io::Result<Toolchain> {
         let mut toolchain = Toolchain::new(variables, ALLOWED);
         // All of the package managers keep their caches below it, and fail where they cannot.
-        let home = toolchain.get("HOME").map(Path::new);
-        if !home.is_some_and(|home| home.is_absolute() && is_writable(home)) {
-            let home = own.join("home");
-            std::fs::create_dir_all(&home)?;
-            toolchain.give("HOME", &home);
-        }
+        toolchain.provide_home(own)?;
         authorities::provide(&mut toolchain, own)?;
         Ok(toolchain)
     }

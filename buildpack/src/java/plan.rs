@@ -77,7 +77,7 @@ impl JavaBuild {
     fn step(&self) -> Option<(&'static str, Vec<&'static str>)> {
         let JavaProject::Source { tool, wrapped, .. } = self.project else { return None };
         // By the shell: no file of a package may be executed by itself.
-        let script = wrapped.then(|| tool.wrapper()[0]);
+        let script = wrapped.then(|| tool.script());
         let program = script.map_or(tool.program(), |_| "sh");
         let arguments = script.into_iter().chain(tool.arguments().iter().copied());
         Some((program, arguments.collect()))
@@ -213,9 +213,9 @@ mod tests {
         let by_gradle = "build shadowJar -x test";
         for (tool, wrapped, beginning, end) in [
             (Tool::Maven, false, "mvn --batch-mode", by_maven),
-            (Tool::Maven, true, "sh mvnw", by_maven),
+            (Tool::Maven, true, "sh ./mvnw", by_maven),
             (Tool::Gradle, false, "gradle --no-daemon", by_gradle),
-            (Tool::Gradle, true, "sh gradlew", by_gradle),
+            (Tool::Gradle, true, "sh ./gradlew", by_gradle),
         ] {
             assert_eq!(command(&source(tool, wrapped)), (beginning.to_owned(), end.to_owned()));
         }

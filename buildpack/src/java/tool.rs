@@ -29,7 +29,7 @@ impl Tool {
         }
     }
 
-    /// The files of its wrapper, the script first. Without the others the script cannot work.
+    /// The files of its wrapper. Without the others the script cannot work.
     pub(super) fn wrapper(self) -> &'static [&'static str] {
         match self {
             Self::Maven => &["mvnw", ".mvn/wrapper/maven-wrapper.properties"],
@@ -38,6 +38,14 @@ impl Tool {
                 "gradle/wrapper/gradle-wrapper.properties",
                 "gradle/wrapper/gradle-wrapper.jar",
             ],
+        }
+    }
+
+    /// The wrapper's script, with a directory in front: by that it finds its other files.
+    pub(super) fn script(self) -> &'static str {
+        match self {
+            Self::Maven => "./mvnw",
+            Self::Gradle => "./gradlew",
         }
     }
 

@@ -1,6 +1,7 @@
 //! What of a developer's directory goes into a package, and what stays out.
 
 mod collector;
+mod dependencies;
 mod earlier;
 mod elsewhere;
 mod error;
@@ -21,6 +22,7 @@ use crate::java::JavaProject;
 use crate::node::NodeProject;
 
 pub use self::collector::{DraftFile, LeftOut};
+pub use self::dependencies::Dependencies;
 pub use self::error::DraftError;
 
 use self::collector::{Collected, collect};
@@ -32,16 +34,6 @@ use self::node_project::NodeRules;
 /// What there is to know about a chaincode whose dependencies nothing fixes.
 const NO_LOCK_FILE: &str = "no lock file goes with it: each peer may get other versions of what it \
                             depends on; `npm install` writes package-lock.json";
-
-/// Whether dependencies go in that could be had anew where it is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dependencies {
-    /// They stay out, as Fabric's packagers have it.
-    Installed,
-    /// They go in, for builds without a network: those that are beside the code, and what
-    /// [`Draft::take_along`] adds.
-    Packed,
-}
 
 /// A package's content before it is written.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use super::command::BuildCommand;
@@ -50,6 +51,17 @@ impl Toolchain {
     pub(crate) fn give(&mut self, variable: &'static str, directory: &Path) {
         self.set(variable, directory);
         self.own.push(variable);
+    }
+
+    /// Gives them a home below `own` where they have none that can be written to.
+    pub(crate) fn provide_home(&mut self, own: &Path) -> io::Result<()> {
+        let home = self.get("HOME").map(Path::new);
+        if !home.is_some_and(|home| home.is_absolute() && is_writable(home)) {
+            let home = own.join("home");
+            fs::create_dir_all(&home)?;
+            self.give("HOME", &home);
+        }
+        Ok(())
     }
 
     /// A command of these tools; what is `pinned` wins over what they see.

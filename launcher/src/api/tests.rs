@@ -303,7 +303,7 @@ async fn a_type_that_is_no_launchers_matter_is_told_what_is() {
         let status = scene.send(start, &root).await.message().await.unwrap_err();
         let told = format!(
             "no launcher of this release has a part in chaincode of type {named:?}, only in golang, \
-             node, k8s"
+             node, java, binary, k8s"
         );
         assert_eq!(status.message(), told);
     }

@@ -30,6 +30,9 @@ const NODE: [(&str, &str); 2] = [
     ("package-lock.json", include_str!("../node/package-lock.json")),
 ];
 
+/// Where the Java image has a JDK and Maven.
+const JAVA: [&str; 2] = ["/usr/local/java", "/usr/local/maven"];
+
 /// Where an image has the certificates of this machine.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -77,9 +80,10 @@ pub(crate) fn obtain(
     progress: &mut Progress<'_>,
 ) -> Result<PathBuf, ImagesError> {
     let go = go_environment()?;
+    let maven = maven_environment()?;
     let mut key = Sha256::new();
     let coredns = ingredients.coredns.to_string_lossy();
-    for part in [RECIPE, &go, NODE[1].1, &release()?, &coredns] {
+    for part in [RECIPE, &go, &maven, NODE[1].1, &release()?, &coredns] {
         key.update(part.len().to_le_bytes());
         key.update(part);
     }
@@ -94,6 +98,7 @@ pub(crate) fn obtain(
         let debian = press.debian(progress)?;
         press.toolchain(&debian, Path::new(go.lines().next().unwrap_or(GO)), progress)?;
         press.node(&debian, progress)?;
+        press.java(&debian, progress)?;
         progress(&format!("made images in {:.0} s", started.elapsed().as_secs_f32()));
         Ok::<(), ImagesError>(())
     })?;
@@ -103,6 +108,12 @@ pub(crate) fn obtain(
 /// The host's Go: where it is, and its version.
 fn go_environment() -> Result<String, DebianError> {
     let output = run(Command::new("go").args(["env", "GOROOT", "GOVERSION"]))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The host's Maven and the Java that runs it: where they are, and their versions.
+fn maven_environment() -> Result<String, DebianError> {
+    let output = run(Command::new("mvn").args(["--batch-mode", "--version"]))?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -210,6 +221,30 @@ impl<'a> Press<'a> {
         self.push("node:1", &[debian, &top], &start)
     }
 
+    /// What Java's builds run in, and their chaincode: Debian, the JDK and the Maven of this
+    /// machine, and the authorities that its Java trusts.
+    fn java(&self, debian: &PathBuf, progress: &mut Progress<'_>) -> Result<(), ImagesError> {
+        progress("making the Java image");
+        let [javac, maven] = ["javac", "mvn"].map(place_of);
+        let (jdk, maven) = (javac?, maven?);
+        let root = self.root("java")?;
+        create(&root.join("usr/local"))?;
+        let java = root.join(&JAVA[0][1..]);
+        // Debian's JDK is in three places, with links to what is not installed.
+        let mut link = Command::new(jdk.join("bin/jlink"));
+        link.args(["--add-modules", "ALL-MODULE-PATH", "--strip-debug", "--no-header-files"]);
+        run(link.args(["--no-man-pages", "--output"]).arg(&java))?;
+        let authorities = "lib/security/cacerts";
+        copy(&jdk.join(authorities), &java.join(authorities))?;
+        run(Command::new("cp").arg("-aL").arg(maven).arg(root.join(&JAVA[1][1..])))?;
+        let top = self.layer(&root, &[])?;
+        let [java, maven] = JAVA;
+        let path = format!("PATH={java}/bin:{maven}/bin:/usr/local/bin:/usr/bin:/bin");
+        let home = format!("JAVA_HOME={java}");
+        let start = Start { entrypoint: &["/bin/sh"], environment: &[&path, &home] };
+        self.push("java:1", &[debian, &top], &start)
+    }
+
     /// A directory that becomes a layer.
     fn root(&self, name: &str) -> Result<PathBuf, CacheError> {
         let root = self.scratch.dir().join(name);
@@ -266,6 +301,14 @@ fn minimal_debian(progress: &mut Progress<'_>) -> Result<PathBuf, ImagesError> {
         run(debootstrap.arg(partial))?;
         Ok(())
     })
+}
+
+/// The directory in whose `bin` a program of this machine is.
+fn place_of(program: &str) -> Result<PathBuf, DebianError> {
+    let mut found = Command::new("sh");
+    let found = run(found.args(["-c", "readlink -f \"$(command -v \"$0\")\"", program]))?;
+    let found = PathBuf::from(String::from_utf8_lossy(&found.stdout).trim());
+    Ok(found.ancestors().nth(2).unwrap_or(&found).to_owned())
 }
 
 /// Puts this machine's CA certificates where the programs of an image look for them.

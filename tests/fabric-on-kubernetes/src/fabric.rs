@@ -224,6 +224,8 @@ fn default_file(cluster: &Cluster, images: &Images) -> OperatorsFile {
     file.say("builds.toolchains.go.image", json!(images.toolchain));
     file.say("builds.toolchains.node.image", json!(images.node));
     file.say("builds.runtimes.node.image", json!(images.node));
+    file.say("builds.toolchains.java.image", json!(images.java));
+    file.say("builds.runtimes.java.image", json!(images.java));
     file.say("builds.launcherImage", json!(images.launcher));
     file
 }

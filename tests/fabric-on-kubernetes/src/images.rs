@@ -104,6 +104,8 @@ pub struct Images {
     pub toolchain: String,
     /// What Node's builds run in, and their chaincode.
     pub node: String,
+    /// What Java's builds run in, and what it builds stands on.
+    pub java: String,
 }
 
 impl Images {
@@ -115,6 +117,7 @@ impl Images {
             launcher: press.launcher(dist)?,
             toolchain: press.by_digest(&cluster.image("toolchain"))?,
             node: press.by_digest(&cluster.image("node"))?,
+            java: press.by_digest(&cluster.image("java"))?,
         })
     }
 }

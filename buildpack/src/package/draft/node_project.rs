@@ -12,8 +12,8 @@ use std::path::Path;
 use selvedge_package::META_INF;
 use walkdir::DirEntry;
 
-use super::Dependencies;
 use super::collector::Rules;
+use super::dependencies::Dependencies;
 use super::earlier;
 use super::error::{DraftError, reading};
 

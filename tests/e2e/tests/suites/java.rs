@@ -3,38 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use e2e::{Op, Process, Turn, chaincode_dir};
+use e2e::{Turn, chaincode_dir};
 use testbed::Definition;
-use testbed::process::wait_until;
 
 use crate::builds::{append, archive, install_fails};
 use crate::ledger::STAGE;
 use crate::link::SOON;
-
-/// How long a JVM may take to be ready: on a busy machine several times the 5 s of one that is not.
-const READY: Duration = Duration::from_secs(90);
-
-/// What it wrote is there, also after its process was killed.
-fn keeps_what_it_writes(turn: &Turn<'_>, name: &str) {
-    let mut gateway = turn.gateway(name);
-    gateway.call(Op::Submit, &["Put", "k", "of java"]).unwrap();
-    let pid = gateway.call(Op::Evaluate, &["Pid"]).unwrap();
-    Process::with_pid(&pid).kill();
-    // A JVM takes its time to start; what is called meanwhile may be told so.
-    let mut pid_of_next = String::new();
-    let is_back = || match gateway.call(Op::Evaluate, &["Pid"]) {
-        Ok(pid) => {
-            pid_of_next = pid;
-            true
-        }
-        Err(_) => false,
-    };
-    assert!(wait_until(READY, is_back), "it does not come back");
-    assert_ne!(pid_of_next, pid);
-    assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "of java");
-}
+use crate::node::keeps_what_it_writes;
 
 #[test]
 fn a_maven_project_is_installed_and_so_is_the_jar_of_it() {

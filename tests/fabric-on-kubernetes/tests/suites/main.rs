@@ -13,6 +13,7 @@ mod controllers;
 mod edits;
 mod elsewhere;
 mod holdings;
+mod java;
 mod labels;
 mod launchers;
 mod limits;
