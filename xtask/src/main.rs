@@ -5,6 +5,7 @@ mod cargo;
 mod cluster;
 mod demo;
 mod dist;
+mod fabric_suites;
 mod profile;
 mod record;
 mod screen;
@@ -35,6 +36,7 @@ enum Command {
     Cluster(cluster::Cluster),
     Bench(bench::Bench),
     Profile(record::Profile),
+    FabricSuites(fabric_suites::FabricSuites),
 }
 
 /// Within this time a signal is known to be one.
@@ -76,6 +78,7 @@ fn run(cli: &Cli, matches: &clap::ArgMatches) -> anyhow::Result<()> {
         Command::Cluster(cluster) => cluster.run(),
         Command::Bench(bench) => bench.run(),
         Command::Profile(_) => record::record(),
+        Command::FabricSuites(suites) => suites.run(),
     }
 }
 

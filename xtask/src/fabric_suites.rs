@@ -1,0 +1,139 @@
+//! `cargo xtask fabric-suites`: Fabric's own integration suites, with Selvedge as their builder.
+//!
+//! The suites are those of Fabric's module, in which two things are set aside: the builder at
+//! `integration/externalbuilders/binary/bin`, where each network of the suites has it, and the client
+//! of Docker (`integration/nwo/network.go`, `New`).
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use testbed::{Launcher, LauncherSpec, Release, Scratch, dist_dir, fabric_source};
+
+use crate::steps::Steps;
+
+/// Runs specs of Fabric's own integration suites, with Selvedge in the place of their builder.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Needs Go, jq and the binaries of `cargo xtask dist`. The list of specs, and why \
+                        others are left out, is in docs/fabric-suites.md."
+)]
+pub(crate) struct FabricSuites {
+    /// The suites to run, such as `e2e` [default: all of the list]
+    suites: Vec<String>,
+}
+
+/// A suite, and what the names of its specs match that are run (`-ginkgo.focus`).
+struct Suite {
+    name: &'static str,
+    focus: &'static str,
+}
+
+/// Those that pass: docs/fabric-suites.md has them by name, and all others.
+const SUITES: [Suite; 1] = [Suite {
+    name: "e2e",
+    focus: "2 orgs and no docker|enforces access control list policies|filters proposal|external \
+            chaincode server|two channels with two orgs|creates and updates channel|handles signals",
+}];
+
+/// How a network begins, and how it begins without Docker.
+const WITH_DOCKER: &str = "\tnetwork := &Network{\n";
+const WITHOUT_DOCKER: &str = "\tdockerClient = nil\n\tnetwork := &Network{\n";
+
+/// The builder's four executables.
+const EXECUTABLES: [&str; 4] = ["detect", "build", "release", "run"];
+
+/// Where the suites look for them.
+const BUILDER: &str = "integration/externalbuilders/binary/bin";
+
+impl FabricSuites {
+    pub(crate) fn run(&self) -> Result<()> {
+        for name in &self.suites {
+            let names: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
+            let known = names.contains(&name.as_str());
+            ensure!(known, "no suite of the list is called {name}: there are {}", names.join(", "));
+        }
+        let mut steps = Steps::begin();
+        let scratch = Scratch::create()?;
+        let fabric = scratch.dir().join("fabric");
+        steps.take("Fabric's source", |_| {
+            let source = fabric_source::directory(Release::V3_1_1)?;
+            Ok(fabric_source::copy(&source, &[""], &fabric)?)
+        })?;
+        let launcher = steps.take("launcher", |_| {
+            Ok(Launcher::start(&LauncherSpec::new(dist_dir().join("bin/selvedge-launcher")))?)
+        })?;
+        set_docker_aside(&fabric)?;
+        put_selvedge_in_place(&fabric, &dist_dir(), &launcher.address())?;
+        let wanted = |suite: &&Suite| {
+            self.suites.is_empty() || self.suites.iter().any(|it| it == suite.name)
+        };
+        for suite in SUITES.iter().filter(wanted) {
+            steps.take_aloud(suite.name, || suite.run(&fabric))?;
+        }
+        Ok(())
+    }
+}
+
+impl Suite {
+    fn run(&self, fabric: &Path) -> Result<()> {
+        let status = Command::new("go")
+            .args([
+                "test",
+                "-v",
+                "-count=1",
+                "-timeout=30m",
+                &format!("./integration/{}", self.name),
+            ])
+            .args(["-ginkgo.focus", self.focus])
+            .current_dir(fabric)
+            // As the testbed's own programs are built: most is in Go's cache by then.
+            .env("CGO_ENABLED", "0")
+            .env("GOFLAGS", "-trimpath")
+            .env("GOWORK", "off")
+            .status()
+            .context("cannot run go")?;
+        ensure!(status.success(), "specs of {} failed", self.name);
+        Ok(())
+    }
+}
+
+/// Has networks do without Docker, as those do for which the suites themselves say so.
+fn set_docker_aside(fabric: &Path) -> Result<()> {
+    let path = fabric.join("integration/nwo/network.go");
+    let source =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    ensure!(source.contains(WITH_DOCKER), "{} makes its networks otherwise", path.display());
+    let without = source.replace(WITH_DOCKER, WITHOUT_DOCKER);
+    fs::write(&path, without).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Puts programs in the place of the suites' builder that call Selvedge's with what its peers cannot
+/// pass on, since the suites say which variables those propagate. What their own `run` says to a
+/// spec that looks for left-over files, it says as well.
+fn put_selvedge_in_place(fabric: &Path, dist: &Path, launcher: &str) -> Result<()> {
+    for name in EXECUTABLES {
+        let path = fabric.join(BUILDER).join(name);
+        let program = dist.join("bin").join(name);
+        let programs = std::env::temp_dir();
+        let script = format!(
+            "#!/bin/sh\nexport SELVEDGE_LAUNCHER='{launcher}' SELVEDGE_PROGRAMS='{}'\n{}\
+             exec '{}' \"$@\"\n",
+            programs.display(),
+            if name == "run" {
+                "if [ -n \"${RUN_ARTIFACTS_FILE+1}\" ]; then echo \"$2\" >> \
+                 \"$RUN_ARTIFACTS_FILE\"; fi\n"
+            } else {
+                ""
+            },
+            program.display()
+        );
+        fs::write(&path, script).with_context(|| format!("cannot write {}", path.display()))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+            .with_context(|| format!("cannot make {} executable", path.display()))?;
+    }
+    Ok(())
+}
