@@ -1,9 +1,11 @@
 //! Node chaincode, JavaScript and TypeScript: what its package says, how it is built and started.
 
 mod authorities;
+mod gyp;
 mod manager;
 mod output;
 mod package_json;
+mod places;
 mod plan;
 mod project;
 mod start;
@@ -17,6 +19,8 @@ use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
 use crate::source::Source;
 
+pub(crate) use gyp::is_leaving;
+pub(crate) use plan::NOTES;
 use plan::{ALLOWED, NodeBuild};
 use project::DIRECTORY;
 pub use project::NodeError;

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::gyp::remove_leavings;
 use super::manager::{Manager, Step};
 use super::output::first_errors;
-use super::project::{DIRECTORY, NodeError, NodeProject, Packed};
+use super::project::{DIRECTORY, Made, MadeBy, NodeError, NodeProject, Packed};
 use super::start::{LAUNCHER_FILE, Launch};
 use crate::image::{Form, LayerForm, Part, Tree};
 use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace, copy};
@@ -54,8 +55,9 @@ const LINK_PROGRAMS: &[&str] = &["rebuild", "--ignore-scripts", "--offline"];
 /// Where the dependencies are, in the chaincode's directory.
 pub(super) const DEPENDENCIES: &str = "node_modules";
 
-/// What package managers and compilers note there for themselves, with times and places in it.
-const NOTES: &[&str] = &[
+/// What package managers and compilers note there for themselves: times, places, and the registry's
+/// address as it was given to them, with a credential if one was in it.
+pub(crate) const NOTES: &[&str] = &[
     ".cache",
     ".modules.yaml",
     ".package-lock.json",
@@ -72,7 +74,7 @@ const NO_CODE: &[&str] = &[DEPENDENCIES, ".git", ".npmrc", ".yarnrc", ".yarnrc.y
 const PLACE: &str = "chaincode";
 
 /// Raised when the commands of a recipe change in what they make.
-const VERSION: &str = "node 1";
+const VERSION: &str = "node 2";
 
 /// What is to be built.
 #[derive(Clone, Debug)]
@@ -90,7 +92,7 @@ impl NodeBuild {
     fn steps(&self) -> Vec<(&'static str, &'static [&'static str])> {
         let manager = self.project.manager;
         let step = |step| (manager.program(), manager.arguments(step));
-        let builds = self.project.built.is_some();
+        let builds = self.project.is_built();
         let by_npm = matches!(self.project.launch, Launch::Npm { .. });
         match self.project.packed {
             // As they are, and without a network.
@@ -163,6 +165,7 @@ impl Recipe for NodeBuild {
     fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal> {
         let root = Self::directory(place);
         self.expect_what_is_started(&root).map_err(|error| Refusal::Code(error.into()))?;
+        remove_leavings(&root).map_err(|error| Refusal::Code(NodeError::Leavings(error).into()))?;
         let dependencies = Tree { root: root.clone(), part: DEPENDENCIES, without: NOTES };
         let code = Tree { root, part: "", without: NO_CODE };
         Ok([dependencies, code].map(Part::Tree).into())
@@ -171,12 +174,15 @@ impl Recipe for NodeBuild {
 
 impl NodeBuild {
     fn expect_what_is_started(&self, root: &Path) -> Result<(), NodeError> {
-        if let Some(file) = &self.project.built {
+        if let Some(Made { file, by }) = &self.project.made {
             let there = ["", ".js", "/index.js"].iter().any(|ending| {
                 root.join(format!("{}{ending}", file.trim_end_matches('/'))).is_file()
             });
             if !there {
-                return Err(NodeError::NotBuilt(file.clone()));
+                return Err(match by {
+                    MadeBy::Build => NodeError::NotBuilt(file.clone()),
+                    MadeBy::Install => NodeError::NotMade(file.clone()),
+                });
             }
         }
         let by_shim = matches!(self.project.launch, Launch::Shim(_));
@@ -192,7 +198,13 @@ mod tests {
     use super::*;
 
     fn project(manager: Manager) -> NodeProject {
-        NodeProject { launch: Launch::Shim(vec![]), manager, packed: None, built: None }
+        let launch = Launch::Shim(vec![]);
+        NodeProject { launch, manager, packed: None, made: None, linked: None }
+    }
+
+    fn made(file: &str, by: MadeBy, manager: Manager) -> NodeProject {
+        let made = Some(Made { file: file.to_owned(), by });
+        NodeProject { made, ..project(manager) }
     }
 
     fn commands(project: NodeProject) -> Vec<String> {
@@ -219,18 +231,19 @@ mod tests {
     #[test]
     fn as_fabrics_own_image_does_it() {
         assert_eq!(commands(project(Manager::NpmLocked)), ["npm ci --omit=dev"]);
-        assert_eq!(commands(project(Manager::Npm)), ["npm install --omit=dev"]);
+        assert_eq!(commands(project(Manager::Npm)), ["npm install --no-package-lock --omit=dev"]);
     }
 
     #[test]
     fn typescript_is_compiled_with_what_stays_out() {
-        let built = Some("dist/index.js".to_owned());
-        let typescript = |manager| NodeProject { built: built.clone(), ..project(manager) };
+        let typescript = |manager| made("dist/index.js", MadeBy::Build, manager);
         assert_eq!(
             commands(typescript(Manager::NpmLocked)),
             ["npm ci --include=dev", "npm run build", "npm prune --omit=dev"]
         );
         let pnpm = commands(typescript(Manager::Pnpm));
+        let at_install = made("dist/index.js", MadeBy::Install, Manager::NpmLocked);
+        assert_eq!(commands(at_install), ["npm ci --omit=dev"]);
         assert_eq!(pnpm[1..], ["pnpm run build", "pnpm prune --prod"]);
     }
 
@@ -250,7 +263,10 @@ mod tests {
         let all = [project(Manager::Npm), project(Manager::NpmLocked), by_npm].map(inputs);
         assert!(all[0] != all[1] && all[0] != all[2]);
         let start = ["node", "node_modules/fabric-shim/cli.js", "start"];
-        assert_eq!(all[0], [&["node 1", "npm install --omit=dev"][..], &start].concat());
+        assert_eq!(
+            all[0],
+            [&["node 2", "npm install --no-package-lock --omit=dev"][..], &start].concat()
+        );
     }
 
     #[test]
@@ -258,8 +274,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let place = Workplace { source: directory.path(), output: directory.path() };
         let refused = |project| NodeBuild::new(project).parts(&place).unwrap_err().to_string();
-        let built = NodeProject { built: Some("dist".to_owned()), ..project(Manager::Npm) };
-        assert!(refused(built).starts_with("the script `build` did not make `dist`"));
+        let by = |by| refused(made("dist", by, Manager::Npm));
+        assert!(by(MadeBy::Build).starts_with("the script `build` did not make `dist`"));
+        assert!(by(MadeBy::Install).contains("no script that runs at an install made it"));
         assert!(refused(project(Manager::Npm)).contains("no node_modules/fabric-shim/cli.js"));
     }
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::manager::{LOCK_FILES, Manager};
 use super::package_json::{MAX_BYTES, PackageJson};
+use super::places;
 use super::start::Launch;
-use crate::archive::{self, EntryPath};
+use crate::archive::EntryPath;
 use crate::source::Source;
 
 /// Where the chaincode lies in a package.
@@ -30,9 +31,33 @@ pub(crate) struct NodeProject {
     pub(super) manager: Manager,
     /// Whether it brings them along.
     pub(super) packed: Option<Packed>,
-    /// The file that is not there before the script `build` has run; none if nothing is to be built.
-    pub(super) built: Option<String>,
+    /// What is started and not there yet, as far as that can be told.
+    pub(super) made: Option<Made>,
+    /// What an install makes links to, for people.
+    pub(super) linked: Option<String>,
 }
+
+/// A file that a script makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Made {
+    /// Its name, as the package says it.
+    pub(super) file: String,
+    /// What makes it.
+    pub(super) by: MadeBy,
+}
+
+/// Which script makes a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MadeBy {
+    /// `build`.
+    Build,
+    /// One of those that go with an install, as it may: nobody else can tell.
+    Install,
+}
+
+/// The scripts of a package that are run when its dependencies are installed (npm-scripts(7)).
+const AT_INSTALL: [&str; 7] =
+    ["preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare"];
 
 /// Dependencies in the package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +102,7 @@ pub enum NodeError {
     /// What is started is not there, and nothing makes it.
     #[error(
         "{PACKAGE_JSON} starts `{file}`, which is not in the package, and has no script `build` to \
-         make it; package the compiled code, or add the script (for TypeScript \"build\": \"tsc\")", 
+         make it; package the compiled code, or add the script (for TypeScript \"build\": \"tsc\")",
         file = .0.escape_debug()
     )]
     Missing(String),
@@ -96,6 +121,13 @@ pub enum NodeError {
     /// `build` made something else.
     #[error("the script `build` did not make `{}`, which {PACKAGE_JSON} starts", .0.escape_debug())]
     NotBuilt(String),
+    /// What runs at an install did not make it either.
+    #[error(
+        "{PACKAGE_JSON} starts `{file}`, which is not in the package, and no script that runs at an \
+         install made it; package the compiled code, or add a script `build`",
+        file = .0.escape_debug()
+    )]
+    NotMade(String),
     /// The shim is not among what was installed.
     #[error("the dependencies that were installed hold no {0}, which starts the chaincode")]
     NoShim(&'static str),
@@ -105,6 +137,15 @@ pub enum NodeError {
          node_modules without links, and package again"
     )]
     VendoredBy(&'static str),
+    /// What was compiled with native modules cannot be told from the modules.
+    #[error("cannot remove what node-gyp left beside native modules: {0}")]
+    Leavings(io::Error),
+    /// npm makes links to what lies in the package.
+    #[error(
+        "{0} cannot be taken along: npm makes links to them, and a package holds none; package it \
+         without --vendor, or publish them to a registry"
+    )]
+    Linked(String),
     /// A file of the source cannot be read.
     #[error("cannot read {path}")]
     Read {
@@ -147,6 +188,11 @@ impl NodeProject {
         Self::of(&package, manager, files)
     }
 
+    /// Whether the script `build` is run.
+    pub(super) fn is_built(&self) -> bool {
+        self.made.as_ref().is_some_and(|made| made.by == MadeBy::Build)
+    }
+
     /// Whether what is installed may be another on another day.
     pub(crate) fn is_open(&self) -> bool {
         self.manager == Manager::Npm && self.packed.is_none()
@@ -162,7 +208,7 @@ impl NodeProject {
         let packed = has_directory(files, "node_modules")
             .then(|| Packed { without_programs: !has_directory(files, "node_modules/.bin") });
         if packed.is_none() {
-            refuse_outside(package)?;
+            places::refuse_outside(package, files)?;
         }
         let started = match &launch {
             // With `--module-path` it is loaded from elsewhere.
@@ -172,34 +218,19 @@ impl NodeProject {
         };
         let missing = started.filter(|file| !is_module(files, file)).map(str::to_owned);
         let certain = matches!(&launch, Launch::Shim(arguments) if arguments.is_empty());
-        let built = match (missing, package.script("build")) {
-            (Some(file), Some(_)) => Some(file),
+        // What is packed is used as it is, and nothing installed.
+        let at_install =
+            packed.is_none() && AT_INSTALL.iter().any(|name| package.script(name).is_some());
+        let made = match (missing, package.script("build")) {
+            (Some(file), Some(_)) => Some(Made { file, by: MadeBy::Build }),
             // Only of the shim's launcher is it known for sure what it loads.
+            (Some(file), None) if certain && at_install => Some(Made { file, by: MadeBy::Install }),
             (Some(file), None) if certain => return Err(NodeError::Missing(file)),
             _ => None,
         };
-        Ok(Self { launch, manager, packed, built })
+        let linked = places::linked(package, files);
+        Ok(Self { launch, manager, packed, made, linked })
     }
-}
-
-/// Refuses dependencies by what is no part of the source: they would be missing, or be files of
-/// the machine that builds.
-fn refuse_outside(package: &PackageJson) -> Result<(), NodeError> {
-    let outside = package.all_dependencies().find(|(_, place)| {
-        let local = ["file:", "link:", "portal:"].iter().find_map(|kind| place.strip_prefix(kind));
-        local.is_some_and(leads_out)
-    });
-    match outside {
-        None => Ok(()),
-        Some((name, place)) => {
-            Err(NodeError::Outside { name: name.to_owned(), place: place.to_owned() })
-        }
-    }
-}
-
-/// Whether a path, seen from the chaincode's directory, lies outside of it. There are no links in it.
-fn leads_out(path: &str) -> bool {
-    path.starts_with(['/', '~']) || path.contains('\\') || archive::leads_out(0, path)
 }
 
 /// Whether node finds a module by this name, seen from the chaincode's directory
@@ -211,17 +242,17 @@ fn is_module(files: &BTreeSet<EntryPath>, name: &str) -> bool {
 }
 
 /// A name without `.` and empty parts.
-fn normal(name: &str) -> String {
+pub(super) fn normal(name: &str) -> String {
     let parts: Vec<&str> =
         name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     parts.join("/")
 }
 
-fn has(files: &BTreeSet<EntryPath>, name: &str) -> bool {
+pub(super) fn has(files: &BTreeSet<EntryPath>, name: &str) -> bool {
     files.contains(format!("{DIRECTORY}/{name}").as_str())
 }
 
-fn has_directory(files: &BTreeSet<EntryPath>, name: &str) -> bool {
+pub(super) fn has_directory(files: &BTreeSet<EntryPath>, name: &str) -> bool {
     let below = format!("{DIRECTORY}/{name}/");
     let range = (Bound::Included(below.as_str()), Bound::Unbounded);
     let first = files.range::<str, _>(range).next();
@@ -266,7 +297,8 @@ mod tests {
             launch: Launch::Shim(vec![]),
             manager: Manager::Npm,
             packed: None,
-            built: None,
+            made: None,
+            linked: None,
         };
         assert_eq!(project, expected);
     }
@@ -277,12 +309,27 @@ mod tests {
         let files = [("src/package.json", text.as_str()), ("src/src/index.ts", "")];
         let lock = ("src/package-lock.json", "{}");
         let project = open(&[files[0], files[1], lock]).unwrap();
-        assert_eq!(project.built.as_deref(), Some("./dist/index.js"));
+        let file = "./dist/index.js".to_owned();
+        assert_eq!(project.made, Some(Made { file, by: MadeBy::Build }));
         assert_eq!(project.manager, Manager::NpmLocked);
         let compiled = [files[0], files[1], ("src/dist/index.js", "")];
-        assert_eq!(open(&compiled).unwrap().built, None);
+        assert_eq!(open(&compiled).unwrap().made, None);
         let text = package(r#", "build": "tsc"}, "main": "dist""#);
-        assert_eq!(open(&[("src/package.json", &text), compiled[2]]).unwrap().built, None);
+        assert_eq!(open(&[("src/package.json", &text), compiled[2]]).unwrap().made, None);
+    }
+
+    #[test]
+    fn what_is_compiled_at_the_install_is_looked_for_after_it() {
+        for script in AT_INSTALL {
+            let text = package(&format!(r#", "{script}": "tsc"}}, "main": "dist/index.js""#));
+            let files = [("src/package.json", text.as_str()), ("src/index.ts", "")];
+            let file = "dist/index.js".to_owned();
+            let made = Some(Made { file, by: MadeBy::Install });
+            assert_eq!(open(&files).unwrap().made, made, "{script}");
+            let packed = [files[0], files[1], ("src/node_modules/fabric-shim/cli.js", "")];
+            let refused = open(&packed).unwrap_err().to_string();
+            assert!(refused.contains("which is not in the package"), "{refused}");
+        }
     }
 
     #[test]
@@ -319,22 +366,6 @@ mod tests {
         ] {
             let error = open(files).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
-        }
-    }
-
-    #[test]
-    fn places_outside() {
-        for (place, out) in [
-            ("./a", false),
-            ("packages/a", false),
-            ("a/../b", false),
-            ("../a", true),
-            ("a/../../b", true),
-            ("/a", true),
-            ("~/a", true),
-            ("..\\a", true),
-        ] {
-            assert_eq!(leads_out(place), out, "{place}");
         }
     }
 }

@@ -24,7 +24,10 @@ impl NodeProject {
         if !matches!(self.manager, Manager::Npm | Manager::NpmLocked) {
             return Err(NodeError::VendoredBy(self.manager.program()));
         }
-        let step = if self.built.is_some() { Step::InstallAll } else { Step::Install };
+        if let Some(linked) = &self.linked {
+            return Err(NodeError::Linked(linked.clone()));
+        }
+        let step = if self.is_built() { Step::InstallAll } else { Step::Install };
         let program = self.manager.program();
         let arguments = [self.manager.arguments(step), &[NO_LINKS]].concat();
         let typed = format!("{program} {}", arguments.join(" "));

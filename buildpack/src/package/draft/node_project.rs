@@ -16,6 +16,7 @@ use super::collector::Rules;
 use super::dependencies::Dependencies;
 use super::earlier;
 use super::error::{DraftError, reading};
+use crate::node::{NOTES, is_leaving};
 
 /// The rules for one project.
 pub(super) struct NodeRules<'a> {
@@ -25,6 +26,12 @@ pub(super) struct NodeRules<'a> {
 
 /// The settings of package managers, as far as they are hidden files at the top.
 const SETTINGS: &[&str] = &[".npmrc", ".yarnrc", ".yarnrc.yml"];
+
+/// What Yarn 2 and later, and pnpm, install with: the program itself, what extends it, and what is
+/// changed of dependencies.
+const YARN: &str = ".yarn";
+const OF_YARN: [&str; 3] = [".yarn/releases", ".yarn/plugins", ".yarn/patches"];
+const OF_PNPM: [&str; 2] = [".pnpmfile.cjs", ".pnpmfile.mjs"];
 
 /// By which words such settings hold what only their owner should know; what refers to a variable
 /// of the environment is none.
@@ -37,7 +44,9 @@ const MOST_SETTINGS: u64 = 1 << 20;
 const NODE_MODULES: &str = "node_modules";
 
 const INSTALLED: &str = "dependencies, which are installed where it is built";
-pub(super) const LINKS: &str = "links to programs, which are made where it is built";
+const LINKS: &str = "links to programs, which are made where it is built";
+const NOTED: &str = "notes of a tool for itself";
+const OF_NODE_GYP: &str = "what node-gyp left, with the settings of whoever compiled it";
 
 /// Whether a directory is a Node project. What has a `go.mod`, too, is Go's: many a module has a
 /// `package.json` for its tools.
@@ -57,16 +66,22 @@ impl Rules for NodeRules<'_> {
         if parts().any(|part| part == NODE_MODULES) {
             return Ok(match self.dependencies {
                 Dependencies::Installed => is_directory.then_some(INSTALLED),
-                // Links, which a package cannot hold; they are made where it is built.
-                Dependencies::Packed => parts().any(|part| part == ".bin").then_some(LINKS),
+                Dependencies::Packed => {
+                    let inside =
+                        below.rsplit_once("node_modules/").map_or("", |(_, inside)| inside);
+                    reason_to_leave_out_of_dependencies(entry.path(), inside)
+                }
             });
+        }
+        if is_leaving(entry.path()) {
+            return Ok(Some(OF_NODE_GYP));
         }
         if SETTINGS.contains(&below) && !is_directory {
             let path = self.root.join(below);
             let holds = holds_a_credential(&path).map_err(reading(&path))?;
             return Ok(holds.then_some("it holds a credential"));
         }
-        if parts().any(|part| part.starts_with('.')) {
+        if parts().any(|part| part.starts_with('.')) && !is_of_a_manager(below) {
             return Ok(Some("hidden"));
         }
         earlier::reason_to_leave_out(entry)
@@ -77,6 +92,29 @@ impl Rules for NodeRules<'_> {
             Ok(below) => ("META-INF/", below),
             Err(_) => ("src/", below),
         }
+    }
+}
+
+/// Whether a hidden file or directory is what an install needs, and no settings.
+fn is_of_a_manager(below: &str) -> bool {
+    let inside = |directory: &str| {
+        below.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    below == YARN || OF_YARN.into_iter().any(inside) || OF_PNPM.contains(&below)
+}
+
+/// Why something stays out of the dependencies; `below` is its path below their directory.
+pub(super) fn reason_to_leave_out_of_dependencies(
+    path: &Path,
+    below: &str,
+) -> Option<&'static str> {
+    // Links, which a package cannot hold; they are made where it is built.
+    if path.file_name().is_some_and(|name| name == ".bin") {
+        Some(LINKS)
+    } else if NOTES.contains(&below) {
+        Some(NOTED)
+    } else {
+        is_leaving(path).then_some(OF_NODE_GYP)
     }
 }
 
@@ -91,7 +129,15 @@ fn holds_a_credential(path: &Path) -> io::Result<bool> {
         let value = value.trim().trim_matches('"');
         Some(names && !value.is_empty() && !value.contains("${"))
     };
-    Ok(text.lines().any(|line| credential(line.trim()).unwrap_or(false)))
+    Ok(text.lines().any(|line| credential(line.trim()).unwrap_or(false) || has_in_url(line)))
+}
+
+/// Whether somebody is named in a URL, to whom it is opened.
+fn has_in_url(line: &str) -> bool {
+    line.split("://").skip(1).any(|rest| {
+        let authority = rest.split(['/', '?', '#', '"', '\'', ' ']).next().unwrap_or(rest);
+        authority.rsplit_once('@').is_some_and(|(user, _)| !user.contains("${"))
+    })
 }
 
 #[cfg(test)]
@@ -109,6 +155,11 @@ mod tests {
             ("//registry.example/:_authToken=${NPM_TOKEN}\n", false),
             ("//registry.example/:_authToken=npm_abc\n", true),
             ("_auth = YWJj\n", true),
+            ("registry=https://user:pw@registry.example/\n", true),
+            ("https-proxy=http://u:p@proxy:1\n", true),
+            ("httpsProxy: \"http://token@proxy:1\"\n", true),
+            ("https-proxy=http://${USER}:${PASSWORD}@proxy:1\n", false),
+            ("registry=https://registry.example/@scope/\n", false),
             ("//registry.example/:_password=\"YWJj\"\n", true),
             ("npmRegistryServer: \"https://x\"\nnpmAuthToken: abc\n", true),
             ("npmAuthToken: \"${NPM_TOKEN}\"\n", false),
