@@ -1,6 +1,7 @@
 //! Node chaincode, JavaScript and TypeScript: what its package says, how it is built and started.
 
 mod authorities;
+mod gyp;
 mod manager;
 mod output;
 mod package_json;
@@ -17,6 +18,8 @@ use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring, is_writable};
 use crate::source::Source;
 
+pub(crate) use gyp::is_leaving;
+pub(crate) use plan::NOTES;
 use plan::{ALLOWED, NodeBuild};
 use project::DIRECTORY;
 pub use project::NodeError;

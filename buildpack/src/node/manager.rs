@@ -63,9 +63,12 @@ impl Manager {
         match (self, step) {
             (NpmLocked, Install) => &["ci", "--omit=dev"],
             (NpmLocked, InstallAll) => &["ci", "--include=dev"],
-            (Npm, Install) => &["install", "--omit=dev"],
-            (Npm, InstallAll) => &["install", "--include=dev"],
-            (Npm | NpmLocked, Prune) => &["prune", "--omit=dev"],
+            // The lock file that they would leave has the registry's address in it, with a credential
+            // if one came with it.
+            (Npm, Install) => &["install", "--no-package-lock", "--omit=dev"],
+            (Npm, InstallAll) => &["install", "--no-package-lock", "--include=dev"],
+            (Npm, Prune) => &["prune", "--no-package-lock", "--omit=dev"],
+            (NpmLocked, Prune) => &["prune", "--omit=dev"],
             (YarnClassic, Install) => {
                 &["install", "--frozen-lockfile", "--non-interactive", "--production=true"]
             }

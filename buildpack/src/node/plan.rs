@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
+use super::gyp::remove_leavings;
 use super::manager::{Manager, Step};
 use super::output::first_errors;
 use super::project::{DIRECTORY, NodeError, NodeProject, Packed};
@@ -57,8 +58,9 @@ const LINK_PROGRAMS: &[&str] = &["rebuild", "--ignore-scripts", "--offline"];
 /// Where the dependencies are, in the chaincode's directory.
 pub(super) const DEPENDENCIES: &str = "node_modules";
 
-/// What package managers and compilers note there for themselves, with times and places in it.
-const NOTES: &[&str] = &[
+/// What package managers and compilers note there for themselves: times, places, and the registry's
+/// address as it was given to them, with a credential if one was in it.
+pub(crate) const NOTES: &[&str] = &[
     ".cache",
     ".modules.yaml",
     ".package-lock.json",
@@ -75,7 +77,7 @@ const NO_CODE: &[&str] = &[DEPENDENCIES, ".git", ".npmrc", ".yarnrc", ".yarnrc.y
 const PLACE: &str = "chaincode";
 
 /// Raised when the commands of a recipe change in what they make.
-const VERSION: &str = "node 1";
+const VERSION: &str = "node 2";
 
 /// What is to be built.
 #[derive(Clone, Debug)]
@@ -166,6 +168,7 @@ impl Recipe for NodeBuild {
     fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal> {
         let root = Self::directory(place);
         self.expect_what_is_started(&root).map_err(|error| Refusal::Code(error.into()))?;
+        remove_leavings(&root).map_err(|error| Refusal::Code(NodeError::Leavings(error).into()))?;
         let dependencies = Tree { root: root.clone(), part: DEPENDENCIES, without: NOTES };
         let code = Tree { root, part: "", without: NO_CODE };
         Ok([dependencies, code].map(Part::Tree).into())
@@ -237,7 +240,7 @@ mod tests {
     #[test]
     fn as_fabrics_own_image_does_it() {
         assert_eq!(commands(project(Manager::NpmLocked)), ["npm ci --omit=dev"]);
-        assert_eq!(commands(project(Manager::Npm)), ["npm install --omit=dev"]);
+        assert_eq!(commands(project(Manager::Npm)), ["npm install --no-package-lock --omit=dev"]);
     }
 
     #[test]
@@ -268,7 +271,10 @@ mod tests {
         let all = [project(Manager::Npm), project(Manager::NpmLocked), by_npm].map(inputs);
         assert!(all[0] != all[1] && all[0] != all[2]);
         let start = ["node", "node_modules/fabric-shim/cli.js", "start"];
-        assert_eq!(all[0], [&["node 1", "npm install --omit=dev"][..], &start].concat());
+        assert_eq!(
+            all[0],
+            [&["node 2", "npm install --no-package-lock --omit=dev"][..], &start].concat()
+        );
     }
 
     #[test]

@@ -105,6 +105,9 @@ pub enum NodeError {
          node_modules without links, and package again"
     )]
     VendoredBy(&'static str),
+    /// What was compiled with native modules cannot be told from the modules.
+    #[error("cannot remove what node-gyp left beside native modules: {0}")]
+    Leavings(io::Error),
     /// A file of the source cannot be read.
     #[error("cannot read {path}")]
     Read {

@@ -25,6 +25,9 @@ const PACKAGE_JSON: &str = r#"{
     "dependencies": {"fabric-shim": "2.5.8"}
 }"#;
 
+/// What no image and no package may hold.
+const SECRET: &str = "npm_config__authToken=secret";
+
 const FILES: [(&str, &str); 5] = [
     ("META-INF/statedb/couchdb/indexes/owner.json", "{}"),
     ("src/package.json", PACKAGE_JSON),
@@ -81,6 +84,14 @@ fn what_is_packed_becomes_an_image_with_dependencies_and_code_apart() {
             let programs = chaincode.join("node_modules/.bin");
             fs::create_dir(&programs).unwrap();
             symlink("../fabric-shim/cli.js", programs.join("fabric-chaincode-node")).unwrap();
+            // As node-gyp leaves it, with what npm was told of a registry.
+            for module in ["", "node_modules/native/"] {
+                let build = chaincode.join(module).join("build");
+                let compiled = [("Release/native.node", "program"), ("Makefile", SECRET)];
+                let more = [("config.gypi", SECRET), ("Release/obj.target/native.o", name)];
+                tree(&build, &compiled);
+                tree(&build, &more);
+            }
         });
         let digest = sha256(&image).unwrap();
         assert_eq!(validate(&layout, digest).unwrap(), []);
@@ -98,9 +109,11 @@ fn what_is_packed_becomes_an_image_with_dependencies_and_code_apart() {
     assert_eq!(config.entrypoint().as_deref(), Some(&start[..]));
     assert_eq!(config.working_dir().as_deref(), Some("/usr/local/src"));
     let expected = [
+        ("build/Release/native.node", "program"),
         ("index.js", "// code\n"),
         ("node_modules/.bin/fabric-chaincode-node", "-> ../fabric-shim/cli.js"),
         ("node_modules/fabric-shim/cli.js", "// shim\n"),
+        ("node_modules/native/build/Release/native.node", "program"),
         ("package.json", PACKAGE_JSON),
     ];
     let expected = expected.map(|(name, content)| (name.to_owned(), content.to_owned()));
@@ -169,6 +182,16 @@ fn what_of_a_directory_goes_into_a_package() {
     let shim = "src/node_modules/fabric-shim/cli.js";
     assert!(packed.files.iter().any(|file| file.path.as_str() == shim));
     assert!(packed.remarks.is_empty(), "nothing is open");
+    let native = [("config.gypi", SECRET), ("Makefile", SECRET), ("Release/a.node", "program")];
+    tree(&directory.path().join("node_modules/a/build"), &native);
+    let notes = [("node_modules/.package-lock.json", SECRET), ("build/config.gypi", SECRET)];
+    tree(directory.path(), &notes);
+    let packed = Draft::collect(directory.path(), Dependencies::Packed).unwrap();
+    let told =
+        packed.files.iter().filter(|file| fs::read_to_string(&file.on_disk).unwrap() == SECRET);
+    assert_eq!(told.map(|file| file.path.as_str()).collect::<Vec<_>>(), Vec::<&str>::new());
+    let compiled = "src/node_modules/a/build/Release/a.node";
+    assert!(packed.files.iter().any(|file| file.path.as_str() == compiled));
 
     let remarks: Vec<_> = draft.remarks.iter().map(|remark| remark.file.as_str()).collect();
     assert_eq!(remarks, ["package.json"], "no lock file");

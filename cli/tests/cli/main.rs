@@ -2,6 +2,7 @@
 
 mod go_sources;
 mod named;
+mod node_sources;
 mod operators_file;
 mod render;
 mod served;

@@ -16,6 +16,7 @@ use super::Dependencies;
 use super::collector::Rules;
 use super::earlier;
 use super::error::{DraftError, reading};
+use crate::node::{NOTES, is_leaving};
 
 /// The rules for one project.
 pub(super) struct NodeRules<'a> {
@@ -37,7 +38,9 @@ const MOST_SETTINGS: u64 = 1 << 20;
 const NODE_MODULES: &str = "node_modules";
 
 const INSTALLED: &str = "dependencies, which are installed where it is built";
-pub(super) const LINKS: &str = "links to programs, which are made where it is built";
+const LINKS: &str = "links to programs, which are made where it is built";
+const NOTED: &str = "notes of a tool for itself";
+const OF_NODE_GYP: &str = "what node-gyp left, with the settings of whoever compiled it";
 
 /// Whether a directory is a Node project. What has a `go.mod`, too, is Go's: many a module has a
 /// `package.json` for its tools.
@@ -57,9 +60,15 @@ impl Rules for NodeRules<'_> {
         if parts().any(|part| part == NODE_MODULES) {
             return Ok(match self.dependencies {
                 Dependencies::Installed => is_directory.then_some(INSTALLED),
-                // Links, which a package cannot hold; they are made where it is built.
-                Dependencies::Packed => parts().any(|part| part == ".bin").then_some(LINKS),
+                Dependencies::Packed => {
+                    let inside =
+                        below.rsplit_once("node_modules/").map_or("", |(_, inside)| inside);
+                    reason_to_leave_out_of_dependencies(entry.path(), inside)
+                }
             });
+        }
+        if is_leaving(entry.path()) {
+            return Ok(Some(OF_NODE_GYP));
         }
         if SETTINGS.contains(&below) && !is_directory {
             let path = self.root.join(below);
@@ -77,6 +86,21 @@ impl Rules for NodeRules<'_> {
             Ok(below) => ("META-INF/", below),
             Err(_) => ("src/", below),
         }
+    }
+}
+
+/// Why something stays out of the dependencies; `below` is its path below their directory.
+pub(super) fn reason_to_leave_out_of_dependencies(
+    path: &Path,
+    below: &str,
+) -> Option<&'static str> {
+    // Links, which a package cannot hold; they are made where it is built.
+    if path.file_name().is_some_and(|name| name == ".bin") {
+        Some(LINKS)
+    } else if NOTES.contains(&below) {
+        Some(NOTED)
+    } else {
+        is_leaving(path).then_some(OF_NODE_GYP)
     }
 }
 

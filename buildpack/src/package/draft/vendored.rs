@@ -6,7 +6,7 @@ use walkdir::DirEntry;
 
 use super::collector::{Collected, Rules, check_limits, collect};
 use super::error::{DraftError, reading};
-use super::node_project::LINKS;
+use super::node_project::reason_to_leave_out_of_dependencies;
 use super::{Draft, DraftFile};
 use crate::recipe::Vendoring;
 
@@ -18,9 +18,9 @@ impl Rules for VendoredRules {
     fn reason_to_leave_out(
         &self,
         entry: &DirEntry,
-        _below: &str,
+        below: &str,
     ) -> Result<Option<&'static str>, DraftError> {
-        Ok((entry.file_name() == ".bin").then_some(LINKS))
+        Ok(reason_to_leave_out_of_dependencies(entry.path(), below))
     }
 
     fn place<'a>(&self, below: &'a Path) -> (&'static str, &'a Path) {

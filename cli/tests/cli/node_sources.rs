@@ -1,0 +1,69 @@
+//! Node chaincode, packaged by the real binary with the real npm, and without a network.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crafted::{Crafted, gzip, tar};
+use selvedge_buildpack::archive::{Limits, Modes, gunzip, unpack};
+
+use crate::{check, command};
+
+const SECRET: &str = "s3cret";
+
+/// A dependency that has something to compile; what it does there is what node-gyp does.
+const NATIVE: &str =
+    r#"{"name": "native", "version": "1.0.0", "scripts": {"install": "node install.js"}}"#;
+const INSTALL: &str = "const fs = require('fs'), path = 'build/Release';
+fs.mkdirSync(path, { recursive: true });
+fs.writeFileSync(`${path}/native.node`, 'program');
+fs.writeFileSync('build/config.gypi', JSON.stringify(process.env));
+fs.writeFileSync('build/native.target.mk', JSON.stringify(process.env));
+";
+
+/// A chaincode with that dependency, in the directory `asset` of this one.
+fn chaincode(directory: &Path) {
+    let asset = directory.join("asset");
+    fs::create_dir(&asset).unwrap();
+    let package = r#"{
+        "name": "asset", "version": "1.0.0",
+        "scripts": {"start": "node index.js"},
+        "dependencies": {"native": "file:native.tgz"}
+    }"#;
+    fs::write(asset.join("package.json"), package).unwrap();
+    fs::write(asset.join("index.js"), "").unwrap();
+    let native = tar([
+        Crafted::file("package/package.json", NATIVE),
+        Crafted::file("package/install.js", INSTALL),
+    ]);
+    fs::write(asset.join("native.tgz"), gzip(&native)).unwrap();
+}
+
+#[test]
+fn no_credential_goes_along_with_native_modules() {
+    let directory = tempfile::tempdir().unwrap();
+    chaincode(directory.path());
+    let packaged =
+        command(directory.path(), &["package", "asset", "--vendor", "-l", "a", "--json"])
+            .env("npm_config_registry", format!("http://user:{SECRET}@localhost:1/"))
+            .env("npm_config__authToken", SECRET)
+            .output()
+            .unwrap();
+    let module = "src/node_modules/native/build/Release/native.node";
+    check(&packaged, 0, &[module], &["taking dependencies along: npm install"]);
+    let [outer, code] = ["outer", "code"].map(|name| directory.path().join(name));
+    unpacked(&directory.path().join("a.tar.gz"), &outer);
+    unpacked(&outer.join("code.tar.gz"), &code);
+    assert!(code.join(module).exists());
+    let grep = Command::new("grep").args(["--recursive", SECRET]).arg(&code).output().unwrap();
+    assert_eq!(
+        (grep.status.code(), String::from_utf8(grep.stdout).unwrap()),
+        (Some(1), String::new())
+    );
+}
+
+fn unpacked(archive: &Path, target: &Path) {
+    fs::create_dir(target).unwrap();
+    let tar = gunzip(fs::File::open(archive).unwrap()).unwrap();
+    unpack(tar, target, Limits::SOURCE, Modes::Source).unwrap();
+}
