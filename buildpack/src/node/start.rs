@@ -50,7 +50,7 @@ impl Launch {
             }
             Some([LAUNCHER, ..]) => Some(Self::Npm { file: package.main.clone() }),
             Some([NODE, arguments @ ..]) => {
-                let file = arguments.iter().copied().find(|word| !word.starts_with('-'));
+                let file = file_among(arguments);
                 // The directory itself: what its package.json says.
                 let file = match file {
                     Some("." | "./") => package.main.as_deref(),
@@ -79,6 +79,47 @@ impl Launch {
             environment: vec!["npm_config_update_notifier=false".to_owned()],
         }
     }
+}
+
+/// Options of node whose value is the next word, and such that have none
+/// (`doc/api/cli.md` of Node).
+const WITH_VALUE: [&str; 8] = [
+    "-r",
+    "--require",
+    "--import",
+    "--loader",
+    "--experimental-loader",
+    "-C",
+    "--conditions",
+    "--env-file",
+];
+const WITHOUT_VALUE: [&str; 7] = [
+    "--enable-source-maps",
+    "--preserve-symlinks",
+    "--trace-deprecation",
+    "--trace-uncaught",
+    "--trace-warnings",
+    "--expose-gc",
+    "--expose_gc",
+];
+
+/// The file among node's arguments; none if an option before it may have a value or not.
+fn file_among<'a>(arguments: &[&'a str]) -> Option<&'a str> {
+    let mut words = arguments.iter().copied();
+    while let Some(word) = words.next() {
+        if !word.starts_with('-') {
+            return Some(word);
+        }
+        if WITH_VALUE.contains(&word) {
+            words.next();
+        } else if !(word.starts_with("--") && word.contains('=')
+            || word.starts_with("--no-")
+            || WITHOUT_VALUE.contains(&word))
+        {
+            return None;
+        }
+    }
+    None
 }
 
 /// The words of a script that is one command and nothing to a shell; what Fabric's samples have in
@@ -132,6 +173,11 @@ mod tests {
             (&[("start", "fabric-chaincode-node start; echo $?")], None),
             (&[("start", "LOG=debug fabric-chaincode-node start")], None),
             (&[("start", "node --max-old-space-size=100 dist/app.js")], Some("dist/app.js")),
+            (&[("start", "node -r source-map-support/register dist/app.js")], Some("dist/app.js")),
+            (&[("start", "node --enable-source-maps dist/app.js")], Some("dist/app.js")),
+            (&[("start", "node --no-warnings --import x.mjs dist/app.js")], Some("dist/app.js")),
+            (&[("start", "node --some-option what dist/app.js")], None),
+            (&[("start", "node -e x")], None),
             (&[("start", "node .")], main),
             (&[("start", "node 'my app.js'")], None),
             (&[("start", "sh run.sh")], None),
