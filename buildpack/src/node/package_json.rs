@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// The most that a `package.json` may have, in bytes: a hundred times what people write.
 pub(super) const MAX_BYTES: u64 = 1 << 20;
 
 /// What is read of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PackageJson {
     /// The module that the shim's own launcher loads.
     pub(super) main: Option<String>,
@@ -19,18 +17,22 @@ pub(super) struct PackageJson {
     /// What is there when the chaincode runs: versions, or where it is.
     pub(super) dependencies: BTreeMap<String, String>,
     /// What is there besides when it is built.
-    #[serde(rename = "devDependencies")]
     pub(super) dev_dependencies: BTreeMap<String, String>,
 }
 
 impl PackageJson {
-    /// Reads the content of a file; why it is none, on an error.
+    /// Reads the content of a file, as leniently as npm: of two fields with a name the last, and what
+    /// is of another kind than it should be as if it were not there. Why it is none, on an error.
     pub(super) fn parse(content: &[u8]) -> Result<Self, serde_json::Error> {
         // npm passes over a byte order mark.
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-        // A list would do for the reader of a struct.
-        let _: Map<String, Value> = serde_json::from_slice(content)?;
-        serde_json::from_slice(content)
+        let fields: Map<String, Value> = serde_json::from_slice(content)?;
+        Ok(Self {
+            main: fields.get("main").and_then(Value::as_str).map(str::to_owned),
+            scripts: texts(&fields, "scripts"),
+            dependencies: texts(&fields, "dependencies"),
+            dev_dependencies: texts(&fields, "devDependencies"),
+        })
     }
 
     /// A script that says something.
@@ -43,6 +45,13 @@ impl PackageJson {
         let all = self.dependencies.iter().chain(&self.dev_dependencies);
         all.map(|(name, place)| (name.as_str(), place.as_str()))
     }
+}
+
+/// The texts of a field with names.
+fn texts(fields: &Map<String, Value>, field: &str) -> BTreeMap<String, String> {
+    let named = fields.get(field).and_then(Value::as_object).into_iter().flatten();
+    let texts = named.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+    texts.collect()
 }
 
 #[cfg(test)]
@@ -64,11 +73,22 @@ mod tests {
     }
 
     #[test]
+    fn what_npm_passes_over() {
+        let read = PackageJson::parse(
+            b"{\"main\":\"a.js\",\"main\":\"b.js\",\"devDependencies\":null,\"dependencies\":[],\
+              \"scripts\":{\"start\":\"node .\",\"list\":[\"a\"],\"number\":1}}",
+        )
+        .unwrap();
+        let scripts = [("start".to_owned(), "node .".to_owned())].into();
+        let main = Some("b.js".to_owned());
+        assert_eq!(read, PackageJson { main, scripts, ..PackageJson::default() });
+    }
+
+    #[test]
     fn what_is_none() {
         for (content, reason) in [
             (&b""[..], "EOF while parsing"),
             (b"[]", "invalid type: sequence, expected a map"),
-            (b"{\"scripts\":{\"start\":1}}", "invalid type: integer `1`, expected a string"),
             (b"{\"name\":", "EOF while parsing"),
         ] {
             let error = PackageJson::parse(content).unwrap_err().to_string();
