@@ -115,7 +115,15 @@ fn holds_a_credential(path: &Path) -> io::Result<bool> {
         let value = value.trim().trim_matches('"');
         Some(names && !value.is_empty() && !value.contains("${"))
     };
-    Ok(text.lines().any(|line| credential(line.trim()).unwrap_or(false)))
+    Ok(text.lines().any(|line| credential(line.trim()).unwrap_or(false) || has_in_url(line)))
+}
+
+/// Whether somebody is named in a URL, to whom it is opened.
+fn has_in_url(line: &str) -> bool {
+    line.split("://").skip(1).any(|rest| {
+        let authority = rest.split(['/', '?', '#', '"', '\'', ' ']).next().unwrap_or(rest);
+        authority.rsplit_once('@').is_some_and(|(user, _)| !user.contains("${"))
+    })
 }
 
 #[cfg(test)]
@@ -133,6 +141,11 @@ mod tests {
             ("//registry.example/:_authToken=${NPM_TOKEN}\n", false),
             ("//registry.example/:_authToken=npm_abc\n", true),
             ("_auth = YWJj\n", true),
+            ("registry=https://user:pw@registry.example/\n", true),
+            ("https-proxy=http://u:p@proxy:1\n", true),
+            ("httpsProxy: \"http://token@proxy:1\"\n", true),
+            ("https-proxy=http://${USER}:${PASSWORD}@proxy:1\n", false),
+            ("registry=https://registry.example/@scope/\n", false),
             ("//registry.example/:_password=\"YWJj\"\n", true),
             ("npmRegistryServer: \"https://x\"\nnpmAuthToken: abc\n", true),
             ("npmAuthToken: \"${NPM_TOKEN}\"\n", false),
