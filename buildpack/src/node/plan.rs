@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 use super::gyp::remove_leavings;
 use super::manager::{Manager, Step};
 use super::output::first_errors;
-use super::project::{DIRECTORY, NodeError, NodeProject, Packed};
+use super::project::{DIRECTORY, Made, MadeBy, NodeError, NodeProject, Packed};
 use super::start::{LAUNCHER_FILE, Launch};
 use crate::image::{Form, LayerForm, Part, Tree};
 use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace};
@@ -95,7 +95,7 @@ impl NodeBuild {
     fn steps(&self) -> Vec<(&'static str, &'static [&'static str])> {
         let manager = self.project.manager;
         let step = |step| (manager.program(), manager.arguments(step));
-        let builds = self.project.built.is_some();
+        let builds = self.project.is_built();
         let by_npm = matches!(self.project.launch, Launch::Npm { .. });
         match self.project.packed {
             // As they are, and without a network.
@@ -177,12 +177,15 @@ impl Recipe for NodeBuild {
 
 impl NodeBuild {
     fn expect_what_is_started(&self, root: &Path) -> Result<(), NodeError> {
-        if let Some(file) = &self.project.built {
+        if let Some(Made { file, by }) = &self.project.made {
             let there = ["", ".js", "/index.js"].iter().any(|ending| {
                 root.join(format!("{}{ending}", file.trim_end_matches('/'))).is_file()
             });
             if !there {
-                return Err(NodeError::NotBuilt(file.clone()));
+                return Err(match by {
+                    MadeBy::Build => NodeError::NotBuilt(file.clone()),
+                    MadeBy::Install => NodeError::NotMade(file.clone()),
+                });
             }
         }
         let by_shim = matches!(self.project.launch, Launch::Shim(_));
@@ -213,7 +216,12 @@ mod tests {
     use super::*;
 
     fn project(manager: Manager) -> NodeProject {
-        NodeProject { launch: Launch::Shim(vec![]), manager, packed: None, built: None }
+        NodeProject { launch: Launch::Shim(vec![]), manager, packed: None, made: None }
+    }
+
+    fn made(file: &str, by: MadeBy, manager: Manager) -> NodeProject {
+        let made = Some(Made { file: file.to_owned(), by });
+        NodeProject { made, ..project(manager) }
     }
 
     fn commands(project: NodeProject) -> Vec<String> {
@@ -245,13 +253,14 @@ mod tests {
 
     #[test]
     fn typescript_is_compiled_with_what_stays_out() {
-        let built = Some("dist/index.js".to_owned());
-        let typescript = |manager| NodeProject { built: built.clone(), ..project(manager) };
+        let typescript = |manager| made("dist/index.js", MadeBy::Build, manager);
         assert_eq!(
             commands(typescript(Manager::NpmLocked)),
             ["npm ci --include=dev", "npm run build", "npm prune --omit=dev"]
         );
         let pnpm = commands(typescript(Manager::Pnpm));
+        let at_install = made("dist/index.js", MadeBy::Install, Manager::NpmLocked);
+        assert_eq!(commands(at_install), ["npm ci --omit=dev"]);
         assert_eq!(pnpm[1..], ["pnpm run build", "pnpm prune --prod"]);
     }
 
@@ -282,8 +291,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let place = Workplace { source: directory.path(), output: directory.path() };
         let refused = |project| NodeBuild::new(project).parts(&place).unwrap_err().to_string();
-        let built = NodeProject { built: Some("dist".to_owned()), ..project(Manager::Npm) };
-        assert!(refused(built).starts_with("the script `build` did not make `dist`"));
+        let by = |by| refused(made("dist", by, Manager::Npm));
+        assert!(by(MadeBy::Build).starts_with("the script `build` did not make `dist`"));
+        assert!(by(MadeBy::Install).contains("no script that runs at an install made it"));
         assert!(refused(project(Manager::Npm)).contains("no node_modules/fabric-shim/cli.js"));
     }
 }

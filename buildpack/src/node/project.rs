@@ -30,9 +30,31 @@ pub(crate) struct NodeProject {
     pub(super) manager: Manager,
     /// Whether it brings them along.
     pub(super) packed: Option<Packed>,
-    /// The file that is not there before the script `build` has run; none if nothing is to be built.
-    pub(super) built: Option<String>,
+    /// What is started and not there yet, as far as that can be told.
+    pub(super) made: Option<Made>,
 }
+
+/// A file that a script makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Made {
+    /// Its name, as the package says it.
+    pub(super) file: String,
+    /// What makes it.
+    pub(super) by: MadeBy,
+}
+
+/// Which script makes a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MadeBy {
+    /// `build`.
+    Build,
+    /// One of those that go with an install, as it may: nobody else can tell.
+    Install,
+}
+
+/// The scripts of a package that are run when its dependencies are installed (npm-scripts(7)).
+const AT_INSTALL: [&str; 7] =
+    ["preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare"];
 
 /// Dependencies in the package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +99,7 @@ pub enum NodeError {
     /// What is started is not there, and nothing makes it.
     #[error(
         "{PACKAGE_JSON} starts `{file}`, which is not in the package, and has no script `build` to \
-         make it; package the compiled code, or add the script (for TypeScript \"build\": \"tsc\")", 
+         make it; package the compiled code, or add the script (for TypeScript \"build\": \"tsc\")",
         file = .0.escape_debug()
     )]
     Missing(String),
@@ -96,6 +118,13 @@ pub enum NodeError {
     /// `build` made something else.
     #[error("the script `build` did not make `{}`, which {PACKAGE_JSON} starts", .0.escape_debug())]
     NotBuilt(String),
+    /// What runs at an install did not make it either.
+    #[error(
+        "{PACKAGE_JSON} starts `{file}`, which is not in the package, and no script that runs at an \
+         install made it; package the compiled code, or add a script `build`",
+        file = .0.escape_debug()
+    )]
+    NotMade(String),
     /// The shim is not among what was installed.
     #[error("the dependencies that were installed hold no {0}, which starts the chaincode")]
     NoShim(&'static str),
@@ -150,6 +179,11 @@ impl NodeProject {
         Self::of(&package, manager, files)
     }
 
+    /// Whether the script `build` is run.
+    pub(super) fn is_built(&self) -> bool {
+        self.made.as_ref().is_some_and(|made| made.by == MadeBy::Build)
+    }
+
     /// Whether what is installed may be another on another day.
     pub(crate) fn is_open(&self) -> bool {
         self.manager == Manager::Npm && self.packed.is_none()
@@ -175,13 +209,17 @@ impl NodeProject {
         };
         let missing = started.filter(|file| !is_module(files, file)).map(str::to_owned);
         let certain = matches!(&launch, Launch::Shim(arguments) if arguments.is_empty());
-        let built = match (missing, package.script("build")) {
-            (Some(file), Some(_)) => Some(file),
+        // What is packed is used as it is, and nothing installed.
+        let at_install =
+            packed.is_none() && AT_INSTALL.iter().any(|name| package.script(name).is_some());
+        let made = match (missing, package.script("build")) {
+            (Some(file), Some(_)) => Some(Made { file, by: MadeBy::Build }),
             // Only of the shim's launcher is it known for sure what it loads.
+            (Some(file), None) if certain && at_install => Some(Made { file, by: MadeBy::Install }),
             (Some(file), None) if certain => return Err(NodeError::Missing(file)),
             _ => None,
         };
-        Ok(Self { launch, manager, packed, built })
+        Ok(Self { launch, manager, packed, made })
     }
 }
 
@@ -269,7 +307,7 @@ mod tests {
             launch: Launch::Shim(vec![]),
             manager: Manager::Npm,
             packed: None,
-            built: None,
+            made: None,
         };
         assert_eq!(project, expected);
     }
@@ -280,12 +318,27 @@ mod tests {
         let files = [("src/package.json", text.as_str()), ("src/src/index.ts", "")];
         let lock = ("src/package-lock.json", "{}");
         let project = open(&[files[0], files[1], lock]).unwrap();
-        assert_eq!(project.built.as_deref(), Some("./dist/index.js"));
+        let file = "./dist/index.js".to_owned();
+        assert_eq!(project.made, Some(Made { file, by: MadeBy::Build }));
         assert_eq!(project.manager, Manager::NpmLocked);
         let compiled = [files[0], files[1], ("src/dist/index.js", "")];
-        assert_eq!(open(&compiled).unwrap().built, None);
+        assert_eq!(open(&compiled).unwrap().made, None);
         let text = package(r#", "build": "tsc"}, "main": "dist""#);
-        assert_eq!(open(&[("src/package.json", &text), compiled[2]]).unwrap().built, None);
+        assert_eq!(open(&[("src/package.json", &text), compiled[2]]).unwrap().made, None);
+    }
+
+    #[test]
+    fn what_is_compiled_at_the_install_is_looked_for_after_it() {
+        for script in AT_INSTALL {
+            let text = package(&format!(r#", "{script}": "tsc"}}, "main": "dist/index.js""#));
+            let files = [("src/package.json", text.as_str()), ("src/index.ts", "")];
+            let file = "dist/index.js".to_owned();
+            let made = Some(Made { file, by: MadeBy::Install });
+            assert_eq!(open(&files).unwrap().made, made, "{script}");
+            let packed = [files[0], files[1], ("src/node_modules/fabric-shim/cli.js", "")];
+            let refused = open(&packed).unwrap_err().to_string();
+            assert!(refused.contains("which is not in the package"), "{refused}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl NodeProject {
         if !matches!(self.manager, Manager::Npm | Manager::NpmLocked) {
             return Err(NodeError::VendoredBy(self.manager.program()));
         }
-        let step = if self.built.is_some() { Step::InstallAll } else { Step::Install };
+        let step = if self.is_built() { Step::InstallAll } else { Step::Install };
         let program = self.manager.program();
         let arguments = [self.manager.arguments(step), &[NO_LINKS]].concat();
         let typed = format!("{program} {}", arguments.join(" "));
