@@ -58,7 +58,11 @@ pub(crate) fn code(language: Language, root: &Path, path: &str) -> anyhow::Resul
     let place = Workplace { source: root, output: output.path() };
     let made = pollster::block_on(carry_out(&*recipe, &toolchain, &place, &mut Here));
     match made {
-        Ok(_) => Ok(Compiled::Cleanly),
+        Ok(parts) => Ok(match recipe.form().check(&parts) {
+            Ok(()) => Compiled::Cleanly,
+            // The launcher could make no image of it.
+            Err(error) => Compiled::Not(vec![error.to_string()]),
+        }),
         Err(BuildFailure::Compile(errors)) => Ok(Compiled::Not(errors)),
         Err(BuildFailure::Refused(refusal)) => Ok(Compiled::Not(vec![refusal.to_string()])),
         Err(BuildFailure::Workshop(NotRun::Missing(program))) => {

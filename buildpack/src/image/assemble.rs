@@ -75,6 +75,17 @@ pub enum AssembleError {
     Describe(#[from] oci_spec::OciSpecError),
 }
 
+impl Form {
+    /// Makes sure that an image of this form can be made of these parts, as far as that can be told
+    /// without making it.
+    pub fn check(&self, parts: &[Part]) -> io::Result<()> {
+        self.layers.iter().zip(parts).try_for_each(|layer| match layer {
+            (LayerForm::Below { directory, .. }, Part::Tree(tree)) => tree.check(directory),
+            _ => Ok(()),
+        })
+    }
+}
+
 impl Image {
     /// An image of these layers, from the lowest up, whose configuration names the same ones.
     pub fn new(

@@ -1,6 +1,7 @@
 //! A directory's files as one layer: the same one wherever the directory is, whoever owns it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::layer::LayerArchive;
-use crate::archive::{EntryPath, LinkTarget};
+use crate::archive::{ArchiveError, EntryPath, Limits, LinkTarget};
 
 /// A directory, or one directory in it, whose files become a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Tree {
 /// One entry of a layer.
 enum Content {
     Directory,
-    File { mode: u32, on_disk: PathBuf },
+    File { mode: u32, size: u64, on_disk: PathBuf },
     Link(LinkTarget),
 }
 
@@ -37,26 +38,40 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// Also when there is anything but files, directories and links to places in the root.
+    /// As for [`Tree::check`].
     pub(super) fn fill(&self, archive: &mut LayerArchive, directory: &str) -> io::Result<()> {
-        for (path, content) in self.entries(directory)? {
+        for (path, content) in self.entries(directory, Limits::LAYER)? {
             match content {
                 Content::Directory => archive.directory(&path, DIRECTORY_MODE)?,
-                Content::File { mode, on_disk } => archive.file_at(&path, mode, &on_disk)?,
+                Content::File { mode, on_disk, .. } => archive.file_at(&path, mode, &on_disk)?,
                 Content::Link(target) => archive.link(&path, &target)?,
             }
         }
         Ok(())
     }
 
-    fn entries(&self, directory: &str) -> io::Result<BTreeMap<EntryPath, Content>> {
-        let mut entries = BTreeMap::new();
+    /// Makes sure that all of it can be in a layer, below `directory`.
+    ///
+    /// # Errors
+    ///
+    /// When there is anything but files, directories and links to places in the root, and when there
+    /// is more than a layer may hold ([`Limits::LAYER`]).
+    pub(super) fn check(&self, directory: &str) -> io::Result<()> {
+        self.entries(directory, Limits::LAYER).map(drop)
+    }
+
+    fn entries(&self, directory: &str, limits: Limits) -> io::Result<BTreeMap<EntryPath, Content>> {
+        let (mut entries, mut bytes) = (BTreeMap::new(), 0);
         for above in directories(directory) {
             entries.insert(entry(above.as_bytes())?, Content::Directory);
         }
         let part = self.root.join(self.part);
-        if !part.try_exists()? {
-            return Ok(entries);
+        match fs::symlink_metadata(&part) {
+            // What it leads to is none of what was built here, or is in the layer already.
+            Ok(metadata) if metadata.is_symlink() => return Err(self.refused("is a symbolic link")),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(entries),
+            Err(error) => return Err(error),
         }
         let mut walk = WalkDir::new(&part).min_depth(1).into_iter();
         while let Some(found) = walk.next() {
@@ -69,9 +84,26 @@ impl Tree {
                 continue;
             }
             let name = [directory.as_bytes(), b"/", below.as_os_str().as_bytes()].concat();
-            entries.insert(entry(&name)?, self.content(&found)?);
+            let content = self.content(&found)?;
+            if let Content::File { size, .. } = content {
+                bytes += size;
+            }
+            entries.insert(entry(&name)?, content);
+            // Before the rest is looked at: nobody knows how much it is.
+            if bytes > limits.bytes {
+                return Err(self.refused(ArchiveError::TooLarge { limit: limits.bytes }));
+            }
+            if entries.len() > limits.entries {
+                return Err(self.refused(ArchiveError::TooManyEntries { limit: limits.entries }));
+            }
         }
         Ok(entries)
+    }
+
+    /// What is wrong with all of it; reads on from its name.
+    fn refused(&self, what: impl fmt::Display) -> io::Error {
+        let name = if self.part.is_empty() { "the chaincode's directory" } else { self.part };
+        io::Error::other(format!("{name} {what}"))
     }
 
     fn content(&self, found: &walkdir::DirEntry) -> io::Result<Content> {
@@ -80,9 +112,10 @@ impl Tree {
             return Ok(Content::Directory);
         }
         if kind.is_file() {
-            let executable = found.metadata()?.permissions().mode() & 0o111 != 0;
-            let mode = FILE_MODES[usize::from(executable)];
-            return Ok(Content::File { mode, on_disk: found.path().to_owned() });
+            let metadata = found.metadata()?;
+            let mode = FILE_MODES[usize::from(metadata.permissions().mode() & 0o111 != 0)];
+            let (size, on_disk) = (metadata.len(), found.path().to_owned());
+            return Ok(Content::File { mode, size, on_disk });
         }
         let below = found.path().strip_prefix(&self.root).unwrap_or(found.path());
         let below = entry(below.as_os_str().as_bytes())?;
@@ -180,6 +213,34 @@ mod tests {
         let error = layer(scratch.path(), &tree).unwrap_err().to_string();
         let told = "node_modules/away is a symbolic link to `../../elsewhere`, which does not lead";
         assert!(error.starts_with(told), "{error}");
+    }
+
+    #[test]
+    fn a_directory_that_is_a_link_is_refused_by_name() {
+        let scratch = tempfile::tempdir().unwrap();
+        let tree = tree(&scratch.path().join("one"));
+        fs::rename(tree.root.join("node_modules"), tree.root.join("elsewhere")).unwrap();
+        symlink("elsewhere", tree.root.join("node_modules")).unwrap();
+        let error = layer(scratch.path(), &tree).unwrap_err().to_string();
+        assert_eq!(error, "node_modules is a symbolic link");
+    }
+
+    #[test]
+    fn more_than_a_layer_may_hold_is_refused_by_its_limit() {
+        let scratch = tempfile::tempdir().unwrap();
+        let tree = tree(&scratch.path().join("one"));
+        let with =
+            |bytes, entries| tree.entries("usr", Limits { bytes, entries }).map(|all| all.len());
+        // The directory, five in it and two links; a program of seven bytes and two braces.
+        assert_eq!(with(9, 8).unwrap(), 8);
+        let told = with(8, 8).unwrap_err().to_string();
+        assert_eq!(told, "node_modules unpacks to more than 8 bytes");
+        let told = with(9, 7).unwrap_err().to_string();
+        assert_eq!(told, "node_modules holds more than 7 entries");
+        let sparse = fs::File::create(tree.root.join("node_modules/huge")).unwrap();
+        sparse.set_len(Limits::LAYER.bytes).unwrap();
+        let told = layer(scratch.path(), &tree).unwrap_err().to_string();
+        assert_eq!(told, "node_modules unpacks to more than 2147483648 bytes");
     }
 
     #[test]

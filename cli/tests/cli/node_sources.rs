@@ -7,7 +7,7 @@ use std::process::Command;
 use crafted::{Crafted, gzip, tar};
 use selvedge_buildpack::archive::{Limits, Modes, gunzip, unpack};
 
-use crate::{check, command};
+use crate::{check, command, selvedge};
 
 const SECRET: &str = "s3cret";
 
@@ -60,6 +60,19 @@ fn no_credential_goes_along_with_native_modules() {
         (grep.status.code(), String::from_utf8(grep.stdout).unwrap()),
         (Some(1), String::new())
     );
+}
+
+#[test]
+fn what_no_image_can_be_made_of_is_told_before_it_is_packaged() {
+    let directory = tempfile::tempdir().unwrap();
+    chaincode(directory.path());
+    let scripts = r#""install": "ln -s /etc node_modules/away", "start""#;
+    let package = directory.path().join("asset/package.json");
+    let text = fs::read_to_string(&package).unwrap().replace("\"start\"", scripts);
+    fs::write(&package, text).unwrap();
+    let refused = selvedge(directory.path(), &["package", "asset", "-l", "a"]);
+    let reason = "node_modules/away is a symbolic link to `/etc`, which does not lead";
+    check(&refused, 1, &[], &[reason]);
 }
 
 fn unpacked(archive: &Path, target: &Path) {
