@@ -24,8 +24,11 @@ pub(super) fn provide(toolchain: &mut Toolchain, own: &Path) -> io::Result<()> {
     fs::create_dir_all(own)?;
     let mut file = NamedTempFile::new_in(own)?;
     for bundle in bundles {
-        file.write_all(&fs::read(bundle)?)?;
-        file.write_all(b"\n")?;
+        // What cannot be read is passed over, as by Go and OpenSSL.
+        if let Ok(text) = fs::read(bundle) {
+            file.write_all(&text)?;
+            file.write_all(b"\n")?;
+        }
     }
     let path = own.join("authorities.pem");
     file.persist(&path)?;
@@ -75,6 +78,8 @@ mod tests {
         fs::create_dir_all(certificates.join("..data")).unwrap();
         fs::write(certificates.join("a.pem"), "A").unwrap();
         fs::write(certificates.join("b.pem"), "B").unwrap();
+        // A file that nobody can read from its beginning, not even root.
+        std::os::unix::fs::symlink("/proc/self/mem", certificates.join("0.pem")).unwrap();
         let file = directory.path().join("c.pem");
         fs::write(&file, "C").unwrap();
         fs::create_dir(&own).unwrap();
