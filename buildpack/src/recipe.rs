@@ -3,6 +3,7 @@
 mod buildpack;
 mod carry_out;
 mod command;
+mod kept_output;
 mod plan;
 mod refusal;
 mod toolchain;
@@ -11,6 +12,7 @@ mod vendoring;
 pub(crate) use buildpack::Buildpack;
 pub use carry_out::{Answer, BuildFailure, Workshop, carry_out};
 pub use command::BuildCommand;
+pub use kept_output::KeptOutput;
 pub use plan::{Failure, Recipe, Workplace};
 pub use refusal::Refusal;
 pub use toolchain::Toolchain;

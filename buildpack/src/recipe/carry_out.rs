@@ -32,7 +32,7 @@ pub trait Workshop {
 pub struct Answer {
     /// Whether it did what it was to do.
     pub succeeded: bool,
-    /// What it wrote on both streams, the beginning of it if that is much.
+    /// What it wrote on both streams, the beginning and the end of it if that is much.
     pub output: String,
 }
 

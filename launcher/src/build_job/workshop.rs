@@ -4,12 +4,9 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
-use selvedge_buildpack::recipe::{Answer, BuildCommand, Workshop};
+use selvedge_buildpack::recipe::{Answer, BuildCommand, KeptOutput, Workshop};
 
 use super::error::BuildJobError;
-
-/// What of a compiler's output is searched for the first errors, in bytes.
-const OUTPUT_LIMIT: usize = 256 << 10;
 
 /// A line is cut here, in bytes.
 const LINE_LIMIT: u64 = 16 << 10;
@@ -62,22 +59,19 @@ fn failed(command: &BuildCommand) -> impl Fn(io::Error) -> BuildJobError {
     move |source| BuildJobError::Toolchain { program: program.clone(), source }
 }
 
-/// Passes lines on until all that write have ended; what they wrote, up to a limit.
+/// Passes lines on until all that write have ended; what is kept of what they wrote.
 fn relay(output: impl Read) -> io::Result<String> {
     let mut output = BufReader::new(output);
-    let mut written = String::new();
+    let mut written = KeptOutput::default();
     loop {
         let mut line = Vec::new();
         if output.by_ref().take(LINE_LIMIT).read_until(b'\n', &mut line)? == 0 {
-            return Ok(written);
+            return Ok(written.into_text());
         }
         let line = String::from_utf8_lossy(&line);
         let line = line.trim_end_matches(['\r', '\n']);
         // A reader that is gone does not end the build.
         let _ = writeln!(io::stdout(), "{line}");
-        if written.len() + line.len() < OUTPUT_LIMIT {
-            written.push_str(line);
-            written.push('\n');
-        }
+        written.line(line);
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use selvedge_buildpack::recipe::{Answer, BuildCommand, Workshop};
+use selvedge_buildpack::recipe::{Answer, BuildCommand, KeptOutput, Workshop};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -22,9 +22,6 @@ const KILLED: Duration = Duration::from_secs(5);
 
 /// The variable that names the directory for temporary files.
 const TEMPORARY: &str = "TMPDIR";
-
-/// What of a compiler's output is searched for the first errors, in bytes.
-const OUTPUT_LIMIT: usize = 256 << 10;
 
 /// This machine's tools, for one build.
 pub(super) struct LocalWorkshop<'a> {
@@ -45,7 +42,7 @@ impl Workshop for LocalWorkshop<'_> {
         command.environment.retain(|(name, _)| name != TEMPORARY);
         command.environment.push((TEMPORARY.into(), self.temporary.into()));
         let mut process = start(&command)?;
-        let mut output = String::new();
+        let mut output = KeptOutput::default();
         let ended = async {
             relay(&mut process, &mut output, Some(self.log)).await;
             process.end().await
@@ -57,7 +54,7 @@ impl Workshop for LocalWorkshop<'_> {
             return Err(BuildError::TimedOut(self.limit.as_secs_f32()));
         };
         let succeeded = end.map_err(|source| failed(&command, source))?.status.success();
-        Ok(Answer { succeeded, output })
+        Ok(Answer { succeeded, output: output.into_text() })
     }
 
     async fn ask(&mut self, command: &BuildCommand) -> Result<Answer, BuildError> {
@@ -75,23 +72,24 @@ pub(super) async fn version(command: &BuildCommand) -> Result<String, BuildError
 /// What a short command says.
 async fn ask(command: &BuildCommand) -> Result<Answer, BuildError> {
     let mut process = start(command)?;
-    let mut output = String::new();
+    let mut output = KeptOutput::default();
     let answer = async {
         relay(&mut process, &mut output, None).await;
         process.end().await
     };
     let end = timeout(ANSWER_LIMIT, answer).await.map_err(|late| failed(command, late.into()))?;
     let succeeded = end.is_ok_and(|end| end.status.success());
-    Ok(Answer { succeeded, output })
+    Ok(Answer { succeeded, output: output.into_text() })
 }
 
-/// Collects what a process writes, up to a limit, and passes it on.
-async fn relay(process: &mut Process, written: &mut String, log: Option<&mpsc::Sender<String>>) {
+/// Collects what is kept of what a process writes, and passes it on.
+async fn relay(
+    process: &mut Process,
+    written: &mut KeptOutput,
+    log: Option<&mpsc::Sender<String>>,
+) {
     while let Some(line) = process.next_line().await {
-        if written.len() + line.len() < OUTPUT_LIMIT {
-            written.push_str(&line);
-            written.push('\n');
-        }
+        written.line(&line);
         if let Some(log) = log {
             // A builder that is gone ends the whole build elsewhere.
             let _ = log.send(line).await;
