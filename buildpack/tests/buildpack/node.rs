@@ -152,6 +152,9 @@ fn what_of_a_directory_goes_into_a_package() {
         ("packages/a/node_modules/b/index.js", ""),
         (".env", "SECRET=1"),
         (".yarnrc.yml", "nodeLinker: node-modules\n"),
+        (".yarn/releases/yarn-4.0.0.cjs", ""),
+        (".yarn/cache/b.zip", ""),
+        (".pnpmfile.cjs", ""),
     ]);
     tree(directory.path(), &all);
     let draft = Draft::collect(directory.path(), Dependencies::Installed).unwrap();
@@ -161,6 +164,8 @@ fn what_of_a_directory_goes_into_a_package() {
         files,
         [
             "META-INF/statedb/couchdb/indexes/owner.json",
+            "src/.pnpmfile.cjs",
+            "src/.yarn/releases/yarn-4.0.0.cjs",
             "src/.yarnrc.yml",
             "src/index.js",
             "src/package.json",
@@ -174,6 +179,7 @@ fn what_of_a_directory_goes_into_a_package() {
         [
             (".env", "hidden"),
             (".npmrc", "it holds a credential"),
+            (".yarn/cache/", "hidden"),
             ("node_modules/", dependencies),
             ("packages/a/node_modules/", dependencies),
         ]

@@ -27,6 +27,12 @@ pub(super) struct NodeRules<'a> {
 /// The settings of package managers, as far as they are hidden files at the top.
 const SETTINGS: &[&str] = &[".npmrc", ".yarnrc", ".yarnrc.yml"];
 
+/// What Yarn 2 and later, and pnpm, install with: the program itself, what extends it, and what is
+/// changed of dependencies.
+const YARN: &str = ".yarn";
+const OF_YARN: [&str; 3] = [".yarn/releases", ".yarn/plugins", ".yarn/patches"];
+const OF_PNPM: [&str; 2] = [".pnpmfile.cjs", ".pnpmfile.mjs"];
+
 /// By which words such settings hold what only their owner should know; what refers to a variable
 /// of the environment is none.
 const CREDENTIALS: &[&str] = &["_auth", "_authToken", "_password", "npmAuthToken", "npmAuthIdent"];
@@ -75,7 +81,7 @@ impl Rules for NodeRules<'_> {
             let holds = holds_a_credential(&path).map_err(reading(&path))?;
             return Ok(holds.then_some("it holds a credential"));
         }
-        if parts().any(|part| part.starts_with('.')) {
+        if parts().any(|part| part.starts_with('.')) && !is_of_a_manager(below) {
             return Ok(Some("hidden"));
         }
         earlier::reason_to_leave_out(entry)
@@ -87,6 +93,14 @@ impl Rules for NodeRules<'_> {
             Err(_) => ("src/", below),
         }
     }
+}
+
+/// Whether a hidden file or directory is what an install needs, and no settings.
+fn is_of_a_manager(below: &str) -> bool {
+    let inside = |directory: &str| {
+        below.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    below == YARN || OF_YARN.into_iter().any(inside) || OF_PNPM.contains(&below)
 }
 
 /// Why something stays out of the dependencies; `below` is its path below their directory.
