@@ -5,6 +5,7 @@ mod gyp;
 mod manager;
 mod output;
 mod package_json;
+mod places;
 mod plan;
 mod project;
 mod start;

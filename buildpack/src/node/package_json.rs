@@ -18,6 +18,10 @@ pub(super) struct PackageJson {
     pub(super) dependencies: BTreeMap<String, String>,
     /// What is there besides when it is built.
     pub(super) dev_dependencies: BTreeMap<String, String>,
+    /// What is there if it can be.
+    pub(super) optional_dependencies: BTreeMap<String, String>,
+    /// Whether other packages lie in this one's directory, and belong together with it.
+    pub(super) has_workspaces: bool,
 }
 
 impl PackageJson {
@@ -32,6 +36,8 @@ impl PackageJson {
             scripts: texts(&fields, "scripts"),
             dependencies: texts(&fields, "dependencies"),
             dev_dependencies: texts(&fields, "devDependencies"),
+            optional_dependencies: texts(&fields, "optionalDependencies"),
+            has_workspaces: has_workspaces(&fields),
         })
     }
 
@@ -40,11 +46,23 @@ impl PackageJson {
         self.scripts.get(name).map(|script| script.trim()).filter(|script| !script.is_empty())
     }
 
-    /// All dependencies: their names, and versions or places.
-    pub(super) fn all_dependencies(&self) -> impl Iterator<Item = (&str, &str)> {
-        let all = self.dependencies.iter().chain(&self.dev_dependencies);
+    /// What is installed where nothing is built.
+    pub(super) fn at_run_time(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.dependencies.iter().chain(&self.optional_dependencies);
         all.map(|(name, place)| (name.as_str(), place.as_str()))
     }
+
+    /// All dependencies: their names, and versions or places.
+    pub(super) fn all_dependencies(&self) -> impl Iterator<Item = (&str, &str)> {
+        let more = self.dev_dependencies.iter();
+        self.at_run_time().chain(more.map(|(name, place)| (name.as_str(), place.as_str())))
+    }
+}
+
+/// A list of patterns, or with Yarn one in an object.
+fn has_workspaces(fields: &Map<String, Value>) -> bool {
+    let workspaces = fields.get("workspaces").map(|field| field.get("packages").unwrap_or(field));
+    workspaces.and_then(Value::as_array).is_some_and(|patterns| !patterns.is_empty())
 }
 
 /// The texts of a field with names.

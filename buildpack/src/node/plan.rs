@@ -216,7 +216,8 @@ mod tests {
     use super::*;
 
     fn project(manager: Manager) -> NodeProject {
-        NodeProject { launch: Launch::Shim(vec![]), manager, packed: None, made: None }
+        let launch = Launch::Shim(vec![]);
+        NodeProject { launch, manager, packed: None, made: None, linked: None }
     }
 
     fn made(file: &str, by: MadeBy, manager: Manager) -> NodeProject {

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::manager::{LOCK_FILES, Manager};
 use super::package_json::{MAX_BYTES, PackageJson};
+use super::places;
 use super::start::Launch;
-use crate::archive::{self, EntryPath};
+use crate::archive::EntryPath;
 use crate::source::Source;
 
 /// Where the chaincode lies in a package.
@@ -32,6 +33,8 @@ pub(crate) struct NodeProject {
     pub(super) packed: Option<Packed>,
     /// What is started and not there yet, as far as that can be told.
     pub(super) made: Option<Made>,
+    /// What an install makes links to, for people.
+    pub(super) linked: Option<String>,
 }
 
 /// A file that a script makes.
@@ -137,6 +140,12 @@ pub enum NodeError {
     /// What was compiled with native modules cannot be told from the modules.
     #[error("cannot remove what node-gyp left beside native modules: {0}")]
     Leavings(io::Error),
+    /// npm makes links to what lies in the package.
+    #[error(
+        "{0} cannot be taken along: npm makes links to them, and a package holds none; package it \
+         without --vendor, or publish them to a registry"
+    )]
+    Linked(String),
     /// A file of the source cannot be read.
     #[error("cannot read {path}")]
     Read {
@@ -199,7 +208,7 @@ impl NodeProject {
         let packed = has_directory(files, "node_modules")
             .then(|| Packed { without_programs: !has_directory(files, "node_modules/.bin") });
         if packed.is_none() {
-            refuse_outside(package)?;
+            places::refuse_outside(package, files)?;
         }
         let started = match &launch {
             // With `--module-path` it is loaded from elsewhere.
@@ -219,28 +228,9 @@ impl NodeProject {
             (Some(file), None) if certain => return Err(NodeError::Missing(file)),
             _ => None,
         };
-        Ok(Self { launch, manager, packed, made })
+        let linked = places::linked(package, files);
+        Ok(Self { launch, manager, packed, made, linked })
     }
-}
-
-/// Refuses dependencies by what is no part of the source: they would be missing, or be files of
-/// the machine that builds.
-fn refuse_outside(package: &PackageJson) -> Result<(), NodeError> {
-    let outside = package.all_dependencies().find(|(_, place)| {
-        let local = ["file:", "link:", "portal:"].iter().find_map(|kind| place.strip_prefix(kind));
-        local.is_some_and(leads_out)
-    });
-    match outside {
-        None => Ok(()),
-        Some((name, place)) => {
-            Err(NodeError::Outside { name: name.to_owned(), place: place.to_owned() })
-        }
-    }
-}
-
-/// Whether a path, seen from the chaincode's directory, lies outside of it. There are no links in it.
-fn leads_out(path: &str) -> bool {
-    path.starts_with(['/', '~']) || path.contains('\\') || archive::leads_out(0, path)
 }
 
 /// Whether node finds a module by this name, seen from the chaincode's directory
@@ -252,17 +242,17 @@ fn is_module(files: &BTreeSet<EntryPath>, name: &str) -> bool {
 }
 
 /// A name without `.` and empty parts.
-fn normal(name: &str) -> String {
+pub(super) fn normal(name: &str) -> String {
     let parts: Vec<&str> =
         name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     parts.join("/")
 }
 
-fn has(files: &BTreeSet<EntryPath>, name: &str) -> bool {
+pub(super) fn has(files: &BTreeSet<EntryPath>, name: &str) -> bool {
     files.contains(format!("{DIRECTORY}/{name}").as_str())
 }
 
-fn has_directory(files: &BTreeSet<EntryPath>, name: &str) -> bool {
+pub(super) fn has_directory(files: &BTreeSet<EntryPath>, name: &str) -> bool {
     let below = format!("{DIRECTORY}/{name}/");
     let range = (Bound::Included(below.as_str()), Bound::Unbounded);
     let first = files.range::<str, _>(range).next();
@@ -308,6 +298,7 @@ mod tests {
             manager: Manager::Npm,
             packed: None,
             made: None,
+            linked: None,
         };
         assert_eq!(project, expected);
     }
@@ -375,22 +366,6 @@ mod tests {
         ] {
             let error = open(files).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
-        }
-    }
-
-    #[test]
-    fn places_outside() {
-        for (place, out) in [
-            ("./a", false),
-            ("packages/a", false),
-            ("a/../b", false),
-            ("../a", true),
-            ("a/../../b", true),
-            ("/a", true),
-            ("~/a", true),
-            ("..\\a", true),
-        ] {
-            assert_eq!(leads_out(place), out, "{place}");
         }
     }
 }

@@ -24,6 +24,9 @@ impl NodeProject {
         if !matches!(self.manager, Manager::Npm | Manager::NpmLocked) {
             return Err(NodeError::VendoredBy(self.manager.program()));
         }
+        if let Some(linked) = &self.linked {
+            return Err(NodeError::Linked(linked.clone()));
+        }
         let step = if self.is_built() { Step::InstallAll } else { Step::Install };
         let program = self.manager.program();
         let arguments = [self.manager.arguments(step), &[NO_LINKS]].concat();

@@ -75,6 +75,18 @@ fn what_no_image_can_be_made_of_is_told_before_it_is_packaged() {
     check(&refused, 1, &[], &[reason]);
 }
 
+#[test]
+fn workspaces_are_not_taken_along() {
+    let directory = tempfile::tempdir().unwrap();
+    chaincode(directory.path());
+    let package = directory.path().join("asset/package.json");
+    let text = fs::read_to_string(&package).unwrap();
+    let members = text.replace("\"scripts\"", r#""workspaces": ["packages/*"], "scripts""#);
+    fs::write(&package, members).unwrap();
+    let refused = selvedge(directory.path(), &["package", "asset", "--vendor", "-l", "a"]);
+    check(&refused, 1, &[], &["error: workspaces cannot be taken along"]);
+}
+
 fn unpacked(archive: &Path, target: &Path) {
     fs::create_dir(target).unwrap();
     let tar = gunzip(fs::File::open(archive).unwrap()).unwrap();
