@@ -46,7 +46,8 @@ pub(crate) enum Command {
 /// META-INF beside the main package becomes that of the chaincode. Earlier packages stay out, and
 /// so do hidden files, unless the code embeds them or a package manager reads them. The
 /// same source and label give the same package ID on every machine, so organisations can compare
-/// what they install.
+/// what they install; with --vendor that is so as long as the dependencies are the same, which those
+/// of Node without a lock file, and native modules that are compiled, are not everywhere.
 ///
 /// With Go or npm on the PATH what goes in is built first, as the launcher will: an installer
 /// learns from a peer only that a build failed, not why.
@@ -80,7 +81,8 @@ pub(crate) struct Package {
     pub(crate) force: bool,
 
     /// Take the dependencies along, for builds without a network: Go's modules and those that replace
-    /// some, or Node's packages; those in `vendor` or `node_modules` as they are
+    /// some, or Node's packages; those in `vendor` or `node_modules` as they are. Node's workspaces,
+    /// and dependencies in other directories of the package, cannot be taken along
     #[arg(long)]
     pub(crate) vendor: bool,
 

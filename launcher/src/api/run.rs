@@ -249,9 +249,14 @@ async fn rebuilt(
     let (rebuilt, ()) = tokio::join!(build, relay);
     let rebuilt = rebuilt?;
     if rebuilt.digest != image.digest {
-        warn!(was = image.digest, is = rebuilt.digest, "the toolchain has changed since the build");
+        warn!(
+            was = image.digest,
+            is = rebuilt.digest,
+            "an image built again is another than before"
+        );
         log.line(format!(
-            "the image built again is {}, not {}: the toolchain has changed since",
+            "the image built again is {}, not {}: the toolchain has changed since, or what the source \
+             leaves open has: dependencies without a lock file, and what their install scripts make",
             rebuilt.digest, image.digest
         ));
     }
