@@ -1,6 +1,7 @@
 //! Node chaincode, JavaScript and TypeScript: what its package says, how it is built and started.
 
 mod authorities;
+mod files;
 mod gyp;
 mod manager;
 mod output;
@@ -19,10 +20,10 @@ use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
 use crate::source::Source;
 
+use files::DIRECTORY;
 pub(crate) use gyp::is_leaving;
 pub(crate) use plan::NOTES;
 use plan::{ALLOWED, NodeBuild};
-use project::DIRECTORY;
 pub use project::NodeError;
 pub(crate) use project::NodeProject;
 use start::NODE;

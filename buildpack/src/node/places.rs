@@ -2,33 +2,33 @@
 
 use std::collections::BTreeSet;
 
+use super::files::{has, has_directory, normal};
 use super::package_json::PackageJson;
-use super::project::{NodeError, has, has_directory, normal};
 use crate::archive::{self, EntryPath};
 
 /// How package managers are told a path.
 const KINDS: [&str; 3] = ["file:", "link:", "portal:"];
 
-/// Refuses dependencies by what is no part of the source: they would be missing, or be files of
-/// the machine that builds.
-pub(super) fn refuse_outside(
-    package: &PackageJson,
-    files: &BTreeSet<EntryPath>,
-) -> Result<(), NodeError> {
-    let outside = |place: &str| path_of(place).is_some_and(leads_out);
+/// A dependency by what is no part of the source: it would be missing, or be files of the machine
+/// that builds.
+#[derive(Debug)]
+pub(super) struct Outside {
+    pub(super) name: String,
+    /// Where it is said to be.
+    pub(super) place: String,
+}
+
+/// The first dependency that is outside; none if all can be had.
+pub(super) fn outside(package: &PackageJson, files: &BTreeSet<EntryPath>) -> Option<Outside> {
+    let leads_out = |place: &str| path_of(place).is_some_and(leads_out);
     let missing = |place: &str| path_of(place).is_some_and(|path| !lies_in(files, path));
     // Only of those is it known that nothing can be without them, or makes them later.
     let mut needed = package.dependencies.iter().filter(|(_, place)| !place.starts_with("link:"));
     let found = package
         .all_dependencies()
-        .find(|(_, place)| outside(place))
+        .find(|(_, place)| leads_out(place))
         .or_else(|| needed.find_map(|(name, place)| missing(place).then_some((&**name, &**place))));
-    match found {
-        None => Ok(()),
-        Some((name, place)) => {
-            Err(NodeError::Outside { name: name.to_owned(), place: place.to_owned() })
-        }
-    }
+    found.map(|(name, place)| Outside { name: name.to_owned(), place: place.to_owned() })
 }
 
 /// What an install makes links to; none if there is nothing of that kind.
@@ -94,7 +94,7 @@ mod tests {
             ("file:..\\lib", true),
         ] {
             let text = format!(r#"{{"dependencies": {{"lib": {place:?}}}}}"#);
-            assert_eq!(refuse_outside(&package(&text), &files()).is_err(), out, "{place}");
+            assert_eq!(outside(&package(&text), &files()).is_some(), out, "{place}");
         }
         for (field, place, out) in [
             ("optionalDependencies", "../lib", true),
@@ -102,7 +102,7 @@ mod tests {
             ("devDependencies", "../lib", true),
         ] {
             let text = format!(r#"{{"{field}": {{"lib": "{place}"}}}}"#);
-            assert_eq!(refuse_outside(&package(&text), &files()).is_err(), out, "{field} {place}");
+            assert_eq!(outside(&package(&text), &files()).is_some(), out, "{field} {place}");
         }
     }
 

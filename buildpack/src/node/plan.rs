@@ -3,10 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::files::DIRECTORY;
 use super::gyp::remove_leavings;
 use super::manager::{Manager, Step};
 use super::output::first_errors;
-use super::project::{DIRECTORY, Made, MadeBy, NodeError, NodeProject, Packed};
+use super::project::{Made, MadeBy, NodeError, NodeProject, Packed};
 use super::start::{LAUNCHER_FILE, Launch};
 use crate::image::{Form, LayerForm, Part, Tree};
 use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace, copy};

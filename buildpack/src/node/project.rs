@@ -3,18 +3,15 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
-use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
+use super::files::{DIRECTORY, has, has_directory, normal};
 use super::manager::{LOCK_FILES, Manager};
 use super::package_json::{MAX_BYTES, PackageJson};
-use super::places;
+use super::places::{self, Outside};
 use super::start::Launch;
 use crate::archive::EntryPath;
 use crate::source::Source;
-
-/// Where the chaincode lies in a package.
-pub(super) const DIRECTORY: &str = "src";
 
 /// The file that makes it one.
 const PACKAGE_JSON: &str = "src/package.json";
@@ -207,8 +204,10 @@ impl NodeProject {
         let launch = Launch::of(package, has(files, "server.js")).ok_or(NodeError::NoStart)?;
         let packed = has_directory(files, "node_modules")
             .then(|| Packed { without_programs: !has_directory(files, "node_modules/.bin") });
-        if packed.is_none() {
-            places::refuse_outside(package, files)?;
+        if packed.is_none()
+            && let Some(Outside { name, place }) = places::outside(package, files)
+        {
+            return Err(NodeError::Outside { name, place });
         }
         let started = match &launch {
             // With `--module-path` it is loaded from elsewhere.
@@ -239,24 +238,6 @@ fn is_module(files: &BTreeSet<EntryPath>, name: &str) -> bool {
     let name = normal(name);
     let endings = ["", ".js", ".json", ".node", "/index.js", "/index.json", "/index.node"];
     endings.iter().any(|ending| has(files, format!("{name}{ending}").trim_start_matches('/')))
-}
-
-/// A name without `.` and empty parts.
-pub(super) fn normal(name: &str) -> String {
-    let parts: Vec<&str> =
-        name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    parts.join("/")
-}
-
-pub(super) fn has(files: &BTreeSet<EntryPath>, name: &str) -> bool {
-    files.contains(format!("{DIRECTORY}/{name}").as_str())
-}
-
-pub(super) fn has_directory(files: &BTreeSet<EntryPath>, name: &str) -> bool {
-    let below = format!("{DIRECTORY}/{name}/");
-    let range = (Bound::Included(below.as_str()), Bound::Unbounded);
-    let first = files.range::<str, _>(range).next();
-    first.is_some_and(|file| file.as_str().starts_with(&below))
 }
 
 /// The beginning of a file.

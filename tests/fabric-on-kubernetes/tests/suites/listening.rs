@@ -30,8 +30,9 @@ fn a_server_has_replicas_that_come_and_go() {
         await_both(peer).await;
 
         let chaincode = peer.chaincode(&package_id).await.unwrap();
-        let (pod, _) = chaincode.await_running().await.unwrap();
-        fabric.namespace().kubectl(&["delete", "pod", &pod, "--wait=true"]).unwrap();
+        let pods = chaincode.pods().await.unwrap();
+        let pod = pods[0].metadata.name.as_deref().unwrap();
+        fabric.namespace().kubectl(&["delete", "pod", pod, "--wait=true"]).unwrap();
         // The other one is there meanwhile.
         assert_eq!(client.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
         await_both(peer).await;
