@@ -10,8 +10,9 @@ use testbed::process::wait_until;
 use testbed::{binaries, go_program};
 
 use crate::builds::{append, archive, install_fails};
-use crate::ledger::{PROGRAMS, STAGE, definition};
+use crate::ledger::definition;
 use crate::link::SOON;
+use crate::many::{PROGRAMS, STAGE};
 
 /// The ledger contract, linked statically.
 fn program() -> PathBuf {

@@ -9,7 +9,7 @@ use e2e::{ChaincodeServer, Turn};
 use serde_json::{Value, json};
 use testbed::{CallOptions, Definition, Port, Release, binaries, fabric_source};
 
-use crate::ledger::STAGE;
+use crate::many::STAGE;
 
 /// All of them that are in Fabric's own module, and what it depends on.
 const PARTS: [&str; 9] = [

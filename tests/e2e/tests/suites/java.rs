@@ -8,8 +8,8 @@ use e2e::{Turn, chaincode_dir};
 use testbed::Definition;
 
 use crate::builds::{append, archive, install_fails};
-use crate::ledger::STAGE;
 use crate::link::SOON;
+use crate::many::STAGE;
 use crate::node::keeps_what_it_writes;
 
 #[test]

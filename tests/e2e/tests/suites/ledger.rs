@@ -3,22 +3,15 @@
 use std::path::Path;
 
 use e2e::{Op, SharedStage, Stage, StageSpec, chaincode_dir};
-use testbed::{Definition, NetworkSpec, Release};
+use testbed::{Definition, Release};
 
 /// The chaincode that [`STAGE`] runs.
 pub(crate) const NAME: &str = "ledger";
 
-/// Where programs of the stage's machine may lie that packages name.
-pub(crate) const PROGRAMS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/programs");
-
-/// v3.1.1, everything at its defaults but for [`PROGRAMS`], the ledger contract as `ledger`.
+/// v3.1.1, everything at its defaults, the ledger contract as `ledger`, and no other chaincode that
+/// runs: some suites count what is there.
 pub(crate) static STAGE: SharedStage = SharedStage::new(|| {
-    let network = |network: &mut NetworkSpec| {
-        let peer = &mut network.peers[0];
-        peer.environment.insert("SELVEDGE_PROGRAMS".into(), PROGRAMS.into());
-        peer.builders[0].propagate_environment.push("SELVEDGE_PROGRAMS".into());
-    };
-    let stage = Stage::raise(&StageSpec { network, ..StageSpec::new(Release::V3_1_1) });
+    let stage = Stage::raise(&StageSpec::new(Release::V3_1_1));
     deploy(&stage, NAME);
     // The peer starts what was committed in its own time.
     stage.gateway(NAME).call(Op::Evaluate, &["Pid"]).unwrap();

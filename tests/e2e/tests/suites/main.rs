@@ -17,6 +17,7 @@ mod leavings;
 mod ledger;
 mod link;
 mod listening;
+mod many;
 mod misbehaviour;
 mod node;
 mod operators_file;

@@ -12,8 +12,8 @@ use testbed::dist::dist_dir;
 use testbed::process::wait_until;
 
 use crate::builds::{append, archive, install_fails};
-use crate::ledger::STAGE;
 use crate::link::SOON;
+use crate::many::STAGE;
 
 /// How long a runtime may take to be ready: on a busy machine several times the 5 s of a JVM on one
 /// that is not.
