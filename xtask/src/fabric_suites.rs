@@ -88,7 +88,8 @@ impl Suite {
                 "-timeout=30m",
                 &format!("./integration/{}", self.name),
             ])
-            .args(["-ginkgo.focus", self.focus])
+            // A focus that fits no spec is no success.
+            .args(["-ginkgo.fail-on-empty", "-ginkgo.focus", self.focus])
             .current_dir(fabric)
             // As the testbed's own programs are built: most is in Go's cache by then.
             .env("CGO_ENABLED", "0")
