@@ -3,6 +3,7 @@
 
 mod environment;
 mod golang;
+mod gopath;
 mod images;
 mod metadata;
 mod names;
