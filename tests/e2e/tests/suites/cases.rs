@@ -7,6 +7,7 @@ mod gopath;
 mod images;
 mod metadata;
 mod names;
+mod size;
 mod workshop;
 mod zones;
 
