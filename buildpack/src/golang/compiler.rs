@@ -10,7 +10,7 @@ const LONGEST_LINE: usize = 500;
 
 /// What somebody needs to know whose modules cannot be downloaded: `GOENV=off` hides the settings
 /// of `go env -w`, by which it may work for that person everywhere else.
-const DOWNLOADS: &str = "modules come from where GOPROXY says, private ones as GOPRIVATE says: \
+pub(super) const DOWNLOADS: &str = "modules come from where GOPROXY says, private ones as GOPRIVATE says: \
                          set these in the environment of `selvedge` or of the launcher, for builds \
                          in a cluster in `builds.environment` of the operator's file; settings made \
                          with `go env -w` are not read";

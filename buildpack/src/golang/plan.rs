@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 
+use super::compiler::DOWNLOADS;
 use super::{Dependencies, GoCode, GoError, file_with_c, first_errors, without_c_compiler};
 use crate::image::{Form, Part};
 use crate::platform::Platform;
@@ -219,7 +220,7 @@ impl Recipe for GoBuild {
 
     /// What compiles without C is compiled so: most packages that have some do without.
     fn instead(&self, failure: &Failure<'_>) -> Option<Box<dyn Recipe>> {
-        let Failure { command, output, answer } = failure;
+        let Failure { command, output, answer, .. } = failure;
         let file = file_with_c((*answer)?, output, &command.directory)?;
         let without = self.told(output, command);
         Some(Box::new(Self { cgo: Some(Cgo { file, without }), ..self.clone() }))
@@ -233,7 +234,7 @@ impl Recipe for GoBuild {
             // It may not be for want of C that it did not compile.
             return [vec![reason], cgo.without.clone()].concat();
         }
-        self.told(output, command)
+        failure.with_wait(self.told(output, command), DOWNLOADS)
     }
 
     /// Makes sure that it is a program: of a package that is no main one, `go build` makes an
