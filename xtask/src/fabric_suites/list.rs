@@ -14,6 +14,9 @@ pub(super) const SUITES: &[Suite] = &[
     Suite::whole("discovery"),
     Suite::whole("gateway"),
     Suite::whole("idemix"),
+    Suite::whole("msp"),
+    Suite::whole("nwo"),
+    Suite::whole("sbe"),
 ];
 
 impl Suite {
