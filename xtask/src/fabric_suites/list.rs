@@ -16,6 +16,7 @@ pub(super) const SUITES: &[Suite] = &[
     Suite::whole("idemix"),
     Suite::whole("msp"),
     Suite::whole("nwo"),
+    Suite::whole("pvtdatapurge"),
     Suite::whole("sbe"),
 ];
 
