@@ -8,7 +8,7 @@ use crate::file::BackendKind;
 const BUILDS: [&str; 3] = ["timeout", "parallel", "imagesLimit"];
 
 /// The keys of `chaincode` that do.
-const CHAINCODE: [&str; 3] = ["replicas", "environment", "timeouts"];
+const CHAINCODE: [&str; 4] = ["replicas", "replay", "environment", "timeouts"];
 
 /// The keys of `chaincode.timeouts` that do.
 const TIMEOUTS: [&str; 2] = ["start", "drain"];
