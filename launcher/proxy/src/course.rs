@@ -23,7 +23,7 @@ pub(crate) enum Course {
 pub(crate) enum Once {
     /// The operator has said so.
     Off,
-    /// What it has asked for and got is more than is kept of one transaction.
+    /// What it has asked for, or got, is more than is kept of one transaction.
     TooLong,
     /// What all transactions of the chaincode have asked for and got is more than is kept.
     NoRoom,
@@ -45,8 +45,8 @@ impl fmt::Display for Once {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Off => "chaincode is to be run once per call",
-            Self::TooLong => "it has got too much to be run again",
-            Self::NoRoom => "the chaincode's transactions have got too much to be run again",
+            Self::TooLong => "it has read or written too much to be run again",
+            Self::NoRoom => "too much is kept of the chaincode's transactions to run it again",
             Self::BatchFailed => "a batch of writes had failed, so that it cannot be run again",
             Self::Unknown => "the peer sent what cannot be sent again",
             Self::Budget => "too many were run again lately",
@@ -83,7 +83,11 @@ impl Course {
     /// The replica asks for something, while the peer is at nothing.
     pub(crate) fn ask(&mut self, request: Frame) -> Repeated {
         match self {
-            Self::Noted(journal) => journal.ask(&request),
+            Self::Noted(journal) => {
+                if !journal.ask(&request) {
+                    *self = Self::Once(Once::TooLong);
+                }
+            }
             Self::Again(replay) => return replay.ask(request),
             Self::Once(_) => {}
         }

@@ -20,6 +20,8 @@ pub(crate) struct Journal {
     /// The request that the peer has not answered yet.
     open: Option<Request>,
     bytes: usize,
+    /// How long a request may be.
+    longest: usize,
 }
 
 /// A request and its answer.
@@ -56,10 +58,12 @@ impl Request {
 }
 
 impl Journal {
-    /// That of a transaction that begins with the peer's message.
-    pub(crate) fn new(first: &Frame) -> Self {
+    /// That of a transaction that begins with the peer's message and makes requests of up to so
+    /// many bytes: the digest of a very long one would hold up all other transactions.
+    pub(crate) fn new(first: &Frame, longest: usize) -> Self {
         let first = first.apart();
-        Self { bytes: first.bytes().len() + ENTRY, first, entries: VecDeque::new(), open: None }
+        let bytes = first.bytes().len() + ENTRY;
+        Self { first, entries: VecDeque::new(), open: None, bytes, longest }
     }
 
     /// What it weighs, in bytes, about.
@@ -67,11 +71,15 @@ impl Journal {
         self.bytes
     }
 
-    /// A request goes to the peer.
-    pub(crate) fn ask(&mut self, request: &Frame) {
+    /// A request goes to the peer; whether it could be known again.
+    pub(crate) fn ask(&mut self, request: &Frame) -> bool {
+        if request.bytes().len() > self.longest {
+            return false;
+        }
         let request = Request::of(request);
         self.bytes += request.weight();
         self.open = Some(request);
+        true
     }
 
     /// The peer answers it; whether a second run could still be given the same. Of a batch that

@@ -23,7 +23,7 @@ pub struct Limits {
     /// run asked is answered as it was then, so that the peer is asked nothing twice.
     pub replay: bool,
     /// What is kept for that of one transaction, in bytes: the peer's first message and its
-    /// answers. One that gets more is not run again.
+    /// answers. One that gets more is not run again, nor one that makes a longer request.
     pub journal: usize,
     /// What is kept for that of all of them.
     pub journals: usize,

@@ -92,7 +92,7 @@ impl Transactions {
     /// One begins on a replica, of which nothing is left from before.
     pub(crate) fn begin(&mut self, first: &Frame, replica: ReplicaId, now: Instant) {
         let course = if self.bounds.replay {
-            Course::Noted(Journal::new(first))
+            Course::Noted(Journal::new(first, self.bounds.journal))
         } else {
             Course::Once(Once::Off)
         };

@@ -197,8 +197,24 @@ fn of_one_that_has_got_too_much_nothing_is_kept() {
     assert_eq!(bench.switch.transactions.kept(), 0);
     bench.dies(first);
     let text = bench.failure();
-    assert!(text.contains("(after 2 requests; it has got too much to be run again)"), "{text}");
+    assert!(
+        text.contains("(after 2 requests; it has read or written too much to be run again)"),
+        "{text}"
+    );
     assert!(bench.frames(second).is_empty());
+}
+
+#[test]
+fn a_request_too_long_to_be_known_again_ends_the_journal() {
+    let limits = Limits { journal: 2_000, ..Limits::default() };
+    let (mut bench, first, _) = two(limits);
+    bench.switch.replica_says(first, message(Type::PutState, "a", &[b'v'; 2_000]));
+    assert_eq!(bench.said_to_peer().len(), 1);
+    assert_eq!(bench.switch.transactions.kept(), 0);
+    bench.answers("a");
+    bench.dies(first);
+    let text = bench.failure();
+    assert!(text.contains("it has read or written too much to be run again"), "{text}");
 }
 
 #[test]
@@ -219,7 +235,7 @@ fn of_all_together_no_more_is_kept_than_may_be() {
     bench.dies(first);
     let [(Type::Error, txid, text)] = &bench.said_to_peer()[..] else { panic!() };
     assert_eq!(txid, "b", "the one that came upon the limit");
-    assert!(text.contains("the chaincode's transactions have got too much"), "{text}");
+    assert!(text.contains("too much is kept of the chaincode's transactions"), "{text}");
     assert!(bench.txids(second).contains(&"a".into()));
 }
 
