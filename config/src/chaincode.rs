@@ -30,6 +30,11 @@ pub struct Chaincode {
     /// How many replicas there are; on the `local` backend, processes.
     #[schemars(range(min = 1, max = 64))]
     pub replicas: u16,
+    /// Whether a transaction whose replica ends is run once more, on another one. The proxy answers
+    /// it then as the peer has answered it the first time, so that the peer is asked nothing twice
+    /// and the caller notices nothing. Set `false` for chaincode that does more than to read and
+    /// write the ledger: whatever else it does may be done twice.
+    pub replay: bool,
     /// Whether the pods run on the peer's node, which has the shortest way to the proxy. Only on
     /// Kubernetes.
     pub peer_node: PeerNode,
@@ -117,6 +122,7 @@ impl Default for Chaincode {
         Self {
             namespace: None,
             replicas: 1,
+            replay: true,
             peer_node: PeerNode::default(),
             affinity: None,
             node_selector: BTreeMap::new(),

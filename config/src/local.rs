@@ -11,7 +11,7 @@ const BUILDS: [&str; 5] = ["timeout", "parallel", "imagesLimit", "disk", "memory
 const ONLY_LOCAL: [&str; 2] = ["imagesLimit", "memoryLimit"];
 
 /// The keys of `chaincode` that do.
-const CHAINCODE: [&str; 3] = ["replicas", "environment", "timeouts"];
+const CHAINCODE: [&str; 4] = ["replicas", "replay", "environment", "timeouts"];
 
 /// The keys of `chaincode.timeouts` that do.
 const TIMEOUTS: [&str; 2] = ["start", "drain"];

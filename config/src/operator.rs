@@ -198,9 +198,9 @@ impl Chaincode {
     }
 
     /// Whether what runs by these settings runs by those, too: the times are looked at when they
-    /// are needed.
+    /// are needed, and what is run again is the proxy's matter.
     pub fn runs_as(&self, other: &Self) -> bool {
-        Self { timeouts: other.timeouts, ..self.clone() } == *other
+        Self { timeouts: other.timeouts, replay: other.replay, ..self.clone() } == *other
     }
 }
 

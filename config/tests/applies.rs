@@ -150,5 +150,5 @@ fn what_means_nothing_on_the_backend_is_not_said() {
     let operator = Operator::read(b"apiVersion: selvedge/v1\n").unwrap();
     let said = operator.said(&subject("a", "m", "p"));
     let paths: Vec<&str> = said.iter().map(|said| said.path.as_str()).collect();
-    assert_eq!(paths, ["replicas", "timeouts.drain", "timeouts.start"]);
+    assert_eq!(paths, ["replay", "replicas", "timeouts.drain", "timeouts.start"]);
 }

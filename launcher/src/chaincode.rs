@@ -40,6 +40,7 @@ impl ChaincodeRun {
         let preparation = Preparation(self.deadline.passed());
         let authority = RunAuthority::new(&self.package_id)?;
         let mut proxy = self.proxy(&authority, works.backend.as_ref())?;
+        proxy.set_replay(settings.replay).await;
         let standing = self.standing.clone();
         let plan = Plan { proxy: proxy.address(), run: self, image, authority, works };
         let first = match plan.start(settings, 0).await {

@@ -6,8 +6,11 @@ import (
 	"strings"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // outcome is how a call ended.
@@ -18,8 +21,9 @@ type outcome struct {
 	err  error
 }
 
-// call evaluates or submits a transaction, within the chaincode's time limit. A
-// submitted one has succeeded when the peer has committed it as valid.
+// call evaluates, endorses or submits a transaction, within the chaincode's time limit.
+// What is returned of one that is endorsed is its read-write set; a submitted one has
+// succeeded when the peer has committed it as valid.
 func (c *chaincode) call(ctx context.Context, kind string, call call) outcome {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -32,9 +36,12 @@ func (c *chaincode) call(ctx context.Context, kind string, call call) outcome {
 		return outcome{err: err}
 	}
 	outcome := outcome{txID: proposal.TransactionID()}
-	if kind == "evaluate" {
+	switch kind {
+	case "evaluate":
 		outcome.payload, outcome.err = proposal.EvaluateWithContext(ctx, c.options...)
-	} else {
+	case "endorse":
+		outcome.payload, outcome.err = c.readWriteSet(ctx, proposal)
+	default:
 		outcome.payload, outcome.err = c.submit(ctx, proposal)
 	}
 	return outcome
@@ -57,6 +64,44 @@ func proposalOptions(call call, orgs []string) []client.ProposalOption {
 		options = append(options, client.WithEndorsingOrganizations(orgs...))
 	}
 	return options
+}
+
+// readWriteSet is what a transaction has read and written, as its endorsers signed it.
+func (c *chaincode) readWriteSet(ctx context.Context, proposal *client.Proposal) ([]byte, error) {
+	endorsed, err := proposal.EndorseWithContext(ctx, c.options...)
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := endorsed.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	prepared := &gateway.PreparedTransaction{}
+	if err := proto.Unmarshal(encoded, prepared); err != nil {
+		return nil, err
+	}
+	payload, transaction := &common.Payload{}, &peer.Transaction{}
+	if err := proto.Unmarshal(prepared.GetEnvelope().GetPayload(), payload); err != nil {
+		return nil, err
+	}
+	if err := proto.Unmarshal(payload.GetData(), transaction); err != nil {
+		return nil, err
+	}
+	if len(transaction.GetActions()) != 1 {
+		return nil, fmt.Errorf("%d actions instead of one", len(transaction.GetActions()))
+	}
+	proposed := &peer.ChaincodeActionPayload{}
+	if err := proto.Unmarshal(transaction.GetActions()[0].GetPayload(), proposed); err != nil {
+		return nil, err
+	}
+	response, action := &peer.ProposalResponsePayload{}, &peer.ChaincodeAction{}
+	if err := proto.Unmarshal(proposed.GetAction().GetProposalResponsePayload(), response); err != nil {
+		return nil, err
+	}
+	if err := proto.Unmarshal(response.GetExtension(), action); err != nil {
+		return nil, err
+	}
+	return action.GetResults(), nil
 }
 
 func (c *chaincode) submit(ctx context.Context, proposal *client.Proposal) ([]byte, error) {

@@ -11,7 +11,7 @@ import (
 type request struct {
 	// ID comes back in every line that the request causes.
 	ID uint64 `json:"id"`
-	// Op is "evaluate", "submit", "load" or "stop".
+	// Op is "evaluate", "endorse", "submit", "load" or "stop".
 	Op string `json:"op"`
 	// Of is the ID of the load that a stop is to end.
 	Of uint64 `json:"of"`

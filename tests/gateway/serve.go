@@ -97,7 +97,7 @@ func parse(line []byte) (request, error) {
 		return request, fmt.Errorf("args name no function")
 	}
 	switch request.Op {
-	case "evaluate", "submit":
+	case "evaluate", "endorse", "submit":
 		if request.load != (load{}) {
 			return request, fmt.Errorf("%s takes none of the fields of a load", request.Op)
 		}

@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use tokio_rustls::rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{self as pki_pem, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer};
@@ -12,6 +11,8 @@ use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::digest::Digest;
 
 /// Prefix of the URI in a replica's certificate that names its package ID.
 const PACKAGE_URN: &str = "urn:selvedge:package:";
@@ -209,26 +210,18 @@ pub fn replica_name(package_id: &str) -> String {
 /// that share a certificate share this. One that is dialled without TLS shows nothing: it has the
 /// credential that it is dialled for, and nothing but its address speaks for it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Credential([u8; 32]);
+pub struct Credential(Digest);
 
 impl Credential {
     /// That of the replicas that show this certificate (DER).
     pub fn of(certificate: &[u8]) -> Self {
-        Self(sha256(certificate))
+        Self(Digest::of(certificate))
     }
-}
-
-/// By the TLS library, which has it for a suite of its own: another library below the proxy would
-/// change the names that the profile of its traffic knows (`xtask/src/profile.rs`).
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let suite = TLS13_AES_128_GCM_SHA256.tls13().expect("it is one of TLS 1.3");
-    let digest = suite.common.hash_provider.hash(bytes);
-    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+        self.0.fmt(out)
     }
 }
 
@@ -265,13 +258,6 @@ mod tests {
         let sec1 =
             pem::encode(&pem::Pem::new("EC PRIVATE KEY", vec![0x30, 0x77, 0x02, 0x01, 0x01]));
         assert_eq!(relabelled(&sec1), sec1);
-    }
-
-    #[test]
-    fn a_credential_is_the_sha256_of_the_certificate() {
-        // FIPS 180-4's example of one block.
-        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(format!("{:?}", Credential::of(b"abc")), expected);
     }
 
     #[test]

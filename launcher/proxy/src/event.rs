@@ -25,8 +25,8 @@ pub enum Event {
         credential: Credential,
         /// How the stream ended.
         reason: String,
-        /// How many transactions were in flight; each was answered with an error.
-        answered: usize,
+        /// What became of the transactions that were in flight.
+        fates: Fates,
     },
     /// A replica that is dialled has not been there for a while; it is dialled again and again.
     ReplicaUnreached {
@@ -46,6 +46,18 @@ pub enum Event {
         credential: Credential,
         /// What it did.
         reason: String,
+        /// What became of the transactions that were in flight.
+        fates: Fates,
+    },
+    /// A transaction was run again after its replica had ended, and asked for something else than
+    /// before: the chaincode is not deterministic. It was answered with an error.
+    TransactionDiffered {
+        /// The channel's name.
+        channel: String,
+        /// The transaction's ID.
+        transaction: String,
+        /// How many did so far.
+        number: u64,
     },
     /// The stream of a replica whose credential is retired has ended, in whatever way: no loss.
     ReplicaLeft {
@@ -55,8 +67,8 @@ pub enum Event {
         credential: Credential,
         /// How the stream ended.
         reason: String,
-        /// How many transactions were in flight; each was answered with an error.
-        answered: usize,
+        /// What became of the transactions that were in flight.
+        fates: Fates,
     },
     /// Replicas with this credential have nothing in flight any more, and never will: they may go.
     Retired {
@@ -77,6 +89,15 @@ pub enum Event {
         /// Whether the peer took the chaincode as ready before.
         was_ready: bool,
     },
+}
+
+/// What becomes of the transactions that a replica had in flight when it ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fates {
+    /// How many were answered with an error.
+    pub answered: usize,
+    /// How many are run again on another replica.
+    pub run_again: usize,
 }
 
 /// An event, with the time at which it happened: it may be heard of later.

@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Trouble(Credential, String),
     /// Replicas with this credential get nothing new, and this time for what they have.
     Retire(Credential, Duration),
+    /// Whether transactions that begin from now on are run again when their replica ends.
+    Replay(bool),
     /// Replicas listen there.
     Dial(Target),
     /// No replica is there any more.
@@ -203,6 +205,7 @@ impl Exchange {
                 Poll::Ready(Some(Command::Retire(credential, limit))) => {
                     self.retire(credential, limit);
                 }
+                Poll::Ready(Some(Command::Replay(is_wanted))) => self.switch.set_replay(is_wanted),
                 Poll::Ready(Some(Command::Dial(target))) => self.dial(target),
                 Poll::Ready(Some(Command::Undial(address))) => self.replicas.undial(address),
                 Poll::Ready(Some(Command::Refuse(reason))) => self.refuse(reason),
@@ -301,6 +304,7 @@ impl Exchange {
                     self.switch.set_trouble(credential, reason);
                 }
                 Some(Command::Retire(credential, limit)) => self.retire(credential, limit),
+                Some(Command::Replay(is_wanted)) => self.switch.set_replay(is_wanted),
                 Some(Command::Dial(target)) => self.dial(target),
                 Some(Command::Undial(address)) => self.replicas.undial(address),
                 Some(Command::Refuse(reason)) => {

@@ -30,6 +30,9 @@ mod field {
 /// How much a client is told of why its transaction failed, in characters.
 const REASON: usize = 300;
 
+/// Shorter messages are copied where they are kept, in bytes: `h2` reads up to 16 KiB at once.
+const SHORT: usize = 4 << 10;
+
 /// `ErrorStreamTerminated` of `core/chaincode/handler.go`.
 const STREAM_TERMINATED: &str = "chaincode stream terminated";
 
@@ -124,6 +127,19 @@ impl Frame {
         &self.bytes[self.payload.clone()]
     }
 
+    /// The same without copying.
+    pub(crate) fn payload_bytes(&self) -> Bytes {
+        self.bytes.slice(self.payload.clone())
+    }
+
+    /// The same, which if it is short keeps nothing else of what it came with: a message may be a
+    /// small part of what was read at once.
+    pub(crate) fn apart(&self) -> Self {
+        let is_short = self.bytes.len() < SHORT;
+        let copied = is_short.then(|| Bytes::copy_from_slice(&self.bytes));
+        Self { bytes: copied.unwrap_or_else(|| self.bytes.clone()), ..self.clone() }
+    }
+
     /// What the message is; `None` for a type that this version does not know.
     pub fn kind(&self) -> Option<Type> {
         Type::try_from(self.kind).ok()
@@ -168,6 +184,12 @@ impl Frame {
     pub(crate) fn close_iterator(transaction: &TransactionKey, id: String) -> Self {
         let payload = QueryStateClose { id }.encode_to_vec();
         Self::of(Type::QueryStateClose, payload, (&transaction.channel(), &transaction.txid()))
+    }
+
+    /// `WRITE_BATCH_STATE`, with an encoded `WriteBatchState`.
+    pub(crate) fn write_batch(transaction: &TransactionKey, payload: Vec<u8>) -> Self {
+        let place = (&*transaction.channel(), &*transaction.txid());
+        Self::of(Type::WriteBatchState, payload, place)
     }
 
     /// `ERROR` for a transaction; the peer hands the text to the client, so that it is cut: the

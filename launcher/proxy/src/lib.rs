@@ -11,16 +11,21 @@
 mod alarm;
 mod arrival;
 mod backlog;
+mod batch;
 mod breaches;
+mod budget;
 mod client;
+mod course;
 mod credentials;
 mod deframer;
 mod dialler;
+mod digest;
 mod event;
 mod excerpt;
 mod exchange;
 mod frame;
 mod iterators;
+mod journal;
 mod keepalive;
 mod limits;
 mod memory;
@@ -33,6 +38,7 @@ mod precedence;
 mod protocol;
 mod proxy;
 mod registration;
+mod replay;
 mod replica;
 mod replica_connection;
 mod replica_http;
@@ -56,7 +62,7 @@ pub use credentials::{
     replica_name,
 };
 pub use dialler::{Security, Target};
-pub use event::{Event, Notice};
+pub use event::{Event, Fates, Notice};
 pub use frame::{Frame, FrameError, TransactionKey, Type};
 pub use limits::Limits;
 pub use proxy::{Proxy, ProxyError, ProxySettings};

@@ -19,6 +19,14 @@ pub struct Limits {
     /// After which time the peer gives a transaction up without telling anyone: its
     /// `chaincode.executetimeout` (core.yaml, 30 s).
     pub execution: Duration,
+    /// Whether a transaction whose replica ends is run once more on another one: what the first
+    /// run asked is answered as it was then, so that the peer is asked nothing twice.
+    pub replay: bool,
+    /// What is kept for that of one transaction, in bytes: the peer's first message and its
+    /// answers. One that gets more is not run again, nor one that makes a longer request.
+    pub journal: usize,
+    /// What is kept for that of all of them.
+    pub journals: usize,
     /// How many transactions wait for a replica at once.
     pub waiting: usize,
     /// How long they may be together, in bytes; one alone may be longer.
@@ -55,6 +63,9 @@ impl Default for Limits {
             first_message: Duration::from_secs(10),
             replica_wait: Duration::from_secs(2),
             execution: Duration::from_secs(30),
+            replay: true,
+            journal: 256 << 10,
+            journals: 16 << 20,
             // A peer runs at most 2,500 proposals at once (core.yaml, limits.concurrency.endorserService).
             waiting: 4096,
             waiting_bytes: 32 << 20,

@@ -121,6 +121,7 @@ fn lost(event: &Event) -> Option<u64> {
         Event::Ready
         | Event::ReplicaReady { .. }
         | Event::ReplicaUnreached { .. }
+        | Event::TransactionDiffered { .. }
         | Event::Retired { .. }
         | Event::ReplicasLost { .. }
         | Event::Ended { .. } => None,
@@ -131,6 +132,7 @@ fn lost(event: &Event) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::credentials::Credential;
+    use crate::event::Fates;
 
     fn credential() -> Credential {
         Credential::of(b"a certificate")
@@ -142,17 +144,17 @@ mod tests {
 
     fn gone(replica: u64) -> Event {
         let (credential, reason) = (credential(), "it closed its stream".into());
-        Event::ReplicaGone { replica, credential, reason, answered: 0 }
+        Event::ReplicaGone { replica, credential, reason, fates: Fates::default() }
     }
 
     fn left(replica: u64) -> Event {
         let (credential, reason) = (credential(), "it closed its stream".into());
-        Event::ReplicaLeft { replica, credential, reason, answered: 0 }
+        Event::ReplicaLeft { replica, credential, reason, fates: Fates::default() }
     }
 
     fn cut_off(replica: u64) -> Event {
         let (credential, reason) = (credential(), "it did not register".into());
-        Event::ReplicaCutOff { replica, credential, reason }
+        Event::ReplicaCutOff { replica, credential, reason, fates: Fates::default() }
     }
 
     fn ended() -> Event {

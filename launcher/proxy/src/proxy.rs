@@ -139,6 +139,12 @@ impl Proxy {
         let _ = self.commands.send(Command::Trouble(credential, reason)).await;
     }
 
+    /// Whether transactions that begin from now on are run again when their replica ends
+    /// ([`Limits::replay`]).
+    pub async fn set_replay(&self, is_wanted: bool) {
+        let _ = self.commands.send(Command::Replay(is_wanted)).await;
+    }
+
     /// Dials a replica that listens, and takes it for one that has connected. It is dialled again
     /// whenever it is not there, until [`Self::undial`] or its credential is retired. One that is
     /// not there for a while is told of ([`Event::ReplicaUnreached`]), as is what is there and is

@@ -12,10 +12,14 @@ use super::*;
 use crate::frame::Type;
 use crate::violation::quote;
 
+#[path = "switch_tests/batches.rs"]
+mod batches;
 #[path = "switch_tests/bounds.rs"]
 mod bounds;
 #[path = "switch_tests/outstanding.rs"]
 mod outstanding;
+#[path = "switch_tests/replay.rs"]
+mod replay;
 #[path = "switch_tests/retirement.rs"]
 mod retirement;
 
@@ -27,6 +31,11 @@ const PACKAGE: &str = "basic_1.0:ab12";
 /// What replicas show where it is of no matter.
 fn usual() -> Credential {
     Credential::of(b"the usual certificate")
+}
+
+/// With these no transaction is run again.
+fn once() -> Limits {
+    Limits { replay: false, ..Limits::default() }
 }
 
 /// A switch whose peer is the test.
@@ -263,7 +272,7 @@ fn what_is_asked_after_the_end_is_answered_and_not_punished() {
 
 #[test]
 fn exactly_the_transactions_of_a_dead_replica_fail() {
-    let mut bench = Bench::ready(Limits::default());
+    let mut bench = Bench::ready(once());
     let (first, second) = (bench.greeted(), bench.greeted());
     bench.events();
     for txid in ["a", "b", "c", "d", "e"] {
@@ -277,7 +286,8 @@ fn exactly_the_transactions_of_a_dead_replica_fail() {
     failed.sort_unstable();
     assert_eq!(failed, ["a", "c", "e"]);
     let (credential, reason) = (usual(), "broken pipe".to_owned());
-    let gone = Event::ReplicaGone { replica: first, credential, reason, answered: 3 };
+    let fates = Fates { answered: 3, run_again: 0 };
+    let gone = Event::ReplicaGone { replica: first, credential, reason, fates };
     assert_eq!(bench.events(), [gone]);
     bench.says(second, Type::Completed, "b");
     bench.switch.peer_says(frame(Type::Response, "ch", "a"));

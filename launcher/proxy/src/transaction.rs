@@ -6,23 +6,28 @@
 //! the iterators under the request, of which a peer can crash (fabric#5048). Nor does an end go to
 //! the peer as long as iterators are open there (`iterators.rs`). And what the peer answers is the
 //! answer to the run that asked: none of a later run of the same transaction.
+//!
+//! When its replica dies it is run once more, on another one, from its journal (`replay.rs`), and
+//! no third time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::course::{Course, Once};
 use crate::frame::{Frame, TransactionKey};
 use crate::iterators::{Iterators, is_query};
+use crate::replay::Repeated;
 use crate::replica::ReplicaId;
 
 /// A transaction from the peer's first message to the last answer that the peer owes to it.
 #[derive(Debug)]
 pub(crate) struct Transaction {
     key: TransactionKey,
-    /// The peer's first message, which says what is to be run; not kept for what was given up: it
-    /// may be long, and its chaincode may never end.
-    first: Option<Frame>,
     began: Instant,
+    /// Whether it can be run again, and by what; nothing is kept of what was given up: its
+    /// chaincode may never end.
+    course: Course,
     /// Who runs it, or would read an answer; `None` when that replica is gone.
     replica: Option<ReplicaId>,
     /// How many requests went to the peer.
@@ -54,10 +59,46 @@ pub(crate) enum Reader {
     Nobody,
 }
 
+/// What becomes of what a replica asks.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// It goes to the peer.
+    ForPeer(Frame),
+    /// The peer has answered it before, with this.
+    Answered(Frame),
+    /// The peer is at work on another request.
+    TooSoon,
+    /// An earlier run asked something else here.
+    Differs,
+}
+
+/// What it means that a replica is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Nothing, or nothing any more.
+    None,
+    /// The transaction is to be run again.
+    RunAgain,
+    /// It is to be ended, as it cannot be run again for this reason.
+    End(Once),
+}
+
+/// Whether it can be given to a replica again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    /// It has not lost its replica, or nobody waits for it.
+    Unwanted,
+    /// Not before the peer has answered what the replica that is gone has asked.
+    NotYet,
+    Ready,
+    /// It never can, for this reason.
+    Never(Once),
+}
+
 /// How far it is.
 #[derive(Debug)]
 enum Stage {
-    /// Its replica is at it.
+    /// A replica is at it, or is to be.
     Running,
     /// It has ended with this message, which waits for the peer's answer to its last request, and
     /// until nothing of it is open.
@@ -79,11 +120,11 @@ enum Interest {
 
 impl Transaction {
     /// It begins with the peer's message, on `replica`.
-    pub(crate) fn new(first: Frame, replica: ReplicaId, now: Instant) -> Self {
+    pub(crate) fn new(first: &Frame, course: Course, replica: ReplicaId, now: Instant) -> Self {
         Self {
             key: first.transaction().apart(),
-            first: Some(first),
             began: now,
+            course,
             replica: Some(replica),
             requests: 0,
             outstanding: Outstanding::Nothing,
@@ -122,14 +163,30 @@ impl Transaction {
         self.began + limit
     }
 
-    /// Its replica asks the peer for something; whether that may go to the peer now.
-    pub(crate) fn ask(&mut self, request: &Frame) -> bool {
-        let may_go = self.outstanding == Outstanding::Nothing;
-        if may_go {
-            self.outstanding = Outstanding::Request { is_query: is_query(request.kind()) };
-            self.requests += 1;
+    /// What is kept for a second run of it, in bytes.
+    pub(crate) fn journal(&self) -> usize {
+        self.course.journal()
+    }
+
+    /// It cannot be run again, for this reason.
+    pub(crate) fn forget_journal(&mut self, reason: Once) {
+        self.course = Course::Once(reason);
+    }
+
+    /// Its replica asks the peer for something.
+    pub(crate) fn ask(&mut self, request: Frame) -> Asked {
+        if self.outstanding != Outstanding::Nothing {
+            return Asked::TooSoon;
         }
-        may_go
+        match self.course.ask(request) {
+            Repeated::Answered(answer) => Asked::Answered(answer),
+            Repeated::Differs => Asked::Differs,
+            Repeated::Beyond(request) => {
+                self.outstanding = Outstanding::Request { is_query: is_query(request.kind()) };
+                self.requests += 1;
+                Asked::ForPeer(request)
+            }
+        }
     }
 
     /// How many requests went to the peer.
@@ -146,6 +203,7 @@ impl Transaction {
                 if is_query {
                     self.iterators.learn(answer);
                 }
+                self.course.answer(answer);
                 Some(self.replica.map_or(Reader::Nobody, Reader::Replica))
             }
         }
@@ -157,21 +215,51 @@ impl Transaction {
             Interest::Awaited | Interest::GivenUp => Stage::Ending(end),
             Interest::Superseded => Stage::Over,
         };
+        self.forget_journal(Once::Ended);
     }
 
-    /// Its replica is gone; whether that is its end.
-    pub(crate) fn lose_replica(&mut self, replica: ReplicaId) -> bool {
-        if self.replica != Some(replica) {
-            return false;
-        }
+    /// Whether it would end without having done all that it did before its first replica died.
+    pub(crate) fn ends_too_soon(&self) -> bool {
+        self.course.is_amidst()
+    }
+
+    /// Whether this replica runs it, or would read an answer.
+    pub(crate) fn is_with(&self, replica: ReplicaId) -> bool {
+        self.replica == Some(replica)
+    }
+
+    /// Its replica is gone. What keeps one more transaction from being run again is asked only where
+    /// this one can be.
+    pub(crate) fn lose_replica(&mut self, obstacle: impl FnOnce() -> Option<Once>) -> Loss {
         self.replica = None;
-        if matches!(self.stage, Stage::Running) && self.interest == Interest::Awaited {
-            return true;
+        if !matches!(self.stage, Stage::Running) {
+            return Loss::None;
         }
-        if matches!(self.stage, Stage::Running) {
+        if self.interest != Interest::Awaited {
             self.stage = Stage::Over;
+            return Loss::None;
         }
-        false
+        self.course.obstacle().or_else(obstacle).map_or(Loss::RunAgain, Loss::End)
+    }
+
+    /// Whether it can be given to a replica again.
+    pub(crate) fn readiness(&self) -> Readiness {
+        let is_orphan = matches!(self.stage, Stage::Running) && self.replica.is_none();
+        if !is_orphan || self.interest != Interest::Awaited {
+            return Readiness::Unwanted;
+        }
+        match self.course.obstacle() {
+            Some(reason) => Readiness::Never(reason),
+            None if self.outstanding != Outstanding::Nothing => Readiness::NotYet,
+            None => Readiness::Ready,
+        }
+    }
+
+    /// It is run again by this replica, which is to be sent what this gives. Only if it is ready.
+    pub(crate) fn run_again(&mut self, replica: ReplicaId) -> Option<Frame> {
+        let first = self.course.run_again()?;
+        self.replica = Some(replica);
+        Some(first)
     }
 
     /// What goes to the peer next for it to come to an end, once it may: what closes an iterator,
@@ -190,22 +278,34 @@ impl Transaction {
     /// The peer has given it up: it waits for nothing any more. Gives the end that was held.
     pub(crate) fn give_up(&mut self) -> Option<Frame> {
         self.interest = Interest::GivenUp;
-        self.first = None;
+        self.is_of_no_use();
         self.take_held_end()
     }
 
     /// The peer has begun it anew.
     pub(crate) fn supersede(&mut self) {
         self.interest = Interest::Superseded;
-        self.first = None;
+        self.is_of_no_use();
         if matches!(self.stage, Stage::Ending(_)) {
             self.stage = Stage::Over;
         }
     }
 
-    /// Whether the peer wants to begin it anew.
-    pub(crate) fn is_superseded(&self) -> bool {
-        self.interest == Interest::Superseded
+    /// Nobody waits for it any more: it is not run again, nor for that kept.
+    fn is_of_no_use(&mut self) {
+        self.forget_journal(Once::Ended);
+        if matches!(self.stage, Stage::Running) && self.replica.is_none() {
+            self.stage = Stage::Over;
+        }
+    }
+
+    /// Whether who waits for this one may go on: the peer, which has begun it anew, or its next
+    /// replica.
+    pub(crate) fn lets_go_on(&self) -> bool {
+        match self.interest {
+            Interest::Superseded => self.is_done(),
+            _ => matches!(self.readiness(), Readiness::Ready | Readiness::Never(_)),
+        }
     }
 
     /// Whether nothing of it is left, neither here nor at the peer.

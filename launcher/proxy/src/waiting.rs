@@ -1,15 +1,39 @@
-//! The line of transactions that cannot begin yet.
+//! The line of transactions that wait for a replica.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::frame::Frame;
+use crate::frame::{Frame, TransactionKey};
 use crate::limits::Limits;
 
-/// A transaction's first message, until there is somebody to give it to.
+/// What is to be given to a replica.
+pub(crate) enum Wish {
+    /// A transaction that begins with this message of the peer.
+    Begin(Frame),
+    /// One whose replica is gone.
+    RunAgain {
+        /// Which.
+        key: TransactionKey,
+        /// How that replica came to its end.
+        reason: Arc<str>,
+    },
+}
+
+impl Wish {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Begin(first) => first.bytes().len(),
+            // What is kept of it is counted with what runs.
+            Self::RunAgain { .. } => 0,
+        }
+    }
+}
+
+/// A wish, until there is somebody who can meet it.
 pub(crate) struct Waiting {
-    pub(crate) first: Frame,
+    pub(crate) wish: Wish,
     until: Instant,
 }
 
@@ -22,21 +46,21 @@ pub(crate) struct WaitingLine {
 
 impl WaitingLine {
     /// Adds one that came `now`; gives it back where there is no place.
-    pub(crate) fn join(
-        &mut self,
-        first: Frame,
-        now: Instant,
-        limits: &Limits,
-    ) -> Result<(), Frame> {
+    pub(crate) fn join(&mut self, wish: Wish, now: Instant, limits: &Limits) -> Result<(), Wish> {
         // A message alone may be of any length that a message may have.
-        let bytes = self.bytes + first.bytes().len();
+        let bytes = self.bytes + wish.bytes();
         let is_heavy = !self.line.is_empty() && bytes > limits.waiting_bytes;
         if is_heavy || self.line.len() >= limits.waiting {
-            return Err(first);
+            return Err(wish);
         }
         self.bytes = bytes;
-        self.line.push_back(Waiting { first, until: now + limits.replica_wait });
+        self.line.push_back(Waiting { wish, until: now + limits.replica_wait });
         Ok(())
+    }
+
+    /// Has one wait on that was taken out of the line for having waited too long.
+    pub(crate) fn extend(&mut self, wish: Wish, now: Instant, limits: &Limits) {
+        self.rejoin(Waiting { wish, until: now + limits.replica_wait });
     }
 
     /// All of them, to be tried again; who still has to wait goes back by [`Self::rejoin`].
@@ -47,15 +71,15 @@ impl WaitingLine {
 
     /// Puts one back behind the others, as it was.
     pub(crate) fn rejoin(&mut self, waiting: Waiting) {
-        self.bytes += waiting.first.bytes().len();
+        self.bytes += waiting.wish.bytes();
         self.line.push_back(waiting);
     }
 
     /// The first one, if it has waited for too long.
-    pub(crate) fn take_overdue(&mut self, now: Instant) -> Option<Frame> {
+    pub(crate) fn take_overdue(&mut self, now: Instant) -> Option<Wish> {
         let overdue = self.line.pop_front_if(|waiting| waiting.until <= now)?;
-        self.bytes -= overdue.first.bytes().len();
-        Some(overdue.first)
+        self.bytes -= overdue.wish.bytes();
+        Some(overdue.wish)
     }
 
     /// Until when the first one waits.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use selvedge_manifest::baseline::Lifted;
 use selvedge_proto::launcher::Reason;
-use selvedge_proxy::{Credential, Event, Notice, Proxy, Target};
+use selvedge_proxy::{Credential, Event, Fates, Notice, Proxy, Target};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -108,9 +108,10 @@ impl<'a> Link<'a> {
                 self.desertion.joined(replica, credential, at);
                 self.succession.joined(replica, credential);
             }
-            Event::ReplicaGone { replica, credential, reason, answered } => {
+            Event::ReplicaGone { replica, credential, reason, fates } => {
                 self.desertion.left(replica, at);
-                warn!(replica, reason, answered, "replica is gone");
+                let Fates { answered, run_again } = fates;
+                warn!(replica, reason, answered, run_again, "replica is gone");
                 if self.succession.left(replica, credential) {
                     let reason = format!("it has lost its connection: {reason}");
                     self.succession.give_up(Some(reason), &self.proxy, self.log).await;
@@ -123,9 +124,10 @@ impl<'a> Link<'a> {
                 self.succession.set_unreached(credential, Some(&reason));
                 self.log.line(format!("{reason}; trying again"));
             }
-            Event::ReplicaCutOff { replica, credential, reason } => {
+            Event::ReplicaCutOff { replica, credential, reason, fates } => {
                 self.desertion.left(replica, at);
-                warn!(replica, reason, "replica was cut off");
+                let Fates { answered, run_again } = fates;
+                warn!(replica, reason, answered, run_again, "replica was cut off");
                 if !self.ready {
                     return Some(Err(RunError::CutOff(reason)));
                 }
@@ -136,13 +138,17 @@ impl<'a> Link<'a> {
                     self.mishap(format!("the chaincode's replica was cut off: {reason}"));
                 }
             }
-            Event::ReplicaLeft { replica, credential, reason, answered } => {
+            Event::TransactionDiffered { channel, transaction, number } => {
+                self.differs(&channel, &transaction, number);
+            }
+            Event::ReplicaLeft { replica, credential, reason, fates } => {
                 self.succession.left(replica, credential);
-                if answered == 0 {
+                let Fates { answered, run_again } = fates;
+                if answered + run_again == 0 {
                     info!(replica, reason, "replica that was replaced has left");
                 } else {
                     let told = "replica that is being replaced ended too soon";
-                    warn!(replica, reason, answered, "{told}");
+                    warn!(replica, reason, answered, run_again, "{told}");
                 }
             }
             Event::Retired { credential, answered } => {
@@ -283,6 +289,22 @@ impl<'a> Link<'a> {
     fn ended(&mut self, exit: &ReplicaExit) {
         warn!(status = exit.status, "replica ended, it is started again");
         self.mishap(format!("the chaincode ended and is started again: {exit}"));
+    }
+
+    /// A transaction was run again and did something else than before. Chaincode like that does it
+    /// again and again: the peer's log has it ever more seldom.
+    fn differs(&mut self, channel: &str, transaction: &str, number: u64) {
+        warn!(
+            channel,
+            transaction, number, "a transaction did something else when it was run again"
+        );
+        if number.is_power_of_two() {
+            self.mishap(format!(
+                "transaction {transaction} on channel {channel} did something else when it was run \
+                 again after its replica had ended: the chaincode is not deterministic ({number} \
+                 transactions so far)"
+            ));
+        }
     }
 
     /// Something has gone wrong with a replica.

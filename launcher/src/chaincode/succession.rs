@@ -258,6 +258,7 @@ impl Succession {
         }
         info!(?differences, "the chaincode has new settings");
         log.line(format!("it has new settings: {}", differences.join("; ")));
+        proxy.set_replay(settings.replay).await;
         (self.waiting, self.failure) = (None, None);
         if let Some(set) = self.next.set_mut().filter(|set| set.settings.runs_as(&settings)) {
             set.settings = settings;

@@ -38,6 +38,8 @@ var functions = map[string]function{
 	"GetPrivate":    {"collection key", 2, 2, getPrivate},
 	"DeletePrivate": {"collection key", 2, 2, deletePrivate},
 
+	"Everything": {"step file", 2, 2, everything},
+
 	"Echo":   {"bytes", 1, 1, echo},
 	"Big":    {"size", 1, 1, big},
 	"PutBig": {"key size", 2, 2, putBig},

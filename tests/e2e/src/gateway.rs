@@ -20,6 +20,8 @@ const LIMIT: Duration = Duration::from_mins(10);
 pub enum Op {
     /// Endorsed by the peer, and no more.
     Evaluate,
+    /// Endorsed, and no more; what comes back is the read-write set that was signed.
+    Endorse,
     /// Endorsed, ordered and committed.
     Submit,
 }
@@ -84,6 +86,7 @@ impl Op {
     fn word(self) -> &'static str {
         match self {
             Self::Evaluate => "evaluate",
+            Self::Endorse => "endorse",
             Self::Submit => "submit",
         }
     }

@@ -117,7 +117,7 @@ async fn who_breaks_the_protocol_again_and_again_gets_nothing_for_a_while() {
 
 impl Bench {
     /// A replica that finds these transactions waiting.
-    fn greeted_with(&mut self, txids: &[&str]) -> ReplicaId {
+    pub(super) fn greeted_with(&mut self, txids: &[&str]) -> ReplicaId {
         let id = self.replica();
         assert_eq!(self.txids(id)[2..], *txids);
         id

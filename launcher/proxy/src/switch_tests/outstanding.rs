@@ -6,7 +6,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// One replica with transaction "a", whose request the peer has not answered.
 fn asking() -> (Bench, ReplicaId) {
-    let mut bench = Bench::ready(Limits { execution: LIMIT, ..Limits::default() });
+    let mut bench = Bench::ready(Limits { execution: LIMIT, ..once() });
     let replica = bench.greeted();
     bench.begin("a");
     bench.says(replica, Type::GetState, "a");
@@ -220,7 +220,7 @@ fn answer(kind: Type, payload: Vec<u8>) -> Frame {
 
 /// One replica with transaction "a", which has read a part of what two queries found.
 fn reading() -> (Bench, ReplicaId) {
-    let mut bench = Bench::ready(Limits { execution: LIMIT, ..Limits::default() });
+    let mut bench = Bench::ready(Limits { execution: LIMIT, ..once() });
     let replica = bench.greeted();
     bench.begin("a");
     for id in ["first", "second"] {
@@ -291,7 +291,9 @@ fn what_is_interrupted_ends_when_the_peer_may_be_told() {
 async fn what_the_peer_has_given_up_keeps_nothing_of_its_message() {
     let mut bench = Bench::ready(Limits { execution: LIMIT, ..Limits::default() });
     let replica = bench.greeted();
-    let first = frame(Type::Transaction, "ch", "a");
+    let mut long = frame(Type::Transaction, "ch", "a").decode().unwrap();
+    long.payload = vec![0; 64 << 10];
+    let first = Frame::parse(long.encode_to_vec().into()).unwrap();
     let bytes = first.bytes().clone();
     bench.switch.peer_says(first);
     assert_eq!(bench.kinds(replica), [Type::Transaction]);

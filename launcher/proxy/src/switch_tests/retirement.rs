@@ -21,7 +21,8 @@ fn retired(credential: Credential, answered: usize) -> Event {
 }
 
 fn left(replica: ReplicaId, reason: &str, answered: usize) -> Event {
-    Event::ReplicaLeft { replica, credential: old(), reason: reason.into(), answered }
+    let fates = Fates { answered, run_again: 0 };
+    Event::ReplicaLeft { replica, credential: old(), reason: reason.into(), fates }
 }
 
 impl Bench {
@@ -40,7 +41,7 @@ impl Bench {
 
 /// An old replica with transaction "a", and a new one with "b".
 fn both() -> (Bench, ReplicaId, ReplicaId) {
-    let mut bench = Bench::ready(Limits { execution: EXECUTION, ..Limits::default() });
+    let mut bench = Bench::ready(Limits { execution: EXECUTION, ..once() });
     let (one, other) = (bench.greeted_as(old()), bench.greeted_as(new()));
     bench.begin("a");
     bench.begin("b");
@@ -233,7 +234,8 @@ fn the_loss_of_one_that_stays_is_one() {
     bench.switch.replica_gone(staying, "broken pipe");
     assert_eq!(bench.failed(), ["b"]);
     let (credential, reason) = (new(), "broken pipe".to_owned());
-    let gone = Event::ReplicaGone { replica: staying, credential, reason, answered: 1 };
+    let fates = Fates { answered: 1, run_again: 0 };
+    let gone = Event::ReplicaGone { replica: staying, credential, reason, fates };
     assert_eq!(bench.events(), [gone]);
 }
 

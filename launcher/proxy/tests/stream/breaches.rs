@@ -13,7 +13,7 @@ use tonic::Status;
 use crate::fake::message::{self, UNKNOWN_FIELD};
 use crate::fake::replica::Replica;
 use crate::fake::scene::{Scene, Stage};
-use crate::fake::{PACKAGE, soon};
+use crate::fake::{PACKAGE, once, soon};
 
 /// Two replicas with a transaction each, of which the first goes bad.
 struct Incident {
@@ -48,7 +48,7 @@ impl Incident {
 
 /// One replica says `bytes` amidst its transaction.
 async fn breach(what: &str, bytes: Bytes, reason: &str) {
-    let limits = Limits { message: 1 << 20, ..Limits::default() };
+    let limits = Limits { message: 1 << 20, ..once() };
     let mut incident = Incident::new(limits).await;
     incident.bad.say_raw(bytes).await;
     incident.contained(what, reason).await;
@@ -92,7 +92,7 @@ async fn a_second_registration() {
 
 #[tokio::test]
 async fn words_for_transactions_that_it_does_not_have_reach_nobody() {
-    let Incident { mut scene, mut bad, mut good } = Incident::new(Limits::default()).await;
+    let Incident { mut scene, mut bad, mut good } = Incident::new(once()).await;
     let long = "x".repeat(1 << 19);
     for txid in ["made up", "good's", "", &long] {
         for kind in [Type::Completed, Type::Error, Type::GetState, Type::PutState] {
@@ -112,7 +112,7 @@ async fn words_for_transactions_that_it_does_not_have_reach_nobody() {
 
 #[tokio::test]
 async fn a_word_long_after_the_end_costs_nobody_anything() {
-    let (mut scene, mut replica) = Scene::new(Limits::default()).await;
+    let (mut scene, mut replica) = Scene::new(once()).await;
     scene.serve(&mut replica, "early").await;
     scene.peer.begin("long").await;
     replica.expect(Type::Transaction, "long").await;
@@ -147,7 +147,7 @@ async fn messages_that_the_peer_could_not_decode() {
 
 #[tokio::test]
 async fn what_the_peer_can_decode_is_no_breach() {
-    let (mut scene, mut replica) = Scene::new(Limits::default()).await;
+    let (mut scene, mut replica) = Scene::new(once()).await;
     scene.peer.begin("tx").await;
     replica.expect(Type::Transaction, "tx").await;
     let proposal = SignedProposal { proposal_bytes: b"p".to_vec(), ..Default::default() };
@@ -164,7 +164,7 @@ async fn what_the_peer_can_decode_is_no_breach() {
 async fn half_a_frame_and_then_the_end() {
     let whole = message::grpc(message::of(Type::Completed, "bad's", b"content").bytes());
     for length in [3, 5, whole.len() - 1] {
-        let mut incident = Incident::new(Limits::default()).await;
+        let mut incident = Incident::new(once()).await;
         incident.bad.say_raw(whole.slice(..length)).await;
         incident.bad.close();
         incident.contained("half a frame", "Unexpected EOF").await;
@@ -173,7 +173,7 @@ async fn half_a_frame_and_then_the_end() {
 
 #[tokio::test]
 async fn half_a_frame_and_then_nothing_holds_up_nobody() {
-    let mut incident = Incident::new(Limits::default()).await;
+    let mut incident = Incident::new(once()).await;
     incident.bad.say_raw(message::grpc(b"content").slice(..6)).await;
     incident.scene.finish(&mut incident.good, "good's").await;
     incident.bad.kill();
@@ -191,7 +191,7 @@ async fn messages_over_the_limit() {
 
 #[tokio::test]
 async fn what_is_no_message_is_a_breach_and_not_a_death() {
-    let mut incident = Incident::new(Limits::default()).await;
+    let mut incident = Incident::new(once()).await;
     incident.bad.say_raw(message::grpc(b"GET / HTTP/1.1")).await;
     let stage = &mut incident.scene.stage;
     let cut_off = |event| matches!(event, Event::ReplicaCutOff { replica: 0, .. }).then_some(());
@@ -210,7 +210,7 @@ async fn a_compressed_message_that_nobody_agreed_to() {
 
 #[tokio::test]
 async fn first_messages_that_are_no_registration_of_this_package() {
-    let (mut scene, mut good) = Scene::new(Limits::default()).await;
+    let (mut scene, mut good) = Scene::new(once()).await;
     let cases = [
         (Frame::register("another_1.0:cd34").bytes().clone(), "another_1.0:cd34"),
         (Frame::register("").bytes().clone(), "it registered as \"\""),
@@ -232,7 +232,7 @@ async fn first_messages_that_are_no_registration_of_this_package() {
 
 #[tokio::test]
 async fn a_replica_that_never_registers() {
-    let limits = Limits { first_message: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits { first_message: Duration::from_millis(200), ..once() };
     let (mut scene, mut good) = Scene::new(limits).await;
     let mut bad = scene.stage.silent_replica().await;
     let status = bad.end().await.unwrap_err();
@@ -246,7 +246,7 @@ async fn a_replica_that_never_registers() {
 
 #[tokio::test]
 async fn more_replicas_than_may() {
-    let (mut scene, mut good) = Scene::new(Limits { replicas: 1, ..Limits::default() }).await;
+    let (mut scene, mut good) = Scene::new(Limits { replicas: 1, ..once() }).await;
     let mut second = scene.stage.registering_replica().await;
     let status = second.end().await.unwrap_err();
     assert_eq!(status.message(), "it is one replica too many, the limit is 1");
@@ -260,7 +260,7 @@ async fn more_replicas_than_may() {
 
 #[tokio::test]
 async fn a_replica_that_never_reads() {
-    let limits = Limits { replica_bytes: 8 << 20, ..Limits::default() };
+    let limits = Limits { replica_bytes: 8 << 20, ..once() };
     let (mut scene, mut bad) = Scene::new(limits).await;
     let mut begun = 0;
     let reason = loop {
@@ -287,7 +287,7 @@ async fn a_replica_that_never_reads() {
 
 #[tokio::test]
 async fn a_replica_that_stops_reading_is_cut_off_after_a_while() {
-    let limits = Limits { standstill: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits { standstill: Duration::from_millis(300), ..once() };
     let (mut scene, bad) = Scene::new(limits).await;
     for txid in ["one", "another"] {
         let begin = message::of(Type::Transaction, txid, &vec![7; 4 << 20]);
@@ -304,7 +304,7 @@ async fn a_replica_that_stops_reading_is_cut_off_after_a_while() {
 
 #[tokio::test]
 async fn a_long_message_that_is_never_ended_costs_its_replica() {
-    let limits = Limits { standstill: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits { standstill: Duration::from_millis(300), ..once() };
     let mut incident = Incident::new(limits).await;
     let whole = message::grpc(message::of(Type::Completed, "bad's", &vec![7; 1 << 20]).bytes());
     incident.bad.say_raw(whole.slice(..whole.len() / 2)).await;
@@ -313,7 +313,7 @@ async fn a_long_message_that_is_never_ended_costs_its_replica() {
 
 #[tokio::test]
 async fn long_messages_wait_for_the_memory_that_others_take() {
-    let limits = Limits { unfinished: 3 << 20, ..Limits::default() };
+    let limits = Limits { unfinished: 3 << 20, ..once() };
     let Incident { mut scene, mut bad, mut good } = Incident::new(limits).await;
     let of = |txid| message::grpc(message::of(Type::Completed, txid, &vec![7; 2 << 20]).bytes());
     let (slow, quick) = (of("bad's"), of("good's"));
@@ -334,7 +334,7 @@ async fn long_messages_wait_for_the_memory_that_others_take() {
 
 #[tokio::test]
 async fn a_first_message_is_short() {
-    let (mut scene, mut good) = Scene::new(Limits::default()).await;
+    let (mut scene, mut good) = Scene::new(once()).await;
     let mut bad = scene.stage.silent_replica().await;
     bad.say(&Frame::register(&"x".repeat(8 << 10))).await;
     let told = scene.stage.lost(1).await;
@@ -344,7 +344,7 @@ async fn a_first_message_is_short() {
 
 #[tokio::test]
 async fn a_breach_amidst_a_message_that_is_not_read() {
-    let mut incident = Incident::new(Limits::default()).await;
+    let mut incident = Incident::new(once()).await;
     incident.bad.tell(Type::GetState, "bad's").await;
     incident.scene.peer.expect(Type::GetState, "bad's").await;
     let long = message::of(Type::Response, "bad's", &vec![7; 32 << 20]);
@@ -361,7 +361,7 @@ async fn a_breach_amidst_a_message_that_is_not_read() {
 
 #[tokio::test]
 async fn requests_without_waiting_for_answers_cost_their_transaction() {
-    let mut incident = Incident::new(Limits::default()).await;
+    let mut incident = Incident::new(once()).await;
     let Incident { scene, bad, good } = &mut incident;
     for _ in 0..2000 {
         bad.tell(Type::GetState, "bad's").await;
@@ -381,7 +381,7 @@ async fn requests_without_waiting_for_answers_cost_their_transaction() {
 
 #[tokio::test]
 async fn a_long_reason_for_its_end() {
-    let mut incident = Incident::new(Limits::default()).await;
+    let mut incident = Incident::new(once()).await;
     incident.bad.close_with(&Status::unknown("x".repeat(10_000))).await;
     // The peer would be told this once per transaction in flight.
     incident.contained("long reason", "xxx…").await;
@@ -389,7 +389,7 @@ async fn a_long_reason_for_its_end() {
 
 #[tokio::test]
 async fn connections_without_a_stream_are_closed() {
-    let limits = Limits { first_message: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits { first_message: Duration::from_millis(200), ..once() };
     let (mut scene, mut good) = Scene::new(limits).await;
     let mut idle = scene.stage.connection();
     while let Some(head) = idle.frame() {
@@ -402,7 +402,7 @@ async fn connections_without_a_stream_are_closed() {
 async fn connections_are_no_more_than_may_be() {
     const MOST: usize = 2 + 64;
     let first_message = Duration::from_mins(1);
-    let limits = Limits { replicas: 1, first_message, ..Limits::default() };
+    let limits = Limits { replicas: 1, first_message, ..once() };
     let (mut scene, mut good) = Scene::new(limits).await;
     let mut idle: Vec<_> = (1..MOST).map(|_| scene.stage.connection()).collect();
     let waiting = std::thread::spawn(scene.stage.connecting());
@@ -418,7 +418,7 @@ async fn connections_are_no_more_than_may_be() {
 
 #[tokio::test]
 async fn strangers_that_connect_and_say_nothing_keep_nobody_out() {
-    let stage = Stage::new(Limits::default()).await;
+    let stage = Stage::new(once()).await;
     let address = stage.proxy.address();
     // More than may be at their handshake; the latest of them have what is left of their time.
     let mut silent: Vec<_> = (0..128).map(|_| TcpStream::connect(address).unwrap()).collect();
@@ -431,7 +431,7 @@ async fn strangers_that_connect_and_say_nothing_keep_nobody_out() {
 
 #[tokio::test]
 async fn noise_on_some_connections_holds_up_no_other() {
-    let stage = Stage::new(Limits::default()).await;
+    let stage = Stage::new(once()).await;
     let _floods: Vec<_> = (0..3).map(|_| stage.connection().flood()).collect();
     let (mut scene, mut good) = Scene::linked(stage).await;
     for number in 0..3 {

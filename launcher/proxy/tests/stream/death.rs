@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use selvedge_proxy::{Event, Limits, Type};
 
+use crate::fake::once;
 use crate::fake::scene::Scene;
 
 #[tokio::test]
 async fn exactly_the_transactions_of_a_killed_replica_fail() {
-    let (mut scene, mut first) = Scene::new(Limits::default()).await;
+    let (mut scene, mut first) = Scene::new(once()).await;
     let mut second = scene.replica().await;
     let txids: Vec<String> = (0..16).map(|number| format!("tx{number}")).collect();
     for (number, txid) in txids.iter().enumerate() {
@@ -29,7 +30,7 @@ async fn exactly_the_transactions_of_a_killed_replica_fail() {
     let answered = scene
         .stage
         .event("the loss of the first", |event| match event {
-            Event::ReplicaGone { replica: 0, answered, .. } => Some(answered),
+            Event::ReplicaGone { replica: 0, fates, .. } => Some(fates.answered),
             _ => None,
         })
         .await;
@@ -42,7 +43,7 @@ async fn exactly_the_transactions_of_a_killed_replica_fail() {
 
 #[tokio::test]
 async fn the_reason_reaches_the_peer() {
-    let (mut scene, mut replica) = Scene::new(Limits::default()).await;
+    let (mut scene, mut replica) = Scene::new(once()).await;
     scene.peer.begin("tx").await;
     replica.expect(Type::Transaction, "tx").await;
     replica.close();
@@ -53,7 +54,7 @@ async fn the_reason_reaches_the_peer() {
 
 #[tokio::test]
 async fn a_death_without_a_goodbye_is_told_in_plain_words() {
-    let (mut scene, mut replica) = Scene::new(Limits::default()).await;
+    let (mut scene, mut replica) = Scene::new(once()).await;
     scene.peer.begin("tx").await;
     replica.expect(Type::Transaction, "tx").await;
     replica.kill();

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use crate::fake::authority::{Authority, Identity};
 use crate::fake::scene::{Scene, Stage, greeting};
 use crate::fake::server::ChaincodeServer;
-use crate::fake::{PACKAGE, soon};
+use crate::fake::{PACKAGE, once, soon};
 
 /// A proxy that is linked by a replica which it has dialled.
 async fn linked(
@@ -111,7 +111,7 @@ async fn one_that_is_not_there_is_dialled_until_it_is() {
 
 #[tokio::test]
 async fn one_that_is_killed_is_dialled_again_and_its_transactions_are_answered() {
-    let stage = Stage::new(Limits::default()).await;
+    let stage = Stage::new(once()).await;
     let (mut server, identity) = server(&stage).await;
     let target = server.with_tls(identity.credential());
     let (mut scene, mut replica) = linked(stage, &mut server, target).await;

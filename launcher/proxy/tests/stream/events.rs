@@ -35,6 +35,7 @@ async fn streams_that_come_and_go_are_counted_and_hide_nothing() {
             Event::Ready
             | Event::ReplicaLeft { .. }
             | Event::ReplicaUnreached { .. }
+            | Event::TransactionDiffered { .. }
             | Event::Retired { .. } => {}
         }
     }

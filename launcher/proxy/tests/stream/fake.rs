@@ -11,8 +11,15 @@ pub(crate) mod server;
 
 use std::time::Duration;
 
+use selvedge_proxy::Limits;
+
 /// The package that everything here is about.
 pub(crate) const PACKAGE: &str = "basic_1.0:ab12";
+
+/// With these no transaction is run again.
+pub(crate) fn once() -> Limits {
+    Limits { replay: false, ..Limits::default() }
+}
 
 /// What `future` gives; fails the test when it takes too long on any machine.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {

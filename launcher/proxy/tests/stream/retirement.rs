@@ -55,7 +55,9 @@ async fn replicas_are_replaced_without_a_failed_transaction() {
     assert_eq!(scene.stage.retired().await, (own, 0));
     old.kill();
     let left = |event| match event {
-        Event::ReplicaLeft { replica: 0, credential, answered, .. } => Some((credential, answered)),
+        Event::ReplicaLeft { replica: 0, credential, fates, .. } => {
+            Some((credential, fates.answered))
+        }
         Event::ReplicaGone { reason, .. } => panic!("told of as lost: {reason}"),
         _ => None,
     };

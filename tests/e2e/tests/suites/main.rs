@@ -25,6 +25,7 @@ mod operators_file;
 mod outstanding;
 mod recovery;
 mod releases;
+mod replay;
 mod reproducible;
 mod served;
 mod status;

@@ -48,7 +48,7 @@ fn lose_a_process(turn: &Turn<'_>, name: &str, milliseconds: &str) -> Outcome {
 
 fn an_answer_to_the_dead_reaches_nobody(turn: &Turn<'_>) {
     // Longer than the proxy waits for the answer.
-    let Outcome { told, copy } = lose_a_process(turn, "bereft", "4000");
+    let Outcome { told, copy } = lose_a_process(turn, "once-bereft", "4000");
     match (&told, &copy) {
         (Ok(_), copy) => assert_eq!(copy.as_deref(), Ok(VALUE), "committed: {told:?}"),
         (Err(error), Err(none)) => {
@@ -60,7 +60,7 @@ fn an_answer_to_the_dead_reaches_nobody(turn: &Turn<'_>) {
 }
 
 fn a_transaction_begins_again_when_the_answer_has_come(turn: &Turn<'_>) {
-    let Outcome { told, copy } = lose_a_process(turn, "patient", "1000");
+    let Outcome { told, copy } = lose_a_process(turn, "once-patient", "1000");
     let told = told.unwrap();
     assert!(told.contains("the chaincode's replica ended while it ran this"), "{told}");
     assert_eq!(copy.as_deref(), Ok(VALUE), "committed: {told:?}");
@@ -69,9 +69,9 @@ fn a_transaction_begins_again_when_the_answer_has_come(turn: &Turn<'_>) {
 fn a_peer_outlives_deaths_amid_range_queries(turn: &Turn<'_>) {
     const CLIENTS: u64 = 16;
     const COUNT: u64 = 100;
-    let package_id = ledger::deploy(turn, "reading");
+    let package_id = ledger::deploy(turn, "once-reading");
     let peer = turn.peer().pid();
-    let mut reader = RangeReader::prepare(turn.peer(), turn.gateway("reading"));
+    let mut reader = RangeReader::prepare(turn.peer(), turn.gateway("once-reading"));
     die_amid_queries(turn, &reader);
     leave_open(turn);
 
@@ -86,7 +86,7 @@ fn a_peer_outlives_deaths_amid_range_queries(turn: &Turn<'_>) {
 /// The process dies while the peer answers many queries of it, each of which takes long.
 fn die_amid_queries(turn: &Turn<'_>, reader: &RangeReader<'_>) {
     const CALLS: usize = 64;
-    let mut gateway = turn.gateway("reading");
+    let mut gateway = turn.gateway("once-reading");
     let process = Process::with_pid(&gateway.call(Op::Evaluate, &["Pid"]).unwrap());
     let mark = turn.peer().log().mark();
     let call = |number: usize| reader.gap(&number.to_string());
@@ -121,7 +121,7 @@ fn leave_open(turn: &Turn<'_>) {
     const ITERATORS: &str = "32";
     const LIMIT: Duration = Duration::from_mins(2);
     let arguments = ["LeaveOpen", "range-", "range-~", ITERATORS];
-    let mut gateway = turn.gateway("reading");
+    let mut gateway = turn.gateway("once-reading");
     let load = gateway.start_load(Op::Evaluate, CLIENTS, COUNT, &arguments);
     let mut report = None;
     let ended = wait_until(LIMIT, || {

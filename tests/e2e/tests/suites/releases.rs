@@ -1,7 +1,9 @@
 //! A stage of each Fabric release, for suites whose tests run on all of them: the ledger contract
-//! as `ledger` and as `other`.
+//! as `ledger` and as `other`. Of chaincode whose name begins with `once-` no transaction is run
+//! again, and of `many-` there are sixteen replicas.
 
 use e2e::{SharedStage, Stage, StageSpec};
+use serde_json::json;
 use testbed::{NetworkSpec, PeerSpec, Release};
 
 use crate::{ledger, link};
@@ -30,7 +32,10 @@ macro_rules! on_each_release {
 pub(crate) use on_each_release;
 
 fn raise(release: Release) -> Stage {
-    let stage = Stage::raise(&StageSpec { network, ..StageSpec::new(release) });
+    let once = json!({"match": {"label": "once-*"}, "chaincode": {"replay": false}});
+    let many = json!({"match": {"label": "many-*"}, "chaincode": {"replicas": 16}});
+    let settings = vec![("overrides", json!([once, many]))];
+    let stage = Stage::raise(&StageSpec { network, settings, ..StageSpec::new(release) });
     ledger::deploy(&stage, "ledger");
     ledger::deploy(&stage, "other");
     stage
@@ -40,6 +45,9 @@ fn network(network: &mut NetworkSpec) {
     link::watched(network);
     for peer in &mut network.peers {
         fill_in(peer);
+        // No less than a shim writes at once in any case.
+        let batch = "CORE_CHAINCODE_RUNTIMEPARAMS_MAXSIZEWRITEBATCH";
+        peer.environment.insert(batch.to_owned(), "100".into());
         peer.work_side_by_side();
     }
 }

@@ -1,0 +1,129 @@
+//! The ends of replicas, and what becomes of what they ran.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::Switch;
+use super::granting::lost;
+use crate::budget::Budget;
+use crate::course::Once;
+use crate::credentials::Credential;
+use crate::event::{Event, Fates};
+use crate::frame::{Frame, TransactionKey};
+use crate::replica::ReplicaId;
+use crate::transaction::Loss;
+use crate::violation::Violation;
+use crate::waiting::Wish;
+
+impl Switch {
+    /// A replica has connected, but no first message came of it.
+    pub(crate) fn replica_never_registered(
+        &mut self,
+        id: ReplicaId,
+        credential: Credential,
+        reason: String,
+    ) {
+        let reason = Violation::Unregistered(reason).to_string();
+        self.tell_cut_off(id, credential, reason, Fates::default());
+    }
+
+    /// A replica that is dialled has not been there for a while.
+    pub(crate) fn replica_unreached(
+        &mut self,
+        address: SocketAddr,
+        credential: Credential,
+        reason: String,
+    ) {
+        if !self.is_retired(credential) {
+            self.events.push_back(Event::ReplicaUnreached { address, credential, reason });
+        }
+    }
+
+    /// A replica's stream has ended; its transactions are run again, or answered as soon as may be.
+    pub(crate) fn replica_gone(&mut self, id: ReplicaId, reason: &str) {
+        let Some(gone) = self.roster.gone(id) else { return };
+        let credential = gone.credential();
+        let fates = self.orphan(id, reason, Budget::spend);
+        let reason = reason.to_owned();
+        if self.retirements.contains(credential) {
+            return self.tell_left(id, credential, reason, fates);
+        }
+        self.events.push_back(Event::ReplicaGone { replica: id, credential, reason, fates });
+    }
+
+    /// A registered replica has broken the protocol in a way that no message shows. What made it do
+    /// so might break the next one, too, and nobody knows which transaction that is.
+    pub(crate) fn replica_breaks(&mut self, id: ReplicaId, violation: &Violation) {
+        self.cut_off(id, violation, |_| Some(Once::Breach));
+    }
+
+    /// A registered replica has broken the protocol with a message of this transaction, which is
+    /// the one that is not run again.
+    pub(super) fn breaks_in(&mut self, id: ReplicaId, key: &TransactionKey, violation: &Violation) {
+        let reason = lost(0, None, &broke(violation));
+        let outcome = self.transactions.end(key, id, Frame::error(key, &reason));
+        self.follow(outcome);
+        self.cut_off(id, violation, Budget::spend);
+    }
+
+    fn cut_off(
+        &mut self,
+        id: ReplicaId,
+        violation: &Violation,
+        obstacle: impl Fn(&Budget) -> Option<Once>,
+    ) {
+        let Some(dismissed) = self.roster.dismiss(id, violation) else { return };
+        let fates = self.orphan(id, &broke(violation), obstacle);
+        self.tell_cut_off(id, dismissed.credential(), violation.to_string(), fates);
+    }
+
+    /// Sees to the transactions of a replica that is gone.
+    fn orphan(
+        &mut self,
+        id: ReplicaId,
+        reason: &str,
+        obstacle: impl Fn(&Budget) -> Option<Once>,
+    ) -> Fates {
+        let mut fates = Fates::default();
+        let reason: Arc<str> = reason.into();
+        let budget = &self.budget;
+        for one in self.transactions.lose_replica(id, || obstacle(budget)) {
+            self.follow(one.outcome);
+            match one.loss {
+                Loss::None => {}
+                Loss::RunAgain => {
+                    fates.run_again += 1;
+                    self.grant(Wish::RunAgain { key: one.key, reason: Arc::clone(&reason) });
+                }
+                Loss::End(once) => {
+                    fates.answered += 1;
+                    self.end_orphan(&one.key, &lost(one.requests, Some(once), &reason));
+                }
+            }
+        }
+        fates
+    }
+
+    pub(super) fn tell_cut_off(
+        &mut self,
+        id: ReplicaId,
+        credential: Credential,
+        reason: String,
+        fates: Fates,
+    ) {
+        if self.retirements.contains(credential) {
+            return self.tell_left(id, credential, reason, fates);
+        }
+        self.events.push_back(Event::ReplicaCutOff { replica: id, credential, reason, fates });
+    }
+
+    /// However one ends that is to go: nobody misses it.
+    fn tell_left(&mut self, id: ReplicaId, credential: Credential, reason: String, fates: Fates) {
+        self.events.push_back(Event::ReplicaLeft { replica: id, credential, reason, fates });
+        self.finish_retirement(credential);
+    }
+}
+
+fn broke(violation: &Violation) -> String {
+    format!("it broke the protocol: {violation}")
+}
