@@ -1,12 +1,12 @@
-//! Go chaincode: where its module is, how it is compiled, what its compiler says.
+//! Go chaincode: where its code is, how it is compiled, what its compiler says.
 
 mod caches;
+mod code;
 mod compiler;
 mod constraint;
 mod contents;
 mod embed;
 mod go_mod;
-mod module;
 mod open;
 mod plan;
 mod shim;
@@ -21,13 +21,13 @@ use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendori
 use crate::shim::Shim;
 use crate::source::Source;
 
+pub use code::{Dependencies, GoCode, GoError, GoPath};
 use compiler::{file_with_c, first_errors, without_c_compiler};
 pub(crate) use constraint::is_source;
 pub use contents::package_name;
 pub(crate) use embed::Embeds;
 pub use go_mod::GoMod;
 use go_mod::unquoted;
-pub use module::{GoError, GoModule, GoPath};
 use plan::{ALLOWED, GO, GoBuild, PINNED};
 pub use workspace::{GoChaincode, GoChaincodeError};
 
@@ -60,9 +60,9 @@ impl Buildpack for Golang {
         platform: Platform,
     ) -> Result<Box<dyn Recipe>, Refusal> {
         let path = path.parse().map_err(|error: GoError| Refusal::Path(error.into()))?;
-        let module =
-            GoModule::open(source, &path, platform).map_err(|error| Refusal::Code(error.into()))?;
-        Ok(Box::new(GoBuild::new(module, platform)))
+        let code =
+            GoCode::open(source, &path, platform).map_err(|error| Refusal::Code(error.into()))?;
+        Ok(Box::new(GoBuild::new(code, platform)))
     }
 
     fn shim(&self, source: &Source, path: &str) -> Shim {

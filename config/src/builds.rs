@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::amount::amount;
 use crate::span::Span;
 
 /// How chaincode is built. A change is taken up by the next build.
@@ -45,8 +46,15 @@ pub struct Builds {
     pub port: u16,
     /// The CPU and the memory of a build. Only on Kubernetes.
     pub resources: ResourceRequirements,
-    /// The disk that a build gets, for source, dependencies, caches and image. Only on Kubernetes.
+    /// The disk that a build gets, for source, dependencies, caches and image. On the `local`
+    /// backend, how much its commands may write, wherever that is: beyond it the build is ended.
     pub disk: Quantity,
+    /// How much memory the processes of a build may take together, such as `2GiB`: beyond it the
+    /// build is ended. Default: half of what there is. Only on the `local` backend; on Kubernetes
+    /// `resources` says it.
+    #[schemars(with = "Option<Size>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_limit: Option<ByteSize>,
     /// Variables for the compiler: where it finds modules, proxies, certificates. No secrets:
     /// what is built could read them. Only on Kubernetes: the `local` backend's compiler has the
     /// launcher's own environment.
@@ -141,6 +149,15 @@ pub struct BuildEgress {
 #[schemars(extend("format" = "network"))]
 struct Network(#[expect(dead_code, reason = "there for its schema")] String);
 
+impl Builds {
+    /// The disk that a build gets, in bytes.
+    pub fn disk_bytes(&self) -> u64 {
+        // What is no quantity was refused when the file was read, and what is none is none.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+        amount(&self.disk).map_or(u64::MAX, |bytes| bytes as u64)
+    }
+}
+
 impl Default for Builds {
     fn default() -> Self {
         Self {
@@ -153,6 +170,7 @@ impl Default for Builds {
             port: 7059,
             resources: resources(),
             disk: Quantity("4Gi".into()),
+            memory_limit: None,
             environment: BTreeMap::new(),
             ca_bundle: None,
             egress: BuildEgress::default(),

@@ -5,7 +5,10 @@ use crate::fault::{Fault, path_of};
 use crate::file::BackendKind;
 
 /// The keys of `builds` that mean something where processes run.
-const BUILDS: [&str; 3] = ["timeout", "parallel", "imagesLimit"];
+const BUILDS: [&str; 5] = ["timeout", "parallel", "imagesLimit", "disk", "memoryLimit"];
+
+/// Those that mean something there alone.
+const ONLY_LOCAL: [&str; 2] = ["imagesLimit", "memoryLimit"];
 
 /// The keys of `chaincode` that do.
 const CHAINCODE: [&str; 4] = ["replicas", "replay", "environment", "timeouts"];
@@ -16,12 +19,12 @@ const TIMEOUTS: [&str; 2] = ["start", "drain"];
 /// Whether a key means something on the backend.
 pub(crate) fn has_meaning(path: &[&str], backend: BackendKind) -> bool {
     match (backend, path) {
-        (BackendKind::Kubernetes, path) => path != ["builds", "imagesLimit"],
+        (BackendKind::Kubernetes, ["builds", key, ..]) => !ONLY_LOCAL.contains(key),
         (BackendKind::Local, ["registry", ..]) => false,
         (BackendKind::Local, ["builds", key, ..]) => BUILDS.contains(key),
         (BackendKind::Local, ["chaincode", "timeouts", key, ..]) => TIMEOUTS.contains(key),
         (BackendKind::Local, ["chaincode", key, ..]) => CHAINCODE.contains(key),
-        (BackendKind::Local, _) => true,
+        _ => true,
     }
 }
 
@@ -33,7 +36,7 @@ pub(crate) fn meaningless(root: &Node, backend: BackendKind) -> Vec<Fault> {
             "means nothing on the `local` backend: leave it out, or set `backend: kubernetes`"
         }
         BackendKind::Kubernetes => {
-            "means nothing on Kubernetes, where a registry keeps the images: leave it out"
+            "means nothing on Kubernetes: leave it out, or set `backend: local`"
         }
     };
     let mut look = |node: &Node, at: &[&str], path: &[&str]| {

@@ -201,8 +201,13 @@ fn what_does_not_go_together() {
         ),
         (
             "builds: {imagesLimit: 1GiB}\n",
-            "3:10: builds.imagesLimit: means nothing on Kubernetes, where a registry keeps the images: \
-             leave it out",
+            "3:10: builds.imagesLimit: means nothing on Kubernetes: leave it out, or set `backend: \
+             local`",
+        ),
+        (
+            "builds: {memoryLimit: 1GiB}\n",
+            "3:10: builds.memoryLimit: means nothing on Kubernetes: leave it out, or set `backend: \
+             local`",
         ),
     ] {
         is_told(text, &[expected]);
@@ -211,7 +216,7 @@ fn what_does_not_go_together() {
 
 #[test]
 fn what_means_nothing_on_the_local_backend_is_refused() {
-    let text = "apiVersion: selvedge/v1\nregistry: {address: r.example.com/x}\nbuilds: {disk: 1Gi}\n\
+    let text = "apiVersion: selvedge/v1\nregistry: {address: r.example.com/x}\nbuilds: {port: 1}\n\
                 chaincode:\n  tmp: 1Gi\n  timeouts: {adopt: 1m, drain: 1s}\n  environment:\n    A: a\n    \
                 B: {secretKeyRef: {name: s, key: k}}\noverrides:\n  - match: {label: a}\n    chaincode: \
                 {namespace: x, replicas: 2}\n";
@@ -220,7 +225,7 @@ fn what_means_nothing_on_the_local_backend_is_refused() {
         told(text),
         [
             "2:1: registry: ",
-            "3:10: builds.disk: ",
+            "3:10: builds.port: ",
             "5:3: chaincode.tmp: ",
             "6:14: chaincode.timeouts.adopt: ",
             "9:5: chaincode.environment.B: ",

@@ -17,6 +17,7 @@ use selvedge_proto::launcher::ImageReference;
 use selvedge_proto::launcher::chaincode_status::Place;
 use tokio::sync::mpsc;
 
+use crate::bounds::Exceeded;
 use crate::certificates::ProxyHost;
 use crate::source::StagedSource;
 
@@ -173,6 +174,9 @@ pub(crate) enum BuildError {
     /// It took too long.
     #[error("the build was ended: it took longer than {0} s (builds.timeout)")]
     TimedOut(f32),
+    /// It took too much of the machine.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
     /// The cluster or the registry did not do its part.
     #[error(transparent)]
     Cluster(Box<dyn Error + Send + Sync>),

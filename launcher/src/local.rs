@@ -34,6 +34,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::backend::{Backend, BuildError, Kept, Replicas, StartError, Unrunnable, Workload};
+use crate::bounds::Bounds;
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
@@ -72,6 +73,7 @@ pub(crate) struct LocalBackend {
     base: Base,
     toolchains: Vec<(Language, Toolchain)>,
     platform: Platform,
+    configuration: Configuration,
     peer: String,
     /// One build at a time: they share this machine's cores, and a second request
     /// for the same source then finds the first one's image.
@@ -101,6 +103,7 @@ impl LocalBackend {
             toolchains: toolchains(data)?,
             platform: Platform::host()?,
             data: data.clone(),
+            configuration: configuration.clone(),
             peer: place.peer_name.clone().unwrap_or_else(|| PEER.to_owned()),
             turn: Semaphore::new(1),
         })
@@ -109,6 +112,14 @@ impl LocalBackend {
     fn toolchain(&self, language: Language) -> &Toolchain {
         let found = self.toolchains.iter().find(|(of, _)| *of == language);
         &found.expect("there is one for every language").1
+    }
+
+    /// What a build may take of this machine.
+    fn bounds(&self) -> Bounds {
+        let operator = self.configuration.now();
+        let builds = operator.builds();
+        let memory = builds.memory_limit.map_or_else(Bounds::usual_memory, |limit| limit.as_u64());
+        Bounds { memory, disk: builds.disk_bytes() }
     }
 
     /// The image under the tag, if all of it is there and sound, and it says of itself that it was
@@ -210,7 +221,9 @@ impl Backend for LocalBackend {
         }
         let place = Workplace { source: source.root(), output: &output };
         let deadline = Instant::now() + limit;
-        let mut workshop = LocalWorkshop { temporary: &temporary, limit, deadline, log };
+        let bounds = self.bounds();
+        let temporary = &temporary;
+        let mut workshop = LocalWorkshop { temporary, limit, deadline, bounds, written: 0, log };
         let made = carry_out(&*recipe, toolchain, &place, &mut workshop).await;
         let parts = made.map_err(failed)?;
         let image = self.assemble(recipe.form(), parts, digest, &key.tag()).await?;

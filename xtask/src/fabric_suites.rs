@@ -4,6 +4,8 @@
 //! `integration/externalbuilders/binary/bin`, where each network of the suites has it, and the client
 //! of Docker (`integration/nwo/network.go`, `New`).
 
+mod list;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -15,6 +17,8 @@ use testbed::{Launcher, LauncherSpec, Release, Scratch, dist_dir, fabric_source}
 
 use crate::steps::Steps;
 
+use list::{SUITES, Suite};
+
 /// Runs specs of Fabric's own integration suites, with Selvedge in the place of their builder.
 #[derive(Debug, Args)]
 #[command(
@@ -24,24 +28,19 @@ use crate::steps::Steps;
 pub(crate) struct FabricSuites {
     /// The suites to run, such as `e2e` [default: all of the list]
     suites: Vec<String>,
+    /// Of these the specs whose names match, whether they are on the list or not
+    #[arg(long, value_name = "REGEX", requires = "suites")]
+    focus: Option<String>,
 }
-
-/// A suite, and what the names of its specs match that are run (`-ginkgo.focus`).
-struct Suite {
-    name: &'static str,
-    focus: &'static str,
-}
-
-/// Those that pass: docs/fabric-suites.md has them by name, and all others.
-const SUITES: [Suite; 1] = [Suite {
-    name: "e2e",
-    focus: "2 orgs and no docker|enforces access control list policies|filters proposal|external \
-            chaincode server|two channels with two orgs|creates and updates channel|handles signals",
-}];
 
 /// How a network begins, and how it begins without Docker.
 const WITH_DOCKER: &str = "\tnetwork := &Network{\n";
 const WITHOUT_DOCKER: &str = "\tdockerClient = nil\n\tnetwork := &Network{\n";
+
+/// How one is made in Docker for a network, and how none is.
+const DOCKER_NETWORK: &str = "func (n *Network) CreateDockerNetwork() {\n";
+const NO_DOCKER_NETWORK: &str =
+    "func (n *Network) CreateDockerNetwork() {\n\tif n.DockerClient == nil {\n\t\treturn\n\t}\n";
 
 /// The builder's four executables.
 const EXECUTABLES: [&str; 4] = ["detect", "build", "release", "run"];
@@ -71,35 +70,44 @@ impl FabricSuites {
         let wanted = |suite: &&Suite| {
             self.suites.is_empty() || self.suites.iter().any(|it| it == suite.name)
         };
-        for suite in SUITES.iter().filter(wanted) {
-            steps.take_aloud(suite.name, || suite.run(&fabric))?;
-        }
+        // Each of them, whatever became of the one before.
+        let failed: Vec<_> = SUITES
+            .iter()
+            .filter(wanted)
+            .filter(|suite| {
+                let run = || run(suite, self.focus.as_deref(), &fabric);
+                steps.take_aloud(suite.name, run).is_err()
+            })
+            .map(|suite| suite.name)
+            .collect();
+        steps.print_table();
+        ensure!(failed.is_empty(), "specs failed of {}", failed.join(", "));
         Ok(())
     }
 }
 
-impl Suite {
-    fn run(&self, fabric: &Path) -> Result<()> {
-        let status = Command::new("go")
-            .args([
-                "test",
-                "-v",
-                "-count=1",
-                "-timeout=30m",
-                &format!("./integration/{}", self.name),
-            ])
-            // A focus that fits no spec is no success.
-            .args(["-ginkgo.fail-on-empty", "-ginkgo.focus", self.focus])
-            .current_dir(fabric)
-            // As the testbed's own programs are built: most is in Go's cache by then.
-            .env("CGO_ENABLED", "0")
-            .env("GOFLAGS", "-trimpath")
-            .env("GOWORK", "off")
-            .status()
-            .context("cannot run go")?;
-        ensure!(status.success(), "specs of {} failed", self.name);
-        Ok(())
+/// Runs a suite's specs of the list, or those that are in focus.
+fn run(suite: &Suite, focus: Option<&str>, fabric: &Path) -> Result<()> {
+    let mut command = Command::new("go");
+    command
+        .args(["test", "-v", "-count=1", "-timeout=2h", &format!("./integration/{}", suite.name)])
+        // Names that fit no spec are no success.
+        .args(["-ginkgo.fail-on-empty", "-ginkgo.timeout=2h"]);
+    match focus {
+        Some(focus) => drop(command.args(["-ginkgo.focus", focus])),
+        None if suite.without.is_empty() => {}
+        None => drop(command.args(["-ginkgo.skip", &suite.without.join("|")])),
     }
+    let status = command
+        .current_dir(fabric)
+        // As the testbed's own programs are built: most is in Go's cache by then.
+        .env("CGO_ENABLED", "0")
+        .env("GOFLAGS", "-trimpath")
+        .env("GOWORK", "off")
+        .status()
+        .context("cannot run go")?;
+    ensure!(status.success(), "specs of {} failed", suite.name);
+    Ok(())
 }
 
 /// Has networks do without Docker, as those do for which the suites themselves say so.
@@ -107,8 +115,11 @@ fn set_docker_aside(fabric: &Path) -> Result<()> {
     let path = fabric.join("integration/nwo/network.go");
     let source =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    ensure!(source.contains(WITH_DOCKER), "{} makes its networks otherwise", path.display());
-    let without = source.replace(WITH_DOCKER, WITHOUT_DOCKER);
+    let mut without = source;
+    for (with, instead) in [(WITH_DOCKER, WITHOUT_DOCKER), (DOCKER_NETWORK, NO_DOCKER_NETWORK)] {
+        ensure!(without.contains(with), "{} makes its networks otherwise", path.display());
+        without = without.replace(with, instead);
+    }
     fs::write(&path, without).with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -10,7 +10,7 @@ const LONGEST_LINE: usize = 500;
 
 /// What somebody needs to know whose modules cannot be downloaded: `GOENV=off` hides the settings
 /// of `go env -w`, by which it may work for that person everywhere else.
-const DOWNLOADS: &str = "modules come from where GOPROXY says, private ones as GOPRIVATE says: \
+pub(super) const DOWNLOADS: &str = "modules come from where GOPROXY says, private ones as GOPRIVATE says: \
                          set these in the environment of `selvedge` or of the launcher, for builds \
                          in a cluster in `builds.environment` of the operator's file; settings made \
                          with `go env -w` are not read";
@@ -27,6 +27,14 @@ const NOT_DOWNLOADED: &[&str] = &[
     "unknown revision",
 ];
 
+/// How Go says in a GOPATH that a package is not there (`src/go/build/build.go`, `Import`).
+const NOT_IN_GOPATH: &str = " in any of:";
+
+/// What somebody needs to know whose package lacks what its code needs.
+const GOPATH: &str = "the package was made as from a GOPATH, where nothing is fetched: package the \
+                      chaincode again where all that it imports is there, or as a module, by its \
+                      directory with a go.mod";
+
 /// What Go says for want of a C compiler (`src/cmd/go/internal/work/exec.go`,
 /// `src/cmd/cgo/gcc.go`).
 const NO_C_COMPILER: &str = "C compiler \"gcc\" not found";
@@ -35,14 +43,17 @@ const NO_C_COMPILER: &str = "C compiler \"gcc\" not found";
 const EXCLUDED: &str = "build constraints exclude all Go files in ";
 
 /// The first lines of the output of `go build` that tell what is wrong, at most five; and one on
-/// settings if a module could not be downloaded.
+/// what to do if a module could not be downloaded, or a GOPATH lacks a package.
 ///
 /// Progress (`go: downloading …`) and headings (`# package`) are left out. If no line looks like
 /// an error, the last lines are returned.
 pub(super) fn first_errors(output: &str) -> Vec<String> {
     let mut errors = lines_of_errors(output);
-    if errors.iter().any(|line| NOT_DOWNLOADED.iter().any(|words| line.contains(words))) {
+    let says = |words: &&str| errors.iter().any(|line| line.contains(*words));
+    if NOT_DOWNLOADED.iter().any(says) {
         errors.push(DOWNLOADS.to_owned());
+    } else if says(&NOT_IN_GOPATH) {
+        errors.push(GOPATH.to_owned());
     }
     errors
 }

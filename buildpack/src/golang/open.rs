@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 
 use super::contents::Contents;
-use super::{GoError, GoMod, GoModule, GoPath, is_source};
+use super::{Dependencies, GoCode, GoError, GoMod, GoPath, is_source};
 use crate::archive;
 use crate::platform::Platform;
 use crate::source::Source;
@@ -12,20 +12,33 @@ use crate::source::Source;
 /// The most of a file that is read, in bytes: what is looked for stands at its beginning.
 const MOST: u64 = 4 << 20;
 
-impl GoModule {
-    /// Finds the module in a source, and makes sure that its code can be a chaincode: of a package
-    /// that somebody made by hand, by the one who inspects it as by the one who builds it.
+impl GoCode {
+    /// Finds the code in a source, and makes sure that it can be a chaincode: of a package that
+    /// somebody made by hand, by the one who inspects it as by the one who builds it.
     pub fn open(source: &Source, path: &GoPath, platform: Platform) -> Result<Self, GoError> {
-        let module = Self::find(&source.paths(), path)?;
-        let go_mod = parsed(source, &module)?;
-        if !module.vendored {
-            module.refuse_outside(&go_mod)?;
+        let code = Self::find(&source.paths(), path)?;
+        let go_mod = parsed(source, &code)?;
+        if let Some(go_mod) = &go_mod
+            && code.dependencies == Dependencies::Fetched
+        {
+            code.refuse_outside(go_mod)?;
         }
         // A package of another module is for the compiler to find.
-        if let Some(directory) = module.package_directory(&go_mod) {
+        if let Some(directory) = code.main_directory(go_mod.as_ref()) {
             expect_main(source, directory, platform)?;
         }
-        Ok(module)
+        Ok(code)
+    }
+
+    /// The names and texts of the main package's own Go files; none of a package of another module.
+    pub(super) fn main_files(&self, source: &Source) -> Result<Vec<(String, String)>, GoError> {
+        let go_mod = parsed(source, self)?;
+        let directory = self.main_directory(go_mod.as_ref());
+        directory.map_or(Ok(Vec::new()), |directory| go_files(source, &directory))
+    }
+
+    fn main_directory(&self, go_mod: Option<&GoMod>) -> Option<String> {
+        self.package_directory(go_mod.map(|go_mod| go_mod.module.as_str()))
     }
 
     /// Refuses replacements by what is no part of the source: the compiler would read files of
@@ -34,7 +47,7 @@ impl GoModule {
         match go_mod.local_replacements.iter().find(|target| leads_out(&self.directory, target)) {
             None => Ok(()),
             Some(target) => {
-                let (go_mod, target) = (self.go_mod(), target.clone());
+                let (go_mod, target) = (self.go_mod().unwrap_or_default(), target.clone());
                 Err(GoError::ReplacedOutside { go_mod, target })
             }
         }
@@ -48,17 +61,14 @@ fn leads_out(directory: &str, target: &str) -> bool {
         || archive::leads_out(directory.split('/').count(), target)
 }
 
-/// What the module's go.mod says.
-pub(super) fn parsed(source: &Source, module: &GoModule) -> Result<GoMod, GoError> {
-    let name = module.go_mod();
-    GoMod::parse(&read(source, &name)?).ok_or(GoError::Unnamed(name))
+/// What the module's go.mod says; none in a GOPATH.
+fn parsed(source: &Source, code: &GoCode) -> Result<Option<GoMod>, GoError> {
+    let Some(name) = code.go_mod() else { return Ok(None) };
+    GoMod::parse(&read(source, &name)?).map(Some).ok_or(GoError::Unnamed(name))
 }
 
 /// The names and texts of the Go files in a directory of the source.
-pub(super) fn main_files(
-    source: &Source,
-    directory: &str,
-) -> Result<Vec<(String, String)>, GoError> {
+fn go_files(source: &Source, directory: &str) -> Result<Vec<(String, String)>, GoError> {
     let names = source.files().iter().map(|file| &file.path);
     names
         .filter(|path| path.directory() == directory && is_source(path.name()))
@@ -67,7 +77,7 @@ pub(super) fn main_files(
 }
 
 fn expect_main(source: &Source, directory: String, platform: Platform) -> Result<(), GoError> {
-    match Contents::of(main_files(source, &directory)?, platform) {
+    match Contents::of(go_files(source, &directory)?, platform) {
         Contents::Program => Ok(()),
         Contents::Library(package) => Err(GoError::Library { directory, package }),
         Contents::Nothing => Err(GoError::NoMain { directory }),

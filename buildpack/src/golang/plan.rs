@@ -1,10 +1,11 @@
-//! The one way a Go chaincode is compiled: a pure function of module, platform and settings.
+//! The one way a Go chaincode is compiled: a pure function of code, platform and settings.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 
-use super::{GoError, GoModule, file_with_c, first_errors, without_c_compiler};
+use super::compiler::DOWNLOADS;
+use super::{Dependencies, GoCode, GoError, file_with_c, first_errors, without_c_compiler};
 use crate::image::{Form, Part};
 use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace};
@@ -48,13 +49,18 @@ pub(super) const ALLOWED: &[&str] = &[
 ///
 /// `GOENV=off` keeps the builder's own `go env -w` settings out; `GOTOOLCHAIN=local` keeps a
 /// `go.mod` from choosing, and downloading, another compiler.
-pub(super) const PINNED: &[(&str, &str)] = &[
-    ("GO111MODULE", "on"),
-    ("GOENV", "off"),
-    ("GOFLAGS", ""),
-    ("GOTOOLCHAIN", "local"),
-    ("GOWORK", "off"),
-];
+pub(super) const PINNED: &[(&str, &str)] =
+    &[MODULES, ("GOENV", "off"), ("GOFLAGS", ""), ("GOTOOLCHAIN", "local"), ("GOWORK", "off")];
+
+/// How code of a module is compiled.
+const MODULES: (&str, &str) = ("GO111MODULE", "on");
+
+/// How code is compiled that lies as in a GOPATH, which is then the source itself, and nothing is
+/// fetched (Fabric `core/chaincode/platforms/golang/platform.go`, `buildScript`).
+const NO_MODULES: (&str, &str) = ("GO111MODULE", "off");
+
+/// The variable that says where that is.
+const GOPATH: &str = "GOPATH";
 
 /// The command.
 pub(super) const GO: &str = "go";
@@ -90,7 +96,7 @@ const CGO_FILES: &str = "{{if not .Standard}}{{range .CgoFiles}}\
 /// What is to be compiled, and for which platform.
 #[derive(Clone, Debug)]
 pub(super) struct GoBuild {
-    module: GoModule,
+    code: GoCode,
     platform: Platform,
     /// Of code that does not compile without it.
     cgo: Option<Cgo>,
@@ -113,9 +119,9 @@ struct Mode {
 }
 
 impl GoBuild {
-    /// Plans the build of `module` for `platform`.
-    pub(super) fn new(module: GoModule, platform: Platform) -> Self {
-        Self { module, platform, cgo: None }
+    /// Plans the build of `code` for `platform`.
+    pub(super) fn new(code: GoCode, platform: Platform) -> Self {
+        Self { code, platform, cgo: None }
     }
 
     fn mode(&self) -> &'static Mode {
@@ -129,33 +135,57 @@ impl GoBuild {
         arguments: Vec<OsString>,
         more: &[(&str, &str)],
     ) -> BuildCommand {
-        let target = [("GOOS", self.platform.os()), ("GOARCH", self.platform.architecture())];
-        let pinned = [PINNED, self.mode().variables, &target, more].concat();
-        let directory = place.source.join(&self.module.directory);
+        let pinned = [&self.variables()[..], self.mode().variables, more].concat();
+        let directory = place.source.join(&self.code.directory);
+        let mut toolchain = toolchain.clone();
+        if self.code.dependencies == Dependencies::Gopath {
+            toolchain.set(GOPATH, place.source);
+        }
         toolchain.command(GO, arguments, &pinned, &directory)
     }
 
+    /// What decides the program in either mode.
+    fn variables(&self) -> Vec<(&'static str, &'static str)> {
+        let target = [("GOOS", self.platform.os()), ("GOARCH", self.platform.architecture())];
+        let pinned = PINNED.iter().copied().map(|pinned| match self.code.dependencies {
+            Dependencies::Gopath if pinned == MODULES => NO_MODULES,
+            _ => pinned,
+        });
+        pinned.chain(target).collect()
+    }
+
     fn flags(&self, mode: &Mode) -> Vec<String> {
-        let flags = FLAGS.iter().chain(mode.flags).copied().chain([self.dependencies()]);
+        let flags = FLAGS.iter().chain(mode.flags).copied().chain(self.dependencies());
         flags.map(str::to_owned).collect()
     }
 
-    fn dependencies(&self) -> &'static str {
-        if self.module.vendored { "-mod=vendor" } else { "-mod=readonly" }
+    /// Where Go is to look for modules, if there are some.
+    fn dependencies(&self) -> Option<&'static str> {
+        match self.code.dependencies {
+            Dependencies::Fetched => Some("-mod=readonly"),
+            Dependencies::Vendored => Some("-mod=vendor"),
+            Dependencies::Gopath => None,
+        }
+    }
+
+    /// The first errors. What Go names by its whole path lies in a directory that nobody knows.
+    fn told(&self, output: &str, command: &BuildCommand) -> Vec<String> {
+        let directory = command.directory.to_string_lossy();
+        let source = directory.strip_suffix(&self.code.directory).unwrap_or(&directory);
+        first_errors(&output.replace(&format!("{directory}/"), "").replace(source, ""))
     }
 }
 
 impl Recipe for GoBuild {
     fn inputs(&self) -> Vec<String> {
-        let target = [("GOOS", self.platform.os()), ("GOARCH", self.platform.architecture())];
         let modes = [&PURE, &WITH_C];
-        let of_modes = modes.iter().flat_map(|mode| mode.variables);
-        let variables = PINNED.iter().chain(&target).chain(of_modes);
+        let of_modes = modes.iter().flat_map(|mode| mode.variables).copied();
+        let variables = self.variables().into_iter().chain(of_modes);
         let mut inputs: Vec<String> =
             variables.map(|(name, value)| format!("{name}={value}")).collect();
-        inputs.push(self.module.directory.clone());
+        inputs.push(self.code.directory.clone());
         inputs.extend(modes.iter().flat_map(|mode| self.flags(mode)));
-        inputs.push(self.module.package.clone());
+        inputs.push(self.code.package.clone());
         inputs
     }
 
@@ -167,7 +197,7 @@ impl Recipe for GoBuild {
         let mut arguments: Vec<OsString> = vec!["build".into()];
         arguments.extend(self.flags(self.mode()).into_iter().map(Into::into));
         let output = place.output.join(PROGRAM);
-        arguments.extend(["-o".into(), output.into(), self.module.package.clone().into()]);
+        arguments.extend(["-o".into(), output.into(), self.code.package.clone().into()]);
         vec![self.go(toolchain, place, arguments, &[])]
     }
 
@@ -182,17 +212,17 @@ impl Recipe for GoBuild {
         if self.cgo.is_some() {
             return None;
         }
-        let arguments = ["list", "-deps", "-e", self.dependencies(), "-f", CGO_FILES];
-        let arguments = arguments.into_iter().chain([self.module.package.as_str()]);
+        let arguments = ["list", "-deps", "-e", "-f", CGO_FILES].into_iter();
+        let arguments = arguments.chain(self.dependencies()).chain([self.code.package.as_str()]);
         let arguments = arguments.map(Into::into).collect();
         Some(self.go(toolchain, place, arguments, &[("CGO_ENABLED", "1")]))
     }
 
     /// What compiles without C is compiled so: most packages that have some do without.
     fn instead(&self, failure: &Failure<'_>) -> Option<Box<dyn Recipe>> {
-        let Failure { command, output, answer } = failure;
+        let Failure { command, output, answer, .. } = failure;
         let file = file_with_c((*answer)?, output, &command.directory)?;
-        let without = errors(output, command);
+        let without = self.told(output, command);
         Some(Box::new(Self { cgo: Some(Cgo { file, without }), ..self.clone() }))
     }
 
@@ -204,12 +234,12 @@ impl Recipe for GoBuild {
             // It may not be for want of C that it did not compile.
             return [vec![reason], cgo.without.clone()].concat();
         }
-        errors(output, command)
+        failure.with_wait(self.told(output, command), DOWNLOADS)
     }
 
     /// Makes sure that it is a program: of a package that is no main one, `go build` makes an
-    /// archive without a word. Such packages of the chaincode's own module were refused by
-    /// [`GoModule::open`] already.
+    /// archive without a word. Such packages of the chaincode's own were refused by
+    /// [`GoCode::open`] already.
     fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal> {
         let program = place.output.join(PROGRAM);
         let mut magic = [0; 4];
@@ -217,16 +247,11 @@ impl Recipe for GoBuild {
         match read {
             Ok(()) if magic == *b"\x7fELF" => Ok(vec![Part::Program(program)]),
             _ => {
-                let package = self.module.package.clone();
+                let package = self.code.package.clone();
                 Err(Refusal::Code(GoError::NoProgram { package }.into()))
             }
         }
     }
-}
-
-/// The first errors. What Go names by its whole path lies in a directory that nobody knows.
-fn errors(output: &str, command: &BuildCommand) -> Vec<String> {
-    first_errors(&output.replace(&format!("{}/", command.directory.display()), ""))
 }
 
 #[cfg(test)]
@@ -235,34 +260,44 @@ mod tests {
 
     use super::*;
 
-    fn plan(vendored: bool) -> GoBuild {
-        let module = GoModule {
-            directory: "src".to_owned(),
-            package: "example.com/asset".to_owned(),
-            vendored,
+    fn plan(dependencies: Dependencies) -> GoBuild {
+        let (directory, package) = match dependencies {
+            Dependencies::Gopath => ("src/example.com/asset", "."),
+            _ => ("src", "example.com/asset"),
         };
-        GoBuild::new(module, Platform::LinuxAmd64)
+        let (directory, package) = (directory.to_owned(), package.to_owned());
+        GoBuild::new(GoCode { directory, package, dependencies }, Platform::LinuxAmd64)
     }
 
-    #[test]
-    fn whole_command() {
+    /// The one command, with what a caller's environment may have.
+    fn command(dependencies: Dependencies) -> BuildCommand {
         let variables = [
             ("PATH", "/usr/bin"),
             ("GOFLAGS", "-toolexec=evil"),
             ("CORE_PEER_LOCALMSPID", "Org1MSP"),
+            ("GOPATH", "/home/somebody/go"),
             ("GOPROXY", "off"),
         ];
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let toolchain = Toolchain::new(&mut variables.into_iter(), ALLOWED);
         let place = Workplace { source: Path::new("/work"), output: Path::new("/out") };
-        let commands = plan(false).commands(&toolchain, &place);
-        let [command] = &commands[..] else { panic!("{commands:?}") };
-        let shown = command
-            .environment
-            .iter()
-            .map(|(name, value)| format!("{}={}", name.display(), value.display()));
+        let commands = plan(dependencies).commands(&toolchain, &place);
+        assert_eq!(commands.len(), 1, "{commands:?}");
+        commands.into_iter().next().unwrap()
+    }
+
+    fn environment(command: &BuildCommand) -> Vec<String> {
+        let shown = |(name, value): &(OsString, OsString)| {
+            format!("{}={}", name.display(), value.display())
+        };
+        command.environment.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn whole_command() {
+        let command = command(Dependencies::Fetched);
         assert_eq!(
-            shown.collect::<Vec<_>>(),
+            environment(&command),
             [
                 "CGO_ENABLED=0",
                 "GO111MODULE=on",
@@ -270,6 +305,7 @@ mod tests {
                 "GOENV=off",
                 "GOFLAGS=",
                 "GOOS=linux",
+                "GOPATH=/home/somebody/go",
                 "GOPROXY=off",
                 "GOTOOLCHAIN=local",
                 "GOWORK=off",
@@ -293,8 +329,33 @@ mod tests {
     }
 
     #[test]
-    fn vendor_changes_the_inputs() {
-        assert!(plan(true).inputs().contains(&"-mod=vendor".to_owned()));
-        assert_ne!(plan(true).inputs(), plan(false).inputs());
+    fn in_a_gopath_the_source_is_all_there_is() {
+        let command = command(Dependencies::Gopath);
+        let environment = environment(&command);
+        for said in ["GO111MODULE=off", "GOPATH=/work", "CGO_ENABLED=0", "GOFLAGS="] {
+            assert!(environment.iter().any(|variable| variable == said), "{environment:?}");
+        }
+        let arguments = ["-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="];
+        assert_eq!(command.arguments[1..4], arguments);
+        assert_eq!(command.arguments[4..], ["-o", "/out/chaincode", "."]);
+        assert_eq!(command.directory, Path::new("/work/src/example.com/asset"));
+    }
+
+    #[test]
+    fn where_nobody_knows_is_not_told() {
+        let command = command(Dependencies::Gopath);
+        let output = "main.go:4:2: cannot find package \"x\" in any of:\n\
+                      \t/go/src/x (from $GOROOT)\n\t/work/src/x (from $GOPATH)\n";
+        let told = plan(Dependencies::Gopath).told(output, &command);
+        assert_eq!(told[..3].last().unwrap(), "    src/x (from $GOPATH)");
+        assert!(told.last().unwrap().contains("made as from a GOPATH"), "{told:?}");
+    }
+
+    #[test]
+    fn where_dependencies_are_changes_the_inputs() {
+        let inputs = |dependencies| plan(dependencies).inputs();
+        assert!(inputs(Dependencies::Vendored).contains(&"-mod=vendor".to_owned()));
+        assert_ne!(inputs(Dependencies::Vendored), inputs(Dependencies::Fetched));
+        assert!(inputs(Dependencies::Gopath).contains(&"GO111MODULE=off".to_owned()));
     }
 }

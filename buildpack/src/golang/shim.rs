@@ -1,7 +1,6 @@
 //! Whether a Go chaincode listens for its peer, as its own source has it.
 
-use super::open::{main_files, parsed};
-use super::{GoError, GoModule, GoPath};
+use super::{GoCode, GoError, GoPath};
 use crate::shim::{Security, Shim};
 use crate::source::Source;
 
@@ -16,10 +15,7 @@ const KNOWS_TLS: &[&str] = &["CHAINCODE_TLS_KEY", "CORE_TLS_CLIENT_KEY_FILE"];
 
 /// What the main package's own files say.
 pub(super) fn shim(source: &Source, path: &GoPath) -> Result<Shim, GoError> {
-    let module = GoModule::find(&source.paths(), path)?;
-    let go_mod = parsed(source, &module)?;
-    let Some(directory) = module.package_directory(&go_mod) else { return Ok(Shim::Dials) };
-    let files = main_files(source, &directory)?;
+    let files = GoCode::find(&source.paths(), path)?.main_files(source)?;
     Ok(of(files.iter().map(|(_, text)| text.as_str())))
 }
 

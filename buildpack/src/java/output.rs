@@ -33,7 +33,7 @@ const NOT_FETCHED: &[&str] = &[
 ];
 
 /// What somebody needs to know whose dependencies cannot be fetched.
-const REPOSITORIES: &str = "dependencies come from Maven Central, or from where the package's \
+pub(super) const REPOSITORIES: &str = "dependencies come from Maven Central, or from where the package's \
                             pom.xml or build.gradle has them: a mirror or a proxy is named in \
                             ~/.m2/settings.xml, by MAVEN_ARGS, MAVEN_OPTS or MVNW_REPOURL in the \
                             environment of `selvedge` or of the launcher, for builds in a cluster in \

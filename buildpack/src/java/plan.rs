@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::jar::Jar;
-use super::output::first_errors;
+use super::output::{REPOSITORIES, first_errors};
 use super::project::{JavaError, JavaProject, is_jar};
 use super::start::{JAR, Launch};
 use super::tool::Tool;
@@ -136,7 +136,7 @@ impl Recipe for JavaBuild {
         let Failure { command, output, .. } = failure;
         // What lies in a directory that nobody knows.
         let directory = format!("{}/", command.directory.display());
-        first_errors(&output.replace(&directory, ""))
+        failure.with_wait(first_errors(&output.replace(&directory, "")), REPOSITORIES)
     }
 
     fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal> {

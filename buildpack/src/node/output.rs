@@ -26,7 +26,7 @@ const NOT_FETCHED: &[&str] = &[
 ];
 
 /// What somebody needs to know whose packages cannot be fetched.
-const REGISTRIES: &str = "packages come from the registry that the package's .npmrc or \
+pub(super) const REGISTRIES: &str = "packages come from the registry that the package's .npmrc or \
                           npm_config_registry names: set npm_config_* in the environment of \
                           `selvedge` or of the launcher, for builds in a cluster in \
                           `builds.environment` of the operator's file";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::files::DIRECTORY;
 use super::gyp::remove_leavings;
 use super::manager::{Manager, Step};
-use super::output::first_errors;
+use super::output::{REGISTRIES, first_errors};
 use super::project::{Made, MadeBy, NodeError, NodeProject, Packed};
 use super::start::{LAUNCHER_FILE, Launch};
 use crate::image::{Form, LayerForm, Part, Tree};
@@ -160,7 +160,8 @@ impl Recipe for NodeBuild {
         let words = command.arguments.iter().map(|word| word.to_string_lossy());
         let words: Vec<_> = [command.program.to_string_lossy()].into_iter().chain(words).collect();
         let failed = format!("`{}` failed", words.join(" "));
-        [failed].into_iter().chain(first_errors(&output.replace(&directory, ""))).collect()
+        let errors = first_errors(&output.replace(&directory, ""));
+        [vec![failed], failure.with_wait(errors, REGISTRIES)].concat()
     }
 
     fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal> {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::time::Instant;
 
 use super::command::BuildCommand;
 use super::plan::{Failure, Recipe, Workplace};
@@ -58,17 +59,19 @@ pub async fn carry_out<W: Workshop>(
 ) -> Result<Vec<Part>, BuildFailure<W::Error>> {
     recipe.prepare(place).map_err(BuildFailure::Place)?;
     for command in recipe.commands(toolchain, place) {
+        let began = Instant::now();
         let Answer { succeeded, output } =
             workshop.run(&command).await.map_err(BuildFailure::Workshop)?;
         if succeeded {
             continue;
         }
-        let mut answer = None;
+        let (mut answer, lasted) = (None, began.elapsed());
         if let Some(question) = recipe.question(&output, toolchain, place) {
             // Without an answer, what the command said has to do.
             answer = workshop.ask(&question).await.ok().map(|answer| answer.output);
         }
-        let failure = Failure { command: &command, output: &output, answer: answer.as_deref() };
+        let answer = answer.as_deref();
+        let failure = Failure { command: &command, output: &output, answer, lasted };
         if let Some(other) = recipe.instead(&failure) {
             return Box::pin(carry_out(&*other, toolchain, place, workshop)).await;
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use super::command::BuildCommand;
 use super::refusal::Refusal;
@@ -74,4 +75,17 @@ pub struct Failure<'a> {
     pub output: &'a str,
     /// What was answered to [`Recipe::question`].
     pub answer: Option<&'a str>,
+    /// How long the command took to fail.
+    pub lasted: Duration,
+}
+
+impl Failure<'_> {
+    /// The errors, and how long was tried if the last of them is what there is to know of something
+    /// that could not be fetched.
+    pub(crate) fn with_wait(&self, mut errors: Vec<String>, unfetched: &str) -> Vec<String> {
+        if errors.last().is_some_and(|last| last == unfetched) {
+            errors.push(format!("it was given up after {:.1} s", self.lasted.as_secs_f32()));
+        }
+        errors
+    }
 }

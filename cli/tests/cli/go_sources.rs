@@ -99,6 +99,10 @@ fn dependencies_that_cannot_be_had_are_told_of() {
     let mut package = command(root, &["package", "asset", "-l", "a", "--vendor"]);
     let output = package.env("GOPROXY", "off").output().unwrap();
     check(&output, 1, &[], &["`go mod vendor` failed", "example.com/lib: missing go.sum entry"]);
+    // The go.sum is older than the go.mod.
+    let output = selvedge(root, &["package", "asset", "-l", "a"]);
+    let missing = "missing go.sum entry for module providing package example.com/lib";
+    check(&output, 1, &[], &["does not compile", missing]);
     assert_eq!(names(root), ["asset"]);
 }
 
@@ -265,7 +269,12 @@ fn a_module_that_cannot_be_downloaded_names_the_settings() {
     for proxy in ["off", "http://127.0.0.1:1"] {
         let mut package = command(root, &["package", "asset", "-l", "a"]);
         let output = package.env("GOPROXY", proxy).output().unwrap();
-        let settings = ["GOPROXY", "GOPRIVATE", "settings made with `go env -w` are not read"];
+        let settings = [
+            "GOPROXY",
+            "GOPRIVATE",
+            "settings made with `go env -w` are not read",
+            "it was given up after ",
+        ];
         check(&output, 1, &[], &[&["does not compile"], &settings[..]].concat());
     }
 }

@@ -9,6 +9,7 @@ use selvedge_buildpack::recipe::Refusal;
 use selvedge_buildpack::source::SourceError;
 
 use super::transfer::TransferError;
+use crate::bounds::Exceeded;
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,8 @@ pub(crate) enum BuildJobError {
     Compile(Vec<String>),
     #[error("the compiler was killed")]
     Killed,
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
     #[error("cannot use {path}")]
     File { path: PathBuf, source: io::Error },
     #[error(transparent)]

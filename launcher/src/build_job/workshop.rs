@@ -1,10 +1,15 @@
 //! The tools of the toolchain's image, and what becomes of them in a pod.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use selvedge_buildpack::recipe::{Answer, BuildCommand, KeptOutput, Workshop};
+
+use crate::bounds::{Exceeded, INTERVAL, Taken};
 
 use super::error::BuildJobError;
 
@@ -23,12 +28,20 @@ impl Workshop for PodWorkshop {
     async fn run(&mut self, command: &BuildCommand) -> Result<Answer, BuildJobError> {
         let (output, input) = io::pipe().map_err(failed(command))?;
         let mut running = process(command)
+            .process_group(0)
             .stdout(input.try_clone().map_err(failed(command))?)
             .stderr(input)
             .spawn()
             .map_err(failed(command))?;
+        let id = Pid::from_child(&running);
+        let (over, ended) = mpsc::channel();
+        let watch = thread::spawn(move || dispersed(id, &ended));
         let output = relay(output).map_err(failed(command))?;
         let status = running.wait().map_err(failed(command))?;
+        drop(over);
+        if let Ok(Some(crowd)) = watch.join() {
+            return Err(crowd.into());
+        }
         let killed = status.signal() == Some(9) || output.contains(KILLED);
         if killed && !status.success() {
             return Err(BuildJobError::Killed);
@@ -41,6 +54,19 @@ impl Workshop for PodWorkshop {
         let output = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
         Ok(Answer { succeeded: said.status.success(), output })
     }
+}
+
+/// Ends the command's processes if they become too many: the pod has limits for all else that they
+/// take. What has left their group ends with the pod.
+fn dispersed(command: Pid, ended: &mpsc::Receiver<()>) -> Option<Exceeded> {
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(INTERVAL) {
+        if let Some(crowd) = Taken::by(command).crowd() {
+            // Gone already is as good.
+            let _ = kill_process_group(command, Signal::KILL);
+            return Some(crowd);
+        }
+    }
+    None
 }
 
 fn process(command: &BuildCommand) -> Command {

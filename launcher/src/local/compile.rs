@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use selvedge_buildpack::recipe::{Answer, BuildCommand, KeptOutput, Workshop};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::guard::guarded;
 use super::process::Process;
 use super::search_path::find_in;
 use crate::backend::BuildError;
+use crate::bounds::Bounds;
 
 /// How long a short command may take, such as that for a version.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -31,6 +32,10 @@ pub(super) struct LocalWorkshop<'a> {
     pub(super) limit: Duration,
     /// When that is over.
     pub(super) deadline: Instant,
+    /// What it may take of the machine.
+    pub(super) bounds: Bounds,
+    /// What it has written to disk so far, in bytes.
+    pub(super) written: u64,
     pub(super) log: &'a mpsc::Sender<String>,
 }
 
@@ -42,16 +47,27 @@ impl Workshop for LocalWorkshop<'_> {
         command.environment.retain(|(name, _)| name != TEMPORARY);
         command.environment.push((TEMPORARY.into(), self.temporary.into()));
         let mut process = start(&command)?;
+        let guard = process.guard();
         let mut output = KeptOutput::default();
         let ended = async {
             relay(&mut process, &mut output, Some(self.log)).await;
             process.end().await
         };
-        let Ok(end) = timeout_at(self.deadline, ended).await else {
-            process.kill();
-            // Who removes the files waits until nobody writes there.
-            let _ = timeout(KILLED, process.end()).await;
-            return Err(BuildError::TimedOut(self.limit.as_secs_f32()));
+        let ended = tokio::select! {
+            end = ended => Ok(end),
+            exceeded = self.bounds.watch(guard, &mut self.written) => Err(exceeded.into()),
+            () = sleep_until(self.deadline) => {
+                Err(BuildError::TimedOut(self.limit.as_secs_f32()))
+            }
+        };
+        let end = match ended {
+            Ok(end) => end,
+            Err(error) => {
+                process.kill();
+                // Who removes the files waits until nobody writes there.
+                let _ = timeout(KILLED, process.end()).await;
+                return Err(error);
+            }
         };
         let succeeded = end.map_err(|source| failed(&command, source))?.status.success();
         Ok(Answer { succeeded, output: output.into_text() })

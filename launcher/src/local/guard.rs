@@ -17,7 +17,6 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{env, fs, thread};
@@ -27,6 +26,8 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, getppid, kill_process,
     kill_process_group, set_child_subreaper, set_parent_process_death_signal, wait, waitid,
 };
+
+use crate::process_tree::{children, threads};
 
 /// What a process of this very program is there for, other than to be a launcher.
 ///
@@ -239,19 +240,6 @@ fn kill_with_children(process: Pid) {
             children(&thread).into_iter().rev().for_each(kill_with_children);
         }
     }
-}
-
-/// Where the kernel lists a process's threads, each of which has children of its own.
-fn threads(process: Pid) -> Vec<PathBuf> {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    threads.map(|thread| thread.path()).collect()
-}
-
-/// The processes whose parent a thread is, in the order in which they became its children.
-fn children(thread: &Path) -> Vec<Pid> {
-    // A thread that has ended meanwhile has left its children to another.
-    let list = fs::read_to_string(thread.join("children")).unwrap_or_default();
-    list.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
 }
 
 fn lock(ward: &Mutex<Ward>) -> MutexGuard<'_, Ward> {

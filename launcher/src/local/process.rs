@@ -8,6 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::Pid;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -72,6 +73,11 @@ impl Process {
             last_lines: LastLines::default(),
             remains_until: None,
         })
+    }
+
+    /// The guard's process, of which all others have come; none once it has ended.
+    pub(crate) fn guard(&self) -> Option<Pid> {
+        Pid::from_raw(self.guard.id()?.try_into().ok()?)
     }
 
     /// The next line; `None` when the process has ended and all it wrote was read.

@@ -36,6 +36,21 @@ pub struct GatewayAccess {
     pub key: PathBuf,
 }
 
+/// A Go chaincode that is to be packaged, and where somebody stands who does it.
+#[derive(Clone, Debug)]
+pub struct GoPackaging<'a> {
+    /// The chaincode: a directory, or an import path.
+    pub path: &'a str,
+    /// Where the `peer` CLI is run.
+    pub directory: &'a Path,
+    /// What Go is told besides, such as where a GOPATH is.
+    pub environment: Vec<(&'static str, String)>,
+    /// The package's label.
+    pub label: &'a str,
+    /// The file to write.
+    pub file: &'a Path,
+}
+
 /// Speaks with a peer as its organisation's administrator. All methods may be called from
 /// several threads.
 #[derive(Clone, Debug)]
@@ -103,10 +118,31 @@ impl PeerClient {
 
     /// Runs the `peer` CLI with `arguments` against this peer.
     pub fn cli(&self, arguments: &[String], limit: Duration) -> Result<CliOutput, CliError> {
+        self.cli_in(&self.home, Vec::new(), arguments, limit)
+    }
+
+    fn cli_in(
+        &self,
+        directory: &Path,
+        mut environment: Vec<(&'static str, String)>,
+        arguments: &[String],
+        limit: Duration,
+    ) -> Result<CliOutput, CliError> {
         let mut command = Command::new(self.binaries.program("peer"));
-        command.args(arguments).current_dir(&self.home);
+        command.args(arguments).current_dir(directory);
         let logs: Vec<Log> = self.log.iter().chain([&self.topology.orderer_log]).cloned().collect();
-        cli::run(&mut command, self.cli_environment(), limit, &logs)
+        environment.extend(self.cli_environment());
+        cli::run(&mut command, environment, limit, &logs)
+    }
+
+    /// Packages a Go chaincode with the `peer` CLI, which asks Go for it.
+    pub fn package_go(&self, packaging: &GoPackaging<'_>) -> Result<(), CliError> {
+        let GoPackaging { path, directory, environment, label, file } = packaging;
+        let file = file.to_string_lossy();
+        let mut arguments = words(&["lifecycle", "chaincode", "package", &file]);
+        arguments.extend(words(&["--lang", "golang", "--path", path, "--label", label]));
+        self.cli_in(directory, environment.clone(), &arguments, CALL_LIMIT)?;
+        Ok(())
     }
 
     /// Joins the channel whose genesis block is in `block`.

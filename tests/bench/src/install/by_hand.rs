@@ -8,6 +8,10 @@ use anyhow::{Context, Result, ensure};
 
 use super::sample::Sample;
 
+/// Has Maven not tell of each of the hundreds of files that it downloads.
+const QUIET: &str =
+    "-Dorg.slf4j.simpleLogger.log.org.apache.maven.cli.transfer.Slf4jMavenTransferListener=warn";
+
 /// How long it takes in a directory with the source, with the caches below `home`.
 pub(super) fn build(sample: Sample, source: &Path, home: &Path) -> Result<Duration> {
     let began = Instant::now();
@@ -28,6 +32,15 @@ fn commands(sample: Sample) -> &'static [&'static [&'static str]] {
             &["npm", "run", "build"],
             &["npm", "prune", "--omit=dev"],
         ],
+        Sample::Java => &[&[
+            "mvn",
+            "--batch-mode",
+            QUIET,
+            "compile",
+            "package",
+            "-DskipTests",
+            "-Dmaven.test.skip=true",
+        ]],
     }
 }
 
@@ -39,6 +52,8 @@ fn run(words: &[&str], directory: &Path, home: &Path) -> Result<()> {
         command.env_remove(variable);
     }
     command.env("GOFLAGS", "-modcacherw").env("CGO_ENABLED", "0");
+    // A JVM asks the machine's list of users for a home.
+    command.env("MAVEN_OPTS", format!("-Duser.home={}", home.display()));
     command.env("npm_config_audit", "false").env("npm_config_fund", "false");
     let output = command.output().with_context(|| format!("cannot run {}", words[0]))?;
     let said = String::from_utf8_lossy(&output.stderr);

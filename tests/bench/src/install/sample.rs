@@ -17,10 +17,12 @@ pub(super) enum Sample {
     Golang,
     Javascript,
     Typescript,
+    Java,
 }
 
 impl Sample {
-    pub(super) const ALL: [Self; 3] = [Self::Golang, Self::Javascript, Self::Typescript];
+    pub(super) const ALL: [Self; 4] =
+        [Self::Golang, Self::Javascript, Self::Typescript, Self::Java];
 
     /// Copies its source to a new directory.
     pub(super) fn copy(self, to: &Path) -> Result<()> {
@@ -33,6 +35,7 @@ impl Sample {
             Self::Golang => "main.go",
             Self::Javascript => "index.js",
             Self::Typescript => "src/index.ts",
+            Self::Java => "src/main/java/example/Ledger.java",
         });
         let mut file = OpenOptions::new().append(true).open(&path)?;
         file.write_all(b"\n// another version\n").with_context(|| path.display().to_string())
@@ -43,6 +46,7 @@ impl Sample {
             Self::Golang => "ledger",
             Self::Javascript => "javascript",
             Self::Typescript => "typescript",
+            Self::Java => "java",
         }
     }
 }
@@ -53,6 +57,7 @@ impl fmt::Display for Sample {
             Self::Golang => "golang",
             Self::Javascript => "javascript",
             Self::Typescript => "typescript",
+            Self::Java => "java",
         })
     }
 }
@@ -64,7 +69,9 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         let target = target.join(entry.file_name());
         match entry.file_type()?.is_dir() {
             // What a person has installed or built here is none of the source.
-            true if ["node_modules", "dist"].iter().any(|name| entry.file_name() == *name) => {}
+            true if ["node_modules", "dist", "target"]
+                .iter()
+                .any(|name| entry.file_name() == *name) => {}
             true => copy(&entry.path(), &target)?,
             false => drop(fs::copy(entry.path(), target)?),
         }

@@ -3,9 +3,11 @@
 
 mod environment;
 mod golang;
+mod gopath;
 mod images;
 mod metadata;
 mod names;
+mod size;
 mod workshop;
 mod zones;
 

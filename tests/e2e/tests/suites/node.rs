@@ -2,8 +2,11 @@
 //! brings its dependencies along.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener as Server;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use e2e::{Op, Process, Turn, chaincode_dir};
@@ -94,6 +97,36 @@ fn what_cannot_be_installed_is_told_by_name() {
     fs::write(source.join("package.json"), outdated).unwrap();
     let reason = ["the chaincode does not compile", "package.json and package-lock.json"];
     install_fails(&turn, &package(&turn, &source, "outdated"), &reason);
+}
+
+/// The registry is named, and how long it was tried.
+#[test]
+fn what_no_registry_has_and_a_registry_that_is_down() {
+    let turn = STAGE.enter();
+    let source = copy(&turn, "javascript", "unfetched");
+    fs::remove_file(source.join("package-lock.json")).unwrap();
+    let has_none = Server::bind("127.0.0.1:0").unwrap();
+    let address = has_none.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut connection in has_none.incoming().map_while(Result::ok) {
+            // Who asks has begun to speak.
+            let _ = connection.read(&mut [0; 4096]);
+            let none = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = connection.write_all(none.as_bytes());
+        }
+    });
+    // Nothing listens on port 1.
+    for (label, address, said) in [
+        ("unknown", address.to_string(), "404 Not Found - GET http://"),
+        ("down", "127.0.0.1:1".to_owned(), "ECONNREFUSED"),
+    ] {
+        let settings = format!("registry=http://{address}/\nfetch-retries=0\n");
+        fs::write(source.join(".npmrc"), settings).unwrap();
+        let named = format!("http://{address}/");
+        let waited = "it was given up after ";
+        let reason = ["the chaincode does not compile", said, &named, waited];
+        install_fails(&turn, &package(&turn, &source, label), &reason);
+    }
 }
 
 /// A copy of a chaincode's directory.

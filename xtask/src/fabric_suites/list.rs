@@ -1,0 +1,31 @@
+//! Which specs of Fabric's own suites are run: docs/fabric-suites.md has them by name, and all others
+//! with the reason why they are not.
+
+/// A suite of `integration/`, and what of it is run.
+pub(super) struct Suite {
+    pub(super) name: &'static str,
+    /// What the names of the specs match that are left out (`-ginkgo.skip`).
+    pub(super) without: &'static [&'static str],
+}
+
+/// Those of which specs pass.
+pub(super) const SUITES: &[Suite] = &[
+    Suite::without("e2e", &["CouchDB", "docker chaincode builds", "containers being interrupted"]),
+    Suite::whole("discovery"),
+    Suite::whole("gateway"),
+    Suite::whole("idemix"),
+    Suite::whole("msp"),
+    Suite::whole("nwo"),
+    Suite::whole("pvtdatapurge"),
+    Suite::whole("sbe"),
+];
+
+impl Suite {
+    const fn whole(name: &'static str) -> Self {
+        Self::without(name, &[])
+    }
+
+    const fn without(name: &'static str, without: &'static [&'static str]) -> Self {
+        Self { name, without }
+    }
+}
