@@ -1,10 +1,12 @@
 //! Go chaincode: where its module is, how it is compiled, what its compiler says.
 
+mod assembly;
 mod caches;
 mod compiler;
 mod constraint;
 mod contents;
 mod embed;
+mod fetch;
 mod go_mod;
 mod module;
 mod open;

@@ -7,7 +7,7 @@ use std::io::Read;
 use super::{GoError, GoModule, file_with_c, first_errors, without_c_compiler};
 use crate::image::{Form, Part};
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace};
+use crate::recipe::{BuildCommand, Failure, Fetch, Recipe, Refusal, Toolchain, Workplace};
 
 /// The variables of the caller that reach `go build`: where it finds itself, modules, caches and
 /// certificates. `PATH` and `GOROOT` choose the compiler, which is part of a build's key
@@ -66,7 +66,7 @@ const PROGRAM: &str = "chaincode";
 const FLAGS: &[&str] = &["-trimpath", "-buildvcs=false"];
 
 /// How code without C is compiled: all of it by Go's compiler, for any platform.
-const PURE: Mode =
+pub(super) const PURE: Mode =
     Mode { variables: &[("CGO_ENABLED", "0")], flags: &["-ldflags=-s -w -buildid="] };
 
 /// How code with C is compiled: by gcc, and linked statically, as Fabric's own builder does it
@@ -107,7 +107,7 @@ struct Cgo {
 
 /// One of the two ways to compile.
 #[derive(Debug)]
-struct Mode {
+pub(super) struct Mode {
     variables: &'static [(&'static str, &'static str)],
     flags: &'static [&'static str],
 }
@@ -122,7 +122,7 @@ impl GoBuild {
         if self.cgo.is_some() { &WITH_C } else { &PURE }
     }
 
-    fn go(
+    pub(super) fn go(
         &self,
         toolchain: &Toolchain,
         place: &Workplace<'_>,
@@ -135,13 +135,18 @@ impl GoBuild {
         toolchain.command(GO, arguments, &pinned, &directory)
     }
 
-    fn flags(&self, mode: &Mode) -> Vec<String> {
+    pub(super) fn flags(&self, mode: &Mode) -> Vec<String> {
         let flags = FLAGS.iter().chain(mode.flags).copied().chain([self.dependencies()]);
         flags.map(str::to_owned).collect()
     }
 
-    fn dependencies(&self) -> &'static str {
+    pub(super) fn dependencies(&self) -> &'static str {
         if self.module.vendored { "-mod=vendor" } else { "-mod=readonly" }
+    }
+
+    /// The main package, as an argument of the go command.
+    pub(super) fn package(&self) -> &str {
+        &self.module.package
     }
 }
 
@@ -161,6 +166,10 @@ impl Recipe for GoBuild {
 
     fn form(&self) -> Form {
         Form::program()
+    }
+
+    fn fetch(&self) -> Option<&dyn Fetch> {
+        Some(self)
     }
 
     fn commands(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> Vec<BuildCommand> {
