@@ -8,6 +8,7 @@ mod abandoned;
 mod absence;
 mod admission;
 mod builds;
+mod cgo;
 mod confinement;
 mod controllers;
 mod edits;
