@@ -33,7 +33,10 @@ pub async fn fetch_ahead<W: Workshop>(
     for command in &need.helpful {
         workshop.run(command).await.map_err(BuildFailure::Workshop)?;
     }
-    need.places.iter().try_for_each(|place| Dependencies::mark(place)).map_err(BuildFailure::Place)
+    for place in &need.places {
+        Dependencies::mark(place);
+    }
+    Ok(())
 }
 
 fn expect<E>(
