@@ -56,7 +56,7 @@ pub struct Builds {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<CaBundle>,
     /// Where builds keep what they depend on for the next: Go's modules and packages, and what a lock
-    /// file of npm's names. Default: nowhere, so that each build fetches and compiles all of it anew.
+    /// file of npm's names with its address and its hash. Default: nowhere, so that each build fetches and compiles all of it anew.
     /// Only on Kubernetes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<BuildCache>,
