@@ -1,11 +1,13 @@
 //! Go chaincode: where its code is, how it is compiled, what its compiler says.
 
+mod assembly;
 mod caches;
 mod code;
 mod compiler;
 mod constraint;
 mod contents;
 mod embed;
+mod fetch;
 mod go_mod;
 mod open;
 mod plan;

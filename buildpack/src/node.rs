@@ -1,8 +1,10 @@
 //! Node chaincode, JavaScript and TypeScript: what its package says, how it is built and started.
 
 mod authorities;
+mod fetch;
 mod files;
 mod gyp;
+mod lock_file;
 mod manager;
 mod output;
 mod package_json;

@@ -63,6 +63,16 @@ pub struct Builds {
     /// company's proxy that ends TLS. Only on Kubernetes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<CaBundle>,
+    /// Where builds keep what they depend on for the next: Go's modules and packages, and what a lock
+    /// file of npm's names with its address and its hash. Default: nowhere, so that each build fetches and compiles all of it anew.
+    /// Only on Kubernetes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<BuildCache>,
+    /// Who builds are where they fetch private dependencies. Only on Kubernetes: on the `local`
+    /// backend chaincode reads what its launcher reads, and what fetches is the launcher's own
+    /// environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<BuildCredentials>,
     /// What builds reach. Only on Kubernetes.
     pub egress: BuildEgress,
 }
@@ -128,6 +138,39 @@ pub struct CaBundle {
     pub config_map: String,
 }
 
+/// A volume for what builds depend on. In the pod of a build one container alone writes to it, which
+/// fetches and runs nothing of what it fetched; the one that compiles reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BuildCache {
+    /// A `PersistentVolumeClaim` in the builds' namespace, which nobody else writes to. Pods of builds
+    /// may run on any node, so it has to be `ReadWriteMany` where there are several.
+    #[schemars(length(min = 1))]
+    pub claim: String,
+    /// How much of it may be taken, such as `5GiB`: beyond it goes what was not used for longest, but
+    /// nothing that a build still going on may need. Leave some room in the volume above it. Default:
+    /// 5 GiB.
+    #[serde(default = "cache_limit")]
+    #[schemars(with = "Size", default = "cache_limit")]
+    pub limit: ByteSize,
+}
+
+/// Credentials for registries and module proxies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BuildCredentials {
+    /// A Secret in the builds' namespace with the keys `.netrc` (for Go's module proxies and for
+    /// `git`, over HTTPS), `.npmrc` (for npm's registries), or both. In the pod of a build the one
+    /// container that fetches has them, and runs nothing of what it fetched. What these credentials
+    /// can read, whoever installs chaincode can have in it: let them read no more than that.
+    #[schemars(length(min = 1))]
+    pub secret: String,
+}
+
+fn cache_limit() -> ByteSize {
+    ByteSize::gib(5)
+}
+
 /// What builds reach: by their network policy the launcher, the cluster's DNS and the world, but
 /// no private address, no link-local one, and IPv6 only in a cluster that has nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -173,6 +216,8 @@ impl Default for Builds {
             memory_limit: None,
             environment: BTreeMap::new(),
             ca_bundle: None,
+            cache: None,
+            credentials: None,
             egress: BuildEgress::default(),
         }
     }

@@ -28,7 +28,10 @@ mod span;
 mod variant;
 
 pub use allowance::Allowance;
-pub use builds::{BuildEgress, Builds, CaBundle, Runtime, Runtimes, Toolchain, Toolchains};
+pub use builds::{
+    BuildCache, BuildCredentials, BuildEgress, Builds, CaBundle, Runtime, Runtimes, Toolchain,
+    Toolchains,
+};
 pub use chaincode::{Chaincode, PeerNode, Timeouts};
 pub use check::{NAMESPACE, is_namespace};
 pub use document::LONGEST;

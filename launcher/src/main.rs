@@ -80,6 +80,7 @@ fn main() -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Some(Command::BuildJob(job)) => return Ok(build_job::run(&job)),
+        Some(Command::FetchJob(job)) => return Ok(build_job::run_fetch(&job)),
         Some(Command::CopySelf(copy)) => {
             build_job::copy_self(&copy)
                 .with_context(|| format!("cannot write {}", copy.to.display()))?;

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::await_proxy::AwaitProxy;
-use crate::build_job::{BuildJob, CopySelf};
+use crate::build_job::{BuildJob, CopySelf, FetchJob};
 
 /// Builds the chaincode that a Hyperledger Fabric peer installs, runs it, and
 /// keeps it linked to the peer.
@@ -83,6 +83,9 @@ pub(crate) enum Command {
     /// Builds a chaincode in the pod of a Job and hands the image to the launcher.
     #[command(hide = true)]
     BuildJob(BuildJob),
+    /// Fetches what a chaincode depends on, ahead of its build and in the same pod.
+    #[command(hide = true)]
+    FetchJob(FetchJob),
     /// Copies this program to a file.
     #[command(hide = true)]
     CopySelf(CopySelf),

@@ -8,7 +8,7 @@ use super::compiler::DOWNLOADS;
 use super::{Dependencies, GoCode, GoError, file_with_c, first_errors, without_c_compiler};
 use crate::image::{Form, Part};
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace};
+use crate::recipe::{BuildCommand, Failure, Fetch, Recipe, Refusal, Toolchain, Workplace};
 
 /// The variables of the caller that reach `go build`: where it finds itself, modules, caches and
 /// certificates. `PATH` and `GOROOT` choose the compiler, which is part of a build's key
@@ -72,7 +72,7 @@ const PROGRAM: &str = "chaincode";
 const FLAGS: &[&str] = &["-trimpath", "-buildvcs=false"];
 
 /// How code without C is compiled: all of it by Go's compiler, for any platform.
-const PURE: Mode =
+pub(super) const PURE: Mode =
     Mode { variables: &[("CGO_ENABLED", "0")], flags: &["-ldflags=-s -w -buildid="] };
 
 /// How code with C is compiled: by gcc, and linked statically, as Fabric's own builder does it
@@ -113,7 +113,7 @@ struct Cgo {
 
 /// One of the two ways to compile.
 #[derive(Debug)]
-struct Mode {
+pub(super) struct Mode {
     variables: &'static [(&'static str, &'static str)],
     flags: &'static [&'static str],
 }
@@ -128,7 +128,7 @@ impl GoBuild {
         if self.cgo.is_some() { &WITH_C } else { &PURE }
     }
 
-    fn go(
+    pub(super) fn go(
         &self,
         toolchain: &Toolchain,
         place: &Workplace<'_>,
@@ -154,13 +154,13 @@ impl GoBuild {
         pinned.chain(target).collect()
     }
 
-    fn flags(&self, mode: &Mode) -> Vec<String> {
+    pub(super) fn flags(&self, mode: &Mode) -> Vec<String> {
         let flags = FLAGS.iter().chain(mode.flags).copied().chain(self.dependencies());
         flags.map(str::to_owned).collect()
     }
 
     /// Where Go is to look for modules, if there are some.
-    fn dependencies(&self) -> Option<&'static str> {
+    pub(super) fn dependencies(&self) -> Option<&'static str> {
         match self.code.dependencies {
             Dependencies::Fetched => Some("-mod=readonly"),
             Dependencies::Vendored => Some("-mod=vendor"),
@@ -173,6 +173,11 @@ impl GoBuild {
         let directory = command.directory.to_string_lossy();
         let source = directory.strip_suffix(&self.code.directory).unwrap_or(&directory);
         first_errors(&output.replace(&format!("{directory}/"), "").replace(source, ""))
+    }
+
+    /// The main package, as an argument of the go command.
+    pub(super) fn package(&self) -> &str {
+        &self.code.package
     }
 }
 
@@ -191,6 +196,10 @@ impl Recipe for GoBuild {
 
     fn form(&self) -> Form {
         Form::program()
+    }
+
+    fn fetch(&self) -> Option<&dyn Fetch> {
+        (self.code.dependencies != Dependencies::Gopath).then_some(self)
     }
 
     fn commands(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> Vec<BuildCommand> {

@@ -10,7 +10,7 @@ use super::output::{REGISTRIES, first_errors};
 use super::project::{Made, MadeBy, NodeError, NodeProject, Packed};
 use super::start::{LAUNCHER_FILE, Launch};
 use crate::image::{Form, LayerForm, Part, Tree};
-use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace, copy};
+use crate::recipe::{BuildCommand, Failure, Fetch, Recipe, Refusal, Toolchain, Workplace, copy};
 
 /// The variables of the caller that reach the package managers: where they find themselves, their
 /// registries and who they are there, caches, proxies and certificates. Whatever scripts run in a
@@ -89,6 +89,11 @@ impl NodeBuild {
         Self { project }
     }
 
+    /// Whether the script `build` is run.
+    pub(super) fn is_built(&self) -> bool {
+        self.project.is_built()
+    }
+
     /// The commands: programs with their arguments.
     fn steps(&self) -> Vec<(&'static str, &'static [&'static str])> {
         let manager = self.project.manager;
@@ -129,6 +134,13 @@ impl Recipe for NodeBuild {
             ],
             start: self.project.launch.start(),
         }
+    }
+
+    /// Of other package managers the caches hold what was unpacked or made, and of npm without a lock
+    /// file nobody knows what it will install.
+    fn fetch(&self) -> Option<&dyn Fetch> {
+        let is_known = self.project.manager == Manager::NpmLocked && self.project.packed.is_none();
+        if is_known { Some(self) } else { None }
     }
 
     fn prepare(&self, place: &Workplace<'_>) -> io::Result<()> {

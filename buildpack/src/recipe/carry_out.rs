@@ -5,9 +5,10 @@ use std::io;
 use std::time::Instant;
 
 use super::command::BuildCommand;
-use super::plan::{Failure, Recipe, Workplace};
+use super::plan::{Failure, Recipe};
 use super::refusal::Refusal;
 use super::toolchain::Toolchain;
+use super::workplace::Workplace;
 use crate::image::Part;
 
 /// Runs commands, each to its end.

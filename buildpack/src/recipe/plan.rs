@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 use super::command::BuildCommand;
+use super::fetch::Fetch;
 use super::refusal::Refusal;
 use super::toolchain::Toolchain;
+use super::workplace::Workplace;
 use crate::image::{Form, Part};
 
 /// The plan for one source. Its functions are pure but for [`Recipe::prepare`] and
@@ -22,6 +23,12 @@ pub trait Recipe: fmt::Debug + Send + Sync {
     /// The path of what loads the program with its libraries, which then have to be where it runs;
     /// none of what brings along, or stands on, all that it needs.
     fn loader(&self) -> Option<&str> {
+        None
+    }
+
+    /// How what the source depends on is fetched ahead, for builds that share it; none if that cannot
+    /// be done without running what was fetched. It decides nothing of the outcome.
+    fn fetch(&self) -> Option<&dyn Fetch> {
         None
     }
 
@@ -55,15 +62,6 @@ pub trait Recipe: fmt::Debug + Send + Sync {
 
     /// What the commands made: a part for each layer of the form.
     fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal>;
-}
-
-/// Where a recipe is carried out. Both are absolute paths.
-#[derive(Clone, Copy, Debug)]
-pub struct Workplace<'a> {
-    /// The directory that holds `src`.
-    pub source: &'a Path,
-    /// A directory for what is made; empty at the beginning.
-    pub output: &'a Path,
 }
 
 /// A command that failed.

@@ -13,6 +13,8 @@ const LIMIT: usize = 3800;
 pub(crate) enum Outcome {
     /// With this image, which the registry has.
     Image(Sha256),
+    /// Not yet: what the build depends on was fetched.
+    Fetched,
     /// With the compiler's first errors.
     Compile(Vec<String>),
     /// The compiler got SIGKILL.
@@ -38,7 +40,7 @@ impl Outcome {
         let longest = match self {
             Self::Compile(lines) => lines.iter_mut().max_by_key(|line| line.len()),
             Self::Failed(reason) => Some(reason),
-            Self::Image(_) | Self::Killed => None,
+            Self::Image(_) | Self::Fetched | Self::Killed => None,
         };
         let Some(text) = longest.filter(|text| !text.is_empty()) else { return false };
         text.truncate(text.floor_char_boundary(text.len() / 2));

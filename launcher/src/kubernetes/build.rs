@@ -9,6 +9,7 @@ mod access;
 mod builds;
 mod custody;
 mod error;
+mod fetching;
 mod follow;
 #[cfg(test)]
 mod found_tests;

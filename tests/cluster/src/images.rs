@@ -13,13 +13,13 @@ use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
 use sha2::{Digest, Sha256};
 use testbed::binaries::Progress;
 use testbed::cache::{self, CacheError, io_error};
-use testbed::debian::{DebianError, release, run};
+use testbed::debian::{DebianError, release, run, unpack};
 use testbed::registry::{Access, RegistryError, RegistryServer};
 use testbed::scratch::{Scratch, ScratchError};
 use thiserror::Error;
 
 /// Changes when what is made below changes.
-const RECIPE: &str = "2";
+const RECIPE: &str = "3";
 
 /// Where the toolchain image has Go, as the official images do.
 const GO: &str = "/usr/local/go";
@@ -95,8 +95,10 @@ pub(crate) fn obtain(
         let press = Press::start(ingredients, partial)?;
         press.busybox()?;
         press.coredns()?;
-        let debian = press.debian(progress)?;
+        let minimal = minimal_debian(progress)?;
+        let debian = press.debian(&minimal)?;
         press.toolchain(&debian, Path::new(go.lines().next().unwrap_or(GO)), progress)?;
+        press.toolchain_with_c(&debian, &minimal, progress)?;
         press.node(&debian, progress)?;
         press.java(&debian, progress)?;
         progress(&format!("made images in {:.0} s", started.elapsed().as_secs_f32()));
@@ -162,9 +164,8 @@ impl<'a> Press<'a> {
     }
 
     /// A minimal Debian, as a layer.
-    fn debian(&self, progress: &mut Progress<'_>) -> Result<PathBuf, ImagesError> {
-        let debian = minimal_debian(progress)?;
-        Ok(self.layer(&debian, &["./dev/*", "./var/cache/apt/archives/*.deb"])?)
+    fn debian(&self, minimal: &Path) -> Result<PathBuf, ImagesError> {
+        Ok(self.layer(minimal, &["./dev/*", "./var/cache/apt/archives/*.deb"])?)
     }
 
     /// What Go's builds run in: Debian, this machine's Go and its CA certificates.
@@ -180,9 +181,29 @@ impl<'a> Press<'a> {
         create(&root.join("usr/local"))?;
         run(Command::new("cp").arg("-a").arg(go).arg(root.join(&GO[1..])))?;
         let top = self.layer(&root, &[])?;
+        self.push_toolchain("toolchain:1", &[debian, &top])
+    }
+
+    fn push_toolchain(&self, name: &str, layers: &[&PathBuf]) -> Result<(), ImagesError> {
         let path = format!("PATH={GO}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
         let start = Start { entrypoint: &["/bin/sh"], environment: &[&path] };
-        self.push("toolchain:1", &[debian, &top], &start)
+        self.push(name, layers, &start)
+    }
+
+    /// The same with a C compiler, as Go's official images have one.
+    fn toolchain_with_c(
+        &self,
+        debian: &PathBuf,
+        minimal: &Path,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), ImagesError> {
+        let packages = missing_in(minimal, &["gcc", "libc6-dev"])?;
+        let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+        let compiler = unpack(&format!("kubernetes/gcc-{}", release()?), &packages, progress)?;
+        // A directory would take the place of the link that Debian has there.
+        let compiler = self.layer(&compiler, &["./lib"])?;
+        let go = self.scratch.dir().path().join("toolchain.tar");
+        self.push_toolchain("toolchain-c:1", &[debian, &go, &compiler])
     }
 
     /// What Node's builds run in, and their chaincode: Debian, Node with npm, and this machine's CA
@@ -301,6 +322,21 @@ fn minimal_debian(progress: &mut Progress<'_>) -> Result<PathBuf, ImagesError> {
         run(debootstrap.arg(partial))?;
         Ok(())
     })
+}
+
+/// What the packages need, and they themselves, without what a Debian has already.
+fn missing_in(debian: &Path, packages: &[&str]) -> Result<Vec<String>, ImagesError> {
+    let status = debian.join("var/lib/dpkg/status");
+    let status = fs::read_to_string(&status).map_err(|e| io_error("read", &status, e))?;
+    let there: Vec<&str> =
+        status.lines().filter_map(|line| line.strip_prefix("Package: ")).collect();
+    let mut needed = Command::new("apt-cache");
+    needed.args(["depends", "--recurse", "--no-recommends", "--no-suggests", "--no-enhances"]);
+    needed.args(["--no-conflicts", "--no-breaks", "--no-replaces"]).args(packages);
+    let needed = String::from_utf8_lossy(&run(&mut needed)?.stdout).into_owned();
+    // What is indented is what the packages above it depend on, and has a line of its own.
+    let names = needed.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_alphanumeric()));
+    Ok(names.filter(|name| !there.contains(name)).map(str::to_owned).collect())
 }
 
 /// The directory in whose `bin` a program of this machine is.

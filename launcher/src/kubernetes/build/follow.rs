@@ -12,7 +12,7 @@ use tracing::debug;
 use super::super::failure::{ApiFailure, call};
 use super::job::{BuildJobHandle, patiently};
 use super::job_log::LogReader;
-use super::manifest::JOB_LABEL;
+use super::manifest::{JOB_LABEL, WITH_LOGS};
 use super::patience::Patience;
 use super::verdict::{JobFailure, Sight, Verdict};
 use crate::build_job::Outcome;
@@ -27,6 +27,30 @@ pub(crate) enum FollowError {
     Api(#[from] ApiFailure),
 }
 
+/// The log that is being read, and those that were before it.
+#[derive(Default)]
+struct Reading {
+    begun: Vec<&'static str>,
+    reader: Option<LogReader>,
+}
+
+impl Reading {
+    /// Begins with a container's log, once, when that of the container before it was read to its end.
+    async fn go_on_to(&mut self, container: &'static str, start: impl FnOnce() -> LogReader) {
+        if !self.begun.contains(&container) {
+            self.finish().await;
+            self.begun.push(container);
+            self.reader = Some(start());
+        }
+    }
+
+    async fn finish(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.finish().await;
+        }
+    }
+}
+
 /// Something new of a Job.
 enum News {
     Job(Option<Box<Job>>),
@@ -38,18 +62,16 @@ enum News {
 impl BuildJobHandle<'_> {
     /// Watches it until it has ended. Lines of the build go to `log` as they come.
     pub(super) async fn follow(&self, log: &mpsc::Sender<String>) -> Result<Outcome, FollowError> {
-        let mut reader = None;
-        let result = self.watch(log, &mut reader).await;
-        if let Some(reader) = reader {
-            reader.finish().await;
-        }
+        let mut reading = Reading::default();
+        let result = self.watch(log, &mut reading).await;
+        reading.finish().await;
         result
     }
 
     async fn watch(
         &self,
         log: &mpsc::Sender<String>,
-        reader: &mut Option<LogReader>,
+        reading: &mut Reading,
     ) -> Result<Outcome, FollowError> {
         let mut news = self.news();
         let mut sight = Sight { job: Some((*self.job).clone()), ..Sight::default() };
@@ -67,10 +89,14 @@ impl BuildJobHandle<'_> {
                 // Watches do not end.
                 None => return Err(JobFailure::Deleted(self.name()).into()),
             }
-            if reader.is_none() && sight.has_log() {
-                let start =
-                    |pod: &Pod| LogReader::start(self.ground.api(), pod.name_any(), log.clone());
-                *reader = sight.pod.as_ref().map(start);
+            for container in WITH_LOGS {
+                if let Some(pod) = sight.pod.as_ref().filter(|_| sight.has_log_of(container)) {
+                    let start = || {
+                        let (pods, pod) = (self.ground.api(), pod.name_any());
+                        LogReader::start(pods, pod, container, log.clone())
+                    };
+                    reading.go_on_to(container, start).await;
+                }
             }
             match sight.verdict(&self.name(), self.settings) {
                 Verdict::Ended(result) => return (*result).map_err(Into::into),

@@ -61,6 +61,8 @@ pub(super) struct Offer {
     pub(super) certificates: Bytes,
     /// The source's tar.
     pub(super) source: PathBuf,
+    /// How many containers of the build's pod take the source, once each.
+    pub(super) takers: usize,
     /// The file that takes what is left; must not exist.
     pub(super) upload: PathBuf,
 }
@@ -83,10 +85,10 @@ pub(super) struct Upload {
 #[derive(Clone, Default)]
 struct Offers(Arc<Mutex<HashMap<String, Open>>>);
 
-/// An offer that stands; each part is taken once.
+/// An offer that stands; each part is taken once by each who is to have it.
 struct Open {
     certificates: Option<Bytes>,
-    source: Option<PathBuf>,
+    source: Vec<PathBuf>,
     upload: Option<(PathBuf, mpsc::Sender<Upload>)>,
     over: CancellationToken,
 }
@@ -123,7 +125,7 @@ impl Handover {
         let over = CancellationToken::new();
         let open = Open {
             certificates: Some(offer.certificates),
-            source: Some(offer.source),
+            source: vec![offer.source; offer.takers],
             upload: Some((offer.upload, sink)),
             over: over.clone(),
         };
@@ -168,7 +170,7 @@ impl Upload {
 }
 
 impl Offers {
-    /// Takes one part of an offer, which nobody can take again.
+    /// Takes one part of an offer, which can then be taken one time less.
     fn take(&self, method: &Method, path: &str) -> Result<(Use, CancellationToken), StatusCode> {
         let (token, part) =
             path.trim_start_matches('/').split_once('/').ok_or(StatusCode::NOT_FOUND)?;
@@ -176,7 +178,7 @@ impl Offers {
         let open = offers.get_mut(token).ok_or(StatusCode::NOT_FOUND)?;
         let taken = match (method, part) {
             (&Method::GET, "certificates") => open.certificates.take().map(Use::Certificates),
-            (&Method::GET, "source") => open.source.take().map(Use::Source),
+            (&Method::GET, "source") => open.source.pop().map(Use::Source),
             (&Method::PUT, "image") => {
                 open.upload.take().map(|(path, sink)| Use::Upload(path, sink))
             }

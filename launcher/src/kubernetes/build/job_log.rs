@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
-use super::manifest::COMPILE;
 use crate::lines::read_lines;
 
 /// How long the log of an ended build is still read.
@@ -28,10 +27,15 @@ pub(super) struct LogReader {
 }
 
 impl LogReader {
-    /// Passes the lines of the build in `pod` on to `log`, as they come.
-    pub(super) fn start(pods: Api<Pod>, pod: String, log: mpsc::Sender<String>) -> Self {
+    /// Passes the lines of a container of `pod` on to `log`, as they come.
+    pub(super) fn start(
+        pods: Api<Pod>,
+        pod: String,
+        container: &'static str,
+        log: mpsc::Sender<String>,
+    ) -> Self {
         let ended = CancellationToken::new();
-        let reading = read_log(pods, pod, log, ended.clone());
+        let reading = read_log(pods, pod, container, log, ended.clone());
         Self { task: AbortOnDropHandle::new(tokio::spawn(reading)), ended }
     }
 
@@ -49,11 +53,12 @@ impl LogReader {
 async fn read_log(
     pods: Api<Pod>,
     pod: String,
+    container: &str,
     log: mpsc::Sender<String>,
     ended: CancellationToken,
 ) {
     let parameters =
-        LogParams { container: Some(COMPILE.to_owned()), follow: true, ..LogParams::default() };
+        LogParams { container: Some(container.to_owned()), follow: true, ..LogParams::default() };
     let mut passed = 0;
     loop {
         let is_last = ended.is_cancelled();

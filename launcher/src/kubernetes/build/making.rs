@@ -142,7 +142,7 @@ impl Builds {
         log: &mpsc::Sender<String>,
     ) -> Result<Sha256, ClusterBuildError> {
         let files = self.data.temporary("build").map_err(ClusterBuildError::Offer)?;
-        let mut ticket = self.offer(wanted, &files).await?;
+        let mut ticket = self.offer(wanted, &files, order.fetches()).await?;
         let launcher = SocketAddr::new(self.ground.pod.ip, self.handover.port());
         let url = format!("http://{launcher}{}", ticket.path());
         job.release(order, &url, &self.reach(wanted.said, launcher)).await?;
@@ -217,6 +217,7 @@ impl Builds {
         &self,
         wanted: &Wanted<'_>,
         files: &TemporaryDirectory,
+        fetches: bool,
     ) -> Result<Ticket, ClusterBuildError> {
         let tar = files.path().join("source.tar");
         let (source, target) = (wanted.source.source.clone(), tar.clone());
@@ -230,6 +231,7 @@ impl Builds {
         let offer = Offer {
             certificates: self.certificates.clone(),
             source: tar,
+            takers: if fetches { 2 } else { 1 },
             upload: upload_path(files.path()),
         };
         self.handover.offer(offer).map_err(ClusterBuildError::Offer)
@@ -263,6 +265,7 @@ impl Builds {
             path: &wanted.source.path,
             platform: self.platform,
             toolchain,
+            is_fetched: wanted.recipe.fetch().is_some(),
             launcher_image: &self.launcher_image,
             begun_by: &self.ground.pod.uid,
             alive_at,

@@ -28,8 +28,14 @@ use super::reach::Reach;
 /// Which launcher began a build: its pod's UID.
 pub(super) const BEGUN_BY: &str = "selvedge.dev/begun-by";
 
-/// The container whose log is the build's.
+/// The container that builds.
 pub(super) const COMPILE: &str = "compile";
+
+/// The container that fetches before that.
+pub(super) const FETCH: &str = "fetch";
+
+/// The containers whose logs are the build's, in their order.
+pub(super) const WITH_LOGS: [&str; 2] = [FETCH, COMPILE];
 
 /// How long an ended Job is kept, in seconds: another launcher may be reading what became of it.
 const KEPT: i32 = 120;
@@ -51,6 +57,9 @@ const TOOLS: &str = "/selvedge";
 const WORK: &str = "/work";
 const AUTHORITIES: &str = "/selvedge-authorities";
 
+/// Where dependencies are that were fetched ahead.
+const DEPENDENCIES: &str = "/selvedge-dependencies";
+
 /// One build.
 pub(super) struct BuildOrder<'a> {
     pub(super) namespace: &'a str,
@@ -63,6 +72,8 @@ pub(super) struct BuildOrder<'a> {
     pub(super) platform: Platform,
     /// The image that compiles.
     pub(super) toolchain: &'a str,
+    /// Whether its recipe can have dependencies fetched ahead.
+    pub(super) is_fetched: bool,
     /// The image with this program.
     pub(super) launcher_image: &'a str,
     /// The pod's UID of the launcher that begins it.
@@ -186,7 +197,12 @@ impl BuildOrder<'_> {
             containers: vec![self.compile()],
             enable_service_links: Some(false),
             image_pull_secrets: pull_secrets(self.pull_secrets),
-            init_containers: Some(vec![self.bring_tools()]),
+            init_containers: Some(
+                [self.bring_tools()]
+                    .into_iter()
+                    .chain(self.fetches().then(|| self.fetch()))
+                    .collect(),
+            ),
             restart_policy: Some("Never".to_owned()),
             security_context: Some(restricted::pod(
                 CHAINCODE_USER_ID.into(),
@@ -200,6 +216,9 @@ impl BuildOrder<'_> {
 
     fn volumes(&self) -> Vec<Volume> {
         let mut volumes = vec![empty("tools", "256Mi"), empty("work", &self.settings.disk.0)];
+        if self.fetches() {
+            volumes.extend(self.volumes_to_fetch());
+        }
         if let Some(bundle) = &self.settings.ca_bundle {
             volumes.push(Volume {
                 name: "authorities".to_owned(),
@@ -228,8 +247,20 @@ impl BuildOrder<'_> {
     }
 
     fn compile(&self) -> Container {
+        self.of_toolchain(COMPILE, "build-job", "work")
+    }
+
+    /// A container of the toolchain's image, which runs a part of this program, and works in a
+    /// volume of its own.
+    pub(super) fn of_toolchain(&self, name: &str, part: &str, work: &str) -> Container {
         let BuildOrder { settings, .. } = self;
-        let mut mounts = vec![mount("tools", TOOLS, true), mount("work", WORK, false)];
+        let mut mounts = vec![mount("tools", TOOLS, true), mount(work, WORK, false)];
+        let mut arguments = self.arguments();
+        if self.fetches() {
+            mounts.push(mount("dependencies", DEPENDENCIES, name != FETCH));
+            arguments.push(format!("--dependencies={DEPENDENCIES}"));
+            arguments.push(format!("--toolchain={}", self.toolchain));
+        }
         let mut environment: Vec<EnvVar> =
             settings.environment.iter().map(|(name, value)| variable(name, value)).collect();
         if settings.ca_bundle.is_some() {
@@ -240,10 +271,10 @@ impl BuildOrder<'_> {
         }
         environment.push(self.url());
         Container {
-            name: COMPILE.to_owned(),
+            name: name.to_owned(),
             image: Some(self.toolchain.to_owned()),
-            command: Some(vec![format!("{TOOLS}/selvedge-launcher"), "build-job".to_owned()]),
-            args: Some(self.arguments()),
+            command: Some(vec![format!("{TOOLS}/selvedge-launcher"), part.to_owned()]),
+            args: Some(arguments),
             env: Some(environment),
             resources: Some(self.compiler_resources()),
             security_context: Some(restricted::container()),

@@ -38,6 +38,7 @@ pub(in super::super) fn order(settings: &Builds) -> BuildOrder<'_> {
         path: "example.com/asset",
         platform: Platform::LinuxAmd64,
         toolchain: &settings.toolchains.go.image,
+        is_fetched: true,
         launcher_image: "registry.example.com/selvedge/launcher:0.1.0",
         begun_by: "7d9c",
         alive_at: "2026-11-21T01:00:00Z",
@@ -94,6 +95,8 @@ fn golden_build_with_everything_set() {
   disk: 2Gi
   environment: {GOPROXY: 'https://proxy.example.com,direct', NO_PROXY: '.svc,10.0.0.0/8'}
   caBundle: {configMap: company-authorities}
+  cache: {claim: dependencies, limit: 2GiB}
+  credentials: {secret: modules}
   egress: {except: [203.0.113.0/24], allow: [10.20.0.0/16, 100.64.0.0/10]}
 ",
     );

@@ -78,10 +78,16 @@ impl Scene {
 
     /// The address of a build of this source.
     fn ticket(&self) -> Ticket {
+        self.ticket_for(1)
+    }
+
+    /// The same for as many containers as take the source.
+    fn ticket_for(&self, takers: usize) -> Ticket {
         let tar = self.path("source.tar");
         self.source.write_tar(fs::File::create(&tar).unwrap()).unwrap();
         let certificates = self.certificates.clone();
-        self.handover.offer(Offer { certificates, source: tar, upload: self.upload() }).unwrap()
+        let offer = Offer { certificates, source: tar, takers, upload: self.upload() };
+        self.handover.offer(offer).unwrap()
     }
 
     fn url(&self, ticket: &Ticket) -> String {
@@ -90,12 +96,16 @@ impl Scene {
 
     /// Runs what a Job runs, with the arguments that its manifest would have.
     async fn run_job(&self, url: &str, source: Sha256) -> Outcome {
-        let work = self.path("work");
+        self.run_part("build-job", url, source, &[]).await
+    }
+
+    async fn run_part(&self, part: &str, url: &str, source: Sha256, more: &[String]) -> Outcome {
+        let work = self.path(&format!("work-of-{part}"));
         fs::create_dir(&work).unwrap();
         let outcome = self.path("outcome");
         let arguments = [
             "selvedge-launcher".to_owned(),
-            "build-job".to_owned(),
+            part.to_owned(),
             format!("--url={url}"),
             format!("--source={source}"),
             format!("--certificates={}", Sha256::of(&self.certificates)),
@@ -105,10 +115,16 @@ impl Scene {
             format!("--work={}", work.display()),
             format!("--outcome={}", outcome.display()),
         ];
-        let Some(Command::BuildJob(job)) = Settings::parse_from(arguments).command else {
-            panic!("that is no build-job");
-        };
-        spawn_blocking(move || build_job::run(&job)).await.unwrap();
+        let arguments = arguments.iter().chain(more);
+        match Settings::parse_from(arguments).command {
+            Some(Command::BuildJob(job)) => {
+                spawn_blocking(move || build_job::run(&job)).await.unwrap();
+            }
+            Some(Command::FetchJob(job)) => {
+                spawn_blocking(move || build_job::run_fetch(&job)).await.unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
         serde_json::from_slice(&fs::read(outcome).unwrap()).unwrap()
     }
 
@@ -178,6 +194,34 @@ async fn a_build_elsewhere_makes_the_image_that_a_build_here_makes() {
     assert_eq!(outcome, Outcome::Image(pushed));
     assert_eq!(pushed, local_digest(&scene));
     crane(&["validate", "--remote", &format!("{repository}@{pushed}")]);
+}
+
+/// What was fetched and compiled ahead is taken, and decides nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_others_share_their_dependencies_with_makes_the_same_image() {
+    let scene = Scene::new(GREETER).await;
+    let shared = scene.path("shared");
+    let more = [format!("--dependencies={}", shared.display()), "--toolchain=go".to_owned()];
+    let mut ticket = scene.ticket_for(2);
+    let url = scene.url(&ticket);
+    let limit = [&more[..], &["--limit=1000000000".to_owned()]].concat();
+    let outcome = scene.run_part("fetch-job", &url, scene.digest, &limit).await;
+    assert_eq!(outcome, Outcome::Fetched);
+    let compiled = shared.join("go/builds");
+    assert_eq!(fs::read_dir(&compiled).unwrap().count(), 1);
+
+    let taken = async {
+        let upload = ticket.upload().await;
+        scene.judge().unwrap();
+        upload.answer(Ok(()));
+    };
+    let built = scene.run_part("build-job", &url, scene.digest, &more);
+    let (outcome, ()) = tokio::join!(built, taken);
+    assert_eq!(outcome, Outcome::Image(local_digest(&scene)));
+    let own = scene.path("work-of-build-job").join("fetched/builds");
+    let entries = |place: PathBuf| fs::read_dir(place).into_iter().flatten().map(Result::unwrap);
+    let mut taken = entries(own).flat_map(|directory| entries(directory.path()));
+    assert!(taken.any(|entry| entry.file_type().unwrap().is_symlink()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -275,7 +319,7 @@ async fn with_the_build_its_download_ends() {
     let large = scene.path("large");
     fs::File::create(&large).unwrap().set_len(size).unwrap();
     let certificates = scene.certificates.clone();
-    let offer = Offer { certificates, source: large, upload: scene.upload() };
+    let offer = Offer { certificates, source: large, takers: 1, upload: scene.upload() };
     let ticket = scene.handover.offer(offer).unwrap();
     crate::tls::choose_provider();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -4,7 +4,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Event, Pod};
 
 use super::super::hindrance::{Outlook, TroubleKind, of_refusal, of_sandbox, of_waiting};
-use super::manifest::COMPILE;
+use super::manifest::{COMPILE, FETCH, WITH_LOGS};
 use crate::build_job::Outcome;
 use selvedge_config::Builds;
 
@@ -153,7 +153,12 @@ impl Sight {
 
     /// Whether there is a log to read.
     pub(super) fn has_log(&self) -> bool {
-        let status = self.pod.as_ref().and_then(|pod| container(pod, COMPILE));
+        WITH_LOGS.iter().any(|container| self.has_log_of(container))
+    }
+
+    /// Whether there is one of this container.
+    pub(super) fn has_log_of(&self, name: &str) -> bool {
+        let status = self.pod.as_ref().and_then(|pod| container(pod, name));
         let state = status.and_then(|status| status.state.as_ref());
         state.is_some_and(|state| state.running.is_some() || state.terminated.is_some())
     }
@@ -183,6 +188,9 @@ fn of_pod(pod: &Pod, settings: &Builds) -> Option<Result<Outcome, JobFailure>> {
         let ended = container.state.as_ref().and_then(|state| state.terminated.as_ref());
         match ended {
             Some(ended) if container.name == COMPILE => {
+                return Some(of_end(&name, ended, settings));
+            }
+            Some(ended) if container.name == FETCH && ended.exit_code != 0 => {
                 return Some(of_end(&name, ended, settings));
             }
             Some(ended) if ended.exit_code != 0 => {
@@ -280,8 +288,9 @@ fn name_of(pod: &Pod) -> String {
 }
 
 fn container<'a>(pod: &'a Pod, name: &str) -> Option<&'a ContainerStatus> {
-    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
-    statuses.iter().find(|status| status.name == name)
+    let status = pod.status.as_ref()?;
+    let statuses = status.init_container_statuses.iter().chain(&status.container_statuses);
+    statuses.flatten().find(|status| status.name == name)
 }
 
 #[cfg(test)]

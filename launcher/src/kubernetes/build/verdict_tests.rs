@@ -113,6 +113,17 @@ fn in_its_own_words() {
     ] {
         fails(&sight(running_job(), ended(1, "Error", message)), line);
     }
+    // What fetches before has words of its own, too.
+    let fetching = |exit: i32, message: &str| {
+        let state = json!({ "terminated": { "exitCode": exit, "message": message } });
+        let fetch = container("fetch", &state);
+        sight(running_job(), pod(&json!({ "initContainerStatuses": [fetch] })))
+    };
+    let words = "the chaincode does not compile: go: 401 Unauthorized";
+    fails(&fetching(1, r#"{"compile":["go: 401 Unauthorized"]}"#), words);
+    let fetched = fetching(0, r#""fetched""#);
+    is_open(&fetched);
+    assert!(fetched.has_log_of("fetch") && !fetched.has_log_of("compile"));
     // A build that says it made an image but failed made none.
     let odd = sight(running_job(), ended(1, "Error", &message));
     assert!(matches!(odd.verdict("build", &settings()), Verdict::Ended(result) if result.is_err()));

@@ -161,7 +161,8 @@ pub(crate) fn new_program(fabric: &Fabric, name: &str) -> PathBuf {
     source
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a directory.
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
