@@ -211,7 +211,7 @@ fn what_does_not_go_together() {
 
 #[test]
 fn what_means_nothing_on_the_local_backend_is_refused() {
-    let text = "apiVersion: selvedge/v1\nregistry: {address: r.example.com/x}\nbuilds: {disk: 1Gi}\n\
+    let text = "apiVersion: selvedge/v1\nregistry: {address: r.example.com/x, rewrites: []}\nbuilds: {disk: 1Gi}\n\
                 chaincode:\n  tmp: 1Gi\n  timeouts: {adopt: 1m, drain: 1s}\n  environment:\n    A: a\n    \
                 B: {secretKeyRef: {name: s, key: k}}\noverrides:\n  - match: {label: a}\n    chaincode: \
                 {namespace: x, replicas: 2}\n";
@@ -219,7 +219,7 @@ fn what_means_nothing_on_the_local_backend_is_refused() {
     assert_eq!(
         told(text),
         [
-            "2:1: registry: ",
+            "2:12: registry.address: ",
             "3:10: builds.disk: ",
             "5:3: chaincode.tmp: ",
             "6:14: chaincode.timeouts.adopt: ",

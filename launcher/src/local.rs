@@ -3,8 +3,10 @@
 mod collection;
 mod compile;
 pub(crate) mod guard;
+mod named;
 mod process;
 mod replica;
+pub(crate) mod rooted;
 mod search_path;
 mod supervise;
 
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{
@@ -33,7 +36,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::backend::{Backend, BuildError, Kept, Replicas, StartError, Unrunnable, Workload};
+use crate::backend::{
+    Backend, BuildError, Kept, Replicas, Sighting, StartError, Unrunnable, Workload,
+};
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
@@ -73,6 +78,7 @@ pub(crate) struct LocalBackend {
     toolchains: Vec<(Language, Toolchain)>,
     platform: Platform,
     peer: String,
+    configuration: Configuration,
     /// One build at a time: they share this machine's cores, and a second request
     /// for the same source then finds the first one's image.
     turn: Semaphore,
@@ -101,6 +107,7 @@ impl LocalBackend {
             toolchains: toolchains(data)?,
             platform: Platform::host()?,
             data: data.clone(),
+            configuration: configuration.clone(),
             peer: place.peer_name.clone().unwrap_or_else(|| PEER.to_owned()),
             turn: Semaphore::new(1),
         })
@@ -224,10 +231,14 @@ impl Backend for LocalBackend {
         }
     }
 
-    /// Such an image has a root of its own in mind, with a shell or an interpreter in it
-    /// (fabric-builder-k8s `samples`), and a process here has this machine's.
-    fn admits(&self, image: &NamedImage) -> Result<(), Unrunnable> {
-        Err(Unrunnable::Local(image.clone()))
+    /// Fetches it: once nobody can be asked for it any more, it runs all the same.
+    async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
+        self.has_roots(image).await?;
+        self.fetched(image).await.map(|_| Sighting::Seen)
+    }
+
+    async fn bring(&self, image: &NamedImage) -> Result<(), Unrunnable> {
+        self.fetched(image).await.map(drop)
     }
 
     fn keep(&self, image: &ImageReference) -> Kept {
@@ -245,10 +256,19 @@ impl Backend for LocalBackend {
     }
 
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
+        // Such an image has a root of its own in mind, with a shell or an interpreter in it
+        // (fabric-builder-k8s `samples`).
+        let root = match workload.content {
+            PackageContent::Image => Some(Arc::new(self.laid_out(&workload).await?)),
+            PackageContent::Code(_) => None,
+        };
         let mut starts = Vec::new();
         for _ in 0..workload.settings.replicas {
             let files = self.data.temporary("replica").map_err(StartError::Files)?;
-            starts.push(replica::prepare(&self.images, &workload, files).await?);
+            starts.push(match &root {
+                Some(root) => named::prepare(root, &workload, files)?,
+                None => replica::prepare(&self.images, &workload, files).await?,
+            });
         }
         Ok(Box::new(supervise::Supervised::start(starts)?))
     }

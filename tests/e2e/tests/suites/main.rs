@@ -25,6 +25,7 @@ mod outstanding;
 mod recovery;
 mod releases;
 mod reproducible;
+mod rooted;
 mod served;
 mod status;
 mod store;
