@@ -49,6 +49,7 @@ use crate::settings::Place;
 use crate::source::StagedSource;
 use collection::Collection;
 use compile::LocalWorkshop;
+use named::NamedImages;
 
 /// The repository that local images are named after; nothing is pulled from it.
 const REPOSITORY: &str = "localhost/selvedge/chaincode";
@@ -78,10 +79,10 @@ pub(crate) struct LocalBackend {
     toolchains: Vec<(Language, Toolchain)>,
     platform: Platform,
     peer: String,
-    configuration: Configuration,
+    named: NamedImages,
     /// One build at a time: they share this machine's cores, and a second request
     /// for the same source then finds the first one's image.
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
 }
 
 impl LocalBackend {
@@ -100,16 +101,26 @@ impl LocalBackend {
         let limit = configuration.now().builds().images_limit.as_u64();
         let collection = Collection::new(images.clone(), limit);
         collection.collect(None);
+        let (collection, turn) = (Arc::new(collection), Arc::new(Semaphore::new(1)));
+        let platform = Platform::host()?;
+        let named = NamedImages {
+            images: images.clone(),
+            collection: Arc::clone(&collection),
+            turn: Arc::clone(&turn),
+            configuration: configuration.clone(),
+            data: data.clone(),
+            platform,
+        };
         Ok(Self {
             images,
-            collection: Arc::new(collection),
+            collection,
+            named,
+            turn,
+            platform,
             base: Base::open(&certificates)?,
             toolchains: toolchains(data)?,
-            platform: Platform::host()?,
             data: data.clone(),
-            configuration: configuration.clone(),
             peer: place.peer_name.clone().unwrap_or_else(|| PEER.to_owned()),
-            turn: Semaphore::new(1),
         })
     }
 
@@ -233,12 +244,12 @@ impl Backend for LocalBackend {
 
     /// Fetches it: once nobody can be asked for it any more, it runs all the same.
     async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
-        self.has_roots(image).await?;
-        self.fetched(image).await.map(|_| Sighting::Seen)
+        self.named.has_roots(image).await?;
+        self.named.fetched(image).await.map(|_| Sighting::Seen)
     }
 
     async fn bring(&self, image: &NamedImage) -> Result<(), Unrunnable> {
-        self.fetched(image).await.map(drop)
+        self.named.fetched(image).await.map(drop)
     }
 
     fn keep(&self, image: &ImageReference) -> Kept {
@@ -259,7 +270,7 @@ impl Backend for LocalBackend {
         // Such an image has a root of its own in mind, with a shell or an interpreter in it
         // (fabric-builder-k8s `samples`).
         let root = match workload.content {
-            PackageContent::Image => Some(Arc::new(self.laid_out(&workload).await?)),
+            PackageContent::Image => Some(Arc::new(self.named.laid_out(&workload).await?)),
             PackageContent::Code(_) => None,
         };
         let mut starts = Vec::new();

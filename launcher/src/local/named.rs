@@ -12,22 +12,23 @@ use std::sync::Arc;
 use oci_client::Reference;
 use oci_client::secrets::RegistryAuth;
 use selvedge_buildpack::image::oci_spec::image::ImageManifest;
-use selvedge_buildpack::image::{CHAINCODE_USER_ID, Foreign, UnfitImage, lay_out};
+use selvedge_buildpack::image::{CHAINCODE_USER_ID, Foreign, Layout, UnfitImage, lay_out};
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::shim::Shim;
 use selvedge_manifest::{LaunchPlan, LaunchTarget, listening_at};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::collection::Collection;
 use super::guard::guarded;
 use super::process::Process;
 use super::replica::said;
 use super::rooted::{Given, Rooted};
 use super::supervise::Start;
-use super::{LocalBackend, boxed};
 use crate::backend::{NamedAs, StartError, Unrunnable, Workload};
 use crate::configuration::Configuration;
-use crate::data::TemporaryDirectory;
+use crate::data::{DataDirectory, TemporaryDirectory};
 use crate::error_chain::one_line;
 use crate::registry::{DockerConfig, FetchError, Origin, fetch};
 
@@ -90,7 +91,18 @@ impl Place {
     }
 }
 
-impl LocalBackend {
+/// The images that somebody else made, on this machine.
+pub(super) struct NamedImages {
+    pub(super) images: Layout,
+    pub(super) collection: Arc<Collection>,
+    /// Held by whoever adds to the images.
+    pub(super) turn: Arc<Semaphore>,
+    pub(super) configuration: Configuration,
+    pub(super) data: DataDirectory,
+    pub(super) platform: Platform,
+}
+
+impl NamedImages {
     /// Sees to it that the image is here, and can be run; nothing is run of it yet.
     pub(super) async fn fetched(&self, image: &NamedImage) -> Result<Foreign, Unrunnable> {
         let place = Place::of(image, &self.configuration, self.platform);
@@ -153,8 +165,8 @@ impl LocalBackend {
     pub(super) async fn laid_out(&self, workload: &Workload) -> Result<ImageRoot, StartError> {
         let failed = |source| StartError::Image { image: workload.image.digest.clone(), source };
         let image = NamedImage::new(&workload.image.name, &workload.image.digest);
-        let image = image.map_err(|error| failed(boxed(error)))?;
-        let image = self.fetched(&image).await.map_err(|error| failed(boxed(error)))?;
+        let image = image.map_err(|error| failed(error.into()))?;
+        let image = self.fetched(&image).await.map_err(|error| failed(error.into()))?;
         let directory = self.data.temporary("image").map_err(StartError::Files)?;
         let (images, root) = (self.images.clone(), directory.path().join(ROOT));
         let laid = spawn_blocking(move || {
@@ -165,8 +177,8 @@ impl LocalBackend {
             }
             laid.map(|()| image)
         });
-        let image = laid.await.map_err(|error| failed(boxed(error)))?;
-        Ok(ImageRoot { image: image.map_err(|error| failed(boxed(error)))?, directory })
+        let image = laid.await.map_err(|error| failed(error.into()))?;
+        Ok(ImageRoot { image: image.map_err(|error| failed(error.into()))?, directory })
     }
 }
 
