@@ -5,6 +5,7 @@
 
 mod bounds;
 mod error;
+mod extensions;
 mod go_entry;
 mod go_tar;
 mod gzip;
@@ -18,6 +19,7 @@ mod write;
 
 pub use bounds::{MAX_PATH_BYTES, MAX_PATH_DEPTH};
 pub use error::{ArchiveError, EntryFault};
+pub(crate) use extensions::{Extended, Extensions};
 pub(crate) use go_entry::{GoEntry, GoKind};
 pub(crate) use go_tar::GoTar;
 pub use gzip::{GzipWriter, gunzip};

@@ -4,6 +4,7 @@ mod jar;
 mod output;
 mod plan;
 mod project;
+mod shim;
 mod start;
 mod tool;
 
@@ -13,6 +14,7 @@ use std::path::Path;
 
 use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
+use crate::shim::Shim;
 use crate::source::Source;
 
 use plan::{ALLOWED, JavaBuild};
@@ -58,6 +60,10 @@ impl Buildpack for Java {
     ) -> Result<Box<dyn Recipe>, Refusal> {
         let project = JavaProject::open(source).map_err(|error| Refusal::Code(error.into()))?;
         Ok(Box::new(JavaBuild::new(project)))
+    }
+
+    fn shim(&self, source: &Source, _path: &str) -> Shim {
+        shim::shim(source)
     }
 
     /// What Maven and Gradle need to build is more than what the chaincode needs, and is nowhere

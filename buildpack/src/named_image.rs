@@ -7,10 +7,11 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use oci_spec::distribution::Reference;
-use selvedge_package::{GoJsonError, IMAGE_FILE, RawImage};
+use selvedge_package::{IMAGE_FILE, Listens, RawImage, RawImageError};
 use serde::Serialize;
 
 use crate::digest::Sha256;
+use crate::shim::{Security, Shim};
 
 /// The largest `image.json` that Selvedge reads, in bytes: two short texts.
 const MAX_BYTES: u64 = 1 << 20;
@@ -20,6 +21,9 @@ const MAX_BYTES: u64 = 1 << 20;
 pub struct NamedImage {
     name: String,
     digest: Sha256,
+    /// How its chaincode listens, if it does: nobody can tell by looking at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listens: Option<Listens>,
 }
 
 /// Why nobody can tell which image a package is for.
@@ -47,9 +51,9 @@ pub enum ImageFault {
     /// More bytes than Selvedge reads.
     #[error("is larger than {MAX_BYTES} bytes")]
     TooLarge,
-    /// Not what fabric-builder-k8s could read either.
-    #[error("is not a JSON object with the texts `name` and `digest`: {0}")]
-    Malformed(#[from] GoJsonError),
+    /// Not what can be read.
+    #[error(transparent)]
+    Raw(#[from] RawImageError),
     /// No name.
     #[error("has no `name`: that of the image, such as registry.example.com/asset")]
     NoName,
@@ -98,7 +102,7 @@ impl NamedImage {
             Err(_) if is_tag(digest) => return Err(ImageFault::Tag(digest.to_owned())),
             Err(_) => return Err(ImageFault::Digest(digest.to_owned())),
         };
-        Ok(Self { name: name.to_owned(), digest })
+        Ok(Self { name: name.to_owned(), digest, listens: None })
     }
 
     /// Reads the file at the top of a package's unpacked code.
@@ -119,8 +123,8 @@ impl NamedImage {
         if json.len() as u64 > MAX_BYTES {
             return Err(ImageFault::TooLarge);
         }
-        let RawImage { name, digest } = RawImage::read(json)?;
-        Self::new(&name, &digest)
+        let RawImage { name, digest, listens } = RawImage::read(json)?;
+        Ok(Self { listens, ..Self::new(&name, &digest)? })
     }
 
     /// The name, as written.
@@ -131,6 +135,15 @@ impl NamedImage {
     /// The digest.
     pub fn digest(&self) -> Sha256 {
         self.digest
+    }
+
+    /// How its chaincode and the peer come together, as the package has it.
+    pub fn shim(&self) -> Shim {
+        match self.listens {
+            None => Shim::Dials,
+            Some(Listens { tls: true }) => Shim::Listens(Security::Tls),
+            Some(Listens { tls: false }) => Shim::Listens(Security::Plain),
+        }
     }
 }
 
@@ -168,6 +181,17 @@ mod tests {
             let json = format!(r#"{{"name":"{name}","{key}":"{DIGEST}","tag":7}}"#);
             let image = NamedImage::read(json.as_bytes()).unwrap();
             assert_eq!(image.to_string(), format!("{name}@{DIGEST}"));
+            assert_eq!(image.shim(), Shim::Dials);
+        }
+    }
+
+    #[test]
+    fn one_that_listens() {
+        for (listens, security) in [("true", Security::Tls), (r#"{"tls":false}"#, Security::Plain)]
+        {
+            let json = format!(r#"{{"name":"a","digest":"{DIGEST}","listens":{listens}}}"#);
+            let image = NamedImage::read(json.as_bytes()).unwrap();
+            assert_eq!(image.shim(), Shim::Listens(security));
         }
     }
 
@@ -197,6 +221,7 @@ mod tests {
             (of(name, &upper), "which is none of the form sha256:"),
             (of(name, &format!("sha512:{}", "0".repeat(128))), "which is none of the form sha256:"),
             (of(&"x".repeat(1 << 20), DIGEST), "is larger than 1048576 bytes"),
+            (of(name, DIGEST).replace('}', r#","listens":9999}"#), "has `listens`, a number"),
         ] {
             let error = NamedImage::read(json.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(reason), "{json}: {error}");

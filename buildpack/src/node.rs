@@ -11,6 +11,7 @@ mod package_json;
 mod places;
 mod plan;
 mod project;
+mod shim;
 mod start;
 mod vendoring;
 
@@ -20,6 +21,7 @@ use std::path::Path;
 
 use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
+use crate::shim::Shim;
 use crate::source::Source;
 
 use files::DIRECTORY;
@@ -67,6 +69,11 @@ impl Buildpack for Node {
     ) -> Result<Box<dyn Recipe>, Refusal> {
         let project = NodeProject::open(source).map_err(|error| Refusal::Code(error.into()))?;
         Ok(Box::new(NodeBuild::new(project)))
+    }
+
+    fn shim(&self, source: &Source, _path: &str) -> Shim {
+        // Of what cannot be read so far, the build says why.
+        shim::shim(source).unwrap_or_default()
     }
 
     fn vendoring(

@@ -18,3 +18,36 @@ pub enum Security {
     /// Without: it knows of no variable that would have it.
     Plain,
 }
+
+/// By which words a language's source says how it is linked.
+pub(crate) struct Words {
+    /// One of these has what listens.
+    pub(crate) listens: &'static [&'static str],
+    /// One of these has what besides listens with TLS if it is told to.
+    pub(crate) knows_tls: &'static [&'static str],
+}
+
+impl Words {
+    /// What the texts of a chaincode's own files say, whose comments do not count.
+    pub(crate) fn said_in<T: AsRef<str>>(&self, texts: impl Iterator<Item = T>) -> Shim {
+        let (mut listens, mut knows_tls) = (false, false);
+        for text in texts {
+            for line in text.as_ref().lines().filter(|line| !is_comment(line)) {
+                let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
+                listens |= has(self.listens);
+                knows_tls |= has(self.knows_tls);
+            }
+        }
+        match (listens, knows_tls) {
+            (false, _) => Shim::Dials,
+            (true, true) => Shim::Listens(Security::Tls),
+            (true, false) => Shim::Listens(Security::Plain),
+        }
+    }
+}
+
+/// As Go, Java and JavaScript have them, and people write them.
+pub(crate) fn is_comment(line: &str) -> bool {
+    let line = line.trim_start();
+    ["//", "/*", "* "].iter().any(|start| line.starts_with(start))
+}

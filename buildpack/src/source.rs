@@ -13,6 +13,9 @@ use crate::archive::{
 };
 use crate::digest::{Hashing, Sha256};
 
+/// The most that is read of a text, in bytes: nobody writes more by hand.
+const MOST_OF_TEXT: u64 = 1 << 20;
+
 /// A source tree on disk: its regular files, sorted by path. Empty directories do not count.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -128,6 +131,18 @@ impl Source {
     /// The paths of the files.
     pub fn paths(&self) -> BTreeSet<EntryPath> {
         self.files.iter().map(|file| file.path.clone()).collect()
+    }
+
+    /// The texts of the files whose paths are `wanted`, as far as they are worth reading; what cannot
+    /// be read is left out.
+    pub(crate) fn texts(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
+        let files = self.files.iter().filter(move |file| wanted(file.path.as_str()));
+        files.filter_map(|file| {
+            let mut text = Vec::new();
+            let content = File::open(file.path.below(&self.root)).ok()?;
+            content.take(MOST_OF_TEXT).read_to_end(&mut text).ok()?;
+            Some(String::from_utf8_lossy(&text).into_owned())
+        })
     }
 
     /// Writes the source as an uncompressed tar stream, the same bytes for the same files, and

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use selvedge_buildpack::package::{Elsewhere, Metadata, Remark};
+use selvedge_buildpack::shim::{Security, Shim};
 
 use crate::screen::BOLD;
 
@@ -59,9 +60,18 @@ pub(crate) fn summary(files: &[(&str, u64)]) -> Result<String, fmt::Error> {
 /// Where the code is: what that is called, and the place.
 pub(crate) fn place(elsewhere: Option<&Elsewhere>, metadata: &Metadata) -> (&'static str, String) {
     match elsewhere {
-        Some(Elsewhere::Image(image)) => ("image", image.to_string()),
+        Some(Elsewhere::Image(image)) => ("image", format!("{image}{}", listens(image.shim()))),
         Some(Elsewhere::Server(server)) => ("served at", server.to_string()),
         None => ("path", metadata.path.escape_debug().to_string()),
+    }
+}
+
+/// How an image's chaincode listens, if it does.
+fn listens(shim: Shim) -> &'static str {
+    match shim {
+        Shim::Dials => "",
+        Shim::Listens(Security::Tls) => ", listens with TLS",
+        Shim::Listens(Security::Plain) => ", listens without TLS",
     }
 }
 

@@ -8,6 +8,8 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::package::{Elsewhere, Inspection, Interrupt, Metadata, PackageId};
+use selvedge_buildpack::shim::Shim;
+use selvedge_buildpack::source::Source as Code;
 use selvedge_config::{BackendKind, Chaincode, Subject};
 use selvedge_manifest::{
     IMAGE_DIGEST, Identity, LAUNCHER_IMAGE, NODE, Object, PROXY, PeerPod, REGISTRY,
@@ -76,6 +78,8 @@ struct Package {
     id: PackageId,
     metadata: Metadata,
     content: PackageContent,
+    /// How its chaincode and the peer come together.
+    shim: Shim,
     /// The image that it names, if it does.
     image: Option<NamedImage>,
 }
@@ -84,18 +88,27 @@ fn package(request: &RenderRequest) -> anyhow::Result<Package> {
     let interrupt = Interrupt::default();
     let handler = interrupt.clone();
     ctrlc::set_handler(move || handler.request()).context("cannot listen for Ctrl-C")?;
-    let report = Inspection::of(&request.package, &interrupt)?.report;
+    let inspection = Inspection::of(&request.package, &interrupt)?;
+    let report = &inspection.report;
     if let Some(Elsewhere::Server(server)) = &report.elsewhere {
         bail!("the chaincode is served at {server}: Selvedge has nothing of it in a cluster");
     }
     let content = report.metadata.as_ref().and_then(|of| PackageContent::of(&of.kind));
-    match (report.package_id, report.metadata, content) {
+    match (&report.package_id, &report.metadata, content) {
         (Some(id), Some(metadata), Some(content)) if report.refusals.is_empty() => {
-            let image = match report.elsewhere {
-                Some(Elsewhere::Image(image)) => Some(image),
+            let image = match &report.elsewhere {
+                Some(Elsewhere::Image(image)) => Some(image.clone()),
                 Some(Elsewhere::Server(_)) | None => None,
             };
-            Ok(Package { id, metadata, content, image })
+            let shim = match (content, &image) {
+                (PackageContent::Code(language), _) => {
+                    language.shim(&Code::open(inspection.code())?, &metadata.path)
+                }
+                (PackageContent::Image, image) => {
+                    image.as_ref().map_or(Shim::Dials, NamedImage::shim)
+                }
+            };
+            Ok(Package { id: id.clone(), metadata: metadata.clone(), content, shim, image })
         }
         _ => {
             let mut reasons = String::new();
@@ -120,6 +133,7 @@ fn sketch(
     let identity = Identity::new(&namespace, &package.id.to_string(), &request.msp, &peer);
     let registry = right.operator.registry();
     let mut sketch = Sketch::new(identity, package.content, &of_pod, settings);
+    sketch.shim = package.shim;
     sketch.pull_secrets.extend(registry.secret.clone());
     // A Secret is good in its own namespace alone.
     if namespace == of_pod {

@@ -20,7 +20,7 @@ const TIMEOUTS: [&str; 2] = ["start", "drain"];
 pub(crate) fn has_meaning(path: &[&str], backend: BackendKind) -> bool {
     match (backend, path) {
         (BackendKind::Kubernetes, ["builds", key, ..]) => !ONLY_LOCAL.contains(key),
-        (BackendKind::Local, ["registry", ..]) => false,
+        (BackendKind::Local, ["registry", key, ..]) => *key == "rewrites",
         (BackendKind::Local, ["builds", key, ..]) => BUILDS.contains(key),
         (BackendKind::Local, ["chaincode", "timeouts", key, ..]) => TIMEOUTS.contains(key),
         (BackendKind::Local, ["chaincode", key, ..]) => CHAINCODE.contains(key),
@@ -58,8 +58,10 @@ pub(crate) fn meaningless(root: &Node, backend: BackendKind) -> Vec<Fault> {
     };
     let chaincodes = chaincodes(root);
     look(root, &[], &[]);
-    if let Some(builds) = root.child("builds") {
-        look(builds, &["builds"], &["builds"]);
+    for key in ["builds", "registry"] {
+        if let Some(below) = root.child(key) {
+            look(below, &[key], &[key]);
+        }
     }
     for (at, node) in &chaincodes {
         let at: Vec<&str> = at.iter().map(String::as_str).collect();

@@ -216,7 +216,7 @@ fn what_does_not_go_together() {
 
 #[test]
 fn what_means_nothing_on_the_local_backend_is_refused() {
-    let text = "apiVersion: selvedge/v1\nregistry: {address: r.example.com/x}\nbuilds: {port: 1}\n\
+    let text = "apiVersion: selvedge/v1\nregistry: {address: r.example.com/x, rewrites: []}\nbuilds: {port: 1}\n\
                 chaincode:\n  tmp: 1Gi\n  timeouts: {adopt: 1m, drain: 1s}\n  environment:\n    A: a\n    \
                 B: {secretKeyRef: {name: s, key: k}}\noverrides:\n  - match: {label: a}\n    chaincode: \
                 {namespace: x, replicas: 2}\n";
@@ -224,7 +224,7 @@ fn what_means_nothing_on_the_local_backend_is_refused() {
     assert_eq!(
         told(text),
         [
-            "2:1: registry: ",
+            "2:12: registry.address: ",
             "3:10: builds.port: ",
             "5:3: chaincode.tmp: ",
             "6:14: chaincode.timeouts.adopt: ",

@@ -36,14 +36,14 @@ pub(crate) trait Backend: Send + Sync {
     /// Whether the image, which was built, can be run as it is.
     async fn holds(&self, image: &ImageReference) -> bool;
 
-    /// Whether images are run here that somebody else made.
-    fn admits(&self, _image: &NamedImage) -> Result<(), Unrunnable> {
+    /// Sees to it that an image that somebody else made is where it is started from.
+    async fn bring(&self, _image: &NamedImage) -> Result<(), Unrunnable> {
         Ok(())
     }
 
-    /// Looks for an image that somebody else made.
+    /// Looks for such an image, and whether it can be run.
     async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
-        self.admits(image).map(|()| Sighting::Seen)
+        self.bring(image).await.map(|()| Sighting::Seen)
     }
 
     /// Keeps the image, if it is there, for as long as what is returned lives.
@@ -197,12 +197,18 @@ pub(crate) enum Sighting {
 /// Why an image that somebody else made cannot be run.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unrunnable {
-    /// Processes of this machine are started from images of Selvedge's own making alone.
+    /// No process of this machine can have a root of its own.
     #[error(
-        "packages of type k8s need the kubernetes backend: the local one starts processes of this \
-         machine, from what it has built, and cannot run the image {0}"
+        "the image {image} needs a root of its own, which no process can have here: {reason}; allow \
+         the launcher's user namespaces of its own (sysctl user.max_user_namespaces, \
+         kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns; in a \
+         container its seccomp profile; root needs CAP_SETFCAP for it), or run the chaincode on \
+         Kubernetes"
     )]
-    Local(NamedImage),
+    NoRoots { image: NamedImage, reason: String },
+    /// It is not on this machine, and does not get here; or it is, and is none.
+    #[error("the image {image} cannot be had: {reason}")]
+    Unfetched { image: String, reason: String },
     /// The registry says that there is none.
     #[error("the registry {registry} has no image {image}, which is wanted for {wanted}{named}")]
     Missing { registry: String, image: String, wanted: Platform, named: NamedAs },

@@ -26,15 +26,14 @@ mod scene;
 mod sweep;
 mod trouble;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::named_image::NamedImage;
-use selvedge_buildpack::shim::Shim;
-use selvedge_manifest::{Identity, LaunchPlan, LaunchTarget, PROXY_PORT, SERVER_PORT, Slot};
+use selvedge_manifest::{Identity, LaunchPlan, LaunchTarget, PROXY_PORT, Slot};
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 use tracing::info;
@@ -93,15 +92,6 @@ impl KubernetesBackend {
     }
 }
 
-/// Where a chaincode listens in its pod: on all of its addresses, of the kind that the proxy has.
-fn everywhere(proxy: IpAddr) -> SocketAddr {
-    let any = match proxy {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    SocketAddr::new(any, SERVER_PORT)
-}
-
 fn identity(ground: &Ground, package_id: &str, msp_id: &str) -> Identity {
     Identity::new(&ground.namespace, package_id, msp_id, &ground.peer)
 }
@@ -140,7 +130,7 @@ impl Backend for KubernetesBackend {
         let identity = identity(&place.ground, &workload.package_id, &workload.msp_id)
             .within(Slot::of(workload.set));
         let adoption = place.adopted.adopt(&identity.name).await;
-        let plan = LaunchPlan::new(
+        let plan = LaunchPlan::in_pod(
             &LaunchTarget {
                 content: workload.content,
                 shim: workload.shim,
@@ -150,11 +140,8 @@ impl Backend for KubernetesBackend {
                 root: "",
             },
             &workload.credentials,
+            workload.proxy.ip(),
         );
-        let plan = match workload.shim {
-            Shim::Dials => plan,
-            Shim::Listens(_) => plan.listening(everywhere(workload.proxy.ip())),
-        };
         Ok(Box::new(ClusterReplicas::start(Order {
             launcher_image: self.builds.launcher_image().to_owned(),
             pull_secrets: self.builds.pull_secrets(&place.ground.namespace),

@@ -3,8 +3,10 @@
 mod collection;
 mod compile;
 pub(crate) mod guard;
+mod named;
 mod process;
 mod replica;
+pub(crate) mod rooted;
 mod search_path;
 mod supervise;
 
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{
@@ -33,7 +36,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::backend::{Backend, BuildError, Kept, Replicas, StartError, Unrunnable, Workload};
+use crate::backend::{
+    Backend, BuildError, Kept, Replicas, Sighting, StartError, Unrunnable, Workload,
+};
 use crate::bounds::Bounds;
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
@@ -45,6 +50,7 @@ use crate::settings::Place;
 use crate::source::StagedSource;
 use collection::Collection;
 use compile::LocalWorkshop;
+use named::NamedImages;
 
 /// The repository that local images are named after; nothing is pulled from it.
 const REPOSITORY: &str = "localhost/selvedge/chaincode";
@@ -75,9 +81,10 @@ pub(crate) struct LocalBackend {
     platform: Platform,
     configuration: Configuration,
     peer: String,
+    named: NamedImages,
     /// One build at a time: they share this machine's cores, and a second request
     /// for the same source then finds the first one's image.
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
 }
 
 impl LocalBackend {
@@ -96,16 +103,27 @@ impl LocalBackend {
         let limit = configuration.now().builds().images_limit.as_u64();
         let collection = Collection::new(images.clone(), limit);
         collection.collect(None);
+        let (collection, turn) = (Arc::new(collection), Arc::new(Semaphore::new(1)));
+        let platform = Platform::host()?;
+        let named = NamedImages {
+            images: images.clone(),
+            collection: Arc::clone(&collection),
+            turn: Arc::clone(&turn),
+            configuration: configuration.clone(),
+            data: data.clone(),
+            platform,
+        };
         Ok(Self {
             images,
-            collection: Arc::new(collection),
+            collection,
+            named,
+            turn,
+            platform,
             base: Base::open(&certificates)?,
             toolchains: toolchains(data)?,
-            platform: Platform::host()?,
             data: data.clone(),
             configuration: configuration.clone(),
             peer: place.peer_name.clone().unwrap_or_else(|| PEER.to_owned()),
-            turn: Semaphore::new(1),
         })
     }
 
@@ -237,10 +255,14 @@ impl Backend for LocalBackend {
         }
     }
 
-    /// Such an image has a root of its own in mind, with a shell or an interpreter in it
-    /// (fabric-builder-k8s `samples`), and a process here has this machine's.
-    fn admits(&self, image: &NamedImage) -> Result<(), Unrunnable> {
-        Err(Unrunnable::Local(image.clone()))
+    /// Fetches it: once nobody can be asked for it any more, it runs all the same.
+    async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
+        self.named.has_roots(image).await?;
+        self.named.fetched(image).await.map(|_| Sighting::Seen)
+    }
+
+    async fn bring(&self, image: &NamedImage) -> Result<(), Unrunnable> {
+        self.named.fetched(image).await.map(drop)
     }
 
     fn keep(&self, image: &ImageReference) -> Kept {
@@ -258,10 +280,19 @@ impl Backend for LocalBackend {
     }
 
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
+        // Such an image has a root of its own in mind, with a shell or an interpreter in it
+        // (fabric-builder-k8s `samples`).
+        let root = match workload.content {
+            PackageContent::Image => Some(Arc::new(self.named.laid_out(&workload).await?)),
+            PackageContent::Code(_) => None,
+        };
         let mut starts = Vec::new();
         for _ in 0..workload.settings.replicas {
             let files = self.data.temporary("replica").map_err(StartError::Files)?;
-            starts.push(replica::prepare(&self.images, &workload, files).await?);
+            starts.push(match &root {
+                Some(root) => named::prepare(root, &workload, files)?,
+                None => replica::prepare(&self.images, &workload, files).await?,
+            });
         }
         Ok(Box::new(supervise::Supervised::start(starts)?))
     }

@@ -56,7 +56,7 @@ use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::error_chain::one_line;
 use crate::kubernetes::KubernetesBackend;
-use crate::local::{LocalBackend, guard};
+use crate::local::{LocalBackend, guard, rooted};
 use crate::opening::{Opening, Works};
 use crate::running::Running;
 use crate::settings::{Command, Settings};
@@ -72,6 +72,9 @@ fn main() -> anyhow::Result<ExitCode> {
     if let Some(order) = guard::Order::read(std::env::args_os()) {
         order.obey()?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(order) = rooted::Order::read(std::env::args_os()) {
+        return Ok(order.obey());
     }
     let settings = Settings::read();
     match settings.command {

@@ -2,6 +2,7 @@
 
 mod client;
 mod credentials;
+mod fetch;
 mod presence;
 mod pull;
 mod repository;
@@ -24,6 +25,7 @@ use tracing::{info, warn};
 
 use client::client;
 pub(crate) use credentials::{CredentialsError, DockerConfig};
+pub(crate) use fetch::{FetchError, Origin, fetch};
 pub(crate) use presence::{Presence, look_up};
 pub(crate) use pull::Pulled;
 pub(crate) use repository::{InvalidRepository, Repository};

@@ -66,7 +66,7 @@ impl Received {
     pub(crate) fn shim(&self) -> Shim {
         match self {
             Self::Code(StagedSource { language, path, source, .. }) => language.shim(source, path),
-            Self::Image(_) => Shim::Dials,
+            Self::Image(image) => image.shim(),
         }
     }
 

@@ -29,9 +29,6 @@ pub const PROXY_PORT: u16 = 7052;
 /// The port's name, which Service and EndpointSlice must agree on.
 const PORT_NAME: &str = "chaincode";
 
-/// The port at which a chaincode's pod listens, if its chaincode does: that of Fabric's samples.
-pub const SERVER_PORT: u16 = 9999;
-
 /// The container that runs the chaincode.
 pub const CONTAINER: &str = "chaincode";
 

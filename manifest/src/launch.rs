@@ -3,7 +3,7 @@
 //! `GetEnv`, `GetArgs` and `Start`), so that existing chaincode runs unchanged. Those that
 //! fabric-builder-k8s gives are among them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,6 +12,13 @@ use selvedge_buildpack::shim::{Security, Shim};
 
 /// Where a chaincode finds its credentials.
 pub const DIRECTORY: &str = "/etc/hyperledger/fabric";
+
+/// Where the images of Fabric's samples look for them when they listen with TLS: the script
+/// `start:server` of `asset-transfer-basic/chaincode-typescript`.
+const OF_SAMPLES: &str = "/hyperledger";
+
+/// The port at which a chaincode's pod listens, if its chaincode does: that of Fabric's samples.
+const SERVER_PORT: u16 = 9999;
 
 /// What a process is given to be a replica.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,9 +75,18 @@ impl LaunchPlan {
             ("CORE_TLS_CLIENT_CERT_FILE", path("client_pem.crt"), certificate.clone().into_bytes()),
             ("CORE_PEER_TLS_ROOTCERT_FILE", path("peer.crt"), root.clone().into_bytes()),
         ];
+        let listens_as_named = match target.content {
+            PackageContent::Image => target.shim,
+            PackageContent::Code(_) => Shim::Dials,
+        };
+        // What an image does is its author's word alone, and it hears the same of all variables: by
+        // this one the entry points of Fabric's samples choose (`docker/docker-entrypoint.sh` of
+        // `chaincode-java` and `chaincode-typescript`). Code whose text shows no TLS may dial after
+        // all, and then needs it.
+        let tls = listens_as_named != Shim::Listens(Security::Plain);
         let mut environment = vec![
             ("CORE_CHAINCODE_ID_NAME".to_owned(), target.package_id.to_owned()),
-            ("CORE_PEER_TLS_ENABLED".to_owned(), "true".to_owned()),
+            ("CORE_PEER_TLS_ENABLED".to_owned(), tls.to_string()),
             ("CORE_PEER_LOCALMSPID".to_owned(), target.msp_id.to_owned()),
             ("CORE_PEER_ADDRESS".to_owned(), target.address.to_owned()),
         ];
@@ -79,21 +95,43 @@ impl LaunchPlan {
         if let Shim::Listens(security) = target.shim {
             environment.extend(server(target.package_id, security, path));
         }
-        Self {
-            environment,
-            files: files.into_iter().map(|(_, path, content)| (path, content)).collect(),
-            arguments: target.content.arguments(target.address),
-            port: None,
+        let mut files: Vec<_> =
+            files.into_iter().map(|(_, path, content)| (path, content)).collect();
+        if listens_as_named == Shim::Listens(Security::Tls) {
+            files.extend(of_samples(target.root, credentials));
         }
+        Self { environment, files, arguments: target.content.arguments(target.address), port: None }
     }
 
-    /// The same of a chaincode that listens there.
-    #[must_use]
-    pub fn listening(mut self, address: SocketAddr) -> Self {
-        self.environment.extend(listening_at(address));
-        self.port = Some(address.port());
-        self
+    /// The plan for one replica in a pod of its own: one that listens does so on all of the pod's
+    /// addresses, of the kind that the proxy has.
+    pub fn in_pod(
+        target: &LaunchTarget<'_>,
+        credentials: &ReplicaCredentials,
+        proxy: IpAddr,
+    ) -> Self {
+        let mut plan = Self::new(target, credentials);
+        if matches!(target.shim, Shim::Listens(_)) {
+            let any = match proxy {
+                IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            };
+            plan.environment.extend(listening_at(SocketAddr::new(any, SERVER_PORT)));
+            plan.port = Some(SERVER_PORT);
+        }
+        plan
     }
+}
+
+/// The credentials once more, where an image may look that is told of no other place.
+fn of_samples(root: &str, credentials: &ReplicaCredentials) -> [(String, Vec<u8>); 3] {
+    let file =
+        |name: &str, pem: &str| (format!("{root}{OF_SAMPLES}/{name}"), pem.as_bytes().to_vec());
+    [
+        file("privatekey.pem", &credentials.key),
+        file("cert.pem", &credentials.certificate),
+        file("rootcert.pem", &credentials.root),
+    ]
 }
 
 /// What a chaincode that listens is told of itself: by the variables of Fabric's samples for Go and
@@ -234,6 +272,33 @@ mod tests {
                 (plan.files, plan.arguments),
                 (dials.files.clone(), dials.arguments.clone())
             );
+        }
+    }
+
+    /// Fabric's samples: `docker/docker-entrypoint.sh` of `asset-transfer-basic/chaincode-java` and
+    /// `chaincode-typescript`, and the latter's `package.json`.
+    #[test]
+    fn an_image_that_listens_finds_what_those_of_fabrics_samples_look_for() {
+        for (security, enabled, names) in [
+            (Security::Plain, "false", &[][..]),
+            (
+                Security::Tls,
+                "true",
+                &["privatekey.pem=key", "cert.pem=certificate", "rootcert.pem=root"],
+            ),
+        ] {
+            let plan = planned(PackageContent::Image, Shim::Listens(security), "/replica");
+            let environment: BTreeMap<_, _> = plan.environment.into_iter().collect();
+            assert_eq!(environment["CORE_PEER_TLS_ENABLED"], enabled);
+            let disabled = &environment["CHAINCODE_TLS_DISABLED"];
+            assert_ne!(disabled, enabled);
+            let more: Vec<_> = plan.files[5..]
+                .iter()
+                .map(|(path, content)| format!("{path}={}", String::from_utf8_lossy(content)))
+                .collect();
+            let expected: Vec<_> =
+                names.iter().map(|file| format!("/replica/hyperledger/{file}")).collect();
+            assert_eq!(more, expected);
         }
     }
 

@@ -16,7 +16,7 @@ pub mod restricted;
 mod sketch;
 
 pub use blueprint::{
-    Blueprint, CONTAINER, Deployed, GATE, NoAddress, PROXY_PORT, SERVER_PORT, Unfit, address, owner,
+    Blueprint, CONTAINER, Deployed, GATE, NoAddress, PROXY_PORT, Unfit, address, owner,
 };
 pub use check::{Lifting, check, check_variant};
 pub use identity::{

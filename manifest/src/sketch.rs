@@ -48,6 +48,8 @@ pub struct Sketch {
     pub identity: Identity,
     /// What its package holds, which decides how it is started.
     pub content: PackageContent,
+    /// How its shim and the proxy come together.
+    pub shim: Shim,
     /// The peer's pod.
     pub peer: PeerPod,
     /// How it runs by the operator's file.
@@ -91,6 +93,7 @@ impl Sketch {
         Self {
             identity,
             content,
+            shim: Shim::Dials,
             peer: PeerPod {
                 namespace: peer_namespace.to_owned(),
                 node: NODE.to_owned(),
@@ -142,13 +145,13 @@ impl Sketch {
         let address = format!("{}:{PROXY_PORT}", self.identity.host());
         let target = LaunchTarget {
             content: self.content,
-            shim: Shim::Dials,
+            shim: self.shim,
             package_id: &self.identity.package_id,
             msp_id: &self.identity.msp_id,
             address: &address,
             root: "",
         };
-        LaunchPlan::new(&target, credentials)
+        LaunchPlan::in_pod(&target, credentials, self.proxy.ip())
     }
 
     /// The Service as the API would give it back.

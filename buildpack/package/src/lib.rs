@@ -20,7 +20,7 @@ pub use connection::{
 };
 pub use executable::{Executable, NotExecutable, PROGRAMS_VARIABLE};
 pub use go_json::GoJsonError;
-pub use image::{IMAGE_FILE, RawImage};
+pub use image::{IMAGE_FILE, Listens, RawImage, RawImageError};
 pub use kind::{ChaincodeType, Handling};
 pub use label::{InvalidLabel, Label};
 pub use meta_inf::{IndexFault, MAX_INDEX_BYTES, META_INF, MetaInfFile, Uselessness, check_index};

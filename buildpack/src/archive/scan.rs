@@ -1,13 +1,13 @@
 //! One pass over a tar archive that refuses whatever two readers could understand differently.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use tar::{EntryType, PaxExtensions};
+use tar::EntryType;
 
+use super::extensions::{Extended, Extensions};
 use super::printable::printable;
 use super::{ArchiveError, EntryFault, EntryPath, LinkTarget};
 
@@ -120,16 +120,16 @@ pub fn scan<R: Read, V: Visit>(reader: R, limits: Limits, visitor: &mut V) -> Re
         if ended.get() { ArchiveError::Truncated } else { ArchiveError::reading(error) }
     };
     let mut archive = tar::Archive::new(&mut reader);
-    let mut scanner = Scanner::new(limits);
+    let (mut scanner, mut extensions) = (Scanner::new(limits), Extensions::default());
     // Raw: the crate would otherwise read a long name of any length into memory.
     let entries = archive.entries().map_err(failed)?.raw(true);
     for entry in entries {
         let mut entry = entry.map_err(failed)?;
         scanner.count(&entry)?;
-        if scanner.extension(&mut entry)? {
+        if extensions.read(&mut entry)? {
             continue;
         }
-        match scanner.accept(&entry) {
+        match scanner.accept(&entry, extensions.take(&entry)) {
             Ok(Accepted::Entry(path, kind)) => visitor.entry(open(path, kind, &mut entry))?,
             Ok(Accepted::Link(path, target)) => {
                 visitor.link(Link { path, target, stamp: Stamp::of(entry.header()) })?;
@@ -207,15 +207,12 @@ enum Accepted {
     Link(EntryPath, LinkTarget),
 }
 
-/// What was seen so far, and what extension headers said of the next entry.
+/// What was seen so far.
 struct Scanner {
     limits: Limits,
     bytes: u64,
     entries: usize,
     seen: BTreeMap<String, Seen>,
-    next_name: Option<Vec<u8>>,
-    next_target: Option<Vec<u8>>,
-    next_fault: Option<EntryFault>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -229,15 +226,7 @@ enum Seen {
 
 impl Scanner {
     fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            bytes: 0,
-            entries: 0,
-            seen: BTreeMap::new(),
-            next_name: None,
-            next_target: None,
-            next_fault: None,
-        }
+        Self { limits, bytes: 0, entries: 0, seen: BTreeMap::new() }
     }
 
     /// Checks an entry against the limits by its header, before any of its content is read.
@@ -254,70 +243,12 @@ impl Scanner {
         Ok(())
     }
 
-    /// Reads a header that describes the next entry; false if `entry` is an entry itself.
-    fn extension<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<bool, ArchiveError> {
-        const LARGEST: u64 = 64 * 1024;
-        let kind = entry.header().entry_type();
-        if !matches!(kind, EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader) {
-            return Ok(false);
-        }
-        if entry.size() > LARGEST {
-            self.next_fault = Some(EntryFault::TooLong);
-            return Ok(true);
-        }
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).map_err(ArchiveError::reading)?;
-        if kind == EntryType::XHeader {
-            self.pax(&content)?;
-            return Ok(true);
-        }
-        while content.last() == Some(&0) {
-            content.pop();
-        }
-        if kind == EntryType::GNULongName {
-            self.name_next(content);
-        } else {
-            self.lead_next(content);
-        }
-        Ok(true)
-    }
-
-    fn pax(&mut self, content: &[u8]) -> Result<(), ArchiveError> {
-        for extension in PaxExtensions::new(content) {
-            let extension = extension.map_err(ArchiveError::reading)?;
-            let key = extension.key_bytes();
-            if key == b"path" {
-                self.name_next(extension.value_bytes().to_vec());
-            } else if key == b"linkpath" {
-                self.lead_next(extension.value_bytes().to_vec());
-            } else if key == b"size" || key.starts_with(b"GNU.sparse") {
-                self.next_fault = Some(EntryFault::AmbiguousSize);
-            }
-        }
-        Ok(())
-    }
-
-    fn name_next(&mut self, name: Vec<u8>) {
-        if self.next_name.replace(name).is_some() {
-            self.next_fault = Some(EntryFault::AmbiguousName);
-        }
-    }
-
-    fn lead_next(&mut self, target: Vec<u8>) {
-        if self.next_target.replace(target).is_some() {
-            self.next_fault = Some(EntryFault::AmbiguousName);
-        }
-    }
-
     /// Decides on one entry; the refused come with their printable name.
     fn accept<R: Read>(
         &mut self,
         entry: &tar::Entry<'_, R>,
+        Extended { name, target, fault }: Extended,
     ) -> Result<Accepted, (String, EntryFault)> {
-        let name =
-            self.next_name.take().unwrap_or_else(|| entry.header().path_bytes().into_owned());
-        let target = self.next_target.take();
-        let fault = self.next_fault.take();
         let decided = fault.map_or_else(|| self.decide(&name, target, entry), Err);
         decided.map_err(|fault| (printable(&name), fault))
     }
@@ -325,16 +256,13 @@ impl Scanner {
     fn decide<R: Read>(
         &mut self,
         name: &[u8],
-        target: Option<Vec<u8>>,
+        target: Vec<u8>,
         entry: &tar::Entry<'_, R>,
     ) -> Result<Accepted, EntryFault> {
         let header = entry.header();
-        let said = || target.or_else(|| header.link_name_bytes().map(Cow::into_owned));
         let link = match header.entry_type() {
-            EntryType::Symlink => Some(said().unwrap_or_default()),
-            EntryType::Link => {
-                return Err(EntryFault::HardLink(printable(&said().unwrap_or_default())));
-            }
+            EntryType::Symlink => Some(target),
+            EntryType::Link => return Err(EntryFault::HardLink(printable(&target))),
             _ => None,
         };
         let kind = if link.is_some() { Kind::File } else { kind(header)? };

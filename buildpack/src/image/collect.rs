@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use oci_spec::image::Descriptor;
 
 use super::layout::using;
-use super::{Layout, LayoutError, plain_file, sha256};
+use super::{Document, Layout, LayoutError, plain_file, sha256};
 use crate::digest::Sha256;
 
 /// What a collection took away.
@@ -92,8 +92,15 @@ impl Layout {
     }
 
     fn blobs_of(&self, image: &Descriptor) -> Option<HashMap<Sha256, u64>> {
-        let manifest = self.manifest(image).ok()?;
-        let parts = [image, manifest.config()].into_iter().chain(manifest.layers());
+        let document = Document::parse(&self.read_blob(image).ok()?).ok()?;
+        let parts: Vec<&Descriptor> = match &document {
+            Document::One(manifest) => {
+                [image, manifest.config()].into_iter().chain(manifest.layers()).collect()
+            }
+            // The images in it are listed by themselves.
+            Document::Several(_) => vec![image],
+        };
+        let parts = parts.into_iter();
         let sized = parts.map(|part| {
             let digest = sha256(part)?;
             let file = fs::symlink_metadata(self.blob_path(digest)).ok()?;

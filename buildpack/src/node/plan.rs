@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     fn project(manager: Manager) -> NodeProject {
-        let launch = Launch::Shim(vec![]);
+        let launch = Launch::Shim(vec!["start".to_owned()]);
         NodeProject { launch, manager, packed: None, made: None, linked: None }
     }
 

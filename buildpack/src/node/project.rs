@@ -164,6 +164,22 @@ impl NodeProject {
     /// As [`NodeProject::open`], of what is to go into a package: `files` by their paths there, whose
     /// code lies in the directory `code`.
     pub(crate) fn find(files: &BTreeSet<EntryPath>, code: &Path) -> Result<Self, NodeError> {
+        let package = Self::package(files, code)?;
+        let manager = match LOCK_FILES.iter().find(|name| has(files, name)) {
+            Some(name) => {
+                let text = read(&code.join(name), LOCK_FILE_BEGINNING)?;
+                Manager::of(name, &String::from_utf8_lossy(&text))
+            }
+            None => Manager::Npm,
+        };
+        Self::of(&package, manager, files)
+    }
+
+    /// What its `package.json` says.
+    pub(super) fn package(
+        files: &BTreeSet<EntryPath>,
+        code: &Path,
+    ) -> Result<PackageJson, NodeError> {
         if !files.contains(PACKAGE_JSON) {
             let windows = files.iter().find(|file| file.as_str().ends_with("\\package.json"));
             return Err(windows.map_or(NodeError::NoPackageJson, |name| {
@@ -174,15 +190,7 @@ impl NodeProject {
         if text.len() as u64 > MAX_BYTES {
             return Err(NodeError::TooLarge);
         }
-        let package = PackageJson::parse(&text).map_err(NodeError::Malformed)?;
-        let manager = match LOCK_FILES.iter().find(|name| has(files, name)) {
-            Some(name) => {
-                let text = read(&code.join(name), LOCK_FILE_BEGINNING)?;
-                Manager::of(name, &String::from_utf8_lossy(&text))
-            }
-            None => Manager::Npm,
-        };
-        Self::of(&package, manager, files)
+        PackageJson::parse(&text).map_err(NodeError::Malformed)
     }
 
     /// Whether the script `build` is run.
@@ -211,12 +219,12 @@ impl NodeProject {
         }
         let started = match &launch {
             // With `--module-path` it is loaded from elsewhere.
-            Launch::Shim(arguments) if !arguments.is_empty() => package.main.as_deref(),
+            Launch::Shim(command) if command.len() > 1 => package.main.as_deref(),
             Launch::Shim(_) => Some(package.main.as_deref().ok_or(NodeError::NoMain)?),
             Launch::Npm { file } => file.as_deref(),
         };
         let missing = started.filter(|file| !is_module(files, file)).map(str::to_owned);
-        let certain = matches!(&launch, Launch::Shim(arguments) if arguments.is_empty());
+        let certain = matches!(&launch, Launch::Shim(command) if command.len() == 1);
         // What is packed is used as it is, and nothing installed.
         let at_install =
             packed.is_none() && AT_INSTALL.iter().any(|name| package.script(name).is_some());
@@ -275,7 +283,7 @@ mod tests {
         let text = package(r#"}, "main": "index.js""#);
         let project = open(&[("src/package.json", &text), ("src/index.js", "")]).unwrap();
         let expected = NodeProject {
-            launch: Launch::Shim(vec![]),
+            launch: Launch::Shim(vec!["start".to_owned()]),
             manager: Manager::Npm,
             packed: None,
             made: None,

@@ -9,7 +9,10 @@ use crate::image::Start;
 pub(super) const NODE: &str = "node";
 
 /// The shim's own launcher (`bin` in the `package.json` of `fabric-shim`).
-const LAUNCHER: &str = "fabric-chaincode-node";
+pub(super) const LAUNCHER: &str = "fabric-chaincode-node";
+
+/// Its command for a chaincode that listens; for one that dials it is `start`.
+pub(super) const SERVER: &str = "server";
 
 /// The package that has it.
 const SHIM: &str = "fabric-shim";
@@ -24,7 +27,7 @@ pub(super) const DIRECTORY: &str = "/usr/local/src";
 /// How a `start` script starts the chaincode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Launch {
-    /// By the shim's launcher, with these further arguments. It loads the package's `main`.
+    /// By the shim's launcher, with this command and its arguments. It loads the package's `main`.
     Shim(Vec<String>),
     /// By npm, which runs the script and those that go with it.
     Npm {
@@ -43,10 +46,12 @@ impl Launch {
         let hooked = ["prestart", "poststart"].iter().any(|hook| package.script(hook).is_some());
         let words = plain_words(script);
         match words.as_deref() {
-            Some([LAUNCHER, "start", arguments @ ..])
-                if !hooked && package.dependencies.contains_key(SHIM) =>
+            Some([LAUNCHER, command @ ..])
+                if matches!(command, ["start" | SERVER, ..])
+                    && !hooked
+                    && package.dependencies.contains_key(SHIM) =>
             {
-                Some(Self::Shim(arguments.iter().map(|&word| word.to_owned()).collect()))
+                Some(Self::Shim(command.iter().map(|&word| word.to_owned()).collect()))
             }
             Some([LAUNCHER, ..]) => Some(Self::Npm { file: package.main.clone() }),
             Some([NODE, arguments @ ..]) => {
@@ -65,9 +70,9 @@ impl Launch {
     /// What an image says of it.
     pub(super) fn start(&self) -> Start {
         let entrypoint = match self {
-            Self::Shim(arguments) => [NODE, LAUNCHER_FILE, "start"]
+            Self::Shim(command) => [NODE, LAUNCHER_FILE]
                 .into_iter()
-                .chain(arguments.iter().map(String::as_str))
+                .chain(command.iter().map(String::as_str))
                 .map(str::to_owned)
                 .collect(),
             Self::Npm { .. } => ["npm", "start", "--"].map(str::to_owned).into(),
@@ -153,8 +158,11 @@ mod tests {
             "set -x && fabric-chaincode-node start",
             "  fabric-chaincode-node  start ",
         ] {
-            assert_eq!(launch(&[("start", script)]), Some(Launch::Shim(vec![])), "{script}");
+            let expected = Launch::Shim(vec!["start".to_owned()]);
+            assert_eq!(launch(&[("start", script)]), Some(expected), "{script}");
         }
+        let server = launch(&[("start", "fabric-chaincode-node server")]).unwrap();
+        assert_eq!(server.start().entrypoint, ["node", LAUNCHER_FILE, "server"]);
         let told = launch(&[("start", "fabric-chaincode-node start --module-path dist")]).unwrap();
         let start = told.start();
         let words = ["node", LAUNCHER_FILE, "start", "--module-path", "dist"];
@@ -169,7 +177,8 @@ mod tests {
         let main = Some("dist/index.js");
         for (scripts, file) in [
             (&[("start", "fabric-chaincode-node start"), ("prestart", "echo")][..], main),
-            (&[("start", "fabric-chaincode-node server")], main),
+            (&[("start", "fabric-chaincode-node metadata generate")], main),
+            (&[("start", "fabric-chaincode-node server --chaincode-id=$CHAINCODE_ID")], None),
             (&[("start", "fabric-chaincode-node start; echo $?")], None),
             (&[("start", "LOG=debug fabric-chaincode-node start")], None),
             (&[("start", "node --max-old-space-size=100 dist/app.js")], Some("dist/app.js")),

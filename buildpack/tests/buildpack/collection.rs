@@ -7,7 +7,9 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 
 use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::image::{Collected, Layout, sha256, validate};
+use selvedge_buildpack::image::oci_spec::image::{Descriptor, Digest, MediaType};
+use selvedge_buildpack::image::{Collected, Foreign, Layout, sha256, validate};
+use selvedge_buildpack::platform::Platform;
 use tempfile::TempDir;
 
 use crate::images::{image, tag};
@@ -64,6 +66,34 @@ impl Store {
         }
         assert_eq!(self.blobs(), blobs);
     }
+}
+
+/// One digest for several platforms: the image for one of them is known by it, and stays so.
+#[test]
+fn what_names_images_for_several_platforms_stays() {
+    let store = Store::of(&["one"]);
+    let layout = &store.layout;
+    let image = layout.find(store.images[0]).unwrap().unwrap();
+    let several = format!(
+        r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{}","digest":"{}","size":{},
+            "platform":{{"os":"linux","architecture":"amd64"}}}}]}}"#,
+        image.media_type(),
+        image.digest(),
+        image.size()
+    );
+    let digest = Sha256::of(several.as_bytes());
+    fs::write(layout.blob_path(digest), &several).unwrap();
+    let name = Digest::try_from(digest.to_string()).unwrap();
+    let size = several.len() as u64;
+    layout.adopt(&Descriptor::new(MediaType::ImageIndex, size, name)).unwrap();
+
+    assert_eq!(store.collect(u64::MAX, &[]), Collected::default());
+    let known = Foreign::known(layout, digest, Platform::LinuxAmd64);
+    assert_eq!(known, Some(layout.manifest(&image).unwrap()));
+    assert_eq!(Foreign::known(layout, digest, Platform::LinuxArm64), None);
+    let layer = sha256(&known.unwrap().layers()[0]).unwrap();
+    fs::remove_file(layout.blob_path(layer)).unwrap();
+    assert_eq!(Foreign::known(layout, digest, Platform::LinuxAmd64), None);
 }
 
 #[test]

@@ -59,11 +59,37 @@ fn packaged_inspected_and_rendered() {
 }
 
 #[test]
+fn one_that_listens_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let file = "apiVersion: selvedge/v1\nbackend: kubernetes\n";
+    fs::write(root.join("selvedge.yaml"), file).unwrap();
+    for (said, told, json) in [
+        ("true", "with TLS", serde_json::json!({ "tls": true })),
+        ("{\"tls\": false}", "without TLS", serde_json::json!({ "tls": false })),
+    ] {
+        let listening = image_json().replace('}', &format!(", \"listens\": {said}}}"));
+        fs::write(root.join("image.json"), listening).unwrap();
+        let named =
+            format!("image       ghcr.io/hyperledger-labs/go-contract@{DIGEST}, listens {told}\n");
+        let output = selvedge(root, &["package", ".", "-l", "contract_1.0", "--force"]);
+        check(&output, 0, &[&named], &[]);
+        check(&selvedge(root, &["inspect", "contract_1.0.tar.gz"]), 0, &[&named], &[]);
+        let report = selvedge(root, &["inspect", "--json", "contract_1.0.tar.gz"]).stdout;
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        assert_eq!(report["image"]["listens"], json);
+        let rendered = selvedge(root, &["render", "contract_1.0.tar.gz", "-c", "selvedge.yaml"]);
+        check(&rendered, 0, &["value: 0.0.0.0:9999\n", "containerPort: 9999\n"], &[]);
+    }
+}
+
+#[test]
 fn what_names_no_image_is_refused_before_anybody_installs_it() {
     let directory = tempfile::tempdir().unwrap();
     for (json, reason) in [
         ("{\"name\":\"a\",\"tag\":\"1.0\"}".to_owned(), "has no `digest`"),
         (image_json().replace(DIGEST, "latest"), "has the tag latest as its `digest`"),
+        (image_json().replace('}', ", \"listens\": 9999}"), "has `listens`, a number: it is true"),
     ] {
         fs::write(directory.path().join("image.json"), &json).unwrap();
         let output = selvedge(directory.path(), &["package", ".", "-l", "contract_1.0"]);

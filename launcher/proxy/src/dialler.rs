@@ -160,10 +160,14 @@ fn shown(socket: &Socket) -> Option<Credential> {
 
 /// Why there is no connection: one with whom TLS cannot be agreed on is there.
 fn refused(error: &io::Error) -> Failure {
-    if error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>) {
-        Failure::Failed(transport::chain(error))
-    } else {
-        unreached(error)
+    let of_tls = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match of_tls {
+        None => unreached(error),
+        // Whatever a server without TLS says at first.
+        Some(rustls::Error::InvalidMessage(_)) => {
+            Failure::Failed(format!("it listens without TLS: {}", transport::chain(error)))
+        }
+        Some(_) => Failure::Failed(transport::chain(error)),
     }
 }
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tonic::Status;
 use tracing::warn;
 
 use super::shared::failed;
-use crate::backend::{Backend, Sighting};
+use crate::backend::{Backend, BuildError, Sighting};
 use crate::source::Received;
 
 /// The image of what was received. Lines go to `log`, which ends with this.
@@ -25,7 +26,9 @@ pub(super) async fn image_of(
             backend.build(&source, limit, &log).await.map_err(|error| failed(&error))
         }
         Received::Image(image) => {
-            if let Some(line) = look_for(&image, backend).await? {
+            let seen = timeout(limit, look_for(&image, backend)).await;
+            let too_late = |_| failed(&BuildError::TimedOut(limit.as_secs_f32()));
+            if let Some(line) = seen.map_err(too_late)?? {
                 let _ = log.send(line).await;
             }
             // Its own name: where it is fetched from may be another place tomorrow.

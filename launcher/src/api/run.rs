@@ -213,9 +213,9 @@ async fn image(
         PackageContent::Image => {
             let named = NamedImage::new(&image.name, &image.digest);
             let named = named.map_err(|fault| failed(&NamedImageError::Fault(fault)))?;
-            works.backend.admits(&named).map_err(|error| failed(&error))?;
-            // Its registry is not asked again: a peer starts one chaincode after another, and nodes
-            // may have what a registry lacks or cannot be asked for.
+            // The registry is not asked for what is there: a peer starts one chaincode after another,
+            // and nodes may have what a registry lacks or cannot be asked for.
+            works.backend.bring(&named).await.map_err(|error| failed(&error))?;
             Ok(image)
         }
     }

@@ -47,15 +47,16 @@ impl Backend for Builder {
         false
     }
 
-    fn admits(&self, image: &NamedImage) -> Result<(), Unrunnable> {
+    async fn bring(&self, image: &NamedImage) -> Result<(), Unrunnable> {
+        let (image, reason) = (image.clone(), "no roots are here".into());
         match image.name() {
-            "elsewhere" => Err(Unrunnable::Local(image.clone())),
+            "elsewhere" => Err(Unrunnable::NoRoots { image, reason }),
             _ => Ok(()),
         }
     }
 
     async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
-        self.admits(image)?;
+        self.bring(image).await?;
         match image.name() {
             "there" => Ok(Sighting::Seen),
             "behind.example.com/a-wall" => Ok(Sighting::Unknown("it is behind a wall".into())),
@@ -278,7 +279,7 @@ async fn an_image_that_a_package_names_is_the_answer_by_its_own_name() {
     assert_eq!(image(&mut walled).await, DIGEST);
 
     for (json, reason) in [
-        (json("elsewhere"), "packages of type k8s need the kubernetes backend"),
+        (json("elsewhere"), "the image elsewhere@"),
         (
             "{}".into(),
             "the chaincode's image is not named as it has to be: image.json has no `name`",
@@ -315,7 +316,7 @@ async fn an_image_that_a_package_names_is_never_built_again() {
     let scene = Scene::new(1);
     scene.open();
     for (name, reason) in [
-        ("elsewhere", "packages of type k8s need the kubernetes backend"),
+        ("elsewhere", "the image elsewhere@"),
         ("Not a name", "image.json has the `name` Not a name, which no image can have"),
     ] {
         let named = ImageReference { name: name.into(), digest: DIGEST.into() };

@@ -107,7 +107,7 @@ fn program(named: &str, root: &Path) -> Result<(PathBuf, Option<OsString>), Star
 }
 
 /// The variables that the operator's file sets: texts, as that file is held to on this backend.
-fn said(settings: &Chaincode) -> impl Iterator<Item = (String, String)> {
+pub(super) fn said(settings: &Chaincode) -> impl Iterator<Item = (String, String)> {
     settings.environment.iter().filter_map(|(name, variable)| match variable {
         Variable::Value(text) => Some((name.clone(), text.clone())),
         Variable::From(_) => None,

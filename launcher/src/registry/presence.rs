@@ -19,7 +19,7 @@ use super::is_unknown;
 use super::resolve::{LIMIT, ResolveError};
 
 /// What containerd takes as well.
-const TAKEN: [&str; 4] = [
+pub(super) const TAKEN: [&str; 4] = [
     OCI_IMAGE_MEDIA_TYPE,
     OCI_IMAGE_INDEX_MEDIA_TYPE,
     IMAGE_MANIFEST_MEDIA_TYPE,

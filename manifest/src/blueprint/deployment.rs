@@ -7,7 +7,7 @@ use k8s_openapi::api::apps::v1::{
 };
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, EnvVar, HostAlias, LocalObjectReference, PodDNSConfig, PodSpec,
-    PodTemplateSpec, SecretVolumeSource, TopologySpreadConstraint, Volume,
+    PodTemplateSpec, SecretVolumeSource, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -16,7 +16,9 @@ use selvedge_config::Variable;
 use serde_json::Value;
 
 use super::placement::affinity;
-use super::{Blueprint, CONTAINER, CREDENTIALS_VOLUME, GATE, PORT_NAME, PROXY_PORT, files};
+use super::{
+    Blueprint, CONTAINER, CREDENTIALS_VOLUME, GATE, PORT_NAME, PROXY_PORT, file_name, files,
+};
 use crate::baseline::{self, Lifted, Own};
 use crate::container::{empty, mount, pull_secrets, variable};
 use crate::identity::{CREDENTIALS, GENERATION, LIFTED};
@@ -222,6 +224,16 @@ impl Blueprint<'_> {
         planned.chain([("HOME", TMP), ("TMPDIR", TMP)])
     }
 
+    /// Credentials that are also wanted elsewhere: each by itself, as an image may have files of its
+    /// own there.
+    fn mounts_elsewhere(&self) -> impl Iterator<Item = VolumeMount> {
+        let paths = self.plan.files.iter().map(|(path, _)| path);
+        paths.filter(|path| !path.starts_with(DIRECTORY)).map(|path| VolumeMount {
+            sub_path: Some(file_name(path).to_owned()),
+            ..mount(CREDENTIALS_VOLUME, path, true)
+        })
+    }
+
     fn container(&self) -> Container {
         let said = self.settings;
         let planned = self.planned().map(|(name, value)| variable(name, value));
@@ -233,8 +245,9 @@ impl Blueprint<'_> {
                 ..EnvVar::default()
             },
         });
-        let mounts =
-            [mount(CREDENTIALS_VOLUME, DIRECTORY, true), mount("tmp", TMP, false)].into_iter();
+        let mounts = [mount(CREDENTIALS_VOLUME, DIRECTORY, true), mount("tmp", TMP, false)]
+            .into_iter()
+            .chain(self.mounts_elsewhere());
         Container {
             name: CONTAINER.into(),
             image: Some(self.image.into()),

@@ -25,9 +25,13 @@ struct Scene {
 }
 
 fn plan(identity: &Identity, shim: Shim) -> LaunchPlan {
-    LaunchPlan::new(
+    plan_of(PackageContent::Code(Language::Golang), identity, shim)
+}
+
+fn plan_of(content: PackageContent, identity: &Identity, shim: Shim) -> LaunchPlan {
+    LaunchPlan::in_pod(
         &LaunchTarget {
-            content: PackageContent::Code(Language::Golang),
+            content,
             shim,
             package_id: PACKAGE_ID,
             msp_id: "Org1MSP",
@@ -39,6 +43,7 @@ fn plan(identity: &Identity, shim: Shim) -> LaunchPlan {
             key: "key".into(),
             root: "root".into(),
         },
+        [10, 1, 2, 3].into(),
     )
 }
 
@@ -125,8 +130,7 @@ fn golden_manifests() {
 #[test]
 fn one_that_listens_is_reached_by_its_proxy_alone() {
     let mut scene = Scene::new(PeerNode::Required);
-    let server = SocketAddr::from(([0, 0, 0, 0], SERVER_PORT));
-    scene.plan = plan(&scene.identity, Shim::Listens(Security::Tls)).listening(server);
+    scene.plan = plan(&scene.identity, Shim::Listens(Security::Tls));
     let blueprint = scene.blueprint();
     let service = applied(blueprint.service());
     let (owner, address) = (owner(&service), address(&service).unwrap());
@@ -134,6 +138,18 @@ fn one_that_listens_is_reached_by_its_proxy_alone() {
     let deployment = blueprint.deployment(&owner, address).unwrap().deployment;
     let pod = deployment.spec.unwrap().template.spec.unwrap();
     golden("listening-container.yaml", &pod.containers[0]);
+
+    // An image of somebody else's may look elsewhere for its certificate, and has files there.
+    scene.plan = plan_of(PackageContent::Image, &scene.identity, Shim::Listens(Security::Tls));
+    let blueprint = scene.blueprint();
+    let kept = blueprint.secret(&owner).data.unwrap();
+    let deployment = blueprint.deployment(&owner, address).unwrap().deployment;
+    let pod = deployment.spec.unwrap().template.spec.unwrap();
+    let mounts = pod.containers[0].volume_mounts.as_ref().unwrap();
+    golden("listening-image-mounts.yaml", mounts);
+    for path in mounts.iter().filter_map(|mount| mount.sub_path.as_ref()) {
+        assert!(kept.contains_key(path), "{path}");
+    }
 }
 
 #[test]

@@ -30,7 +30,8 @@ pub struct Remains {
 }
 
 /// The chaincode processes of the stage's launcher: those that work in its data directory, and are
-/// not the launcher's own, as a guard is that has just begun.
+/// not the launcher's own, as a guard is that has just begun; and those that have roots of their own,
+/// whose parents are the launcher's and do.
 pub fn chaincode_processes(stage: &Stage) -> Vec<Process> {
     let data = stage.launcher.dir().join("data");
     let works_there =
@@ -38,7 +39,12 @@ pub fn chaincode_processes(stage: &Stage) -> Vec<Process> {
     let is_ours = |process: &Process| {
         process.link("exe").is_some_and(|program| program.ends_with("selvedge-launcher"))
     };
-    all().filter(|process| works_there(process) && !is_ours(process)).collect()
+    let is_rooted = |process: &Process| {
+        process.parent().is_some_and(|parent| is_ours(&parent) && works_there(&parent))
+    };
+    let is_chaincode =
+        |process: &Process| !is_ours(process) && (works_there(process) || is_rooted(process));
+    all().filter(is_chaincode).collect()
 }
 
 /// The chaincode processes of one package.
@@ -122,6 +128,12 @@ impl Process {
         // The second field is a name in parentheses, which may hold anything.
         let (_, fields) = stat.rsplit_once(')').expect("it runs");
         fields.split_whitespace().nth(19).expect("22 fields").parse().expect("a number")
+    }
+
+    fn parent(&self) -> Option<Self> {
+        let status = String::from_utf8(self.read("status")).ok()?;
+        let pid = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse();
+        Some(Self { pid: pid.ok()? })
     }
 
     /// Its environment, as it was started.

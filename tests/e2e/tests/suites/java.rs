@@ -3,14 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use e2e::{Turn, chaincode_dir};
+use e2e::{Op, Turn, chaincode_dir};
 use testbed::Definition;
 
 use crate::builds::{append, archive, install_fails};
 use crate::link::SOON;
 use crate::many::STAGE;
-use crate::node::keeps_what_it_writes;
+use crate::node::{is_told_to_listen, keeps_what_it_writes};
 
 #[test]
 fn a_maven_project_is_installed_and_so_is_the_jar_of_it() {
@@ -39,6 +40,42 @@ fn a_maven_project_is_installed_and_so_is_the_jar_of_it() {
     let package = package_of(&turn, &code, "ready");
     turn.network.deploy(&package, &Definition::new("ready")).unwrap();
     keeps_what_it_writes(&turn, "ready");
+}
+
+/// A main class of its own, as chaincode has that listens.
+const SERVER: &str = "package example;\n\
+    import org.hyperledger.fabric.contract.ContractRouter;\n\
+    import org.hyperledger.fabric.shim.NettyChaincodeServer;\n\
+    public final class Server {\n\
+        public static void main(final String[] args) throws Exception {\n\
+            final ContractRouter router = new ContractRouter(args);\n\
+            router.startRouterWithChaincodeServer(\n\
+                new NettyChaincodeServer(router, router.getChaincodeServerConfig()));\n\
+        }\n\
+    }\n";
+
+/// How old the shim's server lets a connection become before it asks for another one, and some more
+/// (`maxConnectionAgeSeconds` in its `ChaincodeServerProperties.java`).
+const OLD: Duration = Duration::from_secs(7);
+
+#[test]
+fn one_that_listens_is_dialled() {
+    let turn = STAGE.enter();
+    let source = copy(&turn, "serving-java");
+    fs::write(source.join("src/main/java/example/Server.java"), SERVER).unwrap();
+    let pom = fs::read_to_string(source.join("pom.xml")).unwrap();
+    let serving = pom.replace("org.hyperledger.fabric.contract.ContractRouter<", "example.Server<");
+    assert_ne!(serving, pom);
+    fs::write(source.join("pom.xml"), serving).unwrap();
+    let package = package(&turn, &source, "serving-java");
+    let package_id = turn.network.deploy(&package, &Definition::new("serving-java")).unwrap();
+    keeps_what_it_writes(&turn, "serving-java");
+    is_told_to_listen(&turn, &package_id);
+    let mut gateway = turn.gateway("serving-java");
+    let begun = Instant::now();
+    while begun.elapsed() < OLD {
+        assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "serving-java");
+    }
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod recovery;
 mod releases;
 mod replay;
 mod reproducible;
+mod rooted;
 mod served;
 mod status;
 mod store;

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use e2e::{Op, Process, Turn, chaincode_dir};
+use e2e::{Op, Process, Turn, chaincode_dir, processes_of};
 use testbed::Definition;
 use testbed::dist::dist_dir;
 use testbed::process::wait_until;
@@ -81,6 +81,31 @@ fn dependencies_in_the_package_are_used_as_they_are() {
     assert!(selvedge.status.success(), "{}", String::from_utf8_lossy(&selvedge.stderr));
     turn.network.deploy(&package, &Definition::new("packed")).unwrap();
     keeps_what_it_writes(&turn, "packed");
+}
+
+/// As the script `start:server-nontls` of Fabric's samples has it; its certificate it finds by
+/// variables.
+const SERVER: &str = "set -x && fabric-chaincode-node server \
+    --chaincode-address=$CHAINCODE_SERVER_ADDRESS --chaincode-id=$CHAINCODE_ID";
+
+#[test]
+fn one_that_listens_is_dialled() {
+    let turn = STAGE.enter();
+    let source = copy(&turn, "javascript", "serving");
+    let text = fs::read_to_string(source.join("package.json")).unwrap();
+    let serving = text.replace("\"fabric-chaincode-node start\"", &format!("\"{SERVER}\""));
+    assert_ne!(serving, text);
+    fs::write(source.join("package.json"), serving).unwrap();
+    let package = package(&turn, &source, "serving");
+    let package_id = turn.network.deploy(&package, &Definition::new("serving")).unwrap();
+    keeps_what_it_writes(&turn, "serving");
+    is_told_to_listen(&turn, &package_id);
+}
+
+/// Its process has an address of its own, and the one connection is the proxy's to it.
+pub(crate) fn is_told_to_listen(turn: &Turn<'_>, package_id: &str) {
+    let process = processes_of(turn, package_id).pop().unwrap();
+    assert!(process.environment().contains("CHAINCODE_SERVER_ADDRESS=127.0.0.1:"));
 }
 
 #[test]

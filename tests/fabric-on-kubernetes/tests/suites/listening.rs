@@ -1,41 +1,74 @@
-//! Go chaincode that listens, in the cluster: its pods are found and dialled, and the next ones when
-//! they have gone.
+//! Chaincode that listens, in the cluster: its pods are found and dialled, and the next ones when
+//! they have gone. It is Go, or an image that somebody else made, whose package says so.
 
 use cluster::until;
 use e2e::{Op, chaincode_dir};
-use fabric_on_kubernetes::PeerPod;
+use fabric_on_kubernetes::{Fabric, PeerPod};
 use serde_json::{Value, json};
+use testbed::Definition;
 
-use crate::shared::{LIMIT, MSP_ID, deploy, gateway, on_fabric, one};
+use crate::named::{container, make_with, mirrored, packaged_listening};
+use crate::shared::{LIMIT, MSP_ID, deploy, gateway, on_fabric_of};
+
+/// How an image of Fabric's samples starts (`docker/docker-entrypoint.sh` and the script
+/// `start:server` of `asset-transfer-basic/chaincode-typescript`): whether it has TLS, it asks the
+/// variable of those that dial, and its certificate lies where nobody tells it.
+const AS_IN_SAMPLES: &str = "[ $CORE_PEER_TLS_ENABLED = true ] || exit 7; \
+    export CHAINCODE_TLS_KEY=/hyperledger/privatekey.pem \
+    CHAINCODE_TLS_CERT=/hyperledger/cert.pem CHAINCODE_CLIENT_CA_CERT=/hyperledger/rootcert.pem; \
+    exec /usr/local/bin/chaincode";
 
 /// Waits until both replicas are registered, as who asks the launcher is told.
-async fn await_both(peer: &PeerPod) {
+async fn await_both(peer: &PeerPod, package_id: &str) {
     until("both replicas in the launcher's status", LIMIT, async || {
         let told = peer.exec("launcher", &["selvedge", "status", "--json"]).unwrap();
         let told: Value = serde_json::from_str(&told).map_err(|error| error.to_string())?;
-        let registered = &told["chaincodes"][0]["replicas_registered"];
-        if *registered == 2 { Ok(()) } else { Err(format!("{told:#}")) }
+        let mut all = told["chaincodes"].as_array().into_iter().flatten();
+        let registered = all
+            .find(|chaincode| chaincode["package_id"] == package_id)
+            .map(|chaincode| &chaincode["replicas_registered"]);
+        if registered.is_some_and(|number| *number == 2) {
+            Ok(())
+        } else {
+            Err(format!("{told:#}"))
+        }
     })
     .await
     .unwrap();
 }
 
-#[test]
-fn a_server_has_replicas_that_come_and_go() {
-    on_fabric(&one("listening").say("chaincode", json!({"replicas": 2})), async |_, fabric| {
-        let peer = fabric.peer(MSP_ID);
-        let package_id = deploy(fabric, &chaincode_dir("server"), "listening");
-        let mut client = gateway(fabric, peer, "listening");
-        client.call(Op::Submit, &["Put", "k", "v"]).unwrap();
-        await_both(peer).await;
+/// One of its pods goes, and the peer notices nothing.
+async fn outlives_a_pod(fabric: &Fabric, name: &str, package_id: &str) {
+    let peer = fabric.peer(MSP_ID);
+    let mut client = gateway(fabric, peer, name);
+    client.call(Op::Submit, &["Put", "k", "v"]).unwrap();
+    await_both(peer, package_id).await;
 
-        let chaincode = peer.chaincode(&package_id).await.unwrap();
-        let pods = chaincode.pods().await.unwrap();
-        let pod = pods[0].metadata.name.as_deref().unwrap();
-        fabric.namespace().kubectl(&["delete", "pod", pod, "--wait=true"]).unwrap();
-        // The other one is there meanwhile.
-        assert_eq!(client.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
-        await_both(peer).await;
-        assert_eq!(client.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
-    });
+    let chaincode = peer.chaincode(package_id).await.unwrap();
+    let pods = chaincode.pods().await.unwrap();
+    let pod = pods[0].metadata.name.as_deref().unwrap();
+    fabric.namespace().kubectl(&["delete", "pod", pod, "--wait=true"]).unwrap();
+    // The other one is there meanwhile.
+    assert_eq!(client.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
+    await_both(peer, package_id).await;
+    assert_eq!(client.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
+}
+
+#[test]
+fn servers_have_replicas_that_come_and_go() {
+    on_fabric_of(
+        |cluster| mirrored(cluster, "listening").say("chaincode", json!({"replicas": 2})),
+        async |cluster, fabric| {
+            let package_id = deploy(fabric, &chaincode_dir("server"), "listening");
+            outlives_a_pod(fabric, "listening", &package_id).await;
+
+            let chaincode = fabric.peer(MSP_ID).chaincode(&package_id).await.unwrap();
+            let built = container(fabric, chaincode.name())["image"].clone();
+            let start = ("listening", AS_IN_SAMPLES);
+            let digest = make_with(cluster, fabric, built.as_str().unwrap(), start, 0o755);
+            let package = packaged_listening(fabric, "image_1.0", &digest);
+            let package_id = fabric.network().deploy(&package, &Definition::new("image")).unwrap();
+            outlives_a_pod(fabric, "image", &package_id).await;
+        },
+    );
 }

@@ -35,7 +35,7 @@ fn repository(cluster: &Cluster) -> String {
 }
 
 /// A network whose operator has a mirror of what packages name.
-fn mirrored(cluster: &Cluster, namespace: &str) -> FabricSpec {
+pub(crate) fn mirrored(cluster: &Cluster, namespace: &str) -> FabricSpec {
     let to = format!("{}/theirs", cluster.registry());
     one(namespace)
         .say("registry.rewrites", json!([{ "from": "ghcr.io/hyperledger-labs", "to": to }]))
@@ -45,6 +45,18 @@ fn mirrored(cluster: &Cluster, namespace: &str) -> FabricSpec {
 /// shell starts with the address that the environment has. Who may use the shell, `mode` says.
 /// Its digest.
 fn make(cluster: &Cluster, fabric: &Fabric, built: &str, tag: &str, mode: u32) -> String {
+    let start = "exec /usr/local/bin/chaincode -peer.address=$CORE_PEER_ADDRESS";
+    make_with(cluster, fabric, built, (tag, start), mode)
+}
+
+/// The same with a program that the shell's script starts.
+pub(crate) fn make_with(
+    cluster: &Cluster,
+    fabric: &Fabric,
+    built: &str,
+    (tag, script): (&str, &str),
+    mode: u32,
+) -> String {
     let dir = fabric.network().dir().join("images").join(tag);
     let shell = dir.join("root/bin/sh");
     fs::create_dir_all(shell.parent().unwrap()).unwrap();
@@ -60,19 +72,29 @@ fn make(cluster: &Cluster, fabric: &Fabric, built: &str, tag: &str, mode: u32) -
             .arg("bin"),
     );
     let tag = format!("{}:{tag}", repository(cluster));
-    let start = "--cmd=-c,exec /usr/local/bin/chaincode -peer.address=$CORE_PEER_ADDRESS";
-    let append = ["--append", layer.to_str().unwrap(), "--entrypoint", "/bin/sh", start];
+    let start = format!("--cmd=-c,{script}");
+    let append = ["--append", layer.to_str().unwrap(), "--entrypoint", "/bin/sh", &start];
     crane(cluster, &[&["mutate", built, "-t", &tag, "--user", "0:0"][..], &append].concat());
     crane(cluster, &["digest", &tag])
 }
 
 /// Writes a package with the documentation's own commands.
 fn packaged(fabric: &Fabric, label: &str, digest: &str) -> PathBuf {
+    packaged_as(fabric, label, &json!({ "name": NAME, "digest": digest }))
+}
+
+/// The same for an image whose chaincode listens.
+pub(crate) fn packaged_listening(fabric: &Fabric, label: &str, digest: &str) -> PathBuf {
+    packaged_as(fabric, label, &json!({ "name": NAME, "digest": digest, "listens": true }))
+}
+
+fn packaged_as(fabric: &Fabric, label: &str, image: &Value) -> PathBuf {
     let dir = fabric.network().dir().join("packages").join(label);
     fs::create_dir_all(&dir).unwrap();
-    let write = |name: &str, json: Value| fs::write(dir.join(name), format!("{json:#}\n")).unwrap();
-    write("image.json", json!({ "name": NAME, "digest": digest }));
-    write("metadata.json", json!({ "type": "k8s", "label": label }));
+    let write =
+        |name: &str, json: &Value| fs::write(dir.join(name), format!("{json:#}\n")).unwrap();
+    write("image.json", image);
+    write("metadata.json", &json!({ "type": "k8s", "label": label }));
     let tar = |arguments: &[&str]| {
         succeeds(Command::new("tar").arg("-czf").args(arguments).current_dir(&dir));
     };
@@ -91,7 +113,7 @@ async fn built(fabric: &Fabric) -> String {
 }
 
 /// The container of a Deployment's pods.
-fn container(fabric: &Fabric, name: &str) -> Value {
+pub(crate) fn container(fabric: &Fabric, name: &str) -> Value {
     let deployment = fabric.namespace().kubectl(&["get", "deployment", name, "-o", "json"]);
     let deployment: Value = serde_json::from_str(&deployment.unwrap()).unwrap();
     deployment["spec"]["template"]["spec"]["containers"][0].clone()

@@ -1,0 +1,187 @@
+//! An image that somebody else made, fetched to be run on this machine: all of it, by digest, so that
+//! whoever brings it can bring nothing else.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use bytes::Bytes;
+use oci_client::errors::OciDistributionError;
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, Reference, RegistryOperation};
+use selvedge_buildpack::digest::{Hashing, Sha256};
+use selvedge_buildpack::image::oci_spec::image::{Descriptor, Digest, ImageManifest, MediaType};
+use selvedge_buildpack::image::{Document, Foreign, Layout, LayoutError, UnfitBlobs, sha256};
+use selvedge_buildpack::platform::Platform;
+use tempfile::NamedTempFile;
+use tokio::time::timeout;
+use tokio_stream::StreamExt;
+
+use super::client::client;
+use super::is_unknown;
+use super::presence::TAKEN;
+
+/// How long a registry may take to describe an image.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The largest manifest, in bytes: as much as the distribution specification wants registries to take.
+const MAX_MANIFEST: usize = 4 << 20;
+
+/// Why an image is not here.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchError {
+    #[error("it is not there")]
+    Missing,
+    #[error("it is for {0}")]
+    Platform(String),
+    #[error("its name has no digest")]
+    NoDigest,
+    #[error("the registry {registry} does not give it")]
+    Registry { registry: String, source: OciDistributionError },
+    #[error("the registry {registry} does not answer within {} s", LIMIT.as_secs())]
+    Silent { registry: String },
+    #[error("the registry {registry} has something else as {blob}: {actual}")]
+    Other { registry: String, blob: Sha256, actual: String },
+    #[error("its manifest is none of an image")]
+    Malformed(#[source] serde_json::Error),
+    #[error("it is one for several platforms, of which the one for this is, too")]
+    Nested,
+    #[error("it {0}")]
+    Unfit(#[from] UnfitBlobs),
+    #[error("it cannot be kept")]
+    Keep(#[from] LayoutError),
+    #[error("it cannot be written")]
+    Write(#[from] io::Error),
+}
+
+/// A registry that has an image, and how it is asked.
+pub(crate) struct Origin<'a> {
+    pub(crate) image: &'a Reference,
+    pub(crate) plain_http: bool,
+    pub(crate) auth: &'a RegistryAuth,
+    pub(crate) platform: Platform,
+}
+
+/// Sees to it that all of the image is in the layout, and fetches no more of it than is missing; its
+/// manifest and that one's digest, which is another than the image's where that is one for several
+/// platforms. What was there before is looked at when it is laid out.
+pub(crate) async fn fetch(
+    origin: &Origin<'_>,
+    images: &Layout,
+) -> Result<(Sha256, ImageManifest), FetchError> {
+    let registry = Registry { client: client(origin.plain_http).map_err(origin.failed())?, origin };
+    let named = origin.image.digest().and_then(|digest| digest.parse().ok());
+    let named = named.ok_or(FetchError::NoDigest)?;
+    let mut document = registry.manifest(named, images).await?;
+    let mut digest = named;
+    let manifest = loop {
+        match Document::parse(&document).map_err(FetchError::Malformed)? {
+            Document::One(manifest) => break *manifest,
+            Document::Several(_) if digest != named => return Err(FetchError::Nested),
+            Document::Several(several) => {
+                digest = several.digest_for(origin.platform).map_err(FetchError::Platform)?;
+                keep(images, named, &document)?;
+                document = registry.manifest(digest, images).await?;
+            }
+        }
+    };
+    for blob in Foreign::blobs(&manifest)? {
+        registry.blob(blob, images).await?;
+    }
+    keep(images, digest, &document)?;
+    Ok((digest, manifest))
+}
+
+/// Lists what is there whole.
+fn keep(images: &Layout, digest: Sha256, document: &[u8]) -> Result<(), FetchError> {
+    if images.find(digest)?.is_none() {
+        put(images, digest, document)?;
+        let name = Digest::try_from(digest.to_string()).map_err(io::Error::other)?;
+        let size = document.len() as u64;
+        images.adopt(&Descriptor::new(MediaType::ImageManifest, size, name))?;
+    }
+    Ok(())
+}
+
+/// Puts a blob where it belongs, whole.
+fn put(images: &Layout, digest: Sha256, content: &[u8]) -> io::Result<()> {
+    let mut file = NamedTempFile::new_in(images.scratch())?;
+    file.write_all(content)?;
+    file.persist(images.blob_path(digest)).map_err(|error| error.error).map(drop)
+}
+
+struct Registry<'a> {
+    client: Client,
+    origin: &'a Origin<'a>,
+}
+
+impl Origin<'_> {
+    fn failed(&self) -> impl Fn(OciDistributionError) -> FetchError {
+        let registry = self.image.registry().to_owned();
+        move |error| match error {
+            error if is_unknown(&error) => FetchError::Missing,
+            source => FetchError::Registry { registry: registry.clone(), source },
+        }
+    }
+}
+
+impl Registry<'_> {
+    /// A manifest, from the layout or from the registry.
+    async fn manifest(&self, digest: Sha256, images: &Layout) -> Result<Bytes, FetchError> {
+        if let Ok(Some(known)) = images.find(digest)
+            && let Ok(document) = images.read_blob(&known)
+        {
+            return Ok(document.into());
+        }
+        let image = self.origin.image.clone_with_digest(digest.to_string());
+        let document = timeout(LIMIT, self.ask(&image)).await;
+        let registry = || image.registry().to_owned();
+        let document = document.map_err(|_| FetchError::Silent { registry: registry() })?;
+        let document = document.map_err(self.origin.failed())?;
+        match Sha256::of(&document) {
+            actual if actual == digest && document.len() <= MAX_MANIFEST => Ok(document),
+            actual => Err(self.other(digest, &actual)),
+        }
+    }
+
+    async fn ask(&self, image: &Reference) -> Result<Bytes, OciDistributionError> {
+        let auth = self.origin.auth;
+        self.client.auth(image, auth, RegistryOperation::Pull).await?;
+        Ok(self.client.pull_manifest_raw(image, auth, &TAKEN).await?.0)
+    }
+
+    /// Sees to it that a blob is there.
+    async fn blob(&self, blob: &Descriptor, images: &Layout) -> Result<(), FetchError> {
+        let Some(digest) = sha256(blob) else { return Ok(()) };
+        let size = blob.size();
+        if images.open_blob(digest).is_ok_and(|(_, there)| there == size) {
+            return Ok(());
+        }
+        let image = self.origin.image;
+        // A launch from what is here signs in nowhere.
+        let signed_in = self.client.auth(image, self.origin.auth, RegistryOperation::Pull).await;
+        signed_in.map_err(self.origin.failed())?;
+        let content = self.client.pull_blob_stream(image, digest.to_string().as_str()).await;
+        let mut content = content.map_err(self.origin.failed())?;
+        let mut file = Hashing::new(NamedTempFile::new_in(images.scratch())?);
+        let mut rest = size;
+        while let Some(chunk) = content.next().await {
+            let chunk = chunk.map_err(|error| self.origin.failed()(error.into()))?;
+            rest = rest
+                .checked_sub(chunk.len() as u64)
+                .ok_or_else(|| self.other(digest, &format_args!("more than {size} bytes")))?;
+            file.write_all(&chunk)?;
+        }
+        match file.finish() {
+            (file, actual, _) if actual == digest => {
+                file.persist(images.blob_path(digest)).map_err(|error| error.error)?;
+                Ok(())
+            }
+            (_, actual, _) => Err(self.other(digest, &actual)),
+        }
+    }
+
+    fn other(&self, blob: Sha256, actual: &dyn std::fmt::Display) -> FetchError {
+        let registry = self.origin.image.registry().to_owned();
+        FetchError::Other { registry, blob, actual: actual.to_string() }
+    }
+}

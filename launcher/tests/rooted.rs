@@ -1,0 +1,142 @@
+//! The launcher's hidden command `rooted`, under its guard, as the local backend uses it: what a
+//! process finds that has a root of its own, and that it ends as any other does.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use testbed::process::wait_until;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// What is made through a link, and not on this machine.
+fn name_of(scratch: &TempDir) -> String {
+    format!("{}-given", scratch.path().file_name().unwrap().display())
+}
+
+/// A shell's script in a root that has this machine's programs and nothing else.
+struct Rooted {
+    guard: Child,
+    wishes: UnixStream,
+    scratch: TempDir,
+}
+
+impl Rooted {
+    fn start(script: &str) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = scratch.path().join("root");
+        let (given, tmp) = (scratch.path().join("given"), scratch.path().join("tmp"));
+        for directory in [&root, &tmp] {
+            fs::create_dir(directory).unwrap();
+        }
+        for name in ["bin", "lib", "lib64"] {
+            symlink(format!("usr/{name}"), root.join(name)).unwrap();
+        }
+        // To a place that this machine has, too.
+        fs::create_dir(root.join("tmp")).unwrap();
+        symlink("/tmp", root.join("outside")).unwrap();
+        let through = format!("/outside/{}", name_of(&scratch));
+        fs::write(&given, "given").unwrap();
+        let (wishes, heeded) = UnixStream::pair().unwrap();
+        let guard = Command::new(env!("CARGO_BIN_EXE_selvedge-launcher"))
+            .args(["guard", "/proc/self/exe", "rooted"])
+            .arg(&root)
+            .args(["4321", "/tmp", "4"])
+            .args(["/usr", "/usr", "ro"])
+            .args([given.to_str().unwrap(), "/etc/deep/given", "ro"])
+            .args([given.to_str().unwrap(), &through, "ro"])
+            .args([tmp.to_str().unwrap(), "/tmp", "rw"])
+            .args(["sh", "-c", script])
+            // What all of its processes are known by.
+            .env("ROOTED_IN", scratch.path())
+            .stdin(OwnedFd::from(heeded))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { guard, wishes, scratch }
+    }
+
+    /// Whatever runs of it, without the guard.
+    fn processes(&self) -> Vec<PathBuf> {
+        let name = format!("ROOTED_IN={}", self.scratch.path().display()).into_bytes();
+        let guard = PathBuf::from(format!("/proc/{}", self.guard.id()));
+        let is_of_it = |process: &PathBuf| {
+            let environment = fs::read(process.join("environ")).unwrap_or_default();
+            *process != guard && environment.split(|byte| *byte == 0).any(|own| own == name)
+        };
+        let all = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+        all.filter(is_of_it).collect()
+    }
+
+    /// Waits for the file that the script makes when it has begun.
+    fn await_begun(&self) {
+        let begun = self.scratch.path().join("tmp/begun");
+        assert!(wait_until(SOON, || begun.exists()), "it does not begin");
+    }
+
+    /// What it wrote, and how it ended, if the guard could tell; nothing is left of it.
+    fn end(&mut self) -> (String, Option<ExitStatus>) {
+        let mut written = String::new();
+        self.guard.stdout.take().unwrap().read_to_string(&mut written).unwrap();
+        self.guard.wait().unwrap();
+        let mut status = [0; size_of::<i32>()];
+        let told = self.wishes.read_exact(&mut status).ok();
+        let is_gone = wait_until(SOON, || self.processes().is_empty());
+        assert!(is_gone, "{:?} are left", self.processes());
+        (written, told.map(|()| ExitStatus::from_raw(i32::from_ne_bytes(status))))
+    }
+}
+
+#[test]
+fn what_it_finds_is_its_root_and_what_it_is_given() {
+    let mut rooted = Rooted::start(
+        "id -u; pwd; echo $$; cat /etc/deep/given; echo; ls /; \
+         for place in /etc/deep/given /usr/new /new /proc/sys/kernel/hostname; do \
+         sh -c \"echo x > $place\" 2> /dev/null && echo \"$place can be written\"; done; \
+         echo x > /tmp/new; grep CapEff: /proc/self/status; head -c 1 /dev/zero | wc -c; exit 7",
+    );
+    let (written, status) = rooted.end();
+    let scratch = rooted.scratch.path();
+    let names = "bin\ndev\netc\nlib\nlib64\noutside\nproc\ntmp\nusr";
+    let expected = format!("4321\n/tmp\n1\ngiven\n{names}\nCapEff:\t0000000000000000\n1\n");
+    assert_eq!(written, expected);
+    assert_eq!(status.and_then(|status| status.code()), Some(7));
+    assert_eq!(fs::read_to_string(scratch.join("tmp/new")).unwrap(), "x\n");
+    assert!(!Path::new("/tmp").join(name_of(&rooted.scratch)).exists());
+}
+
+#[test]
+fn one_that_is_asked_to_end_has_its_time() {
+    let mut rooted = Rooted::start(
+        "trap 'echo asked; exit 3' TERM; touch /tmp/begun; while :; do sleep 0.1; done",
+    );
+    rooted.await_begun();
+    rooted.wishes.write_all(b"t").unwrap();
+    let (written, status) = rooted.end();
+    assert_eq!((&*written, status.and_then(|status| status.code())), ("asked\n", Some(3)));
+}
+
+#[test]
+fn nothing_is_left_of_it_however_it_ends() {
+    let leaving = "(setsid sleep 1000 &); sleep 1000 & touch /tmp/begun;";
+    let mut ended = Rooted::start(&format!("{leaving} exit 0"));
+    assert!(ended.end().1.unwrap().success());
+
+    let mut killed = Rooted::start(&format!("{leaving} wait"));
+    killed.await_begun();
+    killed.wishes.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(killed.end().1.and_then(|status| status.signal()), Some(9));
+
+    let mut unguarded = Rooted::start(&format!("{leaving} wait"));
+    unguarded.await_begun();
+    unguarded.guard.kill().unwrap();
+    assert_eq!(unguarded.end().1, None);
+}
