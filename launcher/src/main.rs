@@ -21,7 +21,6 @@ mod lines;
 mod loading;
 mod local;
 mod opening;
-mod registry;
 mod removal;
 mod run_log;
 mod running;
