@@ -28,4 +28,5 @@ mod reproducible;
 mod served;
 mod status;
 mod store;
+mod told;
 mod volume;
