@@ -12,7 +12,7 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     Rule { name: "selvedge-proto", may_use: &[], never: &["kube"] },
     Rule {
         name: "selvedge-proxy",
@@ -50,10 +50,17 @@ const RULES: [Rule; 10] = [
         may_use: &["selvedge-config", "selvedge-buildpack", "selvedge-package"],
         never: &["clap", "kube", "tokio", "tonic"],
     },
+    // For the launcher and for people: a registry is no cluster.
+    Rule {
+        name: "selvedge-registry",
+        may_use: &["selvedge-buildpack", "selvedge-package"],
+        never: &["clap", "kube", "k8s-openapi", "tonic"],
+    },
     Rule {
         name: "selvedge-launcher",
         may_use: &[
             "selvedge-proto",
+            "selvedge-registry",
             "selvedge-proxy",
             "selvedge-buildpack",
             "selvedge-package",
@@ -72,8 +79,9 @@ const RULES: [Rule; 10] = [
             "selvedge-package",
             "selvedge-config",
             "selvedge-manifest",
+            "selvedge-registry",
         ],
-        never: &[],
+        never: &["kube"],
     },
 ];
 

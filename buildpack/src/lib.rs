@@ -5,6 +5,7 @@
 //! before anything is written.
 
 pub mod archive;
+pub mod attestation;
 pub mod binary;
 pub mod content;
 pub mod digest;

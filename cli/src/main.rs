@@ -2,6 +2,7 @@
 
 mod compile;
 mod config;
+mod image;
 mod inspect;
 mod listing;
 mod operators_file;
@@ -47,6 +48,7 @@ fn run(request: Request) -> anyhow::Result<Outcome> {
     match request {
         Request::Package(request) => package::run(&request),
         Request::Inspect(request) => inspect::run(&request),
+        Request::InspectImage(request) => image::run(&request),
         Request::Config(request) => config::run(&request),
         Request::Render(request) => render::run(&request),
         Request::Status(request) => status::run(request),

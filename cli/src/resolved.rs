@@ -3,11 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use clap::CommandFactory;
+use clap::error::ErrorKind;
 use clap_complete::Shell;
 use selvedge_buildpack::package::{Dependencies, Existing, Label};
 use selvedge_client::{Address, Caller, LauncherError};
 use selvedge_config::{BackendKind, Subject};
 
+use crate::image::Place;
 use crate::operators_file::Source;
 use crate::typed::{self, Backend, Command, ConfigCommand, Inspect, Package, Status, Typed};
 
@@ -16,6 +19,7 @@ use crate::typed::{self, Backend, Command, ConfigCommand, Inspect, Package, Stat
 pub(crate) enum Request {
     Package(PackageRequest),
     Inspect(InspectRequest),
+    InspectImage(ImageRequest),
     Config(ConfigRequest),
     Render(RenderRequest),
     Status(StatusRequest),
@@ -40,6 +44,25 @@ pub(crate) struct InspectRequest {
     pub(crate) file: PathBuf,
     pub(crate) compile: bool,
     pub(crate) form: Form,
+}
+
+/// An image to tell of.
+#[derive(Debug)]
+pub(crate) struct ImageRequest {
+    pub(crate) place: Place,
+    pub(crate) plain_http: bool,
+    /// A package that it may be of.
+    pub(crate) package: Option<PathBuf>,
+    pub(crate) form: ImageForm,
+}
+
+/// How what is told of an image is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ImageForm {
+    Text,
+    Json,
+    /// What it is made of, and nothing else.
+    Sbom,
 }
 
 /// Something about the operator's file.
@@ -114,9 +137,7 @@ pub(crate) enum Form {
 pub(crate) fn resolve(typed: Typed) -> Request {
     match typed.command {
         Command::Package(package) => Request::Package(package.resolve()),
-        Command::Inspect(Inspect { file, compile, json }) => {
-            Request::Inspect(InspectRequest { file, compile, form: form(json) })
-        }
+        Command::Inspect(inspect) => inspect.resolve(),
         Command::Config(config) => Request::Config(config.command.resolve()),
         Command::Render(render) => Request::Render(render.resolve()),
         Command::Status(Status { launcher, json }) => Request::Status(StatusRequest {
@@ -140,6 +161,34 @@ impl Package {
             label: self.label,
         }
     }
+}
+
+impl Inspect {
+    fn resolve(self) -> Request {
+        let Self { subject, compile, package, sbom, plain_http, json } = self;
+        let asks_of_image = package.is_some() || sbom || plain_http;
+        match Place::of(&subject) {
+            Some(place) if !compile => {
+                let form = match (sbom, json) {
+                    (true, _) => ImageForm::Sbom,
+                    (false, true) => ImageForm::Json,
+                    (false, false) => ImageForm::Text,
+                };
+                Request::InspectImage(ImageRequest { place, plain_http, package, form })
+            }
+            Some(_) => usage("--compile is for packages, and an image was named"),
+            None if asks_of_image => usage(
+                "--package, --sbom and --plain-http are for images: HOST/NAME, a directory, or \
+                 oci:DIR@DIGEST",
+            ),
+            None => Request::Inspect(InspectRequest { file: subject, compile, form: form(json) }),
+        }
+    }
+}
+
+/// Ends as clap does where what was typed does not fit together.
+fn usage(message: &str) -> ! {
+    Typed::command().error(ErrorKind::ArgumentConflict, message).exit()
 }
 
 impl ConfigCommand {

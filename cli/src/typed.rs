@@ -98,22 +98,43 @@ pub(crate) struct Package {
     pub(crate) json: bool,
 }
 
-/// Tell what is in a package, and every reason why it would be refused.
+/// Tell what is in a package, and every reason why it would be refused; or what is told of an image.
 ///
-/// It is read as a peer reads it. Exit code 1 means that the peer, or Selvedge, would refuse it.
+/// A package is read as a peer reads it. Exit code 1 means that the peer, or Selvedge, would refuse it.
+///
+/// An image is one in a registry (HOST/NAME@DIGEST or HOST/NAME:TAG), which is asked with the
+/// credentials that docker keeps, or in a directory that is an OCI image layout (DIR, or
+/// oci:DIR@DIGEST). Told is what it says of itself, and the provenance and the SBOM beside it, which
+/// nobody has signed: they are worth as much as the place where they lie. Exit code 1 means that it is
+/// not of the package.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     selvedge inspect basic_1.0.tar.gz\n  \
     selvedge inspect --compile basic_1.0.tar.gz\n  \
-    selvedge inspect --json basic_1.0.tar.gz | jq '.refusals[].reason'")]
+    selvedge inspect --json basic_1.0.tar.gz | jq '.refusals[].reason'\n  \
+    selvedge inspect registry.example.com/selvedge/chaincode@sha256:... --package basic_1.0.tar.gz\n  \
+    selvedge inspect oci:/var/lib/selvedge/images@sha256:... --sbom > sbom.cdx.json")]
+#[expect(clippy::struct_excessive_bools, reason = "as typed: each is a flag of its own")]
 pub(crate) struct Inspect {
-    /// The package
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) file: PathBuf,
+    /// The package, or the image
+    #[arg(value_name = "FILE|IMAGE", value_hint = ValueHint::AnyPath)]
+    pub(crate) subject: PathBuf,
 
-    /// Compile the code too, with the tools in the PATH
+    /// Compile a package's code too, with the tools in the PATH
     #[arg(short, long)]
     pub(crate) compile: bool,
+
+    /// Tell whether the image says that it was made of this package's source
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) package: Option<PathBuf>,
+
+    /// Print what the image is made of, and nothing else: the SBOM beside it, a `CycloneDX` document
+    #[arg(long, conflicts_with_all = ["json", "package"])]
+    pub(crate) sbom: bool,
+
+    /// Speak plain HTTP with the image's registry
+    #[arg(long)]
+    pub(crate) plain_http: bool,
 
     /// Print JSON instead of text
     #[arg(long)]

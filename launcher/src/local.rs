@@ -9,6 +9,7 @@ mod replica;
 pub(crate) mod rooted;
 mod search_path;
 mod supervise;
+mod telling;
 
 use std::error::Error;
 use std::fs;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use selvedge_buildpack::attestation::{Build, Ingredient, Seen};
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
@@ -208,7 +210,7 @@ impl Backend for LocalBackend {
         limit: Duration,
         log: &mpsc::Sender<String>,
     ) -> Result<ImageReference, BuildError> {
-        let StagedSource { language, path, source, .. } = source;
+        let StagedSource { language, path, label, source, .. } = source;
         let toolchain = self.toolchain(*language);
         let recipe = language.recipe(source, path, self.platform).map_err(refused)?;
         loading::here(&*recipe).map_err(refused)?;
@@ -217,17 +219,32 @@ impl Backend for LocalBackend {
             None => String::new(),
         };
         let digest = source.digest().map_err(refused)?;
+        let base = self.base.diff_id().map_err(|error| BuildError::Image(error.into()))?;
         let key = BuildKey::new(&BuildKeyInputs {
             source: digest,
             recipe: &recipe.inputs(),
             toolchain: &version,
-            base: self.base.diff_id().map_err(|error| BuildError::Image(error.into()))?,
+            base,
             platform: self.platform,
         });
+        let told = |seen| Build {
+            language: *language,
+            path: path.clone(),
+            label: label.clone(),
+            source: digest,
+            base,
+            runtime: None,
+            toolchain: Some(Ingredient { name: version.clone(), digest: None })
+                .filter(|tools| !tools.name.is_empty()),
+            recipe: recipe.inputs(),
+            platform: self.platform,
+            seen,
+        };
 
         let _turn = self.turn.acquire().await;
         if let Some(known) = self.known(&key.tag(), digest, recipe.form()).await {
             info!(digest = %known.digest(), "the image of this source is there already");
+            self.tell(&known, told(Seen::Found), log).await;
             return Ok(reference(&known));
         }
         info!(toolchain = version, "compiling");
@@ -245,6 +262,7 @@ impl Backend for LocalBackend {
         let made = carry_out(&*recipe, toolchain, &place, &mut workshop).await;
         let parts = made.map_err(failed)?;
         let image = self.assemble(recipe.form(), parts, digest, &key.tag()).await?;
+        self.tell(&image, told(Seen::Built), log).await;
         Ok(reference(&image))
     }
 

@@ -23,7 +23,6 @@ mod loading;
 mod local;
 mod opening;
 mod process_tree;
-mod registry;
 mod removal;
 mod run_log;
 mod running;

@@ -50,6 +50,8 @@ pub(crate) struct StagedSource {
     pub(crate) language: Language,
     /// The path of the code within the source, as in the package's metadata.
     pub(crate) path: String,
+    /// The package's label.
+    pub(crate) label: String,
     /// The files.
     pub(crate) source: Source,
     _directory: TemporaryDirectory,
@@ -88,8 +90,8 @@ impl Received {
         .map_err(|error| StageError::Directory(io::Error::other(error)))??;
         Ok(match content {
             PackageContent::Code(language) => {
-                let path = described.path.clone();
-                Self::Code(StagedSource { language, path, source, _directory: directory })
+                let (path, label) = (described.path.clone(), described.label.clone());
+                Self::Code(StagedSource { language, path, label, source, _directory: directory })
             }
             PackageContent::Image => Self::Image(NamedImage::of_code(source.root())?),
         })

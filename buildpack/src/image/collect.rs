@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use oci_spec::image::Descriptor;
 
 use super::layout::using;
+use super::referrer::is_referrer;
 use super::{Document, Layout, LayoutError, plain_file, sha256};
 use crate::digest::Sha256;
 
@@ -30,8 +31,20 @@ struct Kept {
     digest: Sha256,
     is_spared: bool,
     used: SystemTime,
-    /// Its blobs with their sizes.
+    /// What is told of it and is there; goes with it.
+    referrers: Vec<Sha256>,
+    /// Its blobs with their sizes, and those of what is told of it.
     blobs: HashMap<Sha256, u64>,
+}
+
+/// The manifest of what is told of an image, and the blobs of that with their sizes.
+type Told = (Sha256, HashMap<Sha256, u64>);
+
+impl Kept {
+    /// What an index lists of it.
+    fn listed(&self) -> impl Iterator<Item = Sha256> + use<'_> {
+        [self.digest].into_iter().chain(self.referrers.iter().copied())
+    }
 }
 
 impl Layout {
@@ -59,7 +72,7 @@ impl Layout {
         let mut images = self.whole(index.manifests(), is_spared);
         images.sort_by_key(|image| Reverse((image.is_spared, image.used)));
         let blobs = within(limit, &mut images);
-        let kept: HashSet<Sha256> = images.iter().map(|image| image.digest).collect();
+        let kept: HashSet<Sha256> = images.iter().flat_map(Kept::listed).collect();
         let (stay, go): (Vec<_>, Vec<_>) = index
             .manifests()
             .iter()
@@ -69,26 +82,48 @@ impl Layout {
             index.set_manifests(stay);
             self.write_index(&index)?;
         }
-        let gone: HashSet<Sha256> = go.iter().filter_map(sha256).collect();
+        let gone = go.iter().filter(|listed| !is_referrer(listed));
+        let gone: HashSet<Sha256> = gone.filter_map(sha256).collect();
         let bytes = self.remove_blobs_but(&blobs)?;
         Ok(Collected { images: gone.into_iter().collect(), bytes })
     }
 
     /// The images of which all is there, each once, whatever tags it has.
-    fn whole(&self, images: &[Descriptor], is_spared: impl Fn(Sha256) -> bool) -> Vec<Kept> {
+    fn whole(&self, listed: &[Descriptor], is_spared: impl Fn(Sha256) -> bool) -> Vec<Kept> {
+        let mut told = self.told(listed);
         let mut seen = HashSet::new();
         let whole = |image: &Descriptor| {
             let digest = sha256(image).filter(|digest| seen.insert(*digest))?;
-            let blobs = self.blobs_of(image)?;
+            let mut blobs = self.blobs_of(image)?;
+            let mut referrers = Vec::new();
+            for (referrer, its_blobs) in told.remove(&digest).unwrap_or_default() {
+                referrers.push(referrer);
+                blobs.extend(its_blobs);
+            }
             let is_spared = is_spared(digest);
             if is_spared {
                 // One whose time cannot be set stays all the same.
                 let _ = self.touch(digest);
             }
             let used = fs::metadata(self.blob_path(digest)).ok()?.modified().ok()?;
-            Some(Kept { digest, is_spared, used, blobs })
+            Some(Kept { digest, is_spared, used, referrers, blobs })
         };
-        images.iter().filter_map(whole).collect()
+        listed.iter().filter(|listed| !is_referrer(listed)).filter_map(whole).collect()
+    }
+
+    /// What is told of images and is there, with its blobs, by the image that it is told of.
+    fn told(&self, listed: &[Descriptor]) -> HashMap<Sha256, Vec<Told>> {
+        let mut told: HashMap<Sha256, Vec<Told>> = HashMap::new();
+        for referrer in listed.iter().filter(|listed| is_referrer(listed)) {
+            let subject = self.manifest(referrer).ok();
+            let subject = subject.and_then(|manifest| sha256(manifest.subject().as_ref()?));
+            if let (Some(image), Some(digest), Some(blobs)) =
+                (subject, sha256(referrer), self.blobs_of(referrer))
+            {
+                told.entry(image).or_default().push((digest, blobs));
+            }
+        }
+        told
     }
 
     fn blobs_of(&self, image: &Descriptor) -> Option<HashMap<Sha256, u64>> {

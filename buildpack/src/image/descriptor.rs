@@ -21,7 +21,7 @@ pub(super) fn describe(kind: MediaType, digest: Sha256, size: u64) -> oci_spec::
 
 /// JSON with all keys sorted. `oci-spec` keeps labels in hash maps, whose order changes from run
 /// to run, and `serde_json` sorts only when no crate in the program asks it not to.
-pub(super) fn canonical_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn canonical_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Sorted::from(serde_json::to_value(value)?))
 }
 

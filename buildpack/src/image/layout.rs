@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
 use super::descriptor::canonical_json;
+use super::referrer::is_referrer;
 use super::{Image, Tag, plain_file, sha256};
 use crate::digest::Sha256;
 
@@ -155,7 +156,9 @@ impl Layout {
 
     /// All images: one descriptor for each tag.
     pub fn images(&self) -> Result<Vec<Descriptor>, LayoutError> {
-        Ok(self.index()?.manifests().clone())
+        let mut images = self.index()?.manifests().clone();
+        images.retain(|listed| !is_referrer(listed));
+        Ok(images)
     }
 
     /// The image of that digest.
@@ -233,7 +236,20 @@ impl Layout {
         serde_json::from_slice(&bytes).map_err(|source| LayoutError::Malformed { path, source })
     }
 
-    fn index(&self) -> Result<ImageIndex, LayoutError> {
+    /// Lists what is told of an image, once.
+    pub(super) fn list(&self, referrer: &Descriptor) -> Result<(), LayoutError> {
+        let _lock = self.lock()?;
+        let mut index = self.index_to_change()?;
+        let mut manifests = index.manifests().clone();
+        if manifests.contains(referrer) {
+            return Ok(());
+        }
+        manifests.push(referrer.clone());
+        index.set_manifests(manifests);
+        self.write_index(&index)
+    }
+
+    pub(super) fn index(&self) -> Result<ImageIndex, LayoutError> {
         let path = self.root.join(INDEX_FILE);
         let bytes = read_bounded(&path)?;
         serde_json::from_slice(&bytes).map_err(|source| LayoutError::Malformed { path, source })

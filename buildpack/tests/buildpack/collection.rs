@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::oci_spec::image::{Descriptor, Digest, MediaType};
-use selvedge_buildpack::image::{Collected, Foreign, Layout, sha256, validate};
+use selvedge_buildpack::image::{Collected, Foreign, Layout, ReferrerKind, sha256, validate};
 use selvedge_buildpack::platform::Platform;
 use tempfile::TempDir;
 
@@ -200,4 +200,28 @@ fn images_that_are_added_meanwhile_stay_whole() {
     for image in added {
         assert_eq!(validate(&store.layout, image).unwrap(), []);
     }
+}
+
+#[test]
+fn what_is_told_of_an_image_stays_and_goes_with_it() {
+    let store = Store::of(&["one", "two"]);
+    let before = store.blobs();
+    let [first, last] = [0, 1].map(|number| {
+        let image = store.layout.find(store.images[number]).unwrap().unwrap();
+        let document = format!("{{\"image\":{number}}}");
+        store.layout.refer(&image, ReferrerKind::Sbom, document.as_bytes()).unwrap();
+        store.layout.referrers(store.images[number]).unwrap().remove(0)
+    });
+    assert_eq!(store.collect(store.bytes(), &[]), Collected::default());
+    let told = |number: usize| store.layout.referrers(store.images[number]).unwrap();
+    assert_eq!([told(0), told(1)], [vec![first], vec![last.clone()]]);
+
+    // It counts: without it there were room for both.
+    let gone = store.collect(store.bytes() - 1, &[]);
+    assert_eq!(gone.images, [store.images[0]]);
+    assert_eq!([told(0), told(1)], [vec![], vec![last]]);
+    let gone = store.collect(0, &[]);
+    assert_eq!(gone.images, [store.images[1]]);
+    assert!(store.blobs().is_empty() && !before.is_empty());
+    assert!(store.layout.images().unwrap().is_empty() && told(1).is_empty());
 }

@@ -7,7 +7,7 @@ use anstyle::Style;
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::report::{Chaincode, Launcher, Moment, Reason, Report};
-use crate::screen::{BAD, BOLD, DOUBTFUL};
+use crate::screen::{BAD, BOLD, DOUBTFUL, plain};
 
 /// What the table draws between rows, to be found again: no cell has it, as it is no character that
 /// a terminal shows.
@@ -161,18 +161,6 @@ fn shortened(text: &str) -> &str {
     let Some(colon) = text.rfind(':') else { return text };
     let end = text.len().min(colon + 1 + SHORT);
     text.get(..end).unwrap_or(text)
-}
-
-/// Chaincode chose some of these words: none is to move a terminal's cursor.
-fn plain(text: &str) -> String {
-    let mut shown = String::new();
-    for character in text.chars() {
-        match character {
-            '"' | '\'' | '\\' => shown.push(character),
-            other => shown.extend(other.escape_debug()),
-        }
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The real binary: what it prints, on which stream, with which exit code.
 
 mod go_sources;
+mod images;
 mod named;
 mod node_sources;
 mod operators_file;

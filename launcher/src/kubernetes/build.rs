@@ -32,6 +32,7 @@ mod ready;
 mod ready_tests;
 mod said;
 mod surroundings;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod toolchain;
@@ -51,8 +52,8 @@ use tracing::warn;
 use crate::backend::BuildError;
 use crate::error_chain::one_line;
 use crate::loading;
-use crate::registry::RuntimeImage;
 use crate::source::StagedSource;
+use selvedge_registry::RuntimeImage;
 
 pub(crate) use builds::Builds;
 pub(crate) use error::BuildsError;
@@ -108,11 +109,14 @@ impl Builds {
                 pull_secrets: self.own.pull_secrets(&self.ground.namespace, secret),
             };
             // Boxed: the futures of the API's client are large.
-            Box::pin(self.image(&wanted, log)).await
+            let made = Box::pin(self.image(&wanted, log)).await?;
+            Ok((made, wanted))
         };
         match timeout(limit, build).await {
-            Ok(Ok(image)) => {
-                Ok(ImageReference { name: said.repository.to_string(), digest: image.to_string() })
+            Ok(Ok((made, wanted))) => {
+                let (name, digest) = (said.repository.to_string(), made.digest.to_string());
+                Box::pin(self.tell(&wanted, made, log)).await;
+                Ok(ImageReference { name, digest })
             }
             Ok(Err(ClusterBuildError::Job(JobFailure::Compile(lines)))) => {
                 Err(BuildError::Compile(lines))

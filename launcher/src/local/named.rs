@@ -9,14 +9,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use oci_client::Reference;
-use oci_client::secrets::RegistryAuth;
 use selvedge_buildpack::image::oci_spec::image::ImageManifest;
 use selvedge_buildpack::image::{CHAINCODE_USER_ID, Foreign, Layout, UnfitImage, lay_out};
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::shim::Shim;
 use selvedge_manifest::{LaunchPlan, LaunchTarget, listening_at};
+use selvedge_registry::{DockerConfig, FetchError, Origin, Reference, RegistryAuth, fetch};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -30,7 +29,6 @@ use crate::backend::{NamedAs, StartError, Unrunnable, Workload};
 use crate::configuration::Configuration;
 use crate::data::{DataDirectory, TemporaryDirectory};
 use crate::error_chain::one_line;
-use crate::registry::{DockerConfig, FetchError, Origin, fetch};
 
 /// Where the root is, in an image's directory.
 const ROOT: &str = "root";

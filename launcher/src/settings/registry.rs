@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::registry::Repository;
+use selvedge_registry::Repository;
 
 /// Where images are kept, and how the registry is spoken to.
 #[derive(Clone, Debug, Args)]

@@ -48,6 +48,7 @@ pub mod process;
 pub mod registry;
 pub mod release;
 pub mod scratch;
+pub mod temporary_registry;
 mod topology;
 
 pub use binaries::Binaries;

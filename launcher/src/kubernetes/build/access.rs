@@ -7,7 +7,7 @@ use super::super::failure::call;
 use super::builds::Builds;
 use super::error::ClusterBuildError;
 use super::said::Said;
-use crate::registry::{CredentialsError, DockerConfig, Registry};
+use selvedge_registry::{CredentialsError, DockerConfig, Registry};
 
 /// The key of a `kubernetes.io/dockerconfigjson` Secret.
 const DOCKER_CONFIG: &str = ".dockerconfigjson";

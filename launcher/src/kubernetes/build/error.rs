@@ -11,7 +11,7 @@ use super::super::failure::ApiFailure;
 use super::follow::FollowError;
 use super::judge::Rejected;
 use super::verdict::JobFailure;
-use crate::registry::{CredentialsError, InvalidRepository, RegistryError, RuntimeError};
+use selvedge_registry::{CredentialsError, InvalidRepository, RegistryError, RuntimeError};
 
 /// Why builds in the cluster cannot be offered.
 #[derive(Debug, thiserror::Error)]

@@ -19,14 +19,15 @@ use super::super::mock::Api as Cluster;
 use super::*;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
-use crate::registry::Registry;
-use crate::registry::tests::server::{Access, RegistryServer};
 use crate::source::Received;
+use selvedge_registry::Registry;
+use testbed::registry::Access;
+use testbed::temporary_registry::TemporaryRegistry;
 
 /// A launcher that may build, and a registry.
 struct Scene {
     directory: TempDir,
-    server: RegistryServer,
+    server: TemporaryRegistry,
     builds: Builds,
     source: StagedSource,
     tag: Tag,
@@ -36,7 +37,7 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let server = RegistryServer::start(Access::Open);
+        let server = TemporaryRegistry::start(Access::Open);
         let data = DataDirectory::open(&directory.path().join("data")).unwrap();
         let compiler = Sha256::of(b"compiler");
         let toolchains = format!("toolchains: {{go: {{image: golang@{compiler}}}}}");
@@ -85,7 +86,7 @@ impl Scene {
 /// What a launcher builds with beside a registry; its operator's file says this of that and of
 /// builds.
 pub(super) async fn builds(
-    server: &RegistryServer,
+    server: &TemporaryRegistry,
     data: &DataDirectory,
     of_registry: &str,
     of_builds: &str,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
+use selvedge_buildpack::attestation::Seen;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{BuildKey, Layout, NativeModule, Origin, Runtime, Tag, sha256};
@@ -25,13 +26,14 @@ use super::manifest::BuildOrder;
 use super::pulse;
 use super::reach::Reach;
 use super::said::Said;
+use super::telling::Made;
 use super::toolchain::Toolchain;
 use super::verdict::JobFailure;
 use crate::build_job::Outcome;
 use crate::data::TemporaryDirectory;
 use crate::error_chain::one_line;
-use crate::registry::{Pulled, Registry, RuntimeImage};
 use crate::source::StagedSource;
+use selvedge_registry::{Pulled, Registry, RuntimeImage};
 
 /// How often a build is begun anew that another launcher's failure ended.
 const ATTEMPTS: usize = 3;
@@ -59,10 +61,10 @@ impl Builds {
         &self,
         wanted: &Wanted<'_>,
         log: &mpsc::Sender<String>,
-    ) -> Result<Sha256, ClusterBuildError> {
+    ) -> Result<Made, ClusterBuildError> {
         for _ in 0..ATTEMPTS {
             if let Some(image) = self.found(wanted, log).await? {
-                info!(digest = %image, "the image of this source is there already");
+                info!(digest = %image.digest, "the image of this source is there already");
                 return Ok(image);
             }
             let Some(toolchain) = &wanted.toolchain else { return self.laid_out(wanted).await };
@@ -85,25 +87,31 @@ impl Builds {
         &self,
         wanted: &Wanted<'_>,
         log: &mpsc::Sender<String>,
-    ) -> Result<Option<Sha256>, ClusterBuildError> {
+    ) -> Result<Option<Made>, ClusterBuildError> {
         let tag = wanted.key.tag();
-        let Some(image) = wanted.registry.find(&tag).await? else { return Ok(None) };
+        let Some(digest) = wanted.registry.find(&tag).await? else { return Ok(None) };
         let files = self.data.temporary("found").map_err(ClusterBuildError::Offer)?;
         let images = Layout::create(&files.path().join("images")).map_err(Rejected::Layout)?;
         let runtime = wanted.runtime.as_ref().map(|image| image.runtime.clone());
         let below = runtime.as_ref().map(Runtime::layers).unwrap_or_default();
-        let fetched = match wanted.registry.pull(image, &images, below, IMAGE_LIMIT).await? {
-            Pulled::Here(fetched) => fetched,
+        let image = match wanted.registry.pull(digest, &images, below, IMAGE_LIMIT).await? {
+            Pulled::Here(fetched) => *fetched,
             Pulled::Unfit => return Ok(self.refuse(&tag, &Rejected::Unfit, wanted, log).await),
         };
         let origin = self.origin(wanted)?;
-        let look = move || match runtime {
-            Some(runtime) => look_over(&images, &fetched, &runtime, &origin),
-            None => look_at(&images, &fetched, &origin),
+        let below = below.len();
+        let look = move || -> Result<_, Rejected> {
+            match runtime {
+                Some(runtime) => look_over(&images, &image, &runtime, &origin)?,
+                None => look_at(&images, &image, &origin)?,
+            }
+            let manifest = images.manifest(&image)?;
+            let layers = manifest.layers().get(below..).unwrap_or_default().to_vec();
+            Ok(Made { digest, seen: Seen::Found, images, image, layers, _files: files })
         };
         let looked = spawn_blocking(look).await;
         match looked.map_err(|error| ClusterBuildError::Offer(error.into()))? {
-            Ok(()) => Ok(Some(image)),
+            Ok(made) => Ok(Some(made)),
             Err(rejected) => Ok(self.refuse(&tag, &rejected, wanted, log).await),
         }
     }
@@ -140,7 +148,7 @@ impl Builds {
         custody: Box<Custody>,
         wanted: &Wanted<'_>,
         log: &mpsc::Sender<String>,
-    ) -> Result<Sha256, ClusterBuildError> {
+    ) -> Result<Made, ClusterBuildError> {
         let files = self.data.temporary("build").map_err(ClusterBuildError::Offer)?;
         let mut ticket = self.offer(wanted, &files, order.fetches()).await?;
         let launcher = SocketAddr::new(self.ground.pod.ip, self.handover.port());
@@ -166,8 +174,9 @@ impl Builds {
         match (outcome, taken) {
             // Why the image was not taken is the cause of whatever the Job says.
             (_, Some(Err(error))) => Err(error),
-            (Ok(Outcome::Image(said)), Some(Ok(Taken { left, pushed }))) if said == left => {
-                Ok(pushed)
+            (Ok(Outcome::Image(said)), Some(Ok(taken))) if said == taken.left => {
+                let Taken { pushed: digest, images, image, layers, .. } = taken;
+                Ok(Made { digest, seen: Seen::Built, images, image, layers, _files: files })
             }
             (Ok(Outcome::Image(said)), Some(Ok(Taken { left, .. }))) => {
                 Err(ClusterBuildError::Tampered { left, said })
@@ -208,9 +217,11 @@ impl Builds {
             }
         };
         wanted.registry.push(&images, &whole, &wanted.key.tag()).await?;
-        let [left, pushed] = [&image, &whole].map(sha256);
-        let taken = left.zip(pushed).map(|(left, pushed)| Taken { left, pushed });
-        taken.ok_or(ClusterBuildError::NothingLeft)
+        let layers = images.manifest(&image).map_err(Rejected::Layout)?.layers().clone();
+        match [&image, &whole].map(sha256) {
+            [Some(left), Some(pushed)] => Ok(Taken { left, pushed, images, image: whole, layers }),
+            _ => Err(ClusterBuildError::NothingLeft),
+        }
     }
 
     async fn offer(
@@ -301,6 +312,10 @@ struct Taken {
     left: Sha256,
     /// The one that was pushed: that over its runtime, if it needs one.
     pushed: Sha256,
+    /// Where it is here, and its own layers.
+    images: Layout,
+    image: Descriptor,
+    layers: Vec<Descriptor>,
 }
 
 /// Whether nothing of the Job goes on; Kubernetes clears it away.

@@ -8,7 +8,7 @@ use selvedge_proto::launcher::ImageReference;
 use super::builds::Builds;
 use crate::backend::{NamedAs, Sighting, Unrunnable};
 use crate::error_chain::one_line;
-use crate::registry::{Presence, look_up};
+use selvedge_registry::{Presence, look_up};
 
 impl Builds {
     /// What nodes are told to pull, by digest. What was built is where it was pushed; what somebody

@@ -12,15 +12,16 @@ use super::found_tests::builds;
 use super::*;
 use crate::backend::Sighting;
 use crate::data::DataDirectory;
-use crate::registry::Registry;
-use crate::registry::tests::server::{Access, RegistryServer};
+use selvedge_registry::Registry;
+use testbed::registry::Access;
+use testbed::temporary_registry::TemporaryRegistry;
 
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n";
 
 /// A launcher beside a registry.
 struct Scene {
     directory: TempDir,
-    server: RegistryServer,
+    server: TemporaryRegistry,
     builds: Builds,
 }
 
@@ -28,7 +29,7 @@ impl Scene {
     /// What is named by `ghcr.io` is fetched from the registry.
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let server = RegistryServer::start(Access::Open);
+        let server = TemporaryRegistry::start(Access::Open);
         let data = DataDirectory::open(&directory.path().join("data")).unwrap();
         let rewrites = format!(
             "rewrites: [{{from: ghcr.io, to: {}/selvedge}}, {{from: gone.example.com, to: \

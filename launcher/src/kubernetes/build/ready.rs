@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use selvedge_buildpack::digest::Sha256;
+use selvedge_buildpack::attestation::Seen;
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{ImagePlan, Layout, assemble, sha256};
 use selvedge_buildpack::recipe::Workplace;
@@ -12,10 +12,11 @@ use tokio::task::spawn_blocking;
 use super::builds::Builds;
 use super::error::ClusterBuildError;
 use super::making::Wanted;
+use super::telling::Made;
 
 impl Builds {
     /// Makes the image and pushes it.
-    pub(super) async fn laid_out(&self, wanted: &Wanted<'_>) -> Result<Sha256, ClusterBuildError> {
+    pub(super) async fn laid_out(&self, wanted: &Wanted<'_>) -> Result<Made, ClusterBuildError> {
         let files = self.data.temporary("build").map_err(failed)?;
         let place = Workplace { source: wanted.source.source.root(), output: files.path() };
         let (parts, form) = (wanted.recipe.parts(&place).map_err(failed)?, wanted.recipe.form());
@@ -29,7 +30,9 @@ impl Builds {
         });
         let (images, image) = made.await.map_err(failed)?.map_err(ClusterBuildError::Image)?;
         wanted.registry.push(&images, &image, &wanted.key.tag()).await?;
-        sha256(&image).ok_or(ClusterBuildError::NothingLeft)
+        let digest = sha256(&image).ok_or(ClusterBuildError::NothingLeft)?;
+        let layers = images.manifest(&image).map_err(failed)?.layers().clone();
+        Ok(Made { digest, seen: Seen::Built, images, image, layers, _files: files })
     }
 }
 

@@ -7,7 +7,11 @@ use std::path::Path;
 use super::found_tests::{builds, staged};
 use super::*;
 use crate::data::DataDirectory;
-use crate::registry::tests::server::{Access, RegistryServer};
+use oci_client::secrets::RegistryAuth;
+use selvedge_buildpack::image::ReferrerKind;
+use selvedge_registry::Registry;
+use testbed::registry::Access;
+use testbed::temporary_registry::{TemporaryRegistry, crane};
 
 /// The headers of a program for this machine, which are all that is looked at; with the name of its
 /// loader, if it has one.
@@ -31,7 +35,7 @@ fn program(loader: Option<&str>) -> Vec<u8> {
 /// Builds a package of the program; the image, or why there is none, and what the installer sees.
 async fn built(
     directory: &Path,
-    server: &RegistryServer,
+    server: &TemporaryRegistry,
     program: &[u8],
 ) -> (Result<ImageReference, String>, Vec<String>) {
     let data = DataDirectory::open(&directory.join("data")).unwrap();
@@ -53,7 +57,7 @@ async fn built(
 #[tokio::test(flavor = "multi_thread")]
 async fn no_job_makes_the_image_of_a_program() {
     let directory = tempfile::tempdir().unwrap();
-    let server = RegistryServer::start(Access::Open);
+    let server = TemporaryRegistry::start(Access::Open);
     let (image, lines) = built(directory.path(), &server, &program(None)).await;
     let image = image.unwrap();
     assert_eq!(lines, [""; 0]);
@@ -63,9 +67,33 @@ async fn no_job_makes_the_image_of_a_program() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_an_image_lies_beside_it_and_is_told_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = TemporaryRegistry::start(Access::Open);
+    let repository = format!("{}/selvedge", server.host()).parse().unwrap();
+    let registry = Registry::new(&repository, true, RegistryAuth::Anonymous).unwrap();
+    let (image, _) = built(directory.path(), &server, &program(None)).await;
+    let digest: Sha256 = image.unwrap().digest.parse().unwrap();
+    let told = registry.referrers(digest).await.unwrap();
+    assert_eq!(told.iter().map(|told| told.kind).collect::<Vec<_>>(), ReferrerKind::ALL);
+
+    // Nothing more is told of it where it is found, unless what was told is gone.
+    built(directory.path(), &server, &program(None)).await.0.unwrap();
+    assert_eq!(registry.referrers(digest).await.unwrap(), told);
+    let listed = format!("{}/selvedge/chaincode", server.host());
+    let tag = format!("{listed}:sha256-{}", digest.hex());
+    crane(&["delete", &format!("{listed}@{}", crane(&["digest", &tag]))]);
+    assert_eq!(registry.referrers(digest).await.unwrap(), []);
+    built(directory.path(), &server, &program(None)).await.0.unwrap();
+    let again = registry.referrers(digest).await.unwrap();
+    assert_eq!(again[0], told[0], "the same image has the same SBOM");
+    assert_ne!(again[1].document, told[1].document, "who found it does not say that it built it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_needs_libraries_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let server = RegistryServer::start(Access::Open);
+    let server = TemporaryRegistry::start(Access::Open);
     let (image, _) = built(directory.path(), &server, &program(Some("/lib/ld.so"))).await;
     let reason = image.unwrap_err();
     let told =

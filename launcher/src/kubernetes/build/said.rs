@@ -4,7 +4,7 @@ use selvedge_buildpack::language::Language;
 use selvedge_config::{Builds, Operator, Registry};
 
 use super::error::BuildsError;
-use crate::registry::Repository;
+use selvedge_registry::Repository;
 
 /// What one build goes by.
 #[derive(Clone, Debug)]

@@ -23,9 +23,10 @@ use tokio::task::spawn_blocking;
 use super::handover::{Handover, Offer, Ticket};
 use super::judge::{Rejected, judge};
 use crate::build_job::{self, Outcome};
-use crate::registry::tests::server::{Access, RegistryServer, crane};
-use crate::registry::{Registry, Repository};
 use crate::settings::{Command, Settings};
+use selvedge_registry::{Registry, Repository};
+use testbed::registry::Access;
+use testbed::temporary_registry::{TemporaryRegistry, crane};
 
 const MODULE: &str = "selvedge.example/greeter";
 
@@ -175,7 +176,7 @@ fn local_digest(scene: &Scene) -> Sha256 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_elsewhere_makes_the_image_that_a_build_here_makes() {
     let scene = Scene::new(GREETER).await;
-    let server = RegistryServer::start(Access::Open);
+    let server = TemporaryRegistry::start(Access::Open);
     let repository: Repository = format!("{}/selvedge", server.host()).parse().unwrap();
     let registry = Registry::new(&repository, true, RegistryAuth::Anonymous).unwrap();
     let tag: Tag = "build-1".parse().unwrap();

@@ -10,7 +10,7 @@ use super::builds::Builds;
 use super::error::ClusterBuildError;
 use super::said::Said;
 use crate::error_chain::one_line;
-use crate::registry::{RuntimeError, RuntimeImage, resolve};
+use selvedge_registry::{RuntimeError, RuntimeImage, resolve};
 
 /// The image that compiles.
 #[derive(Clone, Debug, PartialEq, Eq)]

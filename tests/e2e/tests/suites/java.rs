@@ -12,11 +12,15 @@ use crate::builds::{append, archive, install_fails};
 use crate::link::SOON;
 use crate::many::STAGE;
 use crate::node::{is_told_to_listen, keeps_what_it_writes};
+use crate::told;
 
 #[test]
 fn a_maven_project_is_installed_and_so_is_the_jar_of_it() {
     let turn = STAGE.enter();
-    turn.deploy(&chaincode_dir("java"), &Definition::new("java"));
+    let package_id = turn.deploy(&chaincode_dir("java"), &Definition::new("java"));
+    let parts = told::parts(&turn, &package_id);
+    let shim = "pkg:maven/org.hyperledger.fabric-chaincode-java/fabric-chaincode-shim@";
+    assert!(parts.iter().any(|part| part.starts_with(shim)), "{parts:?}");
     keeps_what_it_writes(&turn, "java");
     // What it says reaches the peer's log.
     let line = "java: k is put";

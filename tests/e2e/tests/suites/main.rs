@@ -31,4 +31,5 @@ mod rooted;
 mod served;
 mod status;
 mod store;
+mod told;
 mod volume;

@@ -17,6 +17,7 @@ use testbed::process::wait_until;
 use crate::builds::{append, archive, install_fails};
 use crate::link::SOON;
 use crate::many::STAGE;
+use crate::told;
 
 /// How long a runtime may take to be ready: on a busy machine several times the 5 s of a JVM on one
 /// that is not.
@@ -45,7 +46,9 @@ pub(crate) fn keeps_what_it_writes(turn: &Turn<'_>, name: &str) {
 #[test]
 fn javascript_is_installed_and_lives_on() {
     let turn = STAGE.enter();
-    turn.deploy(&chaincode_dir("javascript"), &Definition::new("javascript"));
+    let package_id = turn.deploy(&chaincode_dir("javascript"), &Definition::new("javascript"));
+    let parts = told::parts(&turn, &package_id);
+    assert!(parts.contains(&"pkg:npm/fabric-shim@2.5.8".to_owned()), "{parts:?}");
     keeps_what_it_writes(&turn, "javascript");
     // What it says reaches the peer's log.
     let line = "javascript: k is put";

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Output;
 
 use e2e::{build_dir, chaincode_dir, package};
 use testbed::{
@@ -9,7 +10,7 @@ use testbed::{
     Release, dist_dir,
 };
 
-use crate::ledger;
+use crate::{ledger, told};
 
 const ORGANISATIONS: [&str; 2] = ["Org1MSP", "Org2MSP"];
 
@@ -41,6 +42,37 @@ fn copy(from: &Path, to: &Path) {
             fs::write(&target, ledger::read(&entry.path())).unwrap();
         }
     }
+}
+
+fn what_both_tell_of_it(
+    launchers: &[Launcher; 2],
+    inspect: &dyn Fn(&Launcher, &[&str]) -> Output,
+    of: &Path,
+) {
+    let sboms = launchers.each_ref().map(|launcher| told::printed(&inspect(launcher, &["--sbom"])));
+    assert_eq!(sboms[0], sboms[1], "the SBOMs differ");
+    for part in ["pkg:golang/stdlib@", "pkg:golang/github.com/hyperledger/fabric-chaincode-go"] {
+        assert!(sboms[0].contains(part), "{part} is missing: {}", sboms[0]);
+    }
+    let stated = told::printed(&inspect(&launchers[0], &["--json"]));
+    let stated: serde_json::Value = serde_json::from_str(&stated).unwrap();
+    assert_eq!(stated["remarks"], serde_json::json!([]));
+    let provenance = &stated["provenance"];
+    assert_eq!(
+        (&provenance["label"], &provenance["type"]),
+        (&"basic_1.0".into(), &"golang".into())
+    );
+    assert_eq!((&provenance["image"], &provenance["source"]), (&"built".into(), &stated["source"]));
+    assert!(provenance["toolchain"].as_str().unwrap().starts_with("go1."), "{provenance}");
+
+    let compared = inspect(&launchers[1], &["--package", of.to_str().unwrap()]);
+    assert!(told::printed(&compared).contains("it is of basic_1.0:"), "{compared:?}");
+    let other = of.with_file_name("other.tar.gz");
+    package(&chaincode_dir("server"), "basic_1.0", &other);
+    let compared = inspect(&launchers[1], &["--package", other.to_str().unwrap()]);
+    assert_eq!(compared.status.code(), Some(1), "{compared:?}");
+    let told = String::from_utf8_lossy(&compared.stdout);
+    assert!(told.contains("it is not of basic_1.0:"), "{told}");
 }
 
 #[test]
@@ -75,6 +107,12 @@ fn two_organisations_pack_build_and_run_one_and_the_same() {
     for launcher in &launchers {
         assert!(launcher.log().text().contains("compiling"), "a launcher did not build");
     }
+
+    let digest = told::image(&build_dir(&network, ORGANISATIONS[0], &built[0].0));
+    let inspect = |launcher: &Launcher, arguments: &[&str]| {
+        told::inspect(&told::store(launcher.dir()), &digest, arguments)
+    };
+    what_both_tell_of_it(&launchers, &inspect, &packages[0]);
 
     // Both endorse: they compute the same.
     let peer = network.peer(ORGANISATIONS[0]);

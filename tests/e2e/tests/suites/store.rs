@@ -40,7 +40,9 @@ fn image(turn: &Turn<'_>, package_id: &str) -> String {
 fn images(turn: &Turn<'_>) -> HashSet<String> {
     let index = ledger::read(&store(turn).join("index.json"));
     let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
-    let images = index["manifests"].as_array().unwrap().iter();
+    let listed = index["manifests"].as_array().unwrap().iter();
+    // What is told of images is listed beside them.
+    let images = listed.filter(|listed| listed.get("artifactType").is_none());
     images.map(|image| image["digest"].as_str().unwrap().to_owned()).collect()
 }
 

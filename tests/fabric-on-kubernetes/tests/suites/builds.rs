@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
-use cluster::until;
+use cluster::{Cluster, until};
 use e2e::Op;
 use fabric_on_kubernetes::{Fabric, FabricSpec, PeerPod};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use rustix::process::{Signal, kill_process};
-use testbed::{Definition, PeerClient};
+use testbed::{Definition, PeerClient, dist_dir};
 
 use crate::processes::build_in;
 use crate::shared::{
@@ -64,7 +64,35 @@ fn two_organisations_that_install_at_once_build_once() {
             .output()
             .unwrap();
         assert!(crane.status.success(), "{}", String::from_utf8_lossy(&crane.stderr));
+        told_beside_it(cluster, &text("name"), &text("digest"));
     });
+}
+
+/// What is told of an image is in the registry, where other tools find it and `selvedge inspect` does.
+fn told_beside_it(cluster: &Cluster, name: &str, digest: &str) {
+    // This registry lists nothing itself.
+    let listed = format!("{name}:{}", digest.replace(':', "-"));
+    let crane = Command::new(cluster.tools().program("crane"))
+        .args(["manifest", "--insecure", &listed])
+        .output()
+        .unwrap();
+    let index: serde_json::Value = serde_json::from_slice(&crane.stdout).unwrap();
+    let kinds = index["manifests"].as_array().unwrap().iter().map(|listed| &listed["artifactType"]);
+    let expected = ["application/vnd.cyclonedx+json", "application/vnd.in-toto+json"];
+    assert_eq!(kinds.collect::<Vec<_>>(), expected, "{index}");
+
+    let inspected = Command::new(dist_dir().join("bin/selvedge"))
+        .args(["inspect", "--plain-http", "--json", &format!("{name}@{digest}")])
+        .output()
+        .unwrap();
+    assert!(inspected.status.success(), "{inspected:?}");
+    let told: serde_json::Value = serde_json::from_slice(&inspected.stdout).unwrap();
+    assert_eq!(told["provenance"]["source"], told["source"], "{told}");
+    assert_eq!(told["provenance"]["image"], "built", "{told}");
+    let parts =
+        told["provenance"]["made_with"].as_array().unwrap().iter().map(|part| &part["part"]);
+    assert_eq!(parts.collect::<Vec<_>>(), ["source", "base", "toolchain"], "{told}");
+    assert!(told["sbom"]["components"].as_u64().unwrap() > 5, "{told}");
 }
 
 /// How somebody may end a build, and what the installer is told of it. The pod's name is the Job's

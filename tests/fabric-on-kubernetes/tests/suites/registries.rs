@@ -198,7 +198,10 @@ fn one_where_somebody_else_pushed_is_not_believed() {
         let install = |label: &str| peer.install(&package(fabric, &source, label)).unwrap();
         install("first_1.0");
         let repository = format!("{}/forged/chaincode", cluster.registry());
-        let image = format!("{repository}:{}", crane(&["ls", &repository]));
+        // What is told of an image has a tag, too.
+        let tags = crane(&["ls", &repository]);
+        let tag = tags.lines().find(|tag| tag.starts_with("build-")).unwrap();
+        let image = format!("{repository}:{tag}");
         let own = crane(&["digest", &image]);
 
         crane(&["mutate", &image, "--entrypoint", "/bin/sh", "-t", &image]);

@@ -6,13 +6,20 @@ use oci_client::Client;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
 
-use crate::tls::choose_provider;
-
 /// How long a registry may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT: Duration = Duration::from_secs(10);
 
 /// How long a registry may say nothing in the middle of an answer.
-const SILENCE: Duration = Duration::from_secs(30);
+pub(crate) const SILENCE: Duration = Duration::from_secs(30);
+
+/// Who asks.
+pub(crate) const AGENT: &str = concat!("selvedge/", env!("CARGO_PKG_VERSION"));
+
+/// Makes *ring* what HTTP clients take that are told of no other implementation of cryptography.
+pub(crate) fn choose_provider() {
+    // Whoever was first chose the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
 
 /// A client that knows no credentials; asks nothing yet.
 pub(super) fn client(plain_http: bool) -> Result<Client, OciDistributionError> {
@@ -23,7 +30,7 @@ pub(super) fn client(plain_http: bool) -> Result<Client, OciDistributionError> {
         use_monolithic_push: true,
         connect_timeout: Some(CONNECT),
         read_timeout: Some(SILENCE),
-        user_agent: concat!("selvedge/", env!("CARGO_PKG_VERSION")),
+        user_agent: AGENT,
         ..ClientConfig::default()
     })
 }

@@ -13,7 +13,7 @@ const DOCKER_HUB: [&str; 4] =
 
 /// The content of a Docker `config.json`, as far as it matters here.
 #[derive(Deserialize)]
-pub(crate) struct DockerConfig {
+pub struct DockerConfig {
     #[serde(default)]
     auths: BTreeMap<String, DockerAuth>,
 }
@@ -32,7 +32,9 @@ struct DockerAuth {
 
 /// Why there are no credentials in a `config.json`. Says nothing of what is in it.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CredentialsError {
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say all")]
+pub enum CredentialsError {
     #[error("it is not a Docker config.json (line {line}, column {column})")]
     Malformed { line: usize, column: usize },
     #[error("it has nothing for the registry {0}")]
@@ -43,7 +45,7 @@ pub(crate) enum CredentialsError {
 
 impl DockerConfig {
     /// Parses the JSON.
-    pub(crate) fn parse(json: &[u8]) -> Result<Self, CredentialsError> {
+    pub fn parse(json: &[u8]) -> Result<Self, CredentialsError> {
         // The parser's own words may quote the content.
         serde_json::from_slice(json).map_err(|error| CredentialsError::Malformed {
             line: error.line(),
@@ -52,7 +54,7 @@ impl DockerConfig {
     }
 
     /// What to authenticate with at `registry` (`HOST[:PORT]`).
-    pub(crate) fn for_registry(&self, registry: &str) -> Result<RegistryAuth, CredentialsError> {
+    pub fn for_registry(&self, registry: &str) -> Result<RegistryAuth, CredentialsError> {
         let is_it = |key: &str| {
             key == registry
                 || host(key) == registry

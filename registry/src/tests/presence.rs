@@ -1,11 +1,14 @@
 //! What a registry says of images that somebody else made.
 
+use serde_json::json;
+
+use super::broken::{endless, endless_but, with_tokens};
 use super::*;
-use crate::registry::{Presence, look_up};
+use crate::{Presence, look_up};
 
 async fn seen(image: &str) -> Result<Presence, String> {
     let found = look_up(&image.parse().unwrap(), true, &RegistryAuth::Anonymous).await;
-    found.map_err(|error| one_line(&error))
+    found.map_err(line)
 }
 
 /// The platforms that the image is for, of those that Selvedge knows.
@@ -21,7 +24,7 @@ async fn platforms(image: &str) -> Vec<Platform> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_says_what_it_is_for_and_several_in_one_do() {
-    let server = RegistryServer::start(Access::Open);
+    let server = TemporaryRegistry::start(Access::Open);
     let registry = anonymous(server.host());
     let repository = format!("{}/selvedge/chaincode", server.host());
     let mut names = Vec::new();
@@ -43,7 +46,7 @@ async fn an_image_says_what_it_is_for_and_several_in_one_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_missing_and_who_does_not_answer_says_nothing() {
-    let mut server = RegistryServer::start(Access::Open);
+    let mut server = TemporaryRegistry::start(Access::Open);
     let specimen = Specimen::new("#!program\n");
     anonymous(server.host()).push(&specimen.images, &specimen.image, &tag()).await.unwrap();
     let absent = Sha256::of(b"absent");
@@ -58,7 +61,7 @@ async fn what_is_not_there_is_missing_and_who_does_not_answer_says_nothing() {
     let told = seen(&there).await.unwrap_err();
     assert!(told.starts_with(&format!("the registry {} does not tell: ", server.host())), "{told}");
 
-    let guarded = RegistryServer::start(Access::Password);
+    let guarded = TemporaryRegistry::start(Access::Password);
     let told = seen(&there.replace(server.host(), guarded.host())).await.unwrap_err();
     assert!(told.contains("does not tell: "), "{told}");
 }
@@ -80,4 +83,43 @@ async fn answers_that_are_none() {
             (found, _) => panic!("{answer}: {found:?}"),
         }
     }
+}
+
+/// A registry that never stops sending, whatever it is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_is_read_to_an_end_that_it_does_not_have() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let manifest = endless(chunked).await;
+    let told = seen(&format!("{}/asset:1.0", manifest.host)).await.unwrap_err();
+    assert!(told.contains("sends more than"), "{told}");
+
+    // A token.
+    let challenge = format!(
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"http://{}/token\"\r\n\
+         Content-Length: 0\r\nConnection: close\r\n\r\n",
+        manifest.host
+    );
+    let guarded = broken(&challenge).await;
+    let told = seen(&format!("{}/asset:1.0", guarded.host)).await.unwrap_err();
+    assert!(told.contains("sends more than"), "{told}");
+
+    // A configuration.
+    let document = json!({ "config": { "digest": Sha256::of(b"config").to_string() } });
+    let config = endless_but(chunked, "/manifests/", &document.to_string()).await;
+    let told = seen(&format!("{}/asset:1.0", config.host)).await.unwrap_err();
+    assert!(told.contains("sends more than"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_asked_for_where_a_registry_wants_one() {
+    let server = with_tokens("user", "pass:word", "{}").await;
+    let image = format!("{}/asset:1.0", server.host).parse().unwrap();
+    let basic = |password: &str| RegistryAuth::Basic("user".to_owned(), password.to_owned());
+    let seen = look_up(&image, true, &basic("pass:word")).await;
+    assert_eq!(seen.unwrap(), Presence::ForAny);
+    // Who has none is told so, and the password reaches no text.
+    let told = line(look_up(&image, true, &basic("secret")).await.unwrap_err());
+    assert!(told.contains("does not accept who asks") && !told.contains("secret"), "{told}");
+    let token = RegistryAuth::Bearer("a-token".to_owned());
+    assert_eq!(look_up(&image, true, &token).await.unwrap(), Presence::ForAny);
 }

@@ -1,37 +1,48 @@
-//! Debian's docker-registry on a free port of 127.0.0.1; and `crane`, built from its Go module.
+//! A registry of one test, with content of its own; and `crane`, built from its Go module.
 
 use std::fs;
 use std::process::Command;
 
+use crate::go_module::CRANE;
+use crate::registry::{self, Access, RegistryServer};
 use tempfile::TempDir;
-use testbed::go_module::CRANE;
-use testbed::registry::{self, RegistryServer as Server};
-pub(crate) use testbed::registry::{Access, PASSWORD, USER};
 
 /// A running registry; it ends when dropped.
-pub(crate) struct RegistryServer {
-    server: Server,
+#[derive(Debug)]
+pub struct TemporaryRegistry {
+    server: RegistryServer,
     content: TempDir,
 }
 
-impl RegistryServer {
-    pub(crate) fn start(access: Access) -> Self {
+impl TemporaryRegistry {
+    /// Starts one.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    #[must_use]
+    pub fn start(access: Access) -> Self {
         let content = tempfile::tempdir().unwrap();
         let program = registry::program(&mut |line| eprintln!("{line}")).unwrap();
-        Self { server: Server::start(&program, content.path(), access).unwrap(), content }
+        Self { server: RegistryServer::start(&program, content.path(), access).unwrap(), content }
     }
 
     /// `HOST:PORT`.
-    pub(crate) fn host(&self) -> &str {
+    pub fn host(&self) -> &str {
         self.server.address()
     }
 
-    pub(crate) fn stop(&mut self) {
+    /// Ends it.
+    pub fn stop(&mut self) {
         self.server.stop();
     }
 
-    /// Loses a blob, as a clean-up that is too eager does.
-    pub(crate) fn lose(&self, digest: &str) {
+    /// Loses a blob of the repository `selvedge/chaincode`, as a clean-up that is too eager does.
+    ///
+    /// # Panics
+    ///
+    /// When it has no such blob.
+    pub fn lose(&self, digest: &str) {
         let hex = digest.strip_prefix("sha256:").unwrap();
         let content = self.content.path().join("docker/registry/v2");
         let blob = content.join(format!("blobs/sha256/{}/{hex}", &hex[..2]));
@@ -42,7 +53,11 @@ impl RegistryServer {
 }
 
 /// Runs `crane`, which must succeed; what it printed.
-pub(crate) fn crane(arguments: &[&str]) -> String {
+///
+/// # Panics
+///
+/// When it does not.
+pub fn crane(arguments: &[&str]) -> String {
     let crane = CRANE.obtain(&mut |line| eprintln!("{line}")).unwrap().join("crane");
     let output = Command::new(crane).args(arguments).arg("--insecure").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

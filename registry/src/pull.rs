@@ -13,7 +13,7 @@ use super::{Registry, RegistryError};
 
 /// An image that was to be fetched.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Pulled {
+pub enum Pulled {
     /// It is in the layout, not looked at yet.
     Here(Box<Descriptor>),
     /// It is not fetched: it says of itself that it is larger than it may be, or is named by digests
@@ -24,7 +24,7 @@ pub(crate) enum Pulled {
 impl Registry {
     /// Fetches an image, of `limit` bytes at most, into the layout; where it
     /// has the layers `below` as its lowest, these are not fetched and do not count.
-    pub(crate) async fn pull(
+    pub async fn pull(
         &self,
         image: Sha256,
         images: &Layout,

@@ -8,14 +8,16 @@ const LAST: &str = "chaincode";
 
 /// `HOST[:PORT]/PREFIX/chaincode`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Repository {
+pub struct Repository {
     registry: String,
     name: String,
 }
 
 /// Why a text names no place for images.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum InvalidRepository {
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say all")]
+pub enum InvalidRepository {
     #[error("expected HOST[:PORT]/PREFIX without a scheme")]
     Scheme,
     #[error("expected HOST[:PORT]/PREFIX, such as registry.example.com/selvedge")]
@@ -28,12 +30,12 @@ pub(crate) enum InvalidRepository {
 
 impl Repository {
     /// `HOST[:PORT]`.
-    pub(crate) fn registry(&self) -> &str {
+    pub fn registry(&self) -> &str {
         &self.registry
     }
 
     /// `PREFIX/chaincode`.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 }

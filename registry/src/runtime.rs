@@ -23,7 +23,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Why no chaincode can stand on a runtime's image.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RuntimeError {
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say all")]
+pub enum RuntimeError {
     #[error("`{0}` is no name of an image")]
     Name(String),
     #[error("the registry of the image {image} does not tell of it")]
@@ -37,20 +39,20 @@ pub(crate) enum RuntimeError {
 }
 
 /// A runtime's image in its registry.
-pub(crate) struct RuntimeImage {
+pub struct RuntimeImage {
     client: Client,
     reference: Reference,
     auth: RegistryAuth,
     /// What is known of it.
-    pub(crate) runtime: Runtime,
+    pub runtime: Runtime,
     /// The digest of its manifest, for the platform.
-    pub(crate) digest: String,
+    pub digest: String,
 }
 
 impl RuntimeImage {
     /// The C library of the system in it; none if that cannot be told. Its layers are fetched from the
     /// lowest up as far as it takes.
-    pub(crate) async fn libc(&self) -> Result<Option<Libc>, RuntimeError> {
+    pub async fn libc(&self) -> Result<Option<Libc>, RuntimeError> {
         let image = || self.reference.to_string();
         let failed = |source| RuntimeError::Registry { image: image(), source };
         for layer in self.runtime.layers() {
@@ -67,7 +69,7 @@ impl RuntimeImage {
     }
 
     /// Reads what the registry has under the name now, for this machine's platform.
-    pub(crate) async fn read(
+    pub async fn read(
         name: &str,
         plain_http: bool,
         auth: RegistryAuth,
@@ -103,7 +105,7 @@ impl fmt::Display for RuntimeImage {
 
 impl Registry {
     /// Sees to it that the repository has the runtime's layers.
-    pub(crate) async fn copy(&self, runtime: &RuntimeImage) -> Result<(), RegistryError> {
+    pub async fn copy(&self, runtime: &RuntimeImage) -> Result<(), RegistryError> {
         let target = self.any();
         self.sign_in(&target, RegistryOperation::Push).await?;
         for layer in runtime.runtime.layers() {

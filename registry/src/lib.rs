@@ -1,21 +1,22 @@
 //! The registry that images are pushed to and found in (the OCI distribution specification).
 
+mod bounded;
 mod client;
 mod credentials;
 mod fetch;
 mod presence;
 mod pull;
+mod referrers;
 mod repository;
 mod resolve;
 mod runtime;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use bytes::Bytes;
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::manifest::OCI_IMAGE_MEDIA_TYPE;
-use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference, RegistryOperation};
+use oci_client::{Client, RegistryOperation};
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::oci_spec::image::{Descriptor, ImageManifest};
 use selvedge_buildpack::image::{Layout, LayoutError, Tag, sha256};
@@ -23,23 +24,31 @@ use tokio_stream::StreamExt;
 use tokio_util::io::ReaderStream;
 use tracing::{info, warn};
 
+pub use bounded::{AskError, Bounded, Document};
 use client::client;
-pub(crate) use credentials::{CredentialsError, DockerConfig};
-pub(crate) use fetch::{FetchError, Origin, fetch};
-pub(crate) use presence::{Presence, look_up};
-pub(crate) use pull::Pulled;
-pub(crate) use repository::{InvalidRepository, Repository};
-pub(crate) use resolve::resolve;
-pub(crate) use runtime::{RuntimeError, RuntimeImage};
+pub use credentials::{CredentialsError, DockerConfig};
+pub use fetch::{FetchError, Origin, fetch};
+pub use oci_client::Reference;
+pub use oci_client::secrets::RegistryAuth;
+pub use presence::{ImagePlatform, Presence, look_up};
+pub use pull::Pulled;
+pub use referrers::ReferError;
+pub use repository::{InvalidRepository, Repository};
+pub use resolve::{ResolveError, resolve};
+pub use runtime::{RuntimeError, RuntimeImage};
 
 /// What is read of a layer at once, in bytes.
 const CHUNK: usize = 256 << 10;
 
 /// Why a registry did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RegistryError {
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say all")]
+pub enum RegistryError {
     #[error("cannot set up the client for the registry {registry}")]
     Client { registry: String, source: OciDistributionError },
+    #[error("cannot set up the client for the registry {registry}")]
+    Bounded { registry: String, source: AskError },
     #[error("cannot reach the registry {registry} over {scheme}")]
     Unreachable { registry: String, scheme: &'static str, source: OciDistributionError },
     #[error(
@@ -60,8 +69,9 @@ pub(crate) enum RegistryError {
 }
 
 /// One repository of a registry, with the credentials for it.
-pub(crate) struct Registry {
+pub struct Registry {
     client: Client,
+    bounded: Bounded,
     repository: Repository,
     auth: RegistryAuth,
     scheme: &'static str,
@@ -69,7 +79,7 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// A client for the repository; asks nothing of the registry yet.
-    pub(crate) fn new(
+    pub fn new(
         repository: &Repository,
         plain_http: bool,
         auth: RegistryAuth,
@@ -79,22 +89,26 @@ impl Registry {
             source,
         })?;
         let scheme = if plain_http { "plain HTTP" } else { "HTTPS" };
-        Ok(Self { client, repository: repository.clone(), auth, scheme })
+        let any = any(repository);
+        let bounded = Bounded::new(&any, plain_http, auth.clone()).map_err(|source| {
+            RegistryError::Bounded { registry: repository.registry().to_owned(), source }
+        })?;
+        Ok(Self { client, bounded, repository: repository.clone(), auth, scheme })
     }
 
     /// The digest of the image that has the tag, if the registry holds all of it.
-    pub(crate) async fn find(&self, tag: &Tag) -> Result<Option<Sha256>, RegistryError> {
+    pub async fn find(&self, tag: &Tag) -> Result<Option<Sha256>, RegistryError> {
         self.find_reference(&self.tagged(tag)).await
     }
 
     /// Whether the registry holds all of the image.
-    pub(crate) async fn holds(&self, image: Sha256) -> Result<bool, RegistryError> {
+    pub async fn holds(&self, image: Sha256) -> Result<bool, RegistryError> {
         Ok(self.find_reference(&self.by_digest(image)).await?.is_some())
     }
 
     /// Pushes an image of the layout: layers, configuration, and at last, under the tag, the
     /// manifest. What the registry holds already is not sent again.
-    pub(crate) async fn push(
+    pub async fn push(
         &self,
         images: &Layout,
         image: &Descriptor,
@@ -199,13 +213,8 @@ impl Registry {
         )
     }
 
-    /// The repository, by whatever tag.
     fn any(&self) -> Reference {
-        Reference::with_tag(
-            self.repository.registry().to_owned(),
-            self.repository.name().to_owned(),
-            "latest".to_owned(),
-        )
+        any(&self.repository)
     }
 
     fn by_digest(&self, image: Sha256) -> Reference {
@@ -241,6 +250,15 @@ impl Registry {
             source => RegistryError::Answer { registry, subject: subject.to_owned(), source },
         }
     }
+}
+
+/// The repository, by whatever tag.
+fn any(repository: &Repository) -> Reference {
+    Reference::with_tag(
+        repository.registry().to_owned(),
+        repository.name().to_owned(),
+        "latest".to_owned(),
+    )
 }
 
 /// Whether the registry says that it has no such manifest.

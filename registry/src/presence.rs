@@ -2,37 +2,31 @@
 
 use std::fmt;
 
-use oci_client::errors::OciDistributionError;
+use oci_client::Reference;
 use oci_client::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
     OCI_IMAGE_MEDIA_TYPE,
 };
 use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference, RegistryOperation};
+use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::platform::Platform;
 use serde::Deserialize;
 use tokio::time::timeout;
-use tokio_stream::StreamExt;
 
-use super::client::client;
-use super::is_unknown;
+use super::bounded::{AskError, Bounded, MOST};
 use super::resolve::{LIMIT, ResolveError};
 
 /// What containerd takes as well.
-pub(super) const TAKEN: [&str; 4] = [
+pub(crate) const TAKEN: [&str; 4] = [
     OCI_IMAGE_MEDIA_TYPE,
     OCI_IMAGE_INDEX_MEDIA_TYPE,
     IMAGE_MANIFEST_MEDIA_TYPE,
     IMAGE_MANIFEST_LIST_MEDIA_TYPE,
 ];
 
-/// The largest configuration that is read, in bytes: as much as the distribution specification
-/// wants of manifests.
-const MAX_CONFIGURATION: usize = 4 << 20;
-
 /// What a registry says of an image.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Presence {
+pub enum Presence {
     /// It has none.
     Missing,
     /// It has one for these platforms.
@@ -44,13 +38,14 @@ pub(crate) enum Presence {
 /// A platform as an image names it, which may be one that Selvedge does not know.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub(crate) struct ImagePlatform {
+pub struct ImagePlatform {
     os: String,
     architecture: String,
 }
 
 impl ImagePlatform {
-    pub(crate) fn is(&self, platform: Platform) -> bool {
+    /// Whether it is that one.
+    pub fn is(&self, platform: Platform) -> bool {
         self.os == platform.os() && self.architecture == platform.architecture()
     }
 
@@ -77,7 +72,7 @@ struct Manifest {
 
 #[derive(Deserialize)]
 struct Blob {
-    digest: String,
+    digest: Sha256,
 }
 
 #[derive(Deserialize)]
@@ -86,7 +81,7 @@ struct Entry {
 }
 
 /// Asks the registry for an image by its digest.
-pub(crate) async fn look_up(
+pub async fn look_up(
     image: &Reference,
     plain_http: bool,
     auth: &RegistryAuth,
@@ -94,7 +89,6 @@ pub(crate) async fn look_up(
     let registry = || image.registry().to_owned();
     match timeout(LIMIT, ask(image, plain_http, auth)).await {
         Ok(Ok(presence)) => Ok(presence),
-        Ok(Err(error)) if is_unknown(&error) => Ok(Presence::Missing),
         Ok(Err(source)) => Err(ResolveError::Registry { registry: registry(), source }),
         Err(_) => Err(ResolveError::Silent { registry: registry() }),
     }
@@ -104,15 +98,20 @@ async fn ask(
     image: &Reference,
     plain_http: bool,
     auth: &RegistryAuth,
-) -> Result<Presence, OciDistributionError> {
-    let client = client(plain_http)?;
-    client.auth(image, auth, RegistryOperation::Pull).await?;
-    let (document, _) = client.pull_manifest_raw(image, auth, &TAKEN).await?;
-    let manifest: Manifest = parsed(&document)?;
+) -> Result<Presence, AskError> {
+    let bounded = Bounded::new(image, plain_http, auth.clone())?;
+    let name = image.digest().or(image.tag()).unwrap_or("latest");
+    let Some(document) = bounded.manifest(name, &TAKEN).await? else {
+        return Ok(Presence::Missing);
+    };
+    let manifest: Manifest = parsed("a manifest", &document.bytes)?;
     let platforms = match (manifest.manifests, manifest.config) {
         (Some(entries), _) => entries.into_iter().filter_map(|entry| entry.platform).collect(),
         (None, Some(config)) => {
-            vec![parsed(&configuration(&client, image, &config.digest).await?)?]
+            let Some(config) = bounded.blob(config.digest, MOST).await? else {
+                return Ok(Presence::Missing);
+            };
+            vec![parsed("a configuration", &config)?]
         }
         (None, None) => Vec::new(),
     };
@@ -120,24 +119,6 @@ async fn ask(
     Ok(if platforms.is_empty() { Presence::ForAny } else { Presence::For(platforms) })
 }
 
-async fn configuration(
-    client: &Client,
-    image: &Reference,
-    digest: &str,
-) -> Result<Vec<u8>, OciDistributionError> {
-    let mut content = client.pull_blob_stream(image, digest).await?;
-    let mut document = Vec::new();
-    while let Some(chunk) = content.next().await {
-        document.extend_from_slice(&chunk?);
-        if document.len() > MAX_CONFIGURATION {
-            let reason = format!("the configuration {digest} is over {MAX_CONFIGURATION} bytes");
-            return Err(OciDistributionError::GenericError(Some(reason)));
-        }
-    }
-    Ok(document)
-}
-
-fn parsed<'a, T: Deserialize<'a>>(document: &'a [u8]) -> Result<T, OciDistributionError> {
-    serde_json::from_slice(document)
-        .map_err(|error| OciDistributionError::ManifestParsingError(error.to_string()))
+fn parsed<'a, T: Deserialize<'a>>(what: &'static str, document: &'a [u8]) -> Result<T, AskError> {
+    serde_json::from_slice(document).map_err(|error| AskError::Malformed(what, error))
 }

@@ -28,43 +28,79 @@ const MAX_MANIFEST: usize = 4 << 20;
 
 /// Why an image is not here.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
+#[non_exhaustive]
+pub enum FetchError {
+    /// The registry has no such image.
     #[error("it is not there")]
     Missing,
+    /// It is for these platforms alone.
     #[error("it is for {0}")]
     Platform(String),
+    /// What is fetched is told by its digest.
     #[error("its name has no digest")]
     NoDigest,
+    /// The registry refuses, or cannot be reached.
     #[error("the registry {registry} does not give it")]
-    Registry { registry: String, source: OciDistributionError },
+    Registry {
+        /// Its host and port.
+        registry: String,
+        /// Why.
+        source: OciDistributionError,
+    },
+    /// The registry says nothing.
     #[error("the registry {registry} does not answer within {} s", LIMIT.as_secs())]
-    Silent { registry: String },
+    Silent {
+        /// Its host and port.
+        registry: String,
+    },
+    /// The registry has sent something else.
     #[error("the registry {registry} has something else as {blob}: {actual}")]
-    Other { registry: String, blob: Sha256, actual: String },
+    Other {
+        /// Its host and port.
+        registry: String,
+        /// What was asked for.
+        blob: Sha256,
+        /// What came.
+        actual: String,
+    },
+    /// Its manifest cannot be read.
     #[error("its manifest is none of an image")]
     Malformed(#[source] serde_json::Error),
+    /// An index of indexes.
     #[error("it is one for several platforms, of which the one for this is, too")]
     Nested,
+    /// It is more than is taken.
     #[error("it {0}")]
     Unfit(#[from] UnfitBlobs),
+    /// The image store does not take it.
     #[error("it cannot be kept")]
     Keep(#[from] LayoutError),
+    /// The disk does not take it.
     #[error("it cannot be written")]
     Write(#[from] io::Error),
 }
 
 /// A registry that has an image, and how it is asked.
-pub(crate) struct Origin<'a> {
-    pub(crate) image: &'a Reference,
-    pub(crate) plain_http: bool,
-    pub(crate) auth: &'a RegistryAuth,
-    pub(crate) platform: Platform,
+#[derive(Debug)]
+pub struct Origin<'a> {
+    /// The image, by its digest.
+    pub image: &'a Reference,
+    /// Whether it is asked without TLS.
+    pub plain_http: bool,
+    /// Who asks.
+    pub auth: &'a RegistryAuth,
+    /// Of an image for several platforms the one for this is fetched.
+    pub platform: Platform,
 }
 
 /// Sees to it that all of the image is in the layout, and fetches no more of it than is missing; its
 /// manifest and that one's digest, which is another than the image's where that is one for several
 /// platforms. What was there before is looked at when it is laid out.
-pub(crate) async fn fetch(
+///
+/// # Errors
+///
+/// When the image is not there, is not what its digest says, or cannot be kept.
+pub async fn fetch(
     origin: &Origin<'_>,
     images: &Layout,
 ) -> Result<(Sha256, ImageManifest), FetchError> {

@@ -1,9 +1,9 @@
 //! The client before a real registry, Debian's docker-registry, with `crane` as second opinion;
 //! and before servers that answer as no registry should.
 
-pub(crate) mod broken;
+mod broken;
 mod presence;
-pub(crate) mod server;
+mod referring;
 
 use std::fs;
 
@@ -12,10 +12,11 @@ use selvedge_buildpack::image::{Base, Form, ImagePlan, Origin, Part, assemble, v
 use selvedge_buildpack::platform::Platform;
 use tempfile::TempDir;
 
+use testbed::registry::{Access, PASSWORD, USER};
+use testbed::temporary_registry::{TemporaryRegistry, crane};
+
 use super::*;
-use crate::error_chain::one_line;
 use broken::broken;
-use server::{Access, PASSWORD, RegistryServer, USER, crane};
 
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n";
 
@@ -64,13 +65,14 @@ fn anonymous(host: &str) -> Registry {
     registry(host, true, RegistryAuth::Anonymous)
 }
 
-fn line(error: &RegistryError) -> String {
-    one_line(error)
+/// An error with its causes.
+fn line(error: impl Into<anyhow::Error>) -> String {
+    format!("{:#}", error.into())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_pushed_is_found_and_whole() {
-    let server = RegistryServer::start(Access::Open);
+    let server = TemporaryRegistry::start(Access::Open);
     let registry = anonymous(server.host());
     let specimen = Specimen::new("#!program\n");
     assert_eq!(registry.find(&tag()).await.unwrap(), None);
@@ -96,7 +98,7 @@ async fn what_is_pushed_is_found_and_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_cleared_away_is_not_there() {
-    let server = RegistryServer::start(Access::Open);
+    let server = TemporaryRegistry::start(Access::Open);
     let registry = anonymous(server.host());
     let specimen = Specimen::new("#!program\n");
     registry.push(&specimen.images, &specimen.image, &tag()).await.unwrap();
@@ -116,7 +118,7 @@ async fn what_was_cleared_away_is_not_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_pulled_is_what_was_pushed_and_no_more_than_may_be() {
-    let server = RegistryServer::start(Access::Open);
+    let server = TemporaryRegistry::start(Access::Open);
     let registry = anonymous(server.host());
     let specimen = Specimen::new("#!program\n");
     registry.push(&specimen.images, &specimen.image, &tag()).await.unwrap();
@@ -134,7 +136,7 @@ async fn what_is_pulled_is_what_was_pushed_and_no_more_than_may_be() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stands_on_a_runtime_is_pushed_and_found() {
-    let server = RegistryServer::start(Access::Open);
+    let server = TemporaryRegistry::start(Access::Open);
     let below = Specimen::new("#!runtime\n");
     let repository = format!("{}/runtimes", server.host()).parse().unwrap();
     let elsewhere = Registry::new(&repository, true, RegistryAuth::Anonymous).unwrap();
@@ -172,16 +174,16 @@ async fn what_stands_on_a_runtime_is_pushed_and_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runtime_that_is_not_there() {
-    let server = RegistryServer::start(Access::Open);
+    let server = TemporaryRegistry::start(Access::Open);
     let name = format!("{}/runtimes/node:1", server.host());
     let read = RuntimeImage::read(&name, true, RegistryAuth::Anonymous, Platform::LinuxAmd64).await;
-    let told = one_line(&read.map(drop).unwrap_err());
+    let told = line(read.map(drop).unwrap_err());
     assert!(told.starts_with(&format!("the registry of the image {name} does not tell")), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials() {
-    let server = RegistryServer::start(Access::Password);
+    let server = TemporaryRegistry::start(Access::Password);
     let specimen = Specimen::new("#!program\n");
     let basic = |password: &str| RegistryAuth::Basic(USER.to_owned(), password.to_owned());
 
@@ -201,18 +203,18 @@ async fn credentials() {
              registry.secret)",
             server.host()
         );
-        assert_eq!(line(&pushed.unwrap_err()), expected);
-        assert_eq!(line(&refused.find(&tag()).await.unwrap_err()), expected);
-        assert_eq!(line(&refused.holds(specimen.digest).await.unwrap_err()), expected);
+        assert_eq!(line(pushed.unwrap_err()), expected);
+        assert_eq!(line(refused.find(&tag()).await.unwrap_err()), expected);
+        assert_eq!(line(refused.holds(specimen.digest).await.unwrap_err()), expected);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_is_down() {
-    let mut server = RegistryServer::start(Access::Open);
+    let mut server = TemporaryRegistry::start(Access::Open);
     let registry = anonymous(server.host());
     server.stop();
-    let found = line(&registry.find(&tag()).await.unwrap_err());
+    let found = line(registry.find(&tag()).await.unwrap_err());
     let expected = format!("cannot reach the registry {} over plain HTTP", server.host());
     assert!(found.starts_with(&expected) && found.contains("refused"), "{found}");
     let specimen = Specimen::new("#!program\n");
@@ -222,9 +224,9 @@ async fn a_registry_that_is_down() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plain_http_only_when_told() {
-    let server = RegistryServer::start(Access::Open);
+    let server = TemporaryRegistry::start(Access::Open);
     let registry = registry(server.host(), false, RegistryAuth::Anonymous);
-    let found = line(&registry.find(&tag()).await.unwrap_err());
+    let found = line(registry.find(&tag()).await.unwrap_err());
     let expected = format!("cannot reach the registry {} over HTTPS", server.host());
     assert!(found.starts_with(&expected), "{found}");
 }
@@ -248,7 +250,7 @@ async fn answers_that_no_registry_should_give() {
     ] {
         let server = broken(answer).await;
         let registry = anonymous(&server.host);
-        let found = line(&registry.find(&tag()).await.unwrap_err());
+        let found = line(registry.find(&tag()).await.unwrap_err());
         assert!(found.contains(reason) && found.contains(&server.host), "{found}");
         let specimen = Specimen::new("#!program\n");
         let pushed = registry.push(&specimen.images, &specimen.image, &tag()).await;
@@ -258,7 +260,7 @@ async fn answers_that_no_registry_should_give() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tag_is_what_it_is_now_and_a_digest_is_itself() {
-    let server = RegistryServer::start(Access::Open);
+    let server = TemporaryRegistry::start(Access::Open);
     let images = anonymous(server.host());
     let name = format!("{}/selvedge/chaincode:build-1", server.host()).parse().unwrap();
     let resolved = async || resolve(&name, true, &RegistryAuth::Anonymous).await;
@@ -268,7 +270,7 @@ async fn a_tag_is_what_it_is_now_and_a_digest_is_itself() {
         assert_eq!(resolved().await.unwrap(), specimen.digest);
     }
     drop(server);
-    let error = one_line(&resolved().await.unwrap_err());
+    let error = line(resolved().await.unwrap_err());
     assert!(error.starts_with("the registry 127.0.0.1:"), "{error}");
     assert!(error.contains("does not tell: "), "{error}");
     let digest = Sha256::of(b"image");
