@@ -53,18 +53,18 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn layout(directory: &str, which: Option<&str>) -> Option<Place> {
+    fn layout(directory: &str, which: Option<&str>) -> Place {
         let which = which.map(str::to_owned);
-        Some(Place::Layout { directory: directory.into(), which })
+        Place::Layout { directory: directory.into(), which }
     }
 
     #[test]
     fn what_is_an_image_and_what_a_package() {
         for (named, place) in [
-            ("oci:images", layout("images", None)),
-            ("oci:a/b@sha256:0", layout("a/b", Some("sha256:0"))),
-            ("oci:a/b:build-1", layout("a/b", Some("build-1"))),
-            ("oci:/a:b/c", layout("/a:b/c", None)),
+            ("oci:images", Some(layout("images", None))),
+            ("oci:a/b@sha256:0", Some(layout("a/b", Some("sha256:0")))),
+            ("oci:a/b:build-1", Some(layout("a/b", Some("build-1")))),
+            ("oci:/a:b/c", Some(layout("/a:b/c", None))),
             ("basic_1.0.tar.gz", None),
             ("./basic_1.0.tar.gz", None),
             ("../packages/basic_1.0.tar.gz", None),
@@ -77,7 +77,7 @@ mod tests {
             assert!(matches!(Place::of(Path::new(named)), Some(Place::Registry(_))), "{named}");
         }
         let here = env!("CARGO_MANIFEST_DIR");
-        assert_eq!(Place::of(Path::new(here)), layout(here, None));
+        assert_eq!(Place::of(Path::new(here)), Some(layout(here, None)));
         assert_eq!(Place::of(&Path::new(here).join("Cargo.toml")), None);
     }
 }

@@ -77,7 +77,7 @@ impl Report {
         let mut remarks = Vec::new();
         let mut taken = |kind: ReferrerKind, fault: Option<String>| match fault {
             Some(fault) => {
-                remarks.push(format!("the {kind} beside the image is not taken: {fault}"))
+                remarks.push(format!("the {kind} beside the image is not taken: {fault}"));
             }
             None => remarks.push(format!("there is no {kind} beside the image")),
         };
