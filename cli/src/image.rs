@@ -1,6 +1,7 @@
 //! `selvedge inspect` of an image: what it says of itself, what is told of it beside it, and whether it
 //! is of a package. Whoever made the image, or may write where it lies, chose all of that.
 
+mod compared;
 mod in_layout;
 mod in_registry;
 mod package;

@@ -16,9 +16,8 @@ use tempfile::NamedTempFile;
 use tokio::time::timeout;
 use tokio_stream::StreamExt;
 
-use super::client::client;
+use super::client::{TAKEN, client};
 use super::is_unknown;
-use super::presence::TAKEN;
 
 /// How long a registry may take to describe an image.
 const LIMIT: Duration = Duration::from_secs(30);

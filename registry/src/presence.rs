@@ -3,10 +3,6 @@
 use std::fmt;
 
 use oci_client::Reference;
-use oci_client::manifest::{
-    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
-    OCI_IMAGE_MEDIA_TYPE,
-};
 use oci_client::secrets::RegistryAuth;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::platform::Platform;
@@ -14,15 +10,8 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::bounded::{AskError, Bounded, MOST};
+use super::client::TAKEN;
 use super::resolve::{LIMIT, ResolveError};
-
-/// What containerd takes as well.
-pub(crate) const TAKEN: [&str; 4] = [
-    OCI_IMAGE_MEDIA_TYPE,
-    OCI_IMAGE_INDEX_MEDIA_TYPE,
-    IMAGE_MANIFEST_MEDIA_TYPE,
-    IMAGE_MANIFEST_LIST_MEDIA_TYPE,
-];
 
 /// What a registry says of an image.
 #[derive(Debug, PartialEq, Eq)]

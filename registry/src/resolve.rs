@@ -10,7 +10,7 @@ use selvedge_buildpack::digest::Sha256;
 use tokio::time::timeout;
 
 use super::bounded::{AskError, Bounded, MOST};
-use super::presence::TAKEN;
+use super::client::TAKEN;
 
 /// By which registries say the digest of what they were asked for.
 const DIGEST: &str = "docker-content-digest";

@@ -12,8 +12,8 @@ use std::time::SystemTime;
 
 use oci_spec::image::Descriptor;
 
+use super::descriptor::is_referrer;
 use super::layout::using;
-use super::referrer::is_referrer;
 use super::{Document, Layout, LayoutError, plain_file, sha256};
 use crate::digest::Sha256;
 

@@ -45,3 +45,8 @@ impl From<Value> for Sorted {
         }
     }
 }
+
+/// Whether what an index lists is no image, but told of one.
+pub(super) fn is_referrer(listed: &Descriptor) -> bool {
+    listed.artifact_type().is_some()
+}

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
 use super::descriptor::canonical_json;
-use super::referrer::is_referrer;
+use super::descriptor::is_referrer;
 use super::{Image, Tag, plain_file, sha256};
 use crate::digest::Sha256;
 

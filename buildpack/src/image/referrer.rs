@@ -6,7 +6,7 @@ use std::fmt;
 
 use oci_spec::image::{Descriptor, Digest, ImageManifest, ImageManifestBuilder, MediaType};
 
-use super::descriptor::{canonical_json, describe};
+use super::descriptor::{canonical_json, describe, is_referrer};
 use super::{Layout, LayoutError, sha256};
 use crate::digest::Sha256;
 
@@ -106,11 +106,6 @@ impl Layout {
         });
         Ok(told.collect())
     }
-}
-
-/// Whether what an index lists is no image, but told of one.
-pub(super) fn is_referrer(listed: &Descriptor) -> bool {
-    listed.artifact_type().is_some()
 }
 
 fn manifest(

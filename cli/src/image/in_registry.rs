@@ -1,5 +1,7 @@
 //! An image in a registry, asked with the credentials that docker keeps.
 
+use std::env;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -71,8 +73,19 @@ async fn blob(bounded: &Bounded, blob: &Descriptor) -> anyhow::Result<Vec<u8>> {
     found.with_context(|| format!("its registry has lost the blob {digest}"))
 }
 
+/// Whether docker keeps anything: where it looks (`DOCKER_CONFIG`, or `.docker` in the home
+/// directory) there need be no file.
+fn is_configured() -> bool {
+    let directory = env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let directory = directory.or_else(|| Some(env::home_dir()?.join(".docker")));
+    directory.is_some_and(|directory| directory.join("config.json").exists())
+}
+
 /// What docker has for the registry.
 fn credentials(registry: &str) -> anyhow::Result<RegistryAuth> {
+    if !is_configured() {
+        return Ok(RegistryAuth::Anonymous);
+    }
     let server = if registry == "docker.io" { DOCKER_HUB } else { registry };
     match get_credential(server) {
         Ok(DockerCredential::UsernamePassword(user, password)) => {

@@ -3,23 +3,11 @@
 use std::path::Path;
 
 use anyhow::Context;
-use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::package::{Inspection, Interrupt};
 use selvedge_buildpack::source::Source;
-use serde::Serialize;
 
+use super::compared::Compared;
 use super::report::Report;
-
-/// What came of the comparison.
-#[derive(Debug, Serialize)]
-pub(crate) struct Compared {
-    /// The package.
-    pub(crate) package_id: Option<String>,
-    /// The digest of its source.
-    pub(crate) source: Sha256,
-    /// Why the image is not of it; none if it is.
-    pub(crate) reason: Option<String>,
-}
 
 /// Compares the sources.
 pub(super) fn compare(package: &Path, image: &Report) -> anyhow::Result<Compared> {

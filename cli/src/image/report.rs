@@ -6,7 +6,7 @@ use selvedge_buildpack::image::ReferrerKind;
 use selvedge_buildpack::image::oci_spec::image::{ANNOTATION_REVISION, Descriptor};
 use serde::Serialize;
 
-use super::package::Compared;
+use super::compared::Compared;
 use super::read::Read;
 
 /// The report. Keys may be added to its JSON; none changes.

@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::batch;
-use crate::digest::Digest;
+use crate::exchanged::{Exchanged, Request};
 use crate::frame::{Frame, Type};
 use crate::replay::Replay;
 
@@ -16,45 +15,12 @@ const ENTRY: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Journal {
     first: Frame,
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Exchanged>,
     /// The request that the peer has not answered yet.
     open: Option<Request>,
     bytes: usize,
     /// How long a request may be.
     longest: usize,
-}
-
-/// A request and its answer.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) request: Request,
-    pub(crate) answer: Frame,
-}
-
-/// A request, as far as it takes to know it again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Request {
-    /// All of it.
-    Whole(Digest),
-    /// The writes of a batch, whose order and division mean nothing.
-    Batch(Vec<Digest>),
-}
-
-impl Request {
-    pub(crate) fn of(frame: &Frame) -> Self {
-        batch::records(frame).map_or_else(
-            || Self::Whole(Digest::of(frame.bytes())),
-            |records| Self::Batch(records.iter().map(batch::Record::digest).collect()),
-        )
-    }
-
-    fn weight(&self) -> usize {
-        let digests = match self {
-            Self::Whole(_) => 1,
-            Self::Batch(writes) => writes.len(),
-        };
-        digests * size_of::<Digest>()
-    }
 }
 
 impl Journal {
@@ -88,7 +54,7 @@ impl Journal {
         let Some(request) = self.open.take() else { return true };
         let is_batch = matches!(request, Request::Batch(_));
         self.bytes += answer.bytes().len() + ENTRY;
-        self.entries.push_back(Entry { request, answer: answer.apart() });
+        self.entries.push_back(Exchanged { request, answer: answer.apart() });
         !is_batch || answer.kind() == Some(Type::Response)
     }
 

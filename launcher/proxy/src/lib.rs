@@ -23,6 +23,7 @@ mod digest;
 mod event;
 mod excerpt;
 mod exchange;
+mod exchanged;
 mod frame;
 mod iterators;
 mod journal;

@@ -15,13 +15,13 @@ use std::collections::hash_map::{self, HashMap};
 
 use crate::batch::{self, Record};
 use crate::digest::Digest;
+use crate::exchanged::{Exchanged, Request};
 use crate::frame::Frame;
-use crate::journal::{Entry, Request};
 
 /// What the first run did and the second one has not done yet.
 #[derive(Debug)]
 pub(crate) struct Replay {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Exchanged>,
     batches: Option<Batches>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) enum Repeated {
 
 impl Replay {
     /// After a first run that did this.
-    pub(crate) fn new(entries: VecDeque<Entry>) -> Self {
+    pub(crate) fn new(entries: VecDeque<Exchanged>) -> Self {
         Self { entries, batches: None }
     }
 
@@ -82,8 +82,8 @@ impl Replay {
 
     /// The batches that the second run is amidst, or that it comes to.
     fn batches(&mut self) -> Option<&mut Batches> {
-        let is_batch = |entry: &mut Entry| matches!(entry.request, Request::Batch(_));
-        while let Some(Entry { request: Request::Batch(writes), answer }) =
+        let is_batch = |entry: &mut Exchanged| matches!(entry.request, Request::Batch(_));
+        while let Some(Exchanged { request: Request::Batch(writes), answer }) =
             self.entries.pop_front_if(is_batch)
         {
             // Of one that failed there is no journal: all answers say that it is done.

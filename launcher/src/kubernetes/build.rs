@@ -17,6 +17,7 @@ mod handover;
 mod job;
 mod job_log;
 mod judge;
+mod made;
 mod making;
 mod manifest;
 mod named;

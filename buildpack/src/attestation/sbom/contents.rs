@@ -8,7 +8,7 @@ use oci_spec::image::Descriptor;
 
 use super::component::Component;
 use super::node::Packages;
-use super::{MOST, SbomError, golang, java};
+use super::{MOST, SbomError, golang, jar, java};
 use crate::archive::{ArchiveError, Entry, EntryFault, Kind, Limits, Link, Visit, gunzip, scan};
 use crate::digest::{Hashing, Sha256};
 use crate::image::{CHAINCODE_PROGRAM, Layout, sha256};
@@ -70,7 +70,7 @@ impl Contents {
             self.components.push(Component::file(&path, digest));
             self.components.extend(golang::modules(&file));
         } else if let Some(place) = path.strip_prefix(CODE) {
-            if is_jar(place) {
+            if jar::is_jar(place) {
                 let (mut file, digest) = self.put_down(entry)?;
                 self.components.push(Component::file(&path, digest));
                 let artifacts = java::artifacts(&mut file, &self.scratch, &mut self.room);
@@ -106,11 +106,6 @@ fn text(mut entry: Entry<'_>) -> Result<Vec<u8>, Stopped> {
         entry.copy_to(&mut text, Path::new("memory"))?;
     }
     Ok(text)
-}
-
-/// Whether a file is called as jars are.
-pub(super) fn is_jar(place: &str) -> bool {
-    Path::new(place).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jar"))
 }
 
 /// Why a layer is not read to its end.

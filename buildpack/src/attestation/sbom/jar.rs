@@ -4,6 +4,7 @@
 //! without.)
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
 
 use flate2::read::DeflateDecoder;
 
@@ -138,6 +139,11 @@ fn short(bytes: &[u8], at: usize) -> u16 {
 /// The number at a place, of four bytes.
 fn long(bytes: &[u8], at: usize) -> u64 {
     u64::from(short(bytes, at)) | u64::from(short(bytes, at + 2)) << 16
+}
+
+/// Whether a file is called as jars are.
+pub(super) fn is_jar(place: &str) -> bool {
+    Path::new(place).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jar"))
 }
 
 #[cfg(test)]

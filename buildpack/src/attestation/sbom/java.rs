@@ -6,7 +6,6 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use super::component::{Component, Kind};
-use super::contents::is_jar;
 use super::{MOST, jar};
 
 /// Where the notes are, and what they are called.
@@ -24,7 +23,7 @@ const MOST_JARS: usize = 1000;
 /// nothing.
 pub(super) fn artifacts(jar: &mut File, scratch: &Path, room: &mut u64) -> Vec<Component> {
     let mut found = noted(jar).unwrap_or_default();
-    let inner = jar::find(jar, MOST_JARS, is_jar).unwrap_or_default();
+    let inner = jar::find(jar, MOST_JARS, jar::is_jar).unwrap_or_default();
     for entry in inner {
         if let Ok(mut inner) = put_down(jar, &entry, scratch, room) {
             found.extend(noted(&mut inner).unwrap_or_default());

@@ -11,8 +11,8 @@ use tokio::task::spawn_blocking;
 
 use super::builds::Builds;
 use super::error::ClusterBuildError;
+use super::made::Made;
 use super::making::Wanted;
-use super::telling::Made;
 
 impl Builds {
     /// Makes the image and pushes it.

@@ -5,34 +5,19 @@ use std::error::Error;
 use std::time::Duration;
 
 use selvedge_buildpack::attestation::{Build, Ingredient, Seen, attest};
-use selvedge_buildpack::digest::Sha256;
-use selvedge_buildpack::image::oci_spec::image::Descriptor;
-use selvedge_buildpack::image::{Layout, ReferrerKind};
+use selvedge_buildpack::image::ReferrerKind;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::warn;
 
 use super::builds::Builds;
+use super::made::Made;
 use super::making::Wanted;
-use crate::data::TemporaryDirectory;
 use crate::error_chain::one_line;
 
 /// How long an install waits for it at most.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// An image that is in the registry, and here.
-pub(super) struct Made {
-    pub(super) digest: Sha256,
-    pub(super) seen: Seen,
-    /// Where it is here, but for the layers of its runtime.
-    pub(super) images: Layout,
-    pub(super) image: Descriptor,
-    /// The layers that are here.
-    pub(super) layers: Vec<Descriptor>,
-    /// What the layout is in.
-    pub(super) _files: TemporaryDirectory,
-}
 
 type Failure = Box<dyn Error + Send + Sync>;
 
