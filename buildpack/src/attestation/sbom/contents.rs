@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use oci_spec::image::Descriptor;
 
 use super::component::Component;
+use super::error::{MOST, SbomError};
 use super::node::Packages;
-use super::{MOST, SbomError, golang, jar, java};
+use super::{golang, jar, java};
 use crate::archive::{ArchiveError, Entry, EntryFault, Kind, Limits, Link, Visit, gunzip, scan};
 use crate::digest::{Hashing, Sha256};
 use crate::image::{CHAINCODE_PROGRAM, Layout, sha256};

@@ -6,7 +6,8 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use super::component::{Component, Kind};
-use super::{MOST, jar};
+use super::error::MOST;
+use super::jar;
 
 /// Where the notes are, and what they are called.
 const BELOW: &str = "META-INF/maven/";
