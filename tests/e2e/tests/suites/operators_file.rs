@@ -9,7 +9,7 @@ use testbed::process::wait_until;
 
 use crate::ledger;
 use crate::link::{SOON, assert_kept};
-use crate::releases::on_each_release;
+use crate::releases::{on_each_release, overrides};
 
 on_each_release!(what_is_edited_under_load_takes_effect_and_fails_nothing);
 
@@ -24,8 +24,8 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 /// Says how the chaincode runs.
 fn say(turn: &Turn<'_>, chaincode: &Value) {
-    let overrides = json!([{ "match": { "label": format!("{NAME}_*") }, "chaincode": chaincode }]);
-    turn.launcher.say("overrides", overrides).unwrap_or_else(|error| panic!("{error}"));
+    let edited = json!({ "match": { "label": format!("{NAME}_*") }, "chaincode": chaincode });
+    turn.launcher.say("overrides", overrides(&[edited])).unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// Says how the chaincode runs, and waits until all of its processes are others.
@@ -116,5 +116,5 @@ fn what_is_edited_under_load_takes_effect_and_fails_nothing(turn: &Turn<'_>) {
     assert_kept(turn, &package_id);
     assert_eq!(process_of_other(), untouched);
     // For who comes next on this stage.
-    turn.launcher.say("overrides", Value::Null).unwrap_or_else(|error| panic!("{error}"));
+    turn.launcher.say("overrides", overrides(&[])).unwrap_or_else(|error| panic!("{error}"));
 }

@@ -3,7 +3,7 @@
 //! again, and of `many-` there are sixteen replicas.
 
 use e2e::{SharedStage, Stage, StageSpec};
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::{NetworkSpec, PeerSpec, Release};
 
 use crate::{ledger, link};
@@ -32,13 +32,18 @@ macro_rules! on_each_release {
 pub(crate) use on_each_release;
 
 fn raise(release: Release) -> Stage {
-    let once = json!({"match": {"label": "once-*"}, "chaincode": {"replay": false}});
-    let many = json!({"match": {"label": "many-*"}, "chaincode": {"replicas": 16}});
-    let settings = vec![("overrides", json!([once, many]))];
+    let settings = vec![("overrides", overrides(&[]))];
     let stage = Stage::raise(&StageSpec { network, settings, ..StageSpec::new(release) });
     ledger::deploy(&stage, "ledger");
     ledger::deploy(&stage, "other");
     stage
+}
+
+/// What the operator's file says of some chaincodes, and these overrides besides.
+pub(crate) fn overrides(more: &[Value]) -> Value {
+    let once = json!({"match": {"label": "once-*"}, "chaincode": {"replay": false}});
+    let many = json!({"match": {"label": "many-*"}, "chaincode": {"replicas": 16}});
+    [once, many].iter().chain(more).cloned().collect()
 }
 
 fn network(network: &mut NetworkSpec) {
