@@ -11,8 +11,8 @@ use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::shim::Shim;
 use selvedge_config::Chaincode;
-use selvedge_manifest::ReplicaCredentials;
 use selvedge_manifest::baseline::Lifted;
+use selvedge_manifest::{LaunchPlan, LaunchTarget, ReplicaCredentials};
 use selvedge_proto::launcher::ImageReference;
 use selvedge_proto::launcher::chaincode_status::Place;
 use tokio::sync::mpsc;
@@ -118,6 +118,21 @@ pub(crate) struct Workload {
     /// Which set of replicas of its run this is, from 0 on: one may run beside the one before it, and
     /// beside no other.
     pub(crate) set: u64,
+}
+
+impl Workload {
+    /// What a replica on this machine is given, whose files are below `root`.
+    pub(crate) fn launch_plan(&self, root: &str) -> LaunchPlan {
+        let target = LaunchTarget {
+            content: self.content,
+            shim: self.shim,
+            package_id: &self.package_id,
+            msp_id: &self.msp_id,
+            address: &self.proxy.to_string(),
+            root,
+        };
+        LaunchPlan::new(&target, &self.credentials)
+    }
 }
 
 /// Something that happened to a replica.

@@ -14,7 +14,7 @@ use selvedge_buildpack::image::{CHAINCODE_USER_ID, Foreign, Layout, UnfitImage, 
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::shim::Shim;
-use selvedge_manifest::{LaunchPlan, LaunchTarget, listening_at};
+use selvedge_manifest::{LaunchPlan, listening_at};
 use selvedge_registry::{DockerConfig, FetchError, Origin, Reference, RegistryAuth, fetch};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -187,17 +187,7 @@ pub(super) fn prepare(
     files: TemporaryDirectory,
 ) -> Result<Start, StartError> {
     let root = Arc::clone(root);
-    let plan = LaunchPlan::new(
-        &LaunchTarget {
-            content: workload.content,
-            shim: workload.shim,
-            package_id: &workload.package_id,
-            msp_id: &workload.msp_id,
-            address: &workload.proxy.to_string(),
-            root: "",
-        },
-        &workload.credentials,
-    );
+    let plan = workload.launch_plan("");
     let given = given(&plan, files.path()).map_err(StartError::Files)?;
     let program = root.image.command();
     let rooted = Rooted {

@@ -11,7 +11,7 @@ use selvedge_buildpack::image::oci_spec::image::ImageConfiguration;
 use selvedge_buildpack::image::{Layout, ZONEINFO, unpack};
 use selvedge_buildpack::shim::Shim;
 use selvedge_config::{Chaincode, Variable};
-use selvedge_manifest::{LaunchPlan, LaunchTarget, listening_at};
+use selvedge_manifest::{LaunchPlan, listening_at};
 use tokio::task::spawn_blocking;
 
 use super::guard::guarded;
@@ -36,17 +36,7 @@ pub(super) async fn prepare(
         .map_err(BoxError::from)
         .and_then(|configuration| configuration)
         .map_err(|source| StartError::Image { image, source })?;
-    let plan = LaunchPlan::new(
-        &LaunchTarget {
-            content: workload.content,
-            shim: workload.shim,
-            package_id: &workload.package_id,
-            msp_id: &workload.msp_id,
-            address: &workload.proxy.to_string(),
-            root: &root.to_string_lossy(),
-        },
-        &workload.credentials,
-    );
+    let plan = workload.launch_plan(&root.to_string_lossy());
     write_files(&plan).map_err(StartError::Files)?;
     let config = configuration.config().clone().unwrap_or_default();
     let mut command = config.entrypoint().clone().unwrap_or_default();
