@@ -143,6 +143,15 @@ impl Bounded {
         }
     }
 
+    /// The blob, to be read piece by piece within the bounds of who reads it; none if there is none.
+    pub(crate) async fn open_blob(&self, blob: Sha256) -> Result<Option<Response>, AskError> {
+        let response = self.send(Method::GET, &format!("blobs/{blob}"), |request| request).await?;
+        if response.status() == StatusCode::OK {
+            return Ok(Some(response));
+        }
+        Answer::of(response, MOST).await?.found().map(|_| None)
+    }
+
     /// Puts a manifest there.
     pub(crate) async fn put_manifest(
         &self,
@@ -164,6 +173,15 @@ impl Bounded {
         with: impl Fn(RequestBuilder) -> RequestBuilder,
         most: usize,
     ) -> Result<Answer, AskError> {
+        Answer::of(self.send(method, path, with).await?, most).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        with: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Result<Response, AskError> {
         let Self { scheme, registry, repository, .. } = self;
         let url = format!("{scheme}://{registry}/v2/{repository}/{path}");
         let send = || {
@@ -183,8 +201,7 @@ impl Bounded {
                 response = send().await.map_err(AskError::Unanswered)?;
             }
         }
-        let (status, headers) = (response.status(), response.headers().clone());
-        Ok(Answer { status, headers, body: whole(response, most).await? })
+        Ok(response)
     }
 
     fn accepted(&self) -> Option<HeaderValue> {
@@ -242,9 +259,7 @@ impl Bounded {
             request = request.header(AUTHORIZATION, basic(user, password));
         }
         let response = request.send().await.map_err(AskError::Unanswered)?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = whole(response, MOST_TOKEN).await?;
-        let answer = Answer { status, headers, body };
+        let answer = Answer::of(response, MOST_TOKEN).await?;
         if !answer.status.is_success() {
             return Err(answer.complaint());
         }
@@ -255,6 +270,12 @@ impl Bounded {
 }
 
 impl Answer {
+    /// All of it, of so many bytes at most.
+    async fn of(response: Response, most: usize) -> Result<Self, AskError> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok(Self { status, headers, body: whole(response, most).await? })
+    }
+
     /// What was asked for; none if that is not there.
     pub(crate) fn found(self) -> Result<Option<Vec<u8>>, AskError> {
         match self.status {

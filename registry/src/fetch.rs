@@ -4,26 +4,20 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use bytes::Bytes;
-use oci_client::errors::OciDistributionError;
+use oci_client::Reference;
 use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference, RegistryOperation};
 use selvedge_buildpack::digest::{Hashing, Sha256};
 use selvedge_buildpack::image::oci_spec::image::{Descriptor, Digest, ImageManifest, MediaType};
 use selvedge_buildpack::image::{Document, Foreign, Layout, LayoutError, UnfitBlobs, sha256};
 use selvedge_buildpack::platform::Platform;
 use tempfile::NamedTempFile;
 use tokio::time::timeout;
-use tokio_stream::StreamExt;
 
-use super::client::{TAKEN, client};
-use super::is_unknown;
+use super::bounded::{AskError, Bounded};
+use super::client::TAKEN;
 
 /// How long a registry may take to describe an image.
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// The largest manifest, in bytes: as much as the distribution specification wants registries to take.
-const MAX_MANIFEST: usize = 4 << 20;
 
 /// Why an image is not here.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +38,7 @@ pub enum FetchError {
         /// Its host and port.
         registry: String,
         /// Why.
-        source: OciDistributionError,
+        source: AskError,
     },
     /// The registry says nothing.
     #[error("the registry {registry} does not answer within {} s", LIMIT.as_secs())]
@@ -103,7 +97,8 @@ pub async fn fetch(
     origin: &Origin<'_>,
     images: &Layout,
 ) -> Result<(Sha256, ImageManifest), FetchError> {
-    let registry = Registry { client: client(origin.plain_http).map_err(origin.failed())?, origin };
+    let asked = Bounded::new(origin.image, origin.plain_http, origin.auth.clone());
+    let registry = Registry { asked: asked.map_err(origin.failed())?, origin };
     let named = origin.image.digest().and_then(|digest| digest.parse().ok());
     let named = named.ok_or(FetchError::NoDigest)?;
     let mut document = registry.manifest(named, images).await?;
@@ -145,43 +140,30 @@ fn put(images: &Layout, digest: Sha256, content: &[u8]) -> io::Result<()> {
 }
 
 struct Registry<'a> {
-    client: Client,
+    asked: Bounded,
     origin: &'a Origin<'a>,
 }
 
 impl Origin<'_> {
-    fn failed(&self) -> impl Fn(OciDistributionError) -> FetchError {
+    fn failed(&self) -> impl Fn(AskError) -> FetchError {
         let registry = self.image.registry().to_owned();
-        move |error| match error {
-            error if is_unknown(&error) => FetchError::Missing,
-            source => FetchError::Registry { registry: registry.clone(), source },
-        }
+        move |source| FetchError::Registry { registry: registry.clone(), source }
     }
 }
 
 impl Registry<'_> {
     /// A manifest, from the layout or from the registry.
-    async fn manifest(&self, digest: Sha256, images: &Layout) -> Result<Bytes, FetchError> {
+    async fn manifest(&self, digest: Sha256, images: &Layout) -> Result<Vec<u8>, FetchError> {
         if let Ok(Some(known)) = images.find(digest)
             && let Ok(document) = images.read_blob(&known)
         {
-            return Ok(document.into());
+            return Ok(document);
         }
-        let image = self.origin.image.clone_with_digest(digest.to_string());
-        let document = timeout(LIMIT, self.ask(&image)).await;
-        let registry = || image.registry().to_owned();
+        let document = timeout(LIMIT, self.asked.manifest(&digest.to_string(), &TAKEN)).await;
+        let registry = || self.origin.image.registry().to_owned();
         let document = document.map_err(|_| FetchError::Silent { registry: registry() })?;
         let document = document.map_err(self.origin.failed())?;
-        match Sha256::of(&document) {
-            actual if actual == digest && document.len() <= MAX_MANIFEST => Ok(document),
-            actual => Err(self.other(digest, &actual)),
-        }
-    }
-
-    async fn ask(&self, image: &Reference) -> Result<Bytes, OciDistributionError> {
-        let auth = self.origin.auth;
-        self.client.auth(image, auth, RegistryOperation::Pull).await?;
-        Ok(self.client.pull_manifest_raw(image, auth, &TAKEN).await?.0)
+        document.map(|document| document.bytes).ok_or(FetchError::Missing)
     }
 
     /// Sees to it that a blob is there.
@@ -191,16 +173,12 @@ impl Registry<'_> {
         if images.open_blob(digest).is_ok_and(|(_, there)| there == size) {
             return Ok(());
         }
-        let image = self.origin.image;
-        // A launch from what is here signs in nowhere.
-        let signed_in = self.client.auth(image, self.origin.auth, RegistryOperation::Pull).await;
-        signed_in.map_err(self.origin.failed())?;
-        let content = self.client.pull_blob_stream(image, digest.to_string().as_str()).await;
-        let mut content = content.map_err(self.origin.failed())?;
+        let content = self.asked.open_blob(digest).await.map_err(self.origin.failed())?;
+        let mut content = content.ok_or(FetchError::Missing)?;
         let mut file = Hashing::new(NamedTempFile::new_in(images.scratch())?);
         let mut rest = size;
-        while let Some(chunk) = content.next().await {
-            let chunk = chunk.map_err(|error| self.origin.failed()(error.into()))?;
+        let broken = |error| self.origin.failed()(AskError::Unanswered(error));
+        while let Some(chunk) = content.chunk().await.map_err(broken)? {
             rest = rest
                 .checked_sub(chunk.len() as u64)
                 .ok_or_else(|| self.other(digest, &format_args!("more than {size} bytes")))?;
