@@ -10,7 +10,9 @@ use crate::data::TemporaryDirectory;
 /// An image that is in the registry, and here.
 pub(super) struct Made {
     pub(super) digest: Sha256,
-    pub(super) seen: Seen,
+    /// How it came about, as far as this launcher has to tell: not of what another one has built
+    /// just now, which tells of it.
+    pub(super) seen: Option<Seen>,
     /// Where it is here, but for the layers of its runtime.
     pub(super) images: Layout,
     pub(super) image: Descriptor,

@@ -62,10 +62,11 @@ impl Builds {
         wanted: &Wanted<'_>,
         log: &mpsc::Sender<String>,
     ) -> Result<Made, ClusterBuildError> {
+        let mut is_followed = false;
         for _ in 0..ATTEMPTS {
             if let Some(image) = self.found(wanted, log).await? {
                 info!(digest = %image.digest, "the image of this source is there already");
-                return Ok(image);
+                return Ok(Made { seen: image.seen.filter(|_| !is_followed), ..image });
             }
             let Some(toolchain) = &wanted.toolchain else { return self.laid_out(wanted).await };
             let attempt = attempt_name().map_err(ClusterBuildError::Offer)?;
@@ -77,6 +78,7 @@ impl Builds {
                 }
                 Begun::There(job) => Box::pin(job.see_out(log)).await?,
             }
+            is_followed = true;
         }
         Err(ClusterBuildError::Unlucky(ATTEMPTS))
     }
@@ -107,7 +109,7 @@ impl Builds {
             }
             let manifest = images.manifest(&image)?;
             let layers = manifest.layers().get(below..).unwrap_or_default().to_vec();
-            Ok(Made { digest, seen: Seen::Found, images, image, layers, _files: files })
+            Ok(Made { digest, seen: Some(Seen::Found), images, image, layers, _files: files })
         };
         let looked = spawn_blocking(look).await;
         match looked.map_err(|error| ClusterBuildError::Offer(error.into()))? {
@@ -176,7 +178,7 @@ impl Builds {
             (_, Some(Err(error))) => Err(error),
             (Ok(Outcome::Image(said)), Some(Ok(taken))) if said == taken.left => {
                 let Taken { pushed: digest, images, image, layers, .. } = taken;
-                Ok(Made { digest, seen: Seen::Built, images, image, layers, _files: files })
+                Ok(Made { digest, seen: Some(Seen::Built), images, image, layers, _files: files })
             }
             (Ok(Outcome::Image(said)), Some(Ok(Taken { left, .. }))) => {
                 Err(ClusterBuildError::Tampered { left, said })

@@ -32,7 +32,7 @@ impl Builds {
         wanted.registry.push(&images, &image, &wanted.key.tag()).await?;
         let digest = sha256(&image).ok_or(ClusterBuildError::NothingLeft)?;
         let layers = images.manifest(&image).map_err(failed)?.layers().clone();
-        Ok(Made { digest, seen: Seen::Built, images, image, layers, _files: files })
+        Ok(Made { digest, seen: Some(Seen::Built), images, image, layers, _files: files })
     }
 }
 

@@ -22,10 +22,12 @@ const LIMIT: Duration = Duration::from_secs(20);
 type Failure = Box<dyn Error + Send + Sync>;
 
 impl Builds {
-    /// Tells of an image, unless it was found with all that there is to tell of it.
+    /// Tells of an image, unless it was found with all that there is to tell of it, or whoever has
+    /// built it does.
     pub(super) async fn tell(&self, wanted: &Wanted<'_>, made: Made, log: &mpsc::Sender<String>) {
-        let (image, seen) = (made.digest, made.seen);
-        let reason = match timeout(LIMIT, self.told(wanted, made)).await {
+        let Some(seen) = made.seen else { return };
+        let image = made.digest;
+        let reason = match timeout(LIMIT, self.told(wanted, made, seen)).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => one_line(&*error),
             Err(_) => format!("it took more than {} s", LIMIT.as_secs()),
@@ -34,8 +36,8 @@ impl Builds {
         let _ = log.send(format!("the image gets no SBOM and no provenance: {reason}")).await;
     }
 
-    async fn told(&self, wanted: &Wanted<'_>, made: Made) -> Result<(), Failure> {
-        let Made { digest, seen, images, image, layers, _files } = made;
+    async fn told(&self, wanted: &Wanted<'_>, made: Made, seen: Seen) -> Result<(), Failure> {
+        let Made { digest, images, image, layers, _files, .. } = made;
         if seen == Seen::Found {
             let told = wanted.registry.referrers(digest).await?;
             let is_told = |kind: &ReferrerKind| told.iter().any(|told| told.kind == *kind);
