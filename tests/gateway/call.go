@@ -118,10 +118,15 @@ func (c *chaincode) submit(ctx context.Context, proposal *client.Proposal) ([]by
 		return nil, err
 	}
 	if !committed.Successful {
-		return nil, fmt.Errorf("committed as invalid: %s", committed.Code)
+		return nil, invalid{committed.Code}
 	}
 	return transaction.Result(), nil
 }
+
+// invalid says of a transaction that the peer has committed it without its effects.
+type invalid struct{ code peer.TxValidationCode }
+
+func (i invalid) Error() string { return fmt.Sprintf("committed as invalid: %s", i.code) }
 
 // describe is an error with the details of the gateway's status: there, and not
 // in its text, is what each peer answered.

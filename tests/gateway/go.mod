@@ -3,6 +3,7 @@ module selvedge.example/gateway
 go 1.25.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/hyperledger/fabric-gateway v1.7.1
 	github.com/hyperledger/fabric-protos-go-apiv2 v0.3.4
 	google.golang.org/grpc v1.69.2

@@ -22,6 +22,13 @@ const (
 	maxClients = 1024
 	maxCalls   = 10_000_000
 	maxSeconds = 3600
+	// maxKeys and maxHistorySeconds bound a history, so that it can be judged.
+	maxKeys           = 1024
+	maxHistorySeconds = 120
+	// judgeTimeout bounds the judgement of one key.
+	judgeTimeout = 30 * time.Second
+	// forever is later than any history ends.
+	forever = 24 * time.Hour
 	// maxErrors is how many distinct error texts a load keeps; the failures with
 	// yet others are counted together.
 	maxErrors = 64

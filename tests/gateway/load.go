@@ -37,7 +37,7 @@ func runLoad(ctx, more context.Context, chaincode *chaincode, request request, a
 	}
 
 	began := time.Now()
-	collector := newCollector(began)
+	collector := newCollector(began, time.Duration(request.SlowUS)*time.Microsecond)
 	if request.Progress {
 		answers.write(started{request.ID, "started", began})
 	}
@@ -55,7 +55,7 @@ func runLoad(ctx, more context.Context, chaincode *chaincode, request request, a
 			return
 		}
 		text := withoutID(describe(outcome.err), outcome.txID)
-		if failures := collector.failed(text, errors.As(outcome.err, new(otherResult))); request.Progress && failures <= maxFailureLines {
+		if failures := collector.failed(text, ended, errors.As(outcome.err, new(otherResult))); request.Progress && failures <= maxFailureLines {
 			answers.write(failure{request.ID, "failure", began, ended, outcome.txID, text})
 		}
 	})

@@ -11,14 +11,15 @@ import (
 type request struct {
 	// ID comes back in every line that the request causes.
 	ID uint64 `json:"id"`
-	// Op is "evaluate", "endorse", "submit", "load" or "stop".
+	// Op is "evaluate", "endorse", "submit", "load", "history" or "stop".
 	Op string `json:"op"`
-	// Of is the ID of the load that a stop is to end.
+	// Of is the ID of the load or the history that a stop is to end.
 	Of uint64 `json:"of"`
 	call
 	// As says how a single call's result is returned: see shape.
 	As string `json:"as"`
 	load
+	history
 }
 
 // call is what to call, in a single call and in a load.
@@ -52,6 +53,8 @@ type load struct {
 	Expect string `json:"expect"`
 	// Progress asks for a line when measuring begins and one per failure.
 	Progress bool `json:"progress"`
+	// SlowUS is the time in microseconds from which on an answer counts as trouble.
+	SlowUS int64 `json:"slow_us"`
 }
 
 func (l load) check() error {
@@ -66,6 +69,8 @@ func (l load) check() error {
 		return fmt.Errorf("a warmup of %d is not in 0..%d", l.Warmup, maxCalls)
 	case l.Seconds < 0 || l.Seconds > maxSeconds:
 		return fmt.Errorf("%g seconds are not in 0..%d", l.Seconds, maxSeconds)
+	case l.SlowUS < 0:
+		return fmt.Errorf("slow is not from %d µs on", l.SlowUS)
 	case l.Count == 0 && l.Seconds == 0:
 		return fmt.Errorf("neither count nor seconds ends the load")
 	}

@@ -50,7 +50,7 @@ func serve(ctx context.Context, chaincode *chaincode, in io.Reader, answers *ans
 			}
 			slots <- struct{}{}
 			going := ctx
-			if request.Op == "load" {
+			if request.Op == "load" || request.Op == "history" {
 				going = loads.begin(ctx, request.ID)
 			}
 			underWay.Go(func() {
@@ -88,10 +88,19 @@ func parse(line []byte) (request, error) {
 		return request, fmt.Errorf("more than one request")
 	}
 	if request.Op == "stop" {
-		if len(request.Args) > 0 || request.load != (load{}) {
+		if len(request.Args) > 0 || request.load != (load{}) || request.history != (history{}) {
 			return request, fmt.Errorf("a stop takes nothing but the load that it is of")
 		}
 		return request, nil
+	}
+	if request.Op == "history" {
+		if len(request.Args) > 0 || request.As != "" {
+			return request, fmt.Errorf("a history knows itself what it calls")
+		}
+		return request, request.history.check(request.load)
+	}
+	if request.history != (history{}) {
+		return request, fmt.Errorf("%s takes none of the fields of a history", request.Op)
 	}
 	if len(request.Args) == 0 {
 		return request, fmt.Errorf("args name no function")
@@ -106,16 +115,25 @@ func parse(line []byte) (request, error) {
 		if request.As != "" {
 			return request, fmt.Errorf("a load returns no result to be had as %q", request.As)
 		}
-		return request, request.check()
+		return request, request.load.check()
 	default:
 		return request, fmt.Errorf("no op %q", request.Op)
 	}
 }
 
-// answer runs a request; a load goes on until more ends.
+// answer runs a request; a load or a history goes on until more ends.
 func answer(ctx, more context.Context, chaincode *chaincode, request request, answers *answers) {
 	if request.Op == "load" {
 		answers.write(runLoad(ctx, more, chaincode, request, answers))
+		return
+	}
+	if request.Op == "history" {
+		verdict, err := runHistory(ctx, more, chaincode, request, answers)
+		if err != nil {
+			answers.write(refusal{ID: request.ID, Error: err.Error()})
+			return
+		}
+		answers.write(verdict)
 		return
 	}
 	began := time.Now()

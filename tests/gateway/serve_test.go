@@ -20,6 +20,10 @@ func TestARequestThatIsNotValidIsRefusedWithTheReason(t *testing.T) {
 		`{"op":"load","kind":"submit","clients":1,"args":["Get"]}`:                       "neither count nor seconds",
 		`{"op":"load","kind":"submit","clients":1,"seconds":-1,"args":["Get"]}`:          "-1 seconds",
 		`{"op":"stop","of":1,"args":["Get"]}`:                                            "a stop takes nothing",
+		`{"op":"history","clients":1,"seconds":1}`:                                       "0 keys are not in 1..",
+		`{"op":"history","clients":1,"seconds":1,"keys":1,"count":5}`:                    "clients and seconds only",
+		`{"op":"history","clients":1,"seconds":1,"keys":1,"args":["Get"]}`:               "knows itself what it calls",
+		`{"op":"evaluate","args":["Get","k"],"keys":1}`:                                  "fields of a history",
 		`{"op":"load","kind":"submit","clients":1,"count":1,"as":"text","args":["Get"]}`: "a load returns no result to be had",
 	} {
 		if _, err := parse([]byte(line)); err == nil || !strings.Contains(err.Error(), reason) {

@@ -22,8 +22,11 @@ type statistics struct {
 	PerSecond float64 `json:"per_second"`
 	WallMS    float64 `json:"wall_ms"`
 	// LongestGapUS is the longest time in which no call succeeded.
-	LongestGapUS int64   `json:"longest_gap_us"`
-	LatencyUS    latency `json:"latency_us"`
+	LongestGapUS int64 `json:"longest_gap_us"`
+	// TroubleUS is when, after the beginning, the last call ended that failed or was
+	// slow; 0 if none was.
+	TroubleUS int64   `json:"trouble_us"`
+	LatencyUS latency `json:"latency_us"`
 }
 
 // errorCount is an error's text and how many calls ended with it.
@@ -48,14 +51,18 @@ type collector struct {
 	began       time.Time
 	lastSuccess time.Time
 	longestGap  time.Duration
-	latencies   []int64
-	failures    int
-	wrong       int
-	errors      map[string]int
+	// slow is the time from which on an answer counts as trouble; 0: no time does.
+	slow time.Duration
+	// trouble is when the last one of that kind came, or the last failure.
+	trouble   time.Duration
+	latencies []int64
+	failures  int
+	wrong     int
+	errors    map[string]int
 }
 
-func newCollector(began time.Time) *collector {
-	return &collector{began: began, lastSuccess: began, errors: map[string]int{}}
+func newCollector(began time.Time, slow time.Duration) *collector {
+	return &collector{began: began, lastSuccess: began, slow: slow, errors: map[string]int{}}
 }
 
 func (c *collector) succeeded(began, ended time.Time) {
@@ -64,14 +71,18 @@ func (c *collector) succeeded(began, ended time.Time) {
 	c.latencies = append(c.latencies, ended.Sub(began).Microseconds())
 	c.longestGap = max(c.longestGap, ended.Sub(c.lastSuccess))
 	c.lastSuccess = ended
+	if c.slow > 0 && ended.Sub(began) >= c.slow {
+		c.trouble = max(c.trouble, ended.Sub(c.began))
+	}
 }
 
 // failed counts a failure, which may be that of a wrong result, and returns how
 // many there are.
-func (c *collector) failed(text string, wrong bool) int {
+func (c *collector) failed(text string, ended time.Time, wrong bool) int {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.failures++
+	c.trouble = max(c.trouble, ended.Sub(c.began))
 	if wrong {
 		c.wrong++
 	}
@@ -94,6 +105,7 @@ func (c *collector) statistics(id uint64, ended time.Time) statistics {
 		PerSecond:    float64(succeeded) / wall.Seconds(),
 		WallMS:       float64(wall.Microseconds()) / 1000,
 		LongestGapUS: max(c.longestGap, ended.Sub(c.lastSuccess)).Microseconds(),
+		TroubleUS:    c.trouble.Microseconds(),
 		LatencyUS:    summarise(c.latencies),
 	}
 }

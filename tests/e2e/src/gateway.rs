@@ -50,6 +50,9 @@ pub struct LoadReport {
     pub per_second: f64,
     /// The longest time in which no call succeeded, in microseconds.
     pub longest_gap_us: f64,
+    /// When, in microseconds after the beginning, the last call ended that failed or was slow; 0 if
+    /// none was.
+    pub trouble_us: f64,
     /// Latencies of the calls that succeeded, in microseconds.
     pub latency_us: Latency,
 }
@@ -61,6 +64,26 @@ pub struct LoadError {
     pub error: String,
     /// How many calls.
     pub count: u64,
+}
+
+/// What became of reads and writes of a few keys, and whether there is an order of them that explains
+/// what each client saw.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Verdict {
+    /// Reads asked for.
+    pub reads: u64,
+    /// Writes asked for.
+    pub writes: u64,
+    /// Reads that failed, and writes that failed before anybody could commit them.
+    pub failed: u64,
+    /// Writes that may have been committed, for all that their clients know.
+    pub unknown: u64,
+    /// `Ok`, `Illegal`, or `Unknown` if it could not be told in time.
+    pub linearizable: String,
+    /// The keys of which there is no such order.
+    pub illegal: Vec<String>,
+    /// What calls failed with.
+    pub errors: Vec<LoadError>,
 }
 
 /// How latencies are spread, in microseconds.
@@ -172,6 +195,25 @@ impl Gateway {
         self.send(load(op, clients, ("seconds", time.as_secs_f64().into()), arguments))
     }
 
+    /// The same, and an answer that takes as long as `slow` is trouble.
+    pub fn start_watched_load(
+        &mut self,
+        op: Op,
+        clients: u64,
+        (time, slow): (Duration, Duration),
+        arguments: &[&str],
+    ) -> Pending {
+        let mut request = load(op, clients, ("seconds", time.as_secs_f64().into()), arguments);
+        request["slow_us"] = u64::try_from(slow.as_micros()).unwrap_or(u64::MAX).into();
+        self.send(request)
+    }
+
+    /// Has so many clients read and write so many new keys of the ledger contract for so long.
+    pub fn start_history(&mut self, clients: u64, keys: u64, time: Duration) -> Pending {
+        let seconds = time.as_secs_f64();
+        self.send(json!({"op": "history", "clients": clients, "keys": keys, "seconds": seconds}))
+    }
+
     /// Ends a load before its time, once what is under way has been answered; its report.
     ///
     /// # Panics
@@ -241,11 +283,11 @@ impl Pending {
         }
     }
 
-    /// Waits until a load measures.
+    /// Waits until a load measures, or a history begins.
     ///
     /// # Panics
     ///
-    /// When the load ends before.
+    /// When it ends before.
     pub fn await_start(&self) {
         let event = self.next();
         assert_eq!(event["event"], "started", "{event}");
@@ -274,6 +316,17 @@ impl Pending {
     /// When the client cannot run it.
     pub fn report(self) -> LoadReport {
         report(self.answer())
+    }
+
+    /// Waits for the end of a history.
+    ///
+    /// # Panics
+    ///
+    /// When it could not begin.
+    pub fn verdict(self) -> Verdict {
+        let answer = self.answer();
+        let shown = answer.to_string();
+        serde_json::from_value(answer).unwrap_or_else(|error| panic!("{error}: {shown}"))
     }
 
     /// The last line about this request; those on the way are passed over.

@@ -11,7 +11,7 @@ mod shared;
 mod stage;
 
 pub use deaths::{RangeReader, Toll};
-pub use gateway::{Gateway, LoadError, LoadReport, Op, Pending};
+pub use gateway::{Gateway, LoadError, LoadReport, Op, Pending, Verdict};
 pub use greeting::greeting;
 pub use load::Load;
 pub use processes::{Process, Remains, chaincode_processes, processes_of, run_processes};

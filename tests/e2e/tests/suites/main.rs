@@ -16,6 +16,7 @@ mod late;
 mod launch_time;
 mod leavings;
 mod ledger;
+mod linearizable;
 mod link;
 mod listening;
 mod many;
