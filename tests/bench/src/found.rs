@@ -45,11 +45,11 @@ pub(crate) struct Round {
     pub(crate) proxied: Measure,
 }
 
-/// One kind of load and its rounds.
+/// One kind of load and its rounds, those of all slices.
 pub(crate) struct Row {
     pub(crate) kind: Kind,
     pub(crate) clients: u64,
-    /// Calls that each load makes.
+    /// Calls that each load makes, in each slice.
     pub(crate) count: u64,
     pub(crate) rounds: Vec<Round>,
 }
@@ -74,6 +74,15 @@ impl Kind {
         match self {
             Self::Evaluate => "evaluate",
             Self::Submit => "submit",
+        }
+    }
+
+    /// Into how many loads one is cut that take turns. A submit waits for its block most of the
+    /// time, which a machine's speed does not change.
+    pub(crate) const fn slices(self) -> u64 {
+        match self {
+            Self::Evaluate => 8,
+            Self::Submit => 1,
         }
     }
 }

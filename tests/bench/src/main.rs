@@ -3,6 +3,7 @@
 mod aim;
 mod arena;
 mod deaths;
+mod faults;
 mod figures;
 mod found;
 mod install;
@@ -27,6 +28,7 @@ struct Cli {
 enum Benchmark {
     Proxy(proxy::Options),
     Deaths(deaths::Options),
+    Faults(faults::Options),
     Install(install::Options),
 }
 
@@ -34,6 +36,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().benchmark {
         Benchmark::Proxy(options) => proxy::run(&options),
         Benchmark::Deaths(options) => deaths::run(&options),
+        Benchmark::Faults(options) => faults::run(&options),
         Benchmark::Install(options) => install::run(&options),
     }
 }

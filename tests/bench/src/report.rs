@@ -27,10 +27,7 @@ pub(crate) fn print_json(found: &Found) -> Result<()> {
 
 pub(crate) fn print_tables(found: &Found) {
     let Report { rows, stalls, launcher_threads, aims } = Report::of(found);
-    let rounds = found.rows.first().map_or(0, |row| row.rounds.len());
-    println!(
-        "\nMedians of {rounds} rounds (least–most). proxied/direct tells what the proxy costs,"
-    );
+    println!("\nMedians (least–most) of all loads. proxied/direct tells what the proxy costs,");
     println!("direct/direct how far two loads differ that are alike; ± is what that leaves open.");
     print_compared("latency, ms", &rows, 2, 0.001, |row| &row.latency);
     print_compared("throughput, calls/s", &rows, 0, 1.0, |row| &row.throughput);
