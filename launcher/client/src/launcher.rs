@@ -119,17 +119,25 @@ impl Address {
 
     /// Connects, and hears from what is there that it speaks gRPC.
     pub async fn connect(&self) -> Result<LauncherClient<Connection>, LauncherError> {
-        let socket = self.reach().await?;
-        let greeting = time::timeout(GREETING, self.greet(socket));
-        let connection = greeting.await.map_err(|_| LauncherError::Mute(self.clone()))??;
+        let deadline = Instant::now() + self.caller.patience();
+        let connection = loop {
+            let socket = self.reach(deadline).await?;
+            let greeting = time::timeout(GREETING, self.greet(socket)).await;
+            match greeting.map_err(|_| LauncherError::Mute(self.clone()))? {
+                // So does one that is ending, which another may follow.
+                Err(error) if error.is_hang_up() && Instant::now() < deadline => {
+                    time::sleep(LOOK).await;
+                }
+                greeted => break greeted?,
+            }
+        };
         // Host and scheme mean nothing on a unix socket, but HTTP/2 wants them.
         let origin = Uri::from_static("http://launcher");
         Ok(LauncherClient::with_origin(connection, origin))
     }
 
     /// Waits a little for a launcher that is not there yet.
-    async fn reach(&self) -> Result<UnixStream, LauncherError> {
-        let deadline = Instant::now() + self.caller.patience();
+    async fn reach(&self, deadline: Instant) -> Result<UnixStream, LauncherError> {
         loop {
             match UnixStream::connect(&self.path).await {
                 Ok(socket) => return Ok(socket),
@@ -195,6 +203,19 @@ impl Address {
     }
 }
 
+impl LauncherError {
+    /// Whether what listens there has closed the connection without a word.
+    fn is_hang_up(&self) -> bool {
+        let Self::Stranger { source, .. } = self else { return false };
+        let causes = std::iter::successors(Some(&**source as &dyn Error), |&it| it.source());
+        let mut faults = causes.filter_map(|cause| cause.downcast_ref::<io::Error>());
+        faults.any(|fault| {
+            use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+            matches!(fault.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+        })
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "unix:{}", self.path.display())
@@ -215,7 +236,28 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 's
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, Caller};
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixListener;
+
+    use super::{Address, Caller, LauncherError};
+
+    #[tokio::test]
+    async fn one_that_hangs_up_may_be_ending_and_another_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let address = format!("unix:{}", path.display());
+        let address = Address::parse(&address, Caller::Builder).unwrap();
+        let called = tokio::spawn(async move { address.connect().await.map(drop) });
+        // What has come is not read: a reset.
+        let (first, _) = listener.accept().await.unwrap();
+        first.readable().await.unwrap();
+        drop(first);
+        let (mut second, _) = listener.accept().await.unwrap();
+        second.write_all(b"HTTP/1.0 404 Not Found\r\n\r\n").await.unwrap();
+        let error = called.await.unwrap().unwrap_err();
+        assert!(matches!(error, LauncherError::Stranger { .. }), "{error}");
+    }
 
     #[test]
     fn addresses_are_unix_sockets() {
