@@ -97,7 +97,7 @@ async fn await_no_jobs(fabric: &Fabric) {
 fn one_whose_launcher_was_killed_before_it_let_it_run_is_built_by_who_waits_for_it() {
     // Shorter than anybody would wait for a Job that never runs.
     let spec = FabricSpec::new("killed-before", &["Org1MSP", "Org2MSP"])
-        .say("builds.timeout", json!("2m"));
+        .say("builds.timeout", json!("4m"));
     on_fabric(&spec, async |_, fabric| {
         let (first, second) = (fabric.peer("Org1MSP"), fabric.peer("Org2MSP"));
         let file = package(fabric, &new_program(fabric, "killed-before"), "killed_1.0");
