@@ -41,12 +41,21 @@ impl Desertion {
 
     /// A replica is connected no more since then.
     pub(crate) fn left(&mut self, replica: u64, at: SystemTime) {
+        self.lost(replica, at, LINGER);
+    }
+
+    /// A replica was given up, which has had its time to answer and does not.
+    pub(crate) fn hangs(&mut self, replica: u64, at: SystemTime) {
+        self.lost(replica, at, Duration::ZERO);
+    }
+
+    fn lost(&mut self, replica: u64, at: SystemTime, linger: Duration) {
         // Not the time of the loss alone, which shows late when there is much to do: its successor
         // may run by then, and has done nothing to be replaced.
         let connected = self.connected.remove(&replica);
         let begun_before = connected.map_or(at, |(_, connected)| at.min(connected + INEXACT));
         self.begun_before = self.begun_before.max(begun_before);
-        self.look_around();
+        self.look_around(linger);
     }
 
     /// Replicas with this credential are of no use any more: that they go is no loss, and that they
@@ -55,14 +64,14 @@ impl Desertion {
         let before = self.connected.len();
         self.connected.retain(|_, (shown, _)| *shown != credential);
         if self.connected.len() < before {
-            self.look_around();
+            self.look_around(LINGER);
         }
     }
 
     /// Bears it for a moment if nobody is connected.
-    fn look_around(&mut self) {
+    fn look_around(&mut self, linger: Duration) {
         if self.connected.is_empty() && self.borne.is_none() {
-            self.borne = Some((self.begun_before, Instant::now() + LINGER));
+            self.borne = Some((self.begun_before, Instant::now() + linger));
         }
     }
 
@@ -122,6 +131,17 @@ mod tests {
         assert!(lasts(&mut desertion, Duration::from_secs(1)).await);
         desertion.joined(1, old(), at(1));
         assert!(!lasts(&mut desertion, START * 2).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_hangs_has_had_its_moment() {
+        let mut desertion = Desertion::new(START);
+        desertion.joined(0, old(), at(1));
+        desertion.joined(1, old(), at(1));
+        desertion.hangs(0, at(9));
+        assert!(!lasts(&mut desertion, START * 2).await, "another one is there");
+        desertion.hangs(1, at(9));
+        assert!(lasts(&mut desertion, Duration::ZERO).await);
     }
 
     #[tokio::test(start_paused = true)]

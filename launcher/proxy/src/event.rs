@@ -28,6 +28,17 @@ pub enum Event {
         /// What became of the transactions that were in flight.
         fates: Fates,
     },
+    /// A replica was given up that answers nothing; its process may be there all the same.
+    ReplicaHung {
+        /// The replica's number.
+        replica: u64,
+        /// What it has shown.
+        credential: Credential,
+        /// For how long.
+        reason: String,
+        /// What became of the transactions that were in flight.
+        fates: Fates,
+    },
     /// A replica that is dialled has not been there for a while; it is dialled again and again.
     ReplicaUnreached {
         /// Where.

@@ -116,6 +116,7 @@ impl Queue {
 fn lost(event: &Event) -> Option<u64> {
     match event {
         Event::ReplicaGone { replica, .. }
+        | Event::ReplicaHung { replica, .. }
         | Event::ReplicaCutOff { replica, .. }
         | Event::ReplicaLeft { replica, .. } => Some(*replica),
         Event::Ready

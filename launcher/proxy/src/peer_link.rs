@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::client::ClientHttp;
 use crate::frame::Frame;
-use crate::keepalive::Keepalive;
+use crate::keepalive::{Keepalive, Sign};
 use crate::stream::{End, Inbound, Outbound};
 use crate::switch::Switch;
 use crate::transport;
@@ -72,7 +72,7 @@ pub(crate) struct PeerLink {
 impl PeerLink {
     pub(crate) fn new(mut http: PeerHttp, inbound: Inbound, outbound: Outbound) -> Self {
         let pings = http.connection.ping_pong().expect("nobody else has taken the pings");
-        let keepalive = Keepalive::new(PING_INTERVAL, PING_PATIENCE);
+        let keepalive = Keepalive::new(PING_INTERVAL, PING_PATIENCE, PING_PATIENCE);
         Self { http, inbound, outbound, pings, keepalive, next: None, is_closed: false }
     }
 
@@ -125,7 +125,9 @@ impl PeerLink {
 
     /// Why the peer is to be taken for dead, if it is.
     pub(crate) fn tick(&mut self, now: Instant) -> Option<String> {
-        let silence = self.keepalive.tick(now, &mut self.pings)?;
+        let Some(Sign::Dead(silence)) = self.keepalive.tick(now, &mut self.pings) else {
+            return None;
+        };
         let reason = format!("it did not answer a ping for {} s", silence.as_secs());
         Some(self::reason(End::Broken(reason)))
     }

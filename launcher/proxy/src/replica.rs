@@ -42,6 +42,8 @@ pub(crate) struct Replica {
     /// About how long the longest answers are that it gets, in bytes.
     answer: usize,
     pub(crate) standing: Standing,
+    /// It answers nothing: it may hang, or be at work with the one thread that it has.
+    pub(crate) is_silent: bool,
 }
 
 /// Whether a replica gets transactions.
@@ -64,6 +66,7 @@ impl Replica {
             outstanding: 0,
             answer: 0,
             standing,
+            is_silent: false,
         }
     }
 

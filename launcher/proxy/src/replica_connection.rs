@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::{Span, debug};
 
 use crate::credentials::Credential;
-use crate::keepalive::Keepalive;
+use crate::keepalive::{Keepalive, Sign};
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::replica::{ReplicaId, ReplicaLink};
@@ -20,11 +20,15 @@ use crate::tether::{Fate, Unregistered};
 use crate::wakes::Source;
 
 /// A replica that nothing was heard of for this long is sent a ping.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(2);
+
+/// A replica that does not answer a ping for this long gets no transaction that another one can have.
+const SUSPICION: Duration = Duration::from_secs(2);
 
 /// A replica that does not answer a ping for this long is taken for dead: it hangs, or its node
-/// is gone without a word. Its transactions are answered before the peer gives them up
-/// (`chaincode.executetimeout`, 30 s).
+/// is gone without a word. No less: chaincode that has but one thread, as that of Node, answers
+/// nothing while it computes. Its transactions are run again, or answered, before the peer gives
+/// them up (`chaincode.executetimeout`, 30 s).
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the connections share.
@@ -60,7 +64,7 @@ pub(crate) struct ReplicaConnection {
 impl ReplicaConnection {
     pub(crate) fn new(connected: Connected, source: Source) -> Self {
         let Connected { http, address, credential } = connected;
-        let keepalive = Keepalive::new(IDLE, PATIENCE);
+        let keepalive = Keepalive::new(IDLE, SUSPICION, PATIENCE);
         Self {
             http,
             address,
@@ -177,9 +181,15 @@ impl ReplicaConnection {
             stream.tick(now, switch, &host.limits);
         }
         self.tell_unregistered(switch);
-        if let Some(silence) = self.keepalive.tick(now, &mut self.http) {
-            let reason = format!("it did not answer a ping for {} s", silence.as_secs());
-            self.lose(&reason, switch);
+        match self.keepalive.tick(now, &mut self.http) {
+            None => {}
+            Some(Sign::Silent) => self.streams.iter().for_each(|it| switch.replica_silent(it.id())),
+            Some(Sign::Heard) => self.streams.iter().for_each(|it| switch.replica_heard(it.id())),
+            Some(Sign::Dead(silence)) => {
+                let reason = format!("it did not answer a ping for {} s", silence.as_secs());
+                self.streams.iter_mut().for_each(|it| it.hangs(&reason, switch));
+                self.lose(&reason, switch);
+            }
         }
         // Nobody is there to be told.
         self.is_over |= self.idle_until.is_some_and(|until| until <= now);

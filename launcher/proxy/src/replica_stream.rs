@@ -208,6 +208,14 @@ impl ReplicaStream {
         self.ends(End::Broken(reason.to_owned()), switch);
     }
 
+    /// The whole connection is given up, as nothing is heard of it.
+    pub(crate) fn hangs(&mut self, reason: &str, switch: &mut Switch) {
+        if self.is_registered() {
+            switch.replica_hangs(self.id, reason);
+            self.stop_reading();
+        }
+    }
+
     fn never_registers(&mut self, unregistered: Unregistered) {
         let (Unregistered::Ended(reason) | Unregistered::Failed(reason)) = &unregistered;
         self.next = Some(ForReplica::End(Status::failed_precondition(reason)));

@@ -183,8 +183,17 @@ impl Roster {
     /// Who gets the next transaction.
     pub(crate) fn least_busy(&self) -> Option<ReplicaId> {
         let good = self.replicas.iter().filter(|(_, replica)| replica.standing == Standing::Good);
-        let (id, _) = good.min_by_key(|(_, replica)| (replica.in_flight, replica.last_given))?;
+        let (id, _) = good.min_by_key(|(_, replica)| {
+            (replica.is_silent, replica.in_flight, replica.last_given)
+        })?;
         Some(*id)
+    }
+
+    /// A replica answers nothing, or does again.
+    pub(crate) fn set_silent(&mut self, id: ReplicaId, is_silent: bool) {
+        if let Some(replica) = self.replicas.get_mut(&id) {
+            replica.is_silent = is_silent;
+        }
     }
 
     /// A replica is given a transaction.

@@ -22,6 +22,8 @@ mod outstanding;
 mod replay;
 #[path = "switch_tests/retirement.rs"]
 mod retirement;
+#[path = "switch_tests/silence.rs"]
+mod silence;
 
 /// Where all replicas come from.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

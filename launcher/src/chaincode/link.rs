@@ -110,12 +110,11 @@ impl<'a> Link<'a> {
             }
             Event::ReplicaGone { replica, credential, reason, fates } => {
                 self.desertion.left(replica, at);
-                let Fates { answered, run_again } = fates;
-                warn!(replica, reason, answered, run_again, "replica is gone");
-                if self.succession.left(replica, credential) {
-                    let reason = format!("it has lost its connection: {reason}");
-                    self.succession.give_up(Some(reason), &self.proxy, self.log).await;
-                }
+                self.gone(replica, credential, &reason, fates).await;
+            }
+            Event::ReplicaHung { replica, credential, reason, fates } => {
+                self.desertion.hangs(replica, at);
+                self.gone(replica, credential, &reason, fates).await;
             }
             Event::ReplicaUnreached { address, credential, reason } => {
                 let reason =
@@ -239,6 +238,16 @@ impl<'a> Link<'a> {
             ReplicaEvent::Trouble(reason) => return Err(RunError::Trouble(reason)),
         }
         Ok(())
+    }
+
+    /// A replica has lost its connection.
+    async fn gone(&mut self, replica: u64, credential: Credential, reason: &str, fates: Fates) {
+        let Fates { answered, run_again } = fates;
+        warn!(replica, reason, answered, run_again, "replica is gone");
+        if self.succession.left(replica, credential) {
+            let reason = format!("it has lost its connection: {reason}");
+            self.succession.give_up(Some(reason), &self.proxy, self.log).await;
+        }
     }
 
     /// What happens to replicas that are to take the others' place.

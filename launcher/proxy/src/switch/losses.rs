@@ -41,6 +41,40 @@ impl Switch {
 
     /// A replica's stream has ended; its transactions are run again, or answered as soon as may be.
     pub(crate) fn replica_gone(&mut self, id: ReplicaId, reason: &str) {
+        self.lose(id, reason, |(replica, credential, reason, fates)| Event::ReplicaGone {
+            replica,
+            credential,
+            reason,
+            fates,
+        });
+    }
+
+    /// A replica is given up that answers nothing; as if its stream had ended.
+    pub(crate) fn replica_hangs(&mut self, id: ReplicaId, reason: &str) {
+        self.lose(id, reason, |(replica, credential, reason, fates)| Event::ReplicaHung {
+            replica,
+            credential,
+            reason,
+            fates,
+        });
+    }
+
+    /// A replica has not answered for a while, and gets nothing that another one can have.
+    pub(crate) fn replica_silent(&mut self, id: ReplicaId) {
+        self.roster.set_silent(id, true);
+    }
+
+    /// One that was silent is heard again.
+    pub(crate) fn replica_heard(&mut self, id: ReplicaId) {
+        self.roster.set_silent(id, false);
+    }
+
+    fn lose(
+        &mut self,
+        id: ReplicaId,
+        reason: &str,
+        event: fn((ReplicaId, Credential, String, Fates)) -> Event,
+    ) {
         let Some(gone) = self.roster.gone(id) else { return };
         let credential = gone.credential();
         let fates = self.orphan(id, reason, Budget::spend);
@@ -48,7 +82,7 @@ impl Switch {
         if self.retirements.contains(credential) {
             return self.tell_left(id, credential, reason, fates);
         }
-        self.events.push_back(Event::ReplicaGone { replica: id, credential, reason, fates });
+        self.events.push_back(event((id, credential, reason, fates)));
     }
 
     /// A registered replica has broken the protocol in a way that no message shows. What made it do

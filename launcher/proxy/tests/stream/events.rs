@@ -33,6 +33,7 @@ async fn streams_that_come_and_go_are_counted_and_hide_nothing() {
             Event::ReplicaReady { replica, .. } => others.push(format!("{replica} is ready")),
             Event::Ended { .. } => others.push("the end".into()),
             Event::Ready
+            | Event::ReplicaHung { .. }
             | Event::ReplicaLeft { .. }
             | Event::ReplicaUnreached { .. }
             | Event::TransactionDiffered { .. }
