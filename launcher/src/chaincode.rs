@@ -6,6 +6,7 @@ mod next;
 mod order;
 mod set;
 mod succession;
+mod tally;
 
 use std::sync::Arc;
 

@@ -58,6 +58,17 @@ pub(super) struct Chaincode {
     pub(super) lifted: Vec<String>,
     /// What it waits for or what went wrong with it, the latest first.
     pub(super) reasons: Vec<Reason>,
+    pub(super) transactions: Transactions,
+}
+
+/// What became of transactions whose replicas ended, in this run.
+#[derive(Debug, Serialize)]
+pub(super) struct Transactions {
+    pub(super) run_again: u64,
+    /// Answered with an error.
+    pub(super) answered: u64,
+    /// Of those that were run again, how many did something else.
+    pub(super) differed: u64,
 }
 
 /// Something that explains a state, or has gone wrong.
@@ -115,6 +126,11 @@ impl Chaincode {
             since: Moment::of(told.state_since),
             lifted: told.lifted,
             reasons: told.reasons.into_iter().map(Reason::of).collect(),
+            transactions: Transactions {
+                run_again: told.transactions_run_again,
+                answered: told.transactions_answered,
+                differed: told.transactions_differed,
+            },
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use anstyle::Style;
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
-use super::report::{Chaincode, Launcher, Moment, Reason, Report};
+use super::report::{Chaincode, Launcher, Moment, Reason, Report, Transactions};
 use crate::screen::{BAD, BOLD, DOUBTFUL, plain};
 
 /// What the table draws between rows, to be found again: no cell has it, as it is no character that
@@ -119,10 +119,26 @@ fn remarks(
     if !chaincode.lifted.is_empty() {
         remark("lifted by `allow`:", DOUBTFUL, &chaincode.lifted.join(", "), width, text)?;
     }
+    if let Some(fates) = fates(&chaincode.transactions) {
+        remark("as replicas ended:", BOLD, &fates, width, text)?;
+    }
     for Reason { text: reason, since } in &chaincode.reasons {
         remark(&format!("{} ago:", ago(*since, now)), BOLD, reason, width, text)?;
     }
     Ok(())
+}
+
+/// What became of transactions whose replicas ended, if there were any.
+fn fates(transactions: &Transactions) -> Option<String> {
+    let Transactions { run_again, answered, differed } = *transactions;
+    let fates = [
+        (run_again, "run again"),
+        (answered, "answered with an error"),
+        (differed, "run again and different"),
+    ];
+    let there = fates.into_iter().filter(|(number, _)| *number > 0);
+    let words: Vec<String> = there.map(|(number, fate)| format!("{number} {fate}")).collect();
+    (!words.is_empty()).then(|| format!("transactions {}", words.join(", ")))
 }
 
 fn remark(
@@ -208,6 +224,9 @@ mod tests {
                 text: "it ended: \u{1b}[2Jexit status: 3".into(),
                 since: NOW - 65,
             }],
+            transactions_run_again: 12,
+            transactions_answered: 3,
+            transactions_differed: 0,
         }
     }
 
@@ -254,6 +273,7 @@ mod tests {
                      registry/basic@sha256:{digest}"
                 ),
                 "lifted by `allow`: hostNetwork, shareProcessNamespace",
+                "as replicas ended: transactions 12 run again, 3 answered with an error",
                 r"1m 5s ago: it ended: \u{1b}[2Jexit status: 3",
                 "next:02|starting|0s|-|-|-",
                 "small:03|ready|2days 7h|1/1|this machine|-",

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::error::{Preparation, RunError};
 use super::succession::{Happening, Succession};
+use super::tally::Tally;
 use crate::backend::{ReplicaEvent, ReplicaExit};
 use crate::deadline::{LaunchDeadline, TELLING};
 use crate::desertion::Desertion;
@@ -40,6 +41,7 @@ pub(super) struct Link<'a> {
     desertion: Desertion,
     /// The last thing that went wrong with a replica.
     mishap: Option<Reason>,
+    tally: Tally,
 }
 
 impl<'a> Link<'a> {
@@ -50,7 +52,16 @@ impl<'a> Link<'a> {
         start_limit: Duration,
     ) -> Self {
         let desertion = Desertion::new(start_limit);
-        Self { proxy, succession, log, ready: false, over: false, desertion, mishap: None }
+        Self {
+            proxy,
+            succession,
+            log,
+            ready: false,
+            over: false,
+            desertion,
+            mishap: None,
+            tally: Tally::default(),
+        }
     }
 
     /// Whether the peer has taken the chaincode as ready.
@@ -66,7 +77,7 @@ impl<'a> Link<'a> {
     ) -> Result<String, RunError> {
         let mut too_late = std::pin::pin!(sleep_until(deadline.until()));
         loop {
-            self.succession.tell(self.ready, self.mishap.as_ref());
+            self.succession.tell(self.ready, self.mishap.as_ref(), &self.tally);
             tokio::select! {
                 notice = self.proxy.next_event() => {
                     if let Some(end) = self.on_proxy(notice).await {
@@ -125,6 +136,7 @@ impl<'a> Link<'a> {
             }
             Event::ReplicaCutOff { replica, credential, reason, fates } => {
                 self.desertion.left(replica, at);
+                self.tally.add(fates);
                 let Fates { answered, run_again } = fates;
                 warn!(replica, reason, answered, run_again, "replica was cut off");
                 if !self.ready {
@@ -142,6 +154,7 @@ impl<'a> Link<'a> {
             }
             Event::ReplicaLeft { replica, credential, reason, fates } => {
                 self.succession.left(replica, credential);
+                self.tally.add(fates);
                 let Fates { answered, run_again } = fates;
                 if answered + run_again == 0 {
                     info!(replica, reason, "replica that was replaced has left");
@@ -242,6 +255,7 @@ impl<'a> Link<'a> {
 
     /// A replica has lost its connection.
     async fn gone(&mut self, replica: u64, credential: Credential, reason: &str, fates: Fates) {
+        self.tally.add(fates);
         let Fates { answered, run_again } = fates;
         warn!(replica, reason, answered, run_again, "replica is gone");
         if self.succession.left(replica, credential) {
@@ -303,6 +317,7 @@ impl<'a> Link<'a> {
     /// A transaction was run again and did something else than before. Chaincode like that does it
     /// again and again: the peer's log has it ever more seldom.
     fn differs(&mut self, channel: &str, transaction: &str, number: u64) {
+        self.tally.differed(number);
         warn!(
             channel,
             transaction, number, "a transaction did something else when it was run again"

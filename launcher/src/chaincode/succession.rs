@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use super::error::RunError;
 use super::next::Next;
 use super::set::{Plan, Set};
+use super::tally::Tally;
 use crate::backend::ReplicaEvent;
 use crate::backoff::doubled;
 use crate::configuration::Configuration;
@@ -113,7 +114,7 @@ impl Succession {
     }
 
     /// Tells where the run stands. `mishap` is the last thing that went wrong with its replicas.
-    pub(super) fn tell(&self, is_ready: bool, mishap: Option<&Reason>) {
+    pub(super) fn tell(&self, is_ready: bool, mishap: Option<&Reason>, tally: &Tally) {
         let (set, next) = (&self.current, self.next.set());
         let state = match (is_ready, &self.next) {
             (false, _) => RunState::Starting,
@@ -135,6 +136,7 @@ impl Succession {
             status.set_state(state);
             status.lifted = lifted.into_iter().collect();
             status.reasons = reasons;
+            tally.tell(status);
         });
     }
 

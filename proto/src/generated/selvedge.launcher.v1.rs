@@ -244,6 +244,16 @@ pub struct ChaincodeStatus {
     /// last thing that went wrong with it; the latest first.
     #[prost(message, repeated, tag = "12")]
     pub reasons: ::prost::alloc::vec::Vec<Reason>,
+    /// How many of its transactions were run again, as their replica had ended.
+    #[prost(uint64, tag = "13")]
+    pub transactions_run_again: u64,
+    /// How many were answered with an error when their replica ended.
+    #[prost(uint64, tag = "14")]
+    pub transactions_answered: u64,
+    /// How many did something else when they were run again, and were answered with
+    /// an error: the chaincode is not deterministic.
+    #[prost(uint64, tag = "15")]
+    pub transactions_differed: u64,
     /// Where it runs; absent before it was started.
     #[prost(oneof = "chaincode_status::Place", tags = "5, 6")]
     pub place: ::core::option::Option<chaincode_status::Place>,

@@ -115,7 +115,7 @@ impl Scene {
     }
 
     fn registered(&self) -> u32 {
-        self.succession.tell(true, None);
+        self.succession.tell(true, None, &Tally::default());
         self.standing.now().replicas_registered
     }
 }

@@ -84,6 +84,11 @@ fn what_runs_is_told_with_its_replicas_and_what_went_wrong() {
     });
     assert!(is_shown, "{cells:?}, {ended}:\n{text}");
 
+    // It ends the replica that it is run on, and the one that it is run on again.
+    client.call(Op::Evaluate, &["Crash"]).unwrap_err();
+    let fates = json!({ "run_again": 1, "answered": 1, "differed": 0 });
+    await_told(&turn, &package_id, |chaincode| chaincode["transactions"] == fates);
+
     // Of a file that is refused it tells what `/readyz` tells.
     turn.launcher.write_file("apiVersion: selvedge/v1\nchaincode: {replcas: 1}\n").unwrap();
     let mut refused = Value::Null;
