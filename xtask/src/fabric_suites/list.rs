@@ -13,9 +13,13 @@ pub(super) const SUITES: &[Suite] = &[
     Suite::without("e2e", &["CouchDB", "docker chaincode builds", "containers being interrupted"]),
     Suite::whole("discovery"),
     Suite::whole("gateway"),
+    Suite::whole("gossip"),
     Suite::whole("idemix"),
+    Suite::without("ledger", &["CouchDB", "generates snapshot", "unjoins channels"]),
+    Suite::without("lifecycle", &["using _lifecycle and upgrades", "does not fallback"]),
     Suite::whole("msp"),
     Suite::whole("nwo"),
+    Suite::whole("pvtdata"),
     Suite::whole("pvtdatapurge"),
     Suite::whole("sbe"),
 ];
