@@ -21,7 +21,7 @@ pub use bounds::{MAX_PATH_BYTES, MAX_PATH_DEPTH};
 pub use error::{ArchiveError, EntryFault};
 pub(crate) use extensions::{Extended, Extensions};
 pub(crate) use go_entry::{GoEntry, GoKind};
-pub(crate) use go_tar::GoTar;
+pub(crate) use go_tar::{GoTar, check_header, check_records};
 pub use gzip::{GzipWriter, gunzip};
 pub use link::LinkTarget;
 pub use path::EntryPath;

@@ -4,6 +4,8 @@
 //! What it reads comes from people nobody has vetted: every size, count and path is bounded
 //! before anything is written.
 
+#[cfg(test)]
+mod against_go;
 pub mod archive;
 pub mod attestation;
 pub mod binary;

@@ -36,7 +36,7 @@ pub(crate) fn texts<const N: usize>(
     names: [&str; N],
 ) -> Result<[String; N], GoJsonError> {
     let last = |mut texts: Vec<Text>| texts.pop().map_or_else(String::new, |Text(text)| text);
-    Ok(fields(json, names)?.map(last))
+    Ok(fields(repaired(json).as_bytes(), names)?.map(last))
 }
 
 /// Reads the fields `names`, which are ASCII, of an object, whatever they hold: for each all that
@@ -56,6 +56,8 @@ fn fields<T: DeserializeOwned, const N: usize>(
         return Err(GoJsonError::Depth);
     }
     let malformed = |error: serde_json::Error| GoJsonError::Malformed(error.to_string());
+    // Where a text is read as bytes, the library takes characters in it that Go, and JSON, do not.
+    serde_json::from_slice::<IgnoredAny>(json).map_err(malformed)?;
     let mut reader = serde_json::Deserializer::from_slice(json);
     let fields = Fields { names, of: PhantomData }.deserialize(&mut reader).map_err(malformed)?;
     reader.end().map_err(malformed)?;
@@ -166,8 +168,22 @@ impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for Fields<'_, T, N>
     }
 }
 
-/// A text that need not be UTF-8.
+/// A text that may have halves of surrogate pairs in it (`"\ud83d"`): each is U+FFFD to Go.
 struct Text(String);
+
+impl Text {
+    /// Of UTF-8, but for such halves, which are three bytes each (WTF-8).
+    fn of(bytes: &[u8]) -> Self {
+        const FIRST: u8 = 0xed;
+        let mut text = String::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            let halves = chunk.invalid().iter().filter(|byte| **byte == FIRST);
+            text.extend(halves.map(|_| char::REPLACEMENT_CHARACTER));
+        }
+        Self(text)
+    }
+}
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -181,7 +197,7 @@ impl<'de> Deserialize<'de> for Text {
             }
 
             fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Text, E> {
-                Ok(Text(repaired(bytes)))
+                Ok(Text::of(bytes))
             }
         }
 
@@ -211,6 +227,7 @@ mod tests {
             (br#"{"other":[1e999,{"task":2}],"task":"a"}"#, "a", ""),
             (br#"{"ta\u0073k":"\u00e9\n"}"#, "é\n", ""),
             (b"{\"task\":\"\xff\xf0\x9f\",\"\xff\":1}", "\u{fffd}\u{fffd}\u{fffd}", ""),
+            (br#"{"task":"\ud83d\ude00 \ud83d\ud83dx"}"#, "\u{1f600} \u{fffd}\u{fffd}x", ""),
             (br#"{"task":null}"#, "", ""),
             (b"{}", "", ""),
             (b"null", "", ""),
@@ -242,6 +259,8 @@ mod tests {
             br#"{'task':"a"}"#,
             br#"{"other":01}"#,
             b"{\"other\":\"a\nb\"}",
+            b"{\"task\":\"a\nb\"}",
+            b"{\"ta\0sk\":\"a\"}",
             b"{\"task\":\"a\"}\xff",
             &deep.concat(),
         ] {

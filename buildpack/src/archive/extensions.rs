@@ -8,7 +8,7 @@ use std::io::Read;
 
 use tar::{EntryType, PaxExtensions};
 
-use super::{ArchiveError, EntryFault};
+use super::{ArchiveError, EntryFault, check_records};
 
 /// The largest such header, in bytes.
 const LARGEST: u64 = 64 * 1024;
@@ -75,6 +75,7 @@ impl Extensions {
     }
 
     fn pax(&mut self, content: &[u8]) -> Result<(), ArchiveError> {
+        check_records(content).map_err(ArchiveError::reading)?;
         for extension in PaxExtensions::new(content) {
             let extension = extension.map_err(ArchiveError::reading)?;
             let key = extension.key_bytes();

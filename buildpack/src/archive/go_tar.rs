@@ -34,6 +34,16 @@ pub(crate) struct GoTar<R> {
     sparse: Option<Sparse>,
 }
 
+/// An error, if Go takes this for no header.
+pub(crate) fn check_header(block: &[u8; BLOCK]) -> io::Result<()> {
+    Header::parse(block).map(drop)
+}
+
+/// An error, if Go takes this for no records of the next entry.
+pub(crate) fn check_records(content: &[u8]) -> io::Result<()> {
+    Pax::parse(content)?.check()
+}
+
 impl<R: Read> GoTar<R> {
     pub(crate) fn new(reader: R) -> Self {
         Self { reader, left: 0, padding: 0, sparse: None }

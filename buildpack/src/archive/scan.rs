@@ -9,7 +9,7 @@ use tar::EntryType;
 
 use super::extensions::{Extended, Extensions};
 use super::printable::printable;
-use super::{ArchiveError, EntryFault, EntryPath, LinkTarget};
+use super::{ArchiveError, EntryFault, EntryPath, LinkTarget, check_header};
 
 /// How much one archive may hold.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +125,8 @@ pub fn scan<R: Read, V: Visit>(reader: R, limits: Limits, visitor: &mut V) -> Re
     let entries = archive.entries().map_err(failed)?.raw(true);
     for entry in entries {
         let mut entry = entry.map_err(failed)?;
+        // Some of its numbers are of no matter here, and the crate does not look at them.
+        check_header(entry.header().as_bytes()).map_err(ArchiveError::reading)?;
         scanner.count(&entry)?;
         if extensions.read(&mut entry)? {
             continue;

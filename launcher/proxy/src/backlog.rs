@@ -6,6 +6,7 @@ use crate::frame::Frame;
 
 /// A queue of messages that knows its length and weight; what is too much is up to its owner.
 #[derive(Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Backlog {
     frames: VecDeque<Frame>,
     bytes: usize,

@@ -24,8 +24,10 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// nobody can tell them from one another. What others from there have done is not held against
 /// them: they may be there to replace those.
 #[derive(Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Breaches(HashMap<(IpAddr, Credential), Record>);
 
+#[cfg_attr(test, derive(Clone))]
 struct Record {
     count: u32,
     last: Instant,

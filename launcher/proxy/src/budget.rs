@@ -28,6 +28,14 @@ impl Default for Budget {
     }
 }
 
+/// A copy has spent nothing: what a library counts by the clock cannot be copied.
+#[cfg(test)]
+impl Clone for Budget {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
 impl Budget {
     /// A transaction has begun.
     pub(crate) fn begun(&self) {

@@ -9,6 +9,7 @@ use crate::replay::{Repeated, Replay};
 
 /// A transaction's first run, its second one, or one that can have no other after it.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) enum Course {
     /// The first run, of which notes are taken.
     Noted(Journal),

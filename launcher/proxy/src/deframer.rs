@@ -109,6 +109,10 @@ impl Deframer {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
     use super::*;
 
     fn bytes(messages: &[&[u8]]) -> Bytes {
@@ -161,5 +165,64 @@ mod tests {
         assert!(matches!(refused(&[2, 0, 0, 0, 1, 7]), FramingError::Flag(2)));
         let too_large = refused(&[0, 0xff, 0xff, 0xff, 0xff]);
         assert!(matches!(too_large, FramingError::TooLarge { limit: 3, .. }));
+    }
+
+    /// The messages in bytes that are all there, whether they end well, and whether amidst a message.
+    fn read_at_once(mut bytes: &[u8], limit: usize) -> (Vec<Bytes>, bool, bool) {
+        let mut found = Vec::new();
+        while let Some(([flag, length @ ..], rest)) = bytes.split_first_chunk::<PREFIX>() {
+            let length = u32::from_be_bytes(*length) as usize;
+            if *flag != 0 || length > limit {
+                return (found, false, false);
+            }
+            let Some((message, rest)) = rest.split_at_checked(length) else { break };
+            found.push(Bytes::copy_from_slice(message));
+            bytes = rest;
+        }
+        let is_amidst = !bytes.is_empty();
+        (found, true, is_amidst)
+    }
+
+    /// A message, or something else.
+    fn part() -> impl Strategy<Value = Vec<u8>> {
+        let message = vec(any::<u8>(), 0..40).prop_map(|message| bytes(&[&message]).to_vec());
+        prop_oneof![4 => message, 1 => vec(any::<u8>(), 0..8), 1 => vec(Just(0), 0..12)]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(0),
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(2_000)
+        })]
+
+        #[test]
+        fn whatever_comes_is_read_as_if_it_were_all_there_at_once(
+            parts in vec(part(), 0..8),
+            sizes in vec(1..40_usize, 1..20),
+        ) {
+            const LIMIT: usize = 30;
+            let all = parts.concat();
+            let (mut deframer, mut found, mut is_well) = (Deframer::new(LIMIT), Vec::new(), true);
+            let (mut rest, mut sizes) = (&all[..], sizes.iter().cycle());
+            while is_well && !rest.is_empty() {
+                let (chunk, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
+                rest = after;
+                deframer.push(Bytes::copy_from_slice(chunk));
+                loop {
+                    match deframer.next() {
+                        Ok(Some(message)) => found.push(message),
+                        Ok(None) => break,
+                        Err(_) => {
+                            is_well = false;
+                            break;
+                        }
+                    }
+                }
+                prop_assert!(deframer.begun.len() <= PREFIX + LIMIT);
+            }
+            let is_amidst = is_well && deframer.is_amidst();
+            prop_assert_eq!((found, is_well, is_amidst), read_at_once(&all, LIMIT));
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::frame::Frame;
 
 /// A request and its answer.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Exchanged {
     pub(crate) request: Request,
     pub(crate) answer: Frame,

@@ -15,6 +15,7 @@ use crate::frame::Frame;
 
 /// The IDs of open iterators.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Iterators(BTreeSet<String>);
 
 /// What of `QueryResponse` (`peer/chaincode_shim.proto`) says whether an iterator is open; its

@@ -13,6 +13,7 @@ const ENTRY: usize = 64;
 ///
 /// Of a request only the digest is kept, as it is never said again; an answer as it came.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Journal {
     first: Frame,
     entries: VecDeque<Exchanged>,

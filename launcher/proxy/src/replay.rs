@@ -20,6 +20,7 @@ use crate::frame::Frame;
 
 /// What the first run did and the second one has not done yet.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Replay {
     entries: VecDeque<Exchanged>,
     batches: Option<Batches>,
@@ -27,6 +28,7 @@ pub(crate) struct Replay {
 
 /// Batches that followed one another in the first run, of which the second one is amidst.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Batches {
     /// The writes that the second run has still to do, each with how often.
     owed: HashMap<Digest, u32>,

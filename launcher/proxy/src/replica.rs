@@ -29,6 +29,7 @@ pub(crate) struct ReplicaLink {
 }
 
 /// One that was admitted.
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Replica {
     link: ReplicaLink,
     /// What it has not been sent yet.

@@ -13,9 +13,11 @@ use crate::transactions::{Outcome, Transactions};
 /// The credentials whose replicas are to go, for as long as the proxy lives: one may connect at
 /// any time.
 #[derive(Default)]
+#[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Retirements(HashMap<Credential, Stage>);
 
 /// How far it is with one.
+#[cfg_attr(test, derive(Clone, Debug))]
 enum Stage {
     /// What its replicas have in flight may finish.
     Finishing(Bound),
@@ -24,6 +26,7 @@ enum Stage {
 }
 
 /// How long something may take, and until when that is: no such time if it is too far away.
+#[cfg_attr(test, derive(Clone, Debug))]
 struct Bound {
     limit: Duration,
     until: Option<Instant>,

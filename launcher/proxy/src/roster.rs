@@ -23,6 +23,7 @@ pub(crate) enum ForReplica {
 }
 
 /// The replicas that were admitted, and the last words to those that were dismissed.
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Roster {
     limits: Limits,
     replicas: BTreeMap<ReplicaId, Replica>,
@@ -224,6 +225,14 @@ impl Roster {
         if let Some(replica) = self.replicas.get_mut(&id) {
             replica.answered(bytes);
         }
+    }
+
+    /// Who gets the next transaction first, as long as all have equally many, and what they have.
+    #[cfg(test)]
+    pub(crate) fn in_turn(&self) -> Vec<(ReplicaId, usize, Standing)> {
+        let mut all: Vec<_> = self.replicas.iter().collect();
+        all.sort_by_key(|(_, replica)| replica.last_given);
+        all.into_iter().map(|(id, replica)| (*id, replica.in_flight, replica.standing)).collect()
     }
 
     /// When a first one of those that are barred gets transactions again.

@@ -34,6 +34,7 @@ const PEER_MESSAGES: usize = 1024;
 const PEER_BYTES: usize = 1 << 20;
 
 /// Where the link to the peer stands.
+#[cfg_attr(test, derive(Clone))]
 enum Peer {
     /// Nothing was said to the peer: no replica has shown up yet.
     Silent,
@@ -44,6 +45,7 @@ enum Peer {
 }
 
 /// The routing state of one chaincode.
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Switch {
     package_id: String,
     limits: Limits,

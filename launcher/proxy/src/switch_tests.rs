@@ -16,6 +16,8 @@ use crate::violation::quote;
 mod batches;
 #[path = "switch_tests/bounds.rs"]
 mod bounds;
+#[path = "switch_tests/model.rs"]
+mod model;
 #[path = "switch_tests/outstanding.rs"]
 mod outstanding;
 #[path = "switch_tests/replay.rs"]

@@ -22,6 +22,7 @@ use crate::replica::ReplicaId;
 
 /// A transaction from the peer's first message to the last answer that the peer owes to it.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Transaction {
     key: TransactionKey,
     began: Instant,
@@ -36,6 +37,9 @@ pub(crate) struct Transaction {
     /// What those left open.
     iterators: Iterators,
     stage: Stage,
+    /// Whether the replica's thread goes on, although the run was ended without it. What that still
+    /// says must not be taken for the words of a next run.
+    lingers: bool,
     interest: Interest,
 }
 
@@ -97,6 +101,7 @@ pub(crate) enum Readiness {
 
 /// How far it is.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 enum Stage {
     /// A replica is at it, or is to be.
     Running,
@@ -130,6 +135,7 @@ impl Transaction {
             outstanding: Outstanding::Nothing,
             iterators: Iterators::default(),
             stage: Stage::Running,
+            lingers: false,
             interest: Interest::Awaited,
         }
     }
@@ -146,6 +152,12 @@ impl Transaction {
     /// Whether `replica` may speak for it.
     pub(crate) fn is_run_by(&self, replica: ReplicaId) -> bool {
         self.runner() == Some(replica)
+    }
+
+    /// Whether `replica` may ask the peer for something: not once the peer has begun the transaction
+    /// anew, which would take it for the next run's, and put what it reads and writes with that.
+    pub(crate) fn may_ask(&self, replica: ReplicaId) -> bool {
+        self.is_run_by(replica) && self.interest != Interest::Superseded
     }
 
     /// The replica on which it weighs: one is at it, and the peer waits for it.
@@ -209,6 +221,21 @@ impl Transaction {
         }
     }
 
+    /// Its replica says that it has ended, with this message for the peer; of a run that was ended
+    /// before, that its thread is over.
+    pub(crate) fn replica_ends(&mut self, end: Frame) {
+        if matches!(self.stage, Stage::Running) {
+            self.end(end);
+        }
+        self.lingers = false;
+    }
+
+    /// It is ended with this message, while its replica is at it.
+    pub(crate) fn cut_short(&mut self, end: Frame) {
+        self.end(end);
+        self.lingers = true;
+    }
+
     /// It ends with this message for the peer. Not to be called twice.
     pub(crate) fn end(&mut self, end: Frame) {
         self.stage = match self.interest {
@@ -231,7 +258,7 @@ impl Transaction {
     /// Its replica is gone. What keeps one more transaction from being run again is asked only where
     /// this one can be.
     pub(crate) fn lose_replica(&mut self, obstacle: impl FnOnce() -> Option<Once>) -> Loss {
-        self.replica = None;
+        (self.replica, self.lingers) = (None, false);
         if !matches!(self.stage, Stage::Running) {
             return Loss::None;
         }
@@ -308,9 +335,10 @@ impl Transaction {
         }
     }
 
-    /// Whether nothing of it is left, neither here nor at the peer.
+    /// Whether nothing of it is left, neither here, nor at its replica, nor at the peer.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(self.stage, Stage::Over) && self.outstanding == Outstanding::Nothing
+        let is_over = matches!(self.stage, Stage::Over) && !self.lingers;
+        is_over && self.outstanding == Outstanding::Nothing
     }
 
     fn take_held_end(&mut self) -> Option<Frame> {

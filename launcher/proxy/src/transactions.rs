@@ -13,6 +13,7 @@ use crate::replica::ReplicaId;
 use crate::transaction::{Asked, Loss, Reader, Readiness, Transaction};
 
 /// The transactions, by channel and ID.
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Transactions {
     entries: HashMap<TransactionKey, Transaction>,
     /// For how many of them the peer waits.
@@ -25,6 +26,7 @@ pub(crate) struct Transactions {
 }
 
 /// What of the limits concerns transactions.
+#[cfg_attr(test, derive(Clone))]
 struct Bounds {
     /// After which time the peer gives one up.
     execution: Duration,
@@ -85,6 +87,12 @@ impl Transactions {
         self.journals
     }
 
+    /// All of them, in no order.
+    #[cfg(test)]
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Transaction> {
+        self.entries.values()
+    }
+
     pub(crate) fn contains(&self, key: &TransactionKey) -> bool {
         self.entries.contains_key(key)
     }
@@ -110,21 +118,33 @@ impl Transactions {
         self.entries.get(key)?.runner()
     }
 
-    /// A replica asks for something; what becomes of it, if it may speak for that transaction.
+    /// A replica asks for something; what becomes of it, if it may ask that for the transaction.
     pub(crate) fn ask(&mut self, replica: ReplicaId, request: Frame) -> Option<Asked> {
         let key = request.transaction();
         self.change_if(
             &key,
-            |transaction| transaction.is_run_by(replica),
+            |transaction| transaction.may_ask(replica),
             |transaction| transaction.ask(request),
         )
         .map(|(asked, _)| asked)
     }
 
-    /// One that `replica` may speak for ends with this message.
+    /// One that `replica` may speak for ends with this message, as it says.
     pub(crate) fn end(&mut self, key: &TransactionKey, replica: ReplicaId, end: Frame) -> Outcome {
+        let is_its = |transaction: &Transaction| transaction.is_with(replica);
+        let ended = self.change_if(key, is_its, |transaction| transaction.replica_ends(end));
+        ended.map(|((), outcome)| outcome).unwrap_or_default()
+    }
+
+    /// One that `replica` is at is ended with this message.
+    pub(crate) fn cut_short(
+        &mut self,
+        key: &TransactionKey,
+        replica: ReplicaId,
+        end: Frame,
+    ) -> Outcome {
         let is_its = |transaction: &Transaction| transaction.is_run_by(replica);
-        let ended = self.change_if(key, is_its, |transaction| transaction.end(end));
+        let ended = self.change_if(key, is_its, |transaction| transaction.cut_short(end));
         ended.map(|((), outcome)| outcome).unwrap_or_default()
     }
 
@@ -207,7 +227,7 @@ impl Transactions {
         let keys: Vec<_> = burdening.map(|(key, _)| key.clone()).collect();
         let end = |key: TransactionKey| {
             let end = Frame::error(&key, text);
-            Some(self.change(&key, |transaction| transaction.end(end))?.1)
+            Some(self.change(&key, |transaction| transaction.cut_short(end))?.1)
         };
         keys.into_iter().filter_map(end).collect()
     }

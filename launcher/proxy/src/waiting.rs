@@ -9,6 +9,7 @@ use crate::frame::{Frame, TransactionKey};
 use crate::limits::Limits;
 
 /// What is to be given to a replica.
+#[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) enum Wish {
     /// A transaction that begins with this message of the peer.
     Begin(Frame),
@@ -32,6 +33,7 @@ impl Wish {
 }
 
 /// A wish, until there is somebody who can meet it.
+#[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Waiting {
     pub(crate) wish: Wish,
     until: Instant,
@@ -39,6 +41,7 @@ pub(crate) struct Waiting {
 
 /// Those that wait, in the order of their coming. All wait equally long.
 #[derive(Default)]
+#[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct WaitingLine {
     line: VecDeque<Waiting>,
     bytes: usize,

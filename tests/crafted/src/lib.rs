@@ -9,6 +9,7 @@ use tar::Header;
 pub use tar::EntryType;
 
 /// An entry with any name, even one that a well-meant writer would refuse.
+#[derive(Debug)]
 pub struct Crafted {
     header: Header,
     content: Vec<u8>,

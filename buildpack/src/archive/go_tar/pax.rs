@@ -61,7 +61,12 @@ impl Pax {
         if let Some(size) = self.number("size")? {
             header.size = size;
         }
-        // They mean nothing here, but must be numbers and times.
+        self.check()
+    }
+
+    /// What means nothing here must be numbers and times nevertheless.
+    pub(super) fn check(&self) -> io::Result<()> {
+        self.number("size")?;
         self.number("uid")?;
         self.number("gid")?;
         let times = ["atime", "ctime", "mtime"].map(|key| self.text(key));

@@ -70,8 +70,9 @@ impl Sparse {
         buffer: &mut [u8],
     ) -> io::Result<usize> {
         let position = self.position;
-        let part = self.data.iter().find(|(offset, length)| position < offset + length);
-        let (is_data, end) = match part {
+        // A map of a megabyte has hundreds of thousands of parts, each of which is read by itself.
+        let next = self.data.partition_point(|(offset, length)| offset + length <= position);
+        let (is_data, end) = match self.data.get(next) {
             Some((offset, length)) if position >= *offset => (true, offset + length),
             Some((offset, _)) => (false, *offset),
             None => (false, self.size),
@@ -134,5 +135,29 @@ impl<R: Read> Lines<'_, R> {
         let number = decimal(&self.blocks[self.read..end]).ok_or_else(invalid);
         self.read = end + 1;
         number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Were each looked for from the first one on, this would take minutes.
+    #[test]
+    fn as_many_parts_as_a_map_can_have_are_read() {
+        const PARTS: u32 = 110_000;
+        let numbers: Vec<i64> = (0..PARTS).flat_map(|part| [i64::from(part) * 2, 1]).collect();
+        let mut sparse = Sparse::new(&numbers, u64::from(PARTS) * 2).unwrap();
+        let data = vec![7; PARTS as usize];
+        let (mut reader, mut left) = (&data[..], u64::from(PARTS));
+        let mut stored = Content { reader: &mut reader, left: &mut left };
+        let (mut buffer, mut whole) = ([0; 8192], Vec::new());
+        loop {
+            match sparse.read(&mut stored, &mut buffer).unwrap() {
+                0 => break,
+                read => whole.extend_from_slice(&buffer[..read]),
+            }
+        }
+        assert_eq!(whole, [7, 0].repeat(PARTS as usize));
     }
 }

@@ -64,7 +64,7 @@ impl Switch {
     fn fail(&mut self, id: ReplicaId, key: &TransactionKey, reason: &str) {
         let end = Frame::error(key, reason);
         self.send(id, end.clone());
-        let outcome = self.transactions.end(key, id, end);
+        let outcome = self.transactions.cut_short(key, id, end);
         self.follow(outcome);
     }
 

@@ -132,6 +132,22 @@ async fn the_end_of_a_run_that_was_given_up_is_not_that_of_the_next() {
 }
 
 #[test]
+fn what_a_run_that_was_given_up_asks_reaches_no_simulation_of_the_next() {
+    let mut bench = Bench::ready(Limits::default());
+    let slow = bench.greeted();
+    bench.begin("a");
+    bench.begin("a");
+    bench.frames(slow);
+    bench.says(slow, Type::PutState, "a");
+    assert!(bench.said_to_peer().is_empty(), "what it writes would be the next run's");
+    assert_eq!(bench.kinds(slow), [Type::Error], "its thread would hang");
+    bench.says(slow, Type::Error, "a");
+    assert_eq!(bench.kinds(slow), [Type::Transaction]);
+    bench.says(slow, Type::PutState, "a");
+    assert_eq!(bench.said_to_peer()[0].0, Type::PutState);
+}
+
+#[test]
 fn a_run_that_was_given_up_makes_place_when_its_replica_dies() {
     let mut bench = Bench::ready(Limits::default());
     let (slow, other) = (bench.greeted(), bench.greeted());
@@ -156,6 +172,37 @@ fn a_second_request_before_the_answer_costs_the_transaction_alone() {
     assert_eq!(bench.kinds(replica), [Type::Error, Type::Response], "no thread of it hangs");
     bench.says(replica, Type::Completed, "b");
     assert_eq!(bench.said_to_peer().len(), 1);
+}
+
+#[test]
+fn a_run_that_was_ended_without_its_replica_has_no_say_in_the_next_one() {
+    let (mut bench, replica) = asking();
+    bench.says(replica, Type::GetState, "a");
+    bench.answers("a");
+    assert_eq!(bench.said_to_peer()[0].0, Type::Error, "two requests at once");
+    bench.frames(replica);
+    // Another chaincode has called this one, and calls it again.
+    bench.begin("a");
+    assert!(bench.frames(replica).is_empty(), "two runs at once in one process");
+    bench.says(replica, Type::PutState, "a");
+    assert_eq!(bench.kinds(replica), [Type::Error]);
+    bench.says(replica, Type::Completed, "a");
+    assert!(bench.said_to_peer().is_empty(), "the first run's result would be the second one's");
+    assert_eq!(bench.kinds(replica), [Type::Transaction]);
+    bench.says(replica, Type::Completed, "a");
+    assert_eq!(bench.said_to_peer().len(), 1);
+    assert_eq!((bench.switch.in_flight(), bench.switch.transactions.all().count()), (0, 0));
+}
+
+#[test]
+fn a_run_that_was_ended_without_its_replica_makes_place_when_that_dies() {
+    let (mut bench, replica) = asking();
+    bench.says(replica, Type::GetState, "a");
+    bench.answers("a");
+    bench.begin("a");
+    let other = bench.greeted();
+    bench.switch.replica_gone(replica, "broken pipe");
+    assert_eq!(bench.kinds(other), [Type::Transaction]);
 }
 
 #[tokio::test(start_paused = true)]

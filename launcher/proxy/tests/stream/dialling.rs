@@ -160,7 +160,7 @@ async fn who_is_retired_or_not_dialled_any_more_is_left_alone() {
     proxy.retire(credential, Duration::from_secs(30)).await;
     proxy.dial(Target { credential, ..retired.plain() }).await;
     proxy.undial(undialled.address).await;
-    leaving.into_iter().for_each(crate::fake::replica::Replica::kill);
+    leaving.iter().for_each(crate::fake::replica::Replica::kill);
     // Time enough for who is dialled again.
     for _ in 0..3 {
         replica.kill();

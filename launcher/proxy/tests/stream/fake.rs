@@ -2,12 +2,14 @@
 
 pub(crate) mod authority;
 pub(crate) mod codec;
+pub(crate) mod faulty;
 pub(crate) mod flood;
 pub(crate) mod message;
 pub(crate) mod peer;
 pub(crate) mod replica;
 pub(crate) mod scene;
 pub(crate) mod server;
+pub(crate) mod simulation;
 
 use std::time::Duration;
 

@@ -11,6 +11,7 @@ mod dialling;
 mod ending;
 mod events;
 mod fake;
+mod faults;
 mod registration;
 mod retirement;
 mod routing;

@@ -100,7 +100,7 @@ impl Replica {
     }
 
     /// Its process is killed: the connection is gone without a word.
-    pub(crate) fn kill(self) {
+    pub(crate) fn kill(&self) {
         self.socket.shutdown(Shutdown::Both).unwrap();
     }
 
@@ -108,6 +108,11 @@ impl Replica {
     pub(crate) async fn next(&mut self) -> Frame {
         let next = soon("a message to the replica", self.inbound.message()).await;
         next.expect("the replica's stream broke").expect("the replica's stream ended")
+    }
+
+    /// The next message; `None` when its stream has ended, in whatever way.
+    pub(crate) async fn hear(&mut self) -> Option<Frame> {
+        self.inbound.message().await.ok().flatten()
     }
 
     /// The next message, which must be of this type and transaction.

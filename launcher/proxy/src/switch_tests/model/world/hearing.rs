@@ -1,0 +1,75 @@
+//! Who is told what, and whether it is for him.
+
+use super::super::peer::Rules;
+use super::super::scenario::Tx;
+use super::{Sight, World, is_like};
+use crate::event::Event;
+use crate::frame::{Frame, Type};
+use crate::replica::ReplicaId;
+use crate::roster::ForReplica;
+
+impl World {
+    /// Everybody hears what there is for him.
+    pub(super) fn settle(&mut self) -> Result<(), String> {
+        loop {
+            while let Some(frame) = self.switch.take_for_peer() {
+                self.tell_peer(&frame)?;
+            }
+            let ids: Vec<_> = self.processes.iter().flatten().map(|process| process.id).collect();
+            for id in ids {
+                while let Some(ForReplica::Message(frame)) = self.switch.take_for_replica(id) {
+                    self.tell_replica(id, &frame)?;
+                }
+            }
+            while let Some(event) = self.switch.take_event() {
+                self.note(&event)?;
+            }
+            if !self.switch.has_for_peer() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn tell_peer(&mut self, frame: &Frame) -> Result<(), String> {
+        let tx = Tx::of(frame).ok_or("a message of no transaction")?;
+        let rules = Rules { scripts: &self.scenario.scripts(tx), losses: self.scenario.losses };
+        let heard = self.peer[tx as usize]
+            .hear(frame, &rules)
+            .map_err(|broken| format!("the peer was told of {tx:?}: {broken}"))?;
+        self.sights.push(Sight::Peer(heard));
+        Ok(())
+    }
+
+    fn tell_replica(&mut self, id: ReplicaId, frame: &Frame) -> Result<(), String> {
+        let Some(tx) = Tx::of(frame) else { return Ok(()) };
+        if frame.kind() == Some(Type::Transaction) {
+            if self.retired.is_some_and(|retired| is_like(retired, id)) {
+                return Err(format!("{id} is to go, and gets {tx:?}"));
+            }
+            let is_heard = self.processes.iter().flatten().any(|process| !process.is_silent);
+            if self.process(id).is_silent && is_heard && self.is_usual() {
+                return Err(format!("{id} is silent, and gets {tx:?}"));
+            }
+            let losses = self.peer[tx as usize].context.as_ref().map(|context| context.losses);
+            self.sights.extend((losses > Some(0)).then_some(Sight::RunAgain));
+        }
+        self.process(id).hear(tx, frame)
+    }
+
+    /// Whether all replicas may get transactions.
+    fn is_usual(&self) -> bool {
+        self.retired.is_none() && self.breaches == [0, 0]
+    }
+
+    fn note(&mut self, event: &Event) -> Result<(), String> {
+        match event {
+            Event::TransactionDiffered { .. } if self.scenario.is_deterministic() => {
+                return Err("a run that is the same counts as another one".into());
+            }
+            Event::TransactionDiffered { .. } => self.sights.push(Sight::Differed),
+            Event::Retired { .. } => self.sights.push(Sight::Retired),
+            _ => {}
+        }
+        Ok(())
+    }
+}
