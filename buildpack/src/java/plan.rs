@@ -5,12 +5,13 @@ use std::io;
 use std::path::Path;
 
 use super::jar::Jar;
+use super::mirror::MavenRepository;
 use super::output::{REPOSITORIES, first_errors};
 use super::project::{JavaError, JavaProject, is_jar};
 use super::start::{JAR, Launch};
 use super::tool::Tool;
 use crate::image::{Form, LayerForm, Part, Tree};
-use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace, copy};
+use crate::recipe::{BuildCommand, Failure, Mirror, Recipe, Refusal, Toolchain, Workplace, copy};
 
 /// The variables of the caller that reach the tools: where they find themselves, their settings,
 /// repositories and who they are there, proxies and certificates. What a build runs can read them.
@@ -97,6 +98,13 @@ impl Recipe for JavaBuild {
         Form {
             layers: vec![LayerForm::Below { what: "chaincode", directory: "usr/local/src" }],
             start: self.launch().start(),
+        }
+    }
+
+    fn mirror(&self) -> Option<&'static dyn Mirror> {
+        match self.project {
+            JavaProject::Source { tool: Tool::Maven, .. } => Some(&MavenRepository),
+            _ => None,
         }
     }
 

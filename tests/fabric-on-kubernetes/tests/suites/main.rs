@@ -22,6 +22,7 @@ mod launchers;
 mod limits;
 mod lines;
 mod listening;
+mod maven;
 mod named;
 mod node;
 mod patience;
