@@ -3,11 +3,13 @@
 mod jar;
 mod mirror;
 mod output;
+mod outside;
 mod plan;
 mod project;
 mod shim;
 mod start;
 mod tool;
+mod variables;
 
 use std::ffi::OsString;
 use std::io;
@@ -19,9 +21,10 @@ use crate::shim::Shim;
 use crate::source::Source;
 
 use mirror::MavenRepository;
-use plan::{ALLOWED, JavaBuild};
+use plan::JavaBuild;
 pub use project::JavaError;
 pub(crate) use project::JavaProject;
+use variables::ALLOWED;
 
 /// Java's entry among the languages.
 pub(crate) struct Java;
