@@ -1,25 +1,30 @@
 //! Java chaincode, and what else Maven and Gradle make jars of: how it is built and started.
 
 mod jar;
+mod mirror;
 mod output;
+mod outside;
 mod plan;
 mod project;
 mod shim;
 mod start;
 mod tool;
+mod variables;
 
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
+use crate::recipe::{BuildCommand, Buildpack, Mirror, Recipe, Refusal, Toolchain, Vendoring};
 use crate::shim::Shim;
 use crate::source::Source;
 
-use plan::{ALLOWED, JavaBuild};
+use mirror::MavenRepository;
+use plan::JavaBuild;
 pub use project::JavaError;
 pub(crate) use project::JavaProject;
+use variables::ALLOWED;
 
 /// Java's entry among the languages.
 pub(crate) struct Java;
@@ -60,6 +65,10 @@ impl Buildpack for Java {
     ) -> Result<Box<dyn Recipe>, Refusal> {
         let project = JavaProject::open(source).map_err(|error| Refusal::Code(error.into()))?;
         Ok(Box::new(JavaBuild::new(project)))
+    }
+
+    fn mirror(&self) -> Option<&'static dyn Mirror> {
+        Some(&MavenRepository)
     }
 
     fn shim(&self, source: &Source, _path: &str) -> Shim {

@@ -12,7 +12,7 @@ use crate::golang::Golang;
 use crate::java::Java;
 use crate::node::Node;
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
+use crate::recipe::{BuildCommand, Buildpack, Mirror, Recipe, Refusal, Toolchain, Vendoring};
 use crate::shim::Shim;
 use crate::source::Source;
 
@@ -77,6 +77,12 @@ impl Language {
         platform: Platform,
     ) -> Result<Box<dyn Recipe>, Refusal> {
         self.buildpack().recipe(source, path, platform)
+    }
+
+    /// The repository of which some of its recipes have a mirror ([`Recipe::mirror`]); none of a
+    /// language whose recipes have none.
+    pub fn mirror(self) -> Option<&'static dyn Mirror> {
+        self.buildpack().mirror()
     }
 
     /// Whether the chaincode listens for its peer, by the `source` of a package whose metadata has

@@ -55,17 +55,19 @@ pub struct Builds {
     #[schemars(with = "Option<Size>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_limit: Option<ByteSize>,
-    /// Variables for the compiler: where it finds modules, proxies, certificates. No secrets:
-    /// what is built could read them. Only on Kubernetes: the `local` backend's compiler has the
+    /// Variables for the compiler: where it finds modules, proxies, certificates. `MVNW_REPOURL` names
+    /// the repository that Maven and its wrapper ask in place of the central one. No secrets: what is
+    /// built could read them. Only on Kubernetes: the `local` backend's compiler has the
     /// launcher's own environment.
     pub environment: BTreeMap<String, String>,
     /// Certificate authorities that builds trust besides those of the toolchain's image, for a
     /// company's proxy that ends TLS. Only on Kubernetes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<CaBundle>,
-    /// Where builds keep what they depend on for the next: Go's modules and packages, and what a lock
-    /// file of npm's names with its address and its hash. Default: nowhere, so that each build fetches and compiles all of it anew.
-    /// Only on Kubernetes.
+    /// Where builds keep what they depend on for the next: Go's modules and packages, what a lock file
+    /// of npm's names with its address and its hash, and what was released to Maven's central
+    /// repository. Default: nowhere, so that each build fetches and compiles all of it anew. Only on
+    /// Kubernetes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<BuildCache>,
     /// Who builds are where they fetch private dependencies. Only on Kubernetes: on the `local`
@@ -139,7 +141,8 @@ pub struct CaBundle {
 }
 
 /// A volume for what builds depend on. In the pod of a build one container alone writes to it, which
-/// fetches and runs nothing of what it fetched; the one that compiles reads it.
+/// fetches and runs nothing of what it fetched; the one that compiles reads it, or, if that is Maven,
+/// asks for what is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BuildCache {
@@ -159,8 +162,9 @@ pub struct BuildCache {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BuildCredentials {
-    /// A Secret in the builds' namespace with the keys `.netrc` (for Go's module proxies and for
-    /// `git`, over HTTPS), `.npmrc` (for npm's registries), or both. In the pod of a build the one
+    /// A Secret in the builds' namespace with the keys `.netrc` (for Go's module proxies, for `git`, and
+    /// for the repository that `MVNW_REPOURL` names, all over HTTPS), `.npmrc` (for npm's registries),
+    /// or both. In the pod of a build the one
     /// container that fetches has them, and runs nothing of what it fetched. What these credentials
     /// can read, whoever installs chaincode can have in it: let them read no more than that.
     #[schemars(length(min = 1))]

@@ -5,6 +5,8 @@
 
 mod error;
 mod fetch_job;
+mod mirror_job;
+mod mirrored;
 mod order;
 mod outcome;
 mod preparation;
@@ -25,6 +27,8 @@ use crate::error_chain::one_line;
 
 use error::BuildJobError;
 pub(crate) use fetch_job::FetchJob;
+pub(crate) use mirror_job::MirrorJob;
+use mirrored::Mirrored;
 pub(crate) use order::BuildJob;
 pub(crate) use outcome::Outcome;
 use preparation::{dependencies, directory, failed, source, tools};
@@ -51,6 +55,12 @@ pub(crate) fn run(job: &BuildJob) -> ExitCode {
 /// Fetches what a build depends on, and writes why it cannot to the file of the outcome.
 pub(crate) fn run_fetch(job: &FetchJob) -> ExitCode {
     tell(&fetch_job::fetch(job).map(|()| Outcome::Fetched), &job.build.outcome)
+}
+
+/// Brings a build what it asks for, and writes why it cannot to the file of the outcome.
+pub(crate) fn run_mirror(job: &MirrorJob) -> ExitCode {
+    let done = mirror_job::run(job).map(|()| Outcome::Fetched).map_err(BuildJobError::from);
+    tell(&done, &job.outcome)
 }
 
 fn tell(done: &Result<Outcome, BuildJobError>, file: &Path) -> ExitCode {
@@ -91,7 +101,12 @@ fn build(job: &BuildJob) -> Result<Sha256, BuildJobError> {
     let output = directory(job.work.join("output"))?;
     let place = Workplace { source: source.root(), output: &output };
     let tools = drawing(job, &*recipe, &place, tools(job, std::env::vars_os().collect())?)?;
+    let mirror = Mirrored::of(job, &*recipe)?;
+    let tools = mirror.as_ref().map_or(Ok(tools.clone()), |mirror| mirror.asking(&tools))?;
     let made = pollster::block_on(carry_out(&*recipe, &tools, &place, &mut PodWorkshop));
+    if let Some(account) = mirror.and_then(|mirror| mirror.account()) {
+        println!("{account}");
+    }
     let parts = made.map_err(|failure| failed(failure, &output))?;
 
     let images = Layout::create(&job.work.join("images"))?;

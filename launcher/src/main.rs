@@ -14,6 +14,7 @@ mod configuration;
 mod data;
 mod deadline;
 mod desertion;
+mod doorway;
 mod error_chain;
 mod health;
 mod kubernetes;
@@ -83,6 +84,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Some(Command::BuildJob(job)) => return Ok(build_job::run(&job)),
         Some(Command::FetchJob(job)) => return Ok(build_job::run_fetch(&job)),
+        Some(Command::MirrorJob(job)) => return Ok(build_job::run_mirror(&job)),
         Some(Command::CopySelf(copy)) => {
             build_job::copy_self(&copy)
                 .with_context(|| format!("cannot write {}", copy.to.display()))?;

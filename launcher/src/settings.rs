@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::await_proxy::AwaitProxy;
-use crate::build_job::{BuildJob, CopySelf, FetchJob};
+use crate::build_job::{BuildJob, CopySelf, FetchJob, MirrorJob};
 
 /// Builds the chaincode that a Hyperledger Fabric peer installs, runs it, and
 /// keeps it linked to the peer.
@@ -86,6 +86,9 @@ pub(crate) enum Command {
     /// Fetches what a chaincode depends on, ahead of its build and in the same pod.
     #[command(hide = true)]
     FetchJob(FetchJob),
+    /// Brings a build the files of a repository, and keeps them for others, in the same pod.
+    #[command(hide = true)]
+    MirrorJob(MirrorJob),
     /// Copies this program to a file.
     #[command(hide = true)]
     CopySelf(CopySelf),

@@ -50,7 +50,7 @@ pub enum RegistryError {
     #[error("cannot set up the client for the registry {registry}")]
     Bounded { registry: String, source: AskError },
     #[error("cannot reach the registry {registry} over {scheme}")]
-    Unreachable { registry: String, scheme: &'static str, source: OciDistributionError },
+    Unreachable { registry: String, scheme: &'static str, source: reqwest::Error },
     #[error(
         "the registry {registry} refused the credentials for {repository} ({given}; \
          registry.secret)"
@@ -58,6 +58,8 @@ pub enum RegistryError {
     Refused { registry: String, repository: String, given: &'static str },
     #[error("the registry {registry} gave no sound answer for {subject}")]
     Answer { registry: String, subject: String, source: OciDistributionError },
+    #[error("the registry {registry} gave no sound answer for {subject}")]
+    Unsound { registry: String, subject: String, source: AskError },
     #[error("the registry {registry} has something else than an image as {subject}: {reason}")]
     NoImage { registry: String, subject: String, reason: String },
     #[error("cannot use the launcher's copy of the image")]
@@ -180,18 +182,15 @@ impl Registry {
     async fn manifest(
         &self,
         reference: &Reference,
-    ) -> Result<Option<(Bytes, ImageManifest)>, RegistryError> {
+    ) -> Result<Option<(Vec<u8>, ImageManifest)>, RegistryError> {
         let subject = reference.to_string();
-        let answer =
-            self.client.pull_manifest_raw(reference, &self.auth, &[OCI_IMAGE_MEDIA_TYPE]).await;
-        let document = match answer {
-            Ok((document, _)) => document,
-            Err(error) if is_unknown(&error) => return Ok(None),
-            Err(error) => return Err(self.failed(&subject, error)),
-        };
+        let name = reference.digest().or(reference.tag()).unwrap_or_default();
+        let document = self.bounded.manifest(name, &[OCI_IMAGE_MEDIA_TYPE]).await;
+        let document = document.map_err(|error| self.unsaid(&subject, error))?;
+        let Some(Document { bytes, .. }) = document else { return Ok(None) };
         let manifest =
-            serde_json::from_slice(&document).map_err(|error| self.no_image(&subject, &error))?;
-        Ok(Some((document, manifest)))
+            serde_json::from_slice(&bytes).map_err(|error| self.no_image(&subject, &error))?;
+        Ok(Some((bytes, manifest)))
     }
 
     /// Has the client fetch a token if the registry wants one: in the calls that need it, the
@@ -236,18 +235,33 @@ impl Registry {
     fn failed(&self, subject: &str, error: OciDistributionError) -> RegistryError {
         let registry = self.repository.registry().to_owned();
         match error {
-            error if is_refusal(&error) => RegistryError::Refused {
-                registry,
-                repository: self.repository.name().to_owned(),
-                given: match self.auth {
-                    RegistryAuth::Anonymous => "none were given",
-                    _ => "as the Secret has them",
-                },
-            },
-            OciDistributionError::RequestError(ref cause) if cause.is_connect() => {
-                RegistryError::Unreachable { registry, scheme: self.scheme, source: error }
+            error if is_refusal(&error) => self.refused(),
+            OciDistributionError::RequestError(cause) if cause.is_connect() => {
+                RegistryError::Unreachable { registry, scheme: self.scheme, source: cause }
             }
             source => RegistryError::Answer { registry, subject: subject.to_owned(), source },
+        }
+    }
+
+    fn unsaid(&self, subject: &str, error: AskError) -> RegistryError {
+        let registry = self.repository.registry().to_owned();
+        match error {
+            AskError::Refused(_) => self.refused(),
+            AskError::Unanswered(cause) if cause.is_connect() => {
+                RegistryError::Unreachable { registry, scheme: self.scheme, source: cause }
+            }
+            source => RegistryError::Unsound { registry, subject: subject.to_owned(), source },
+        }
+    }
+
+    fn refused(&self) -> RegistryError {
+        RegistryError::Refused {
+            registry: self.repository.registry().to_owned(),
+            repository: self.repository.name().to_owned(),
+            given: match self.auth {
+                RegistryAuth::Anonymous => "none were given",
+                _ => "as the Secret has them",
+            },
         }
     }
 }
@@ -259,25 +273,6 @@ fn any(repository: &Repository) -> Reference {
         repository.name().to_owned(),
         "latest".to_owned(),
     )
-}
-
-/// Whether the registry says that it has no such manifest.
-fn is_unknown(error: &OciDistributionError) -> bool {
-    match error {
-        OciDistributionError::ImageManifestNotFoundError(_) => true,
-        OciDistributionError::ServerError { code, .. } => *code == 404,
-        OciDistributionError::RegistryError { envelope, .. } => {
-            envelope.errors.iter().any(|error| {
-                matches!(
-                    error.code,
-                    OciErrorCode::ManifestUnknown
-                        | OciErrorCode::NameUnknown
-                        | OciErrorCode::NotFound
-                )
-            })
-        }
-        _ => false,
-    }
 }
 
 /// Whether the registry does not accept who asks.

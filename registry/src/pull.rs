@@ -1,8 +1,8 @@
 //! An image fetched from the registry, to be looked at: what a registry has under a tag is what
 //! whoever may push there left.
 
-use oci_client::Reference;
 use oci_client::errors::OciDistributionError;
+use oci_client::{Reference, RegistryOperation};
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::oci_spec::image::{Descriptor, Digest, MediaType};
 use selvedge_buildpack::image::{Layout, sha256};
@@ -42,6 +42,7 @@ impl Registry {
         if size > limit || blobs.iter().any(|blob| sha256(blob).is_none()) {
             return Ok(Pulled::Unfit);
         }
+        self.sign_in(&reference, RegistryOperation::Pull).await?;
         for blob in blobs {
             self.pull_blob(&reference, images, blob).await?;
         }

@@ -16,7 +16,7 @@ use testbed::registry::{Access, PASSWORD, USER};
 use testbed::temporary_registry::{TemporaryRegistry, crane};
 
 use super::*;
-use broken::broken;
+use broken::{broken, endless, endless_but};
 
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n";
 
@@ -181,6 +181,33 @@ async fn a_runtime_that_is_not_there() {
     assert!(told.starts_with(&format!("the registry of the image {name} does not tell")), "{told}");
 }
 
+/// What a registry says that never stops sending is no more read than any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_an_end() {
+    let beginning = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let server = endless(beginning).await;
+    let found = line(anonymous(&server.host).find(&tag()).await.unwrap_err());
+    assert!(found.contains("sends more than 4"), "{found}");
+
+    let platform = Platform::LinuxAmd64;
+    let read = async |host: &str| {
+        let name = format!("{host}/runtimes/node:1");
+        let read = RuntimeImage::read(&name, true, RegistryAuth::Anonymous, platform).await;
+        line(read.map(drop).unwrap_err())
+    };
+    let told = read(&server.host).await;
+    assert!(told.contains("sends more than 4"), "{told}");
+    let blob = |kind: &str| {
+        let digest = Sha256::of(kind.as_bytes());
+        format!("{{\"mediaType\":\"{kind}\",\"size\":1,\"digest\":\"{digest}\"}}")
+    };
+    let config = blob("application/vnd.oci.image.config.v1+json");
+    let manifest = format!("{{\"schemaVersion\":2,\"config\":{config},\"layers\":[]}}");
+    let server = endless_but(beginning, "/manifests/", &manifest).await;
+    let told = read(&server.host).await;
+    assert!(told.contains("sends more than 4"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials() {
     let server = TemporaryRegistry::start(Access::Password);
@@ -244,7 +271,7 @@ async fn answers_that_no_registry_should_give() {
     for (answer, reason) in [
         (half, "gave no sound answer for"),
         (no_image, "has something else than an image as"),
-        (&other, "gave no sound answer for"),
+        (&other, "has something else than an image as"),
         (trouble, "busy"),
         (silence, "gave no sound answer for"),
     ] {

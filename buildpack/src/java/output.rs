@@ -34,10 +34,10 @@ const NOT_FETCHED: &[&str] = &[
 
 /// What somebody needs to know whose dependencies cannot be fetched.
 pub(super) const REPOSITORIES: &str = "dependencies come from Maven Central, or from where the package's \
-                            pom.xml or build.gradle has them: a mirror or a proxy is named in \
-                            ~/.m2/settings.xml, by MAVEN_ARGS, MAVEN_OPTS or MVNW_REPOURL in the \
-                            environment of `selvedge` or of the launcher, for builds in a cluster in \
-                            `builds.environment` of the operator's file";
+                            pom.xml or build.gradle has them: a proxy is named by HTTPS_PROXY in the \
+                            environment of `selvedge` or of the launcher, another repository in \
+                            ~/.m2/settings.xml; for builds in a cluster by HTTPS_PROXY and MVNW_REPOURL \
+                            in `builds.environment` of the operator's file";
 
 /// The first lines that tell what is wrong, at most eight; and one on repositories if something could
 /// not be fetched.

@@ -5,45 +5,15 @@ use std::io;
 use std::path::Path;
 
 use super::jar::Jar;
+use super::mirror::MavenRepository;
 use super::output::{REPOSITORIES, first_errors};
+use super::outside;
 use super::project::{JavaError, JavaProject, is_jar};
 use super::start::{JAR, Launch};
 use super::tool::Tool;
+use super::variables::PINNED;
 use crate::image::{Form, LayerForm, Part, Tree};
-use crate::recipe::{BuildCommand, Failure, Recipe, Refusal, Toolchain, Workplace, copy};
-
-/// The variables of the caller that reach the tools: where they find themselves, their settings,
-/// repositories and who they are there, proxies and certificates. What a build runs can read them.
-/// Not `MAVEN_CONFIG`, which Maven's own images set to a directory, and its wrapper takes for
-/// arguments.
-pub(super) const ALLOWED: &[&str] = &[
-    "PATH",
-    "HOME",
-    "TMPDIR",
-    "JAVA_HOME",
-    "JAVA_TOOL_OPTIONS",
-    "JDK_JAVA_OPTIONS",
-    "MAVEN_ARGS",
-    "MAVEN_OPTS",
-    "MAVEN_USER_HOME",
-    "MVNW_*",
-    "GRADLE_HOME",
-    "GRADLE_OPTS",
-    "GRADLE_USER_HOME",
-    "ORG_GRADLE_PROJECT_*",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-];
-
-/// What wins over the caller's: without it javac takes what is in a source for the encoding of
-/// wherever it runs (before Java 18), and tools write what nobody can read.
-const PINNED: &[(&str, &str)] = &[("LC_ALL", "C.UTF-8")];
+use crate::recipe::{BuildCommand, Failure, Mirror, Recipe, Refusal, Toolchain, Workplace, copy};
 
 /// Changes when the same commands make another image.
 const VERSION: &str = "java 1";
@@ -100,11 +70,19 @@ impl Recipe for JavaBuild {
         }
     }
 
+    fn mirror(&self) -> Option<&'static dyn Mirror> {
+        match self.project {
+            JavaProject::Source { tool: Tool::Maven, .. } => Some(&MavenRepository),
+            _ => None,
+        }
+    }
+
     fn prepare(&self, place: &Workplace<'_>) -> io::Result<()> {
         let chaincode = place.output.join(CHAINCODE);
         fs::create_dir(&chaincode)?;
         match &self.project {
             JavaProject::Source { directory, .. } => {
+                fs::write(place.output.join(outside::PROGRAM_FILE), outside::PROGRAM)?;
                 copy(&place.source.join(directory), &place.output.join(BUILD))
             }
             JavaProject::Jars(jars) => jars.iter().try_for_each(|jar| {
@@ -116,11 +94,14 @@ impl Recipe for JavaBuild {
     }
 
     fn commands(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> Vec<BuildCommand> {
-        let command = |(program, arguments): (&str, Vec<&str>)| {
-            let arguments = arguments.into_iter().map(Into::into).collect();
-            toolchain.command(program, arguments, PINNED, &place.output.join(BUILD))
-        };
-        self.step().map(command).into_iter().collect()
+        let Some((program, arguments)) = self.step() else { return Vec::new() };
+        let options = outside::options(toolchain, place.output);
+        let options = options.as_deref().map(|options| (outside::OPTIONS, options));
+        let pinned: Vec<_> = PINNED.iter().copied().chain(options).collect();
+        let arguments = arguments.into_iter().map(Into::into).collect();
+        let build = place.output.join(BUILD);
+        let build = toolchain.command(program, arguments, &pinned, &build);
+        outside::preparation(toolchain, place.output).into_iter().chain([build]).collect()
     }
 
     fn question(
@@ -186,6 +167,7 @@ fn jars_in(directory: &Path) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::variables::ALLOWED;
     use super::*;
 
     fn source(tool: Tool, wrapped: bool) -> JavaBuild {

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::command::BuildCommand;
+use super::mirror::Mirror;
 use super::plan::Recipe;
 use super::refusal::Refusal;
 use super::toolchain::Toolchain;
@@ -32,6 +33,11 @@ pub(crate) trait Buildpack: Sync {
         path: &str,
         platform: Platform,
     ) -> Result<Box<dyn Recipe>, Refusal>;
+
+    /// [`Language::mirror`](crate::language::Language::mirror).
+    fn mirror(&self) -> Option<&'static dyn Mirror> {
+        None
+    }
 
     /// [`Language::vendoring`](crate::language::Language::vendoring).
     fn vendoring(

@@ -21,6 +21,15 @@ pub struct Dependencies {
     toolchain: String,
 }
 
+/// How much there is, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// What was removed.
+    pub freed: u64,
+    /// What is left.
+    pub left: u64,
+}
+
 /// What of it is used, and removed, as one.
 #[derive(Debug)]
 struct Piece {
@@ -39,7 +48,7 @@ impl Dependencies {
     }
 
     /// A directory for what is the same for all.
-    pub(crate) fn directory(&self, name: &str) -> PathBuf {
+    pub fn directory(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
@@ -50,13 +59,13 @@ impl Dependencies {
 
     /// Marks something as used now. What cannot be marked is there all the same, if it is, and goes
     /// the sooner.
-    pub(super) fn mark(path: &Path) {
+    pub fn mark(path: &Path) {
         let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
     }
 
     /// Removes what was not used for longest until the rest has no more than `limit` bytes. What was
-    /// used after `since` stays: a build may be reading it. Returns what was freed, in bytes.
-    pub fn bound(&self, limit: u64, since: SystemTime) -> io::Result<u64> {
+    /// used after `since` stays: a build may be reading it.
+    pub fn bound(&self, limit: u64, since: SystemTime) -> io::Result<Extent> {
         let leaving = self.root.join(LEAVING);
         but_for_what_is_gone(fs::remove_dir_all(&leaving))?;
         let mut pieces = self.pieces();
@@ -75,7 +84,7 @@ impl Dependencies {
             left -= piece.bytes;
         }
         but_for_what_is_gone(fs::remove_dir_all(&leaving))?;
-        Ok(all - left)
+        Ok(Extent { freed: all - left, left })
     }
 
     /// All that is there. What others remove meanwhile is passed over.
@@ -154,20 +163,20 @@ mod tests {
         let shared = Dependencies::at(root, "go");
         let since = |age| SystemTime::now() - Duration::from_mins(age);
 
-        assert_eq!(shared.bound(800, since(0)).unwrap(), 0);
-        assert_eq!(shared.bound(700, since(0)).unwrap(), 100);
+        assert_eq!(shared.bound(800, since(0)).unwrap().freed, 0);
+        assert_eq!(shared.bound(700, since(0)).unwrap().freed, 100);
         assert!(!there("npm/oldest") && there(&old));
-        assert_eq!(shared.bound(600, since(0)).unwrap(), 300);
+        assert_eq!(shared.bound(600, since(0)).unwrap().freed, 300);
         assert!(!there(&old) && !there("go/modules/cache/download/a/@v/v1.0.0.zip"));
         assert!(there(&new) && there("go/modules/cache/download/b/@v/v1.0.0.zip"));
 
         // What a build may be reading stays, however much it is.
-        assert_eq!(shared.bound(0, since(60)).unwrap(), 0);
+        assert_eq!(shared.bound(0, since(60)).unwrap().freed, 0);
         Dependencies::mark(&root.join(&new));
         Dependencies::mark(&root.join("nowhere"));
-        assert_eq!(shared.bound(0, since(10)).unwrap(), 0);
+        assert_eq!(shared.bound(0, since(10)).unwrap().freed, 0);
         aged(&root.join(&new), 30);
-        assert_eq!(shared.bound(0, since(10)).unwrap(), 300);
+        assert_eq!(shared.bound(0, since(10)).unwrap().freed, 300);
         assert!(there("npm/newest") && !there(LEAVING));
     }
 

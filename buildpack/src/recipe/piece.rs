@@ -1,7 +1,9 @@
 //! What of the shared dependencies is removed as one: a version of a Go module with its archive and
-//! its files, a clone, or else a file.
+//! its files, a clone, a file of a mirrored repository with its checksum, or else a file.
 
 use std::path::{Component, Path, PathBuf};
+
+use super::mirror::{CHECKSUM, MIRRORS};
 
 /// Where Go's modules are.
 pub(crate) const GO_MODULES: &str = "go/modules";
@@ -13,6 +15,11 @@ const ARCHIVES: &str = "@v";
 /// it. All paths are relative to the shared place.
 pub(super) fn piece_of(file: &Path) -> (PathBuf, PathBuf) {
     let whole = || (file.to_owned(), file.to_owned());
+    if file.starts_with(MIRRORS)
+        && let Some(of) = file.to_str().and_then(|name| name.strip_suffix(CHECKSUM))
+    {
+        return (of.into(), file.to_owned());
+    }
     let Ok(below) = file.strip_prefix(GO_MODULES) else { return whole() };
     let names: Vec<&str> = below.components().filter_map(name).collect();
     let up_to = |count: usize| {
@@ -60,6 +67,9 @@ mod tests {
             ("go/modules/cache/lock", "go/modules/cache/lock", "go/modules/cache/lock"),
             ("go/builds/ff/00/a-d", "go/builds/ff/00/a-d", "go/builds/ff/00/a-d"),
             ("npm/x@y/z", "npm/x@y/z", "npm/x@y/z"),
+            ("npm/x.sha1", "npm/x.sha1", "npm/x.sha1"),
+            ("mirrors/a/b.jar", "mirrors/a/b.jar", "mirrors/a/b.jar"),
+            ("mirrors/a/b.jar.sha1", "mirrors/a/b.jar", "mirrors/a/b.jar.sha1"),
         ] {
             let expected = (PathBuf::from(piece), PathBuf::from(removed));
             assert_eq!(piece_of(Path::new(file)), expected, "{file}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::command::BuildCommand;
 use super::fetch::Fetch;
+use super::mirror::Mirror;
 use super::refusal::Refusal;
 use super::toolchain::Toolchain;
 use super::workplace::Workplace;
@@ -29,6 +30,12 @@ pub trait Recipe: fmt::Debug + Send + Sync {
     /// How what the source depends on is fetched ahead, for builds that share it; none if that cannot
     /// be done without running what was fetched. It decides nothing of the outcome.
     fn fetch(&self) -> Option<&dyn Fetch> {
+        None
+    }
+
+    /// The repository of which its tools are given a mirror; none if they need none. It decides nothing
+    /// of the outcome.
+    fn mirror(&self) -> Option<&'static dyn Mirror> {
         None
     }
 

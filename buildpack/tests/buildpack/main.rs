@@ -8,5 +8,6 @@ mod java;
 mod named_images;
 mod node;
 mod packages;
+mod proxied;
 mod sources;
 mod tampering;

@@ -1,6 +1,7 @@
 //! Why a build brought no image.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use selvedge_buildpack::digest::Sha256;
@@ -8,6 +9,7 @@ use selvedge_buildpack::image::{AssembleError, LayoutError};
 use selvedge_buildpack::recipe::Refusal;
 use selvedge_buildpack::source::SourceError;
 
+use super::mirror_job::MirrorError;
 use super::transfer::TransferError;
 use crate::bounds::Exceeded;
 
@@ -16,6 +18,10 @@ use crate::bounds::Exceeded;
 pub(crate) enum BuildJobError {
     #[error(transparent)]
     Transfer(#[from] TransferError),
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    #[error("the mirror at {0}, which is in the same pod, does not answer")]
+    NoMirror(SocketAddr, #[source] io::Error),
     #[error("the launcher's certificates have the digest {actual} instead of {expected}")]
     Certificates { expected: Sha256, actual: Sha256 },
     #[error("the launcher's certificates are no certificates")]

@@ -3,22 +3,18 @@
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use selvedge_buildpack::recipe::{Workplace, fetch_ahead};
+use selvedge_buildpack::recipe::{Extent, Workplace, fetch_ahead};
 
 use super::error::BuildJobError;
 use super::order::BuildJob;
-use super::preparation::{dependencies, directory, failed, source, tools};
+use super::preparation::{dependencies, directory, failed, in_use_since, source, tools};
 use super::transfer::Launcher;
 use super::workshop::PodWorkshop;
 
 /// The files of a home in which tools look for credentials.
 const CREDENTIALS: [&str; 2] = [".netrc", ".npmrc"];
-
-/// Go marks what it uses once an hour (`src/cmd/go/internal/cache/cache.go`, `mtimeInterval`).
-const MARKED: Duration = Duration::from_hours(1);
 
 /// What is to be fetched, and where to.
 #[derive(Clone, Debug, Args)]
@@ -58,10 +54,11 @@ pub(super) fn fetch(job: &FetchJob) -> Result<(), BuildJobError> {
     let at = build.dependencies.as_deref().unwrap_or(&output);
     fetched.map_err(|failure| failed(failure, at))?;
     if let Some(limit) = *limit {
-        let since = SystemTime::now() - Duration::from_secs(job.time) - MARKED;
-        match shared.bound(limit, since) {
-            Ok(0) => {}
-            Ok(bytes) => println!("removed {} MiB of what no build has used for long", bytes >> 20),
+        match shared.bound(limit, in_use_since(job.time)) {
+            Ok(Extent { freed: 0, .. }) => {}
+            Ok(Extent { freed, .. }) => {
+                println!("removed {} MiB of what no build has used for long", freed >> 20);
+            }
             Err(source) => {
                 return Err(BuildJobError::File { path: at.to_owned(), source });
             }

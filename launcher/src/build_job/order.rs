@@ -1,5 +1,6 @@
 //! What the launcher writes into a Job: the order of a build.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -38,11 +39,14 @@ pub(crate) struct BuildJob {
     /// The image that this runs in, whose products are kept apart from those of others.
     #[arg(long)]
     pub(crate) toolchain: Option<String>,
+    /// Where the pod has a mirror of what the tools fetch.
+    #[arg(long)]
+    pub(crate) mirror: Option<SocketAddr>,
     /// The file that takes the outcome: the container's termination message.
     #[arg(long, default_value = "/dev/termination-log")]
     pub(crate) outcome: PathBuf,
 }
 
-fn language(named: &str) -> Result<Language, String> {
+pub(super) fn language(named: &str) -> Result<Language, String> {
     Language::of(&ChaincodeType::named(named)).ok_or_else(|| "no language that is built".to_owned())
 }

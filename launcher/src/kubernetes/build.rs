@@ -20,6 +20,7 @@ mod judge;
 mod made;
 mod making;
 mod manifest;
+mod mirroring;
 mod named;
 #[cfg(test)]
 mod named_tests;

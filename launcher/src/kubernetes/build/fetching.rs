@@ -6,10 +6,7 @@ use k8s_openapi::api::core::v1::{
 use selvedge_config::Builds;
 use selvedge_manifest::container::{empty, mount};
 
-use super::manifest::{BuildOrder, FETCH};
-
-/// Where it finds credentials.
-const CREDENTIALS: &str = "/selvedge-credentials";
+use super::manifest::{BuildOrder, CREDENTIALS, FETCH};
 
 impl BuildOrder<'_> {
     /// Whether a container fetches before another builds.
@@ -37,20 +34,24 @@ impl BuildOrder<'_> {
 
     /// Its own directory, that which both containers see, and the credentials.
     pub(super) fn volumes_to_fetch(&self) -> Vec<Volume> {
-        let mut volumes = vec![empty(FETCH, &self.settings.disk.0), self.dependencies()];
-        volumes.extend(self.settings.credentials.as_ref().map(|credentials| Volume {
+        let volumes = [empty(FETCH, &self.settings.disk.0), self.dependencies()];
+        volumes.into_iter().chain(self.credentials()).collect()
+    }
+
+    /// The credentials, if there are any.
+    pub(super) fn credentials(&self) -> Option<Volume> {
+        self.settings.credentials.as_ref().map(|credentials| Volume {
             name: "credentials".to_owned(),
             secret: Some(SecretVolumeSource {
                 secret_name: Some(credentials.secret.clone()),
                 ..SecretVolumeSource::default()
             }),
             ..Volume::default()
-        }));
-        volumes
+        })
     }
 
     /// What builds share, or what is fetched for this one alone.
-    fn dependencies(&self) -> Volume {
+    pub(super) fn dependencies(&self) -> Volume {
         let Some(cache) = &self.settings.cache else {
             return empty("dependencies", &self.settings.disk.0);
         };

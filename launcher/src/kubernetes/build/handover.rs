@@ -6,7 +6,6 @@
 //! the build.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,36 +16,23 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::{Body, Frame, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tokio_stream::StreamExt;
-use tokio_util::io::ReaderStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{debug, warn};
 
 use super::judge::IMAGE_LIMIT;
-
-/// How long a client may take to say what it wants.
-const FIRST_WORDS: Duration = Duration::from_secs(10);
+use crate::doorway::{self, Content, said, whole};
 
 /// How long a client may say nothing while it sends.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// How many may be connected at once: a build has one connection at a time.
 const CONNECTIONS: usize = 64;
-
-/// A pause after a connection could not be accepted: for lack of file descriptors, mostly.
-const BREATH: Duration = Duration::from_millis(100);
-
-type Content = BoxBody<Bytes, io::Error>;
 
 /// The server. Dropping it ends it.
 pub(crate) struct Handover {
@@ -107,7 +93,14 @@ impl Handover {
         let address = listener.local_addr()?;
         let offers = Offers::default();
         let running = CancellationToken::new();
-        tokio::spawn(running.clone().run_until_cancelled_owned(accept(listener, offers.clone())));
+        let serving = {
+            let offers = offers.clone();
+            doorway::serve(listener, CONNECTIONS, move |request| {
+                let offers = offers.clone();
+                async move { answer(request, &offers).await }
+            })
+        };
+        tokio::spawn(running.clone().run_until_cancelled_owned(serving));
         Ok(Self { address, offers, _running: running.drop_guard() })
     }
 
@@ -192,39 +185,6 @@ impl Offers {
     }
 }
 
-async fn accept(listener: TcpListener, offers: Offers) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
-    while let Ok(place) = Arc::clone(&room).acquire_owned().await {
-        match listener.accept().await {
-            Ok((stream, from)) => {
-                let offers = offers.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = serve(stream, offers).await {
-                        debug!(%from, %error, "connection of a build ended early");
-                    }
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                warn!(%error, "cannot accept a build's connection");
-                sleep(BREATH).await;
-            }
-        }
-    }
-}
-
-async fn serve(stream: TcpStream, offers: Offers) -> hyper::Result<()> {
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(FIRST_WORDS)
-        .keep_alive(false)
-        .serve_connection(
-            TokioIo::new(stream),
-            service_fn(|request| async { Ok::<_, Infallible>(answer(request, &offers).await) }),
-        )
-        .await
-}
-
 async fn answer(request: Request<Incoming>, offers: &Offers) -> Response<Content> {
     let (used, over) = match offers.take(request.method(), request.uri().path()) {
         Ok(taken) => taken,
@@ -247,16 +207,11 @@ async fn answer(request: Request<Incoming>, offers: &Offers) -> Response<Content
 
 /// The file, for as long as the build is not over: its answer is on its way long after it was made.
 async fn download(path: PathBuf, over: CancellationToken) -> io::Result<Response<Content>> {
-    let file = tokio::fs::File::open(path).await?;
-    let size = file.metadata().await?.len();
-    let chunks = ReaderStream::with_capacity(file, 64 << 10);
-    let frames = chunks.map(move |chunk| match chunk {
-        Ok(_) if over.is_cancelled() => Err(io::Error::other("the build is over")),
-        chunk => chunk.map(Frame::data),
-    });
-    let mut response = Response::new(BodyExt::boxed(StreamBody::new(frames)));
-    response.headers_mut().insert(http::header::CONTENT_LENGTH, size.into());
-    Ok(response)
+    let source = tokio::fs::File::open(path).await?;
+    let look = move || {
+        if over.is_cancelled() { Err(io::Error::other("the build is over")) } else { Ok(()) }
+    };
+    doorway::file(source, look).await
 }
 
 /// Writes the whole body to the file, then has it judged.
@@ -295,14 +250,4 @@ async fn take_in(
 fn too_large() -> Response<Content> {
     let reason = format!("an image may have {} MiB at most", IMAGE_LIMIT >> 20);
     said(StatusCode::PAYLOAD_TOO_LARGE, &reason)
-}
-
-fn said(status: StatusCode, words: &str) -> Response<Content> {
-    let mut response = Response::new(whole(Bytes::copy_from_slice(words.as_bytes())));
-    *response.status_mut() = status;
-    response
-}
-
-fn whole(bytes: Bytes) -> Content {
-    Full::new(bytes).map_err(|never| match never {}).boxed()
 }

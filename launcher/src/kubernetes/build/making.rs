@@ -279,6 +279,7 @@ impl Builds {
             platform: self.platform,
             toolchain,
             is_fetched: wanted.recipe.fetch().is_some(),
+            mirror: wanted.recipe.mirror(),
             launcher_image: &self.launcher_image,
             begun_by: &self.ground.pod.uid,
             alive_at,

@@ -15,6 +15,7 @@ use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::{BuildKey, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::platform::Platform;
+use selvedge_buildpack::recipe::Mirror;
 use selvedge_config::Builds;
 use selvedge_manifest::{
     MANAGED_BY, MANAGER,
@@ -33,6 +34,9 @@ pub(super) const COMPILE: &str = "compile";
 
 /// The container that fetches before that.
 pub(super) const FETCH: &str = "fetch";
+
+/// The container that stays beside the one that builds.
+pub(super) const MIRROR: &str = "mirror";
 
 /// The containers whose logs are the build's, in their order.
 pub(super) const WITH_LOGS: [&str; 2] = [FETCH, COMPILE];
@@ -55,10 +59,13 @@ const URL: &str = "url";
 
 const TOOLS: &str = "/selvedge";
 const WORK: &str = "/work";
-const AUTHORITIES: &str = "/selvedge-authorities";
+pub(super) const AUTHORITIES: &str = "/selvedge-authorities";
 
-/// Where dependencies are that were fetched ahead.
-const DEPENDENCIES: &str = "/selvedge-dependencies";
+/// Where dependencies are that were fetched ahead, or that are kept.
+pub(super) const DEPENDENCIES: &str = "/selvedge-dependencies";
+
+/// Where the one container finds credentials that has them.
+pub(super) const CREDENTIALS: &str = "/selvedge-credentials";
 
 /// One build.
 pub(super) struct BuildOrder<'a> {
@@ -74,6 +81,8 @@ pub(super) struct BuildOrder<'a> {
     pub(super) toolchain: &'a str,
     /// Whether its recipe can have dependencies fetched ahead.
     pub(super) is_fetched: bool,
+    /// The repository of which its recipe has a mirror.
+    pub(super) mirror: Option<&'static dyn Mirror>,
     /// The image with this program.
     pub(super) launcher_image: &'a str,
     /// The pod's UID of the launcher that begins it.
@@ -198,8 +207,10 @@ impl BuildOrder<'_> {
             enable_service_links: Some(false),
             image_pull_secrets: pull_secrets(self.pull_secrets),
             init_containers: Some(
-                [self.bring_tools()]
+                self.mirrored()
+                    .map(|mirror| self.mirror(mirror))
                     .into_iter()
+                    .chain([self.bring_tools()])
                     .chain(self.fetches().then(|| self.fetch()))
                     .collect(),
             ),
@@ -218,6 +229,9 @@ impl BuildOrder<'_> {
         let mut volumes = vec![empty("tools", "256Mi"), empty("work", &self.settings.disk.0)];
         if self.fetches() {
             volumes.extend(self.volumes_to_fetch());
+        }
+        if self.mirrored().is_some() {
+            volumes.extend(self.volumes_to_mirror());
         }
         if let Some(bundle) = &self.settings.ca_bundle {
             volumes.push(Volume {
@@ -239,7 +253,7 @@ impl BuildOrder<'_> {
             name: "tools".to_owned(),
             image: Some(self.launcher_image.to_owned()),
             args: Some(vec!["copy-self".to_owned(), program]),
-            resources: Some(self.tools_resources()),
+            resources: Some(self.own_resources("64Mi")),
             security_context: Some(restricted::container()),
             volume_mounts: Some(vec![mount("tools", TOOLS, false)]),
             ..Container::default()
@@ -247,7 +261,9 @@ impl BuildOrder<'_> {
     }
 
     fn compile(&self) -> Container {
-        self.of_toolchain(COMPILE, "build-job", "work")
+        let mut container = self.of_toolchain(COMPILE, "build-job", "work");
+        container.args.get_or_insert_default().extend(self.to_mirror());
+        container
     }
 
     /// A container of the toolchain's image, which runs a part of this program, and works in a
@@ -310,16 +326,17 @@ impl BuildOrder<'_> {
         resources
     }
 
-    /// What copying a file takes, with a limit for whatever the compiler has one: a quota wants it.
-    fn tools_resources(&self) -> ResourceRequirements {
+    /// What this program takes by itself, with a limit for whatever the compiler has one: a quota wants
+    /// it.
+    pub(super) fn own_resources(&self, memory: &str) -> ResourceRequirements {
         let quantity = |name: &str, amount: &str| (name.to_owned(), Quantity(amount.to_owned()));
-        let mut limits = BTreeMap::from([quantity("memory", "64Mi")]);
+        let mut limits = BTreeMap::from([quantity("memory", memory)]);
         let of_compiler = self.settings.resources.limits.as_ref();
         let cpu = of_compiler.and_then(|limits| limits.get_key_value("cpu"));
         limits.extend(cpu.map(|(name, limit)| (name.clone(), limit.clone())));
         ResourceRequirements {
             limits: Some(limits),
-            requests: Some([quantity("cpu", "10m"), quantity("memory", "64Mi")].into()),
+            requests: Some([quantity("cpu", "10m"), quantity("memory", memory)].into()),
             ..ResourceRequirements::default()
         }
     }

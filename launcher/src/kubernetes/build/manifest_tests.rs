@@ -39,6 +39,7 @@ pub(in super::super) fn order(settings: &Builds) -> BuildOrder<'_> {
         platform: Platform::LinuxAmd64,
         toolchain: &settings.toolchains.go.image,
         is_fetched: true,
+        mirror: None,
         launcher_image: "registry.example.com/selvedge/launcher:0.1.0",
         begun_by: "7d9c",
         alive_at: "2026-11-21T01:00:00Z",
@@ -106,6 +107,26 @@ fn golden_build_with_everything_set() {
     let labels = BTreeMap::new();
     let policy = order.policy(&created(order.job()), &reach(&settings, &labels, &[]));
     golden("build-network-policy-set.yaml", &policy);
+}
+
+#[test]
+fn golden_build_with_a_mirror() {
+    let settings = settings(
+        "  toolchains: {java: {image: 'maven:3'}}
+  environment: {HTTPS_PROXY: 'http://proxy:3128', MAVEN_ARGS: -X, MVNW_REPOURL: 'https://m.example'}
+  caBundle: {configMap: company-authorities}
+  cache: {claim: dependencies, limit: 2GiB}
+  credentials: {secret: repositories}
+",
+    );
+    let order = BuildOrder {
+        language: Language::Java,
+        toolchain: &settings.toolchains.java.image,
+        is_fetched: false,
+        mirror: Language::Java.mirror(),
+        ..order(&settings)
+    };
+    golden("build-job-mirror.yaml", &order.job());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Event, Pod};
 
 use super::super::hindrance::{Outlook, TroubleKind, of_refusal, of_sandbox, of_waiting};
-use super::manifest::{COMPILE, FETCH, WITH_LOGS};
+use super::manifest::{COMPILE, FETCH, MIRROR, WITH_LOGS};
 use crate::build_job::Outcome;
 use selvedge_config::Builds;
 
@@ -183,8 +183,14 @@ fn of_pod(pod: &Pod, settings: &Builds) -> Option<Result<Outcome, JobFailure>> {
         }
         _ => {}
     }
-    let containers = status.init_container_statuses.iter().chain(&status.container_statuses);
+    // What stays beside a build is ended when that has ended.
+    let containers = status.container_statuses.iter().chain(&status.init_container_statuses);
     for container in containers.flatten() {
+        if container.name == MIRROR
+            && let Some(reason) = of_mirror(container)
+        {
+            return Some(Err(JobFailure::Reason(reason)));
+        }
         let ended = container.state.as_ref().and_then(|state| state.terminated.as_ref());
         match ended {
             Some(ended) if container.name == COMPILE => {
@@ -201,6 +207,16 @@ fn of_pod(pod: &Pod, settings: &Builds) -> Option<Result<Outcome, JobFailure>> {
         }
     }
     None
+}
+
+/// Why the mirror cannot do its work, which no other try helps.
+fn of_mirror(mirror: &ContainerStatus) -> Option<String> {
+    let states = [&mirror.state, &mirror.last_state].map(Option::as_ref);
+    let ended = states.into_iter().flatten().find_map(|state| state.terminated.as_ref())?;
+    match serde_json::from_str(ended.message.as_deref()?).ok()? {
+        Outcome::Failed(reason) => Some(reason),
+        _ => None,
+    }
 }
 
 /// How the compiling container ended. `OOMKilled` is told of one that lost any of its processes:
