@@ -11,7 +11,7 @@ use std::{
 };
 
 use selvedge_package::{CONNECTION_FILE, ChaincodeType, Server};
-use selvedge_proto::launcher::{ChaincodeSource, ImageReference, Listening};
+use selvedge_proto::launcher::{ChaincodeSource, ImageCommand, ImageReference, Listening};
 use serde::{Deserialize, Serialize};
 
 use crate::json::{self, JsonError};
@@ -69,6 +69,15 @@ struct Image {
     digest: String,
 }
 
+/// What the image has a container run.
+#[derive(Deserialize, Serialize)]
+struct Command {
+    #[serde(default)]
+    entrypoint: Vec<String>,
+    #[serde(default)]
+    cmd: Vec<String>,
+}
+
 /// That a chaincode listens for its peer.
 #[derive(Deserialize, Serialize)]
 struct Listens {
@@ -94,6 +103,9 @@ struct Launch {
     /// Absent where it does not, and in what earlier releases left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     listens: Option<Listens>,
+    /// Absent where nobody could tell, and in what earlier releases left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    command: Option<Command>,
 }
 
 impl Launch {
@@ -101,7 +113,7 @@ impl Launch {
     fn of_named_image() -> Self {
         let r#type = ChaincodeType::K8s.name().into();
         let (path, label) = (String::new(), String::new());
-        Self { version: VERSION, r#type, path, label, listens: None }
+        Self { version: VERSION, r#type, path, label, listens: None, command: None }
     }
 }
 
@@ -158,9 +170,10 @@ impl Output {
         let image = self.checked(image)?;
         let ChaincodeSource { r#type, path, label } = source;
         let listens = listening.map(|Listening { tls }| Listens { tls });
-        let launch = Launch { version: VERSION, r#type, path, label, listens };
+        let ImageReference { name, digest, command } = image;
+        let command = command.map(|ImageCommand { entrypoint, cmd }| Command { entrypoint, cmd });
+        let launch = Launch { version: VERSION, r#type, path, label, listens, command };
         json::write(&self.launch_path(), &launch)?;
-        let ImageReference { name, digest } = image;
         Ok(json::write(&self.image_path(), &Image { name, digest })?)
     }
 
@@ -178,8 +191,9 @@ impl Output {
             return Err(OutputError::Version { path: self.launch_path(), found: launch.version });
         }
         let Image { name, digest } = json::read(&self.image_path())?;
-        let image = self.checked(ImageReference { name, digest })?;
-        let Launch { r#type, path, label, listens, .. } = launch;
+        let Launch { r#type, path, label, listens, command, .. } = launch;
+        let command = command.map(|Command { entrypoint, cmd }| ImageCommand { entrypoint, cmd });
+        let image = self.checked(ImageReference { name, digest, command })?;
         let listening = listens.map(|Listens { tls }| Listening { tls });
         Ok((Built { image, listening }, ChaincodeSource { r#type, path, label }))
     }

@@ -12,7 +12,7 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     Rule { name: "selvedge-proto", may_use: &[], never: &["kube"] },
     Rule {
         name: "selvedge-proxy",
@@ -56,6 +56,8 @@ const RULES: [Rule; 11] = [
         may_use: &["selvedge-buildpack", "selvedge-package"],
         never: &["clap", "kube", "k8s-openapi", "tonic"],
     },
+    // It lies in every chaincode's pod, and shares the memory that the chaincode may have.
+    Rule { name: "selvedge-keeper", may_use: &[], never: &["clap", "serde", "tokio", "tracing"] },
     Rule {
         name: "selvedge-launcher",
         may_use: &[
@@ -65,7 +67,7 @@ const RULES: [Rule; 11] = [
             "selvedge-buildpack",
             "selvedge-package",
             "selvedge-config",
-            "selvedge-config",
+            "selvedge-keeper",
             "selvedge-manifest",
         ],
         never: &[],

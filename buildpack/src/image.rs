@@ -3,6 +3,7 @@
 mod assemble;
 mod base;
 mod collect;
+mod command;
 mod config;
 mod descriptor;
 mod fault;
@@ -26,6 +27,7 @@ mod zones;
 pub use assemble::{AssembleError, Image, ImagePlan, Part, assemble};
 pub use base::{Base, BaseError, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID, ca_bundle_path};
 pub use collect::Collected;
+pub use command::ImageCommand;
 pub(crate) use descriptor::canonical_json;
 pub use descriptor::sha256;
 pub use fault::Fault;

@@ -6,8 +6,10 @@ use std::net::IpAddr;
 use anyhow::{Context, bail};
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use selvedge_buildpack::content::PackageContent;
+use selvedge_buildpack::image::ImageCommand;
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::package::{Elsewhere, Inspection, Interrupt, Metadata, PackageId};
+use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::shim::Shim;
 use selvedge_buildpack::source::Source as Code;
 use selvedge_config::{BackendKind, Chaincode, Subject};
@@ -26,6 +28,9 @@ use crate::yaml;
 
 /// The container of the launcher in the peer's pod (`images/kubernetes`).
 const LAUNCHER: &str = "launcher";
+
+/// As good as any: what an image runs, it runs on all.
+const PLATFORM: Platform = Platform::LinuxAmd64;
 
 /// The namespace of who does not name one.
 const NAMESPACE: &str = "default";
@@ -82,6 +87,9 @@ struct Package {
     shim: Shim,
     /// The image that it names, if it does.
     image: Option<NamedImage>,
+    /// What the image of its code has a container run. What one that it names has, that one's
+    /// registry knows.
+    command: Option<ImageCommand>,
 }
 
 fn package(request: &RenderRequest) -> anyhow::Result<Package> {
@@ -100,15 +108,24 @@ fn package(request: &RenderRequest) -> anyhow::Result<Package> {
                 Some(Elsewhere::Image(image)) => Some(image.clone()),
                 Some(Elsewhere::Server(_)) | None => None,
             };
-            let shim = match (content, &image) {
-                (PackageContent::Code(language), _) => {
-                    language.shim(&Code::open(inspection.code())?, &metadata.path)
+            let (shim, command) = match content {
+                PackageContent::Code(language) => {
+                    let (code, path) = (Code::open(inspection.code())?, &metadata.path);
+                    let recipe = language.recipe(&code, path, PLATFORM)?;
+                    (language.shim(&code, path), Some(recipe.form().command()))
                 }
-                (PackageContent::Image, image) => {
-                    image.as_ref().map_or(Shim::Dials, NamedImage::shim)
+                PackageContent::Image => {
+                    (image.as_ref().map_or(Shim::Dials, NamedImage::shim), None)
                 }
             };
-            Ok(Package { id: id.clone(), metadata: metadata.clone(), content, shim, image })
+            Ok(Package {
+                id: id.clone(),
+                metadata: metadata.clone(),
+                content,
+                shim,
+                image,
+                command,
+            })
         }
         _ => {
             let mut reasons = String::new();
@@ -134,6 +151,7 @@ fn sketch(
     let registry = right.operator.registry();
     let mut sketch = Sketch::new(identity, package.content, &of_pod, settings);
     sketch.shim = package.shim;
+    sketch.command.clone_from(&package.command);
     sketch.pull_secrets.extend(registry.secret.clone());
     // A Secret is good in its own namespace alone.
     if namespace == of_pod {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use selvedge_buildpack::content::PackageContent;
+use selvedge_buildpack::image::ImageCommand;
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::shim::Shim;
@@ -43,7 +44,7 @@ pub(crate) trait Backend: Send + Sync {
 
     /// Looks for such an image, and whether it can be run.
     async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
-        self.bring(image).await.map(|()| Sighting::Seen)
+        self.bring(image).await.map(|()| Sighting::Seen(None))
     }
 
     /// Keeps the image, if it is there, for as long as what is returned lives.
@@ -203,8 +204,8 @@ pub(crate) enum BuildError {
 /// What is known of an image that somebody else made.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Sighting {
-    /// It is there, for the platform that is wanted.
-    Seen,
+    /// It is there, for the platform that is wanted, and has a container run this, if that was asked.
+    Seen(Option<ImageCommand>),
     /// Its registry could not be asked, for this reason. Nodes may have it all the same.
     Unknown(String),
 }

@@ -13,10 +13,9 @@ use bytesize::ByteSize;
 use rustix::param::page_size;
 use rustix::process::Pid;
 use rustix::system::sysinfo;
+use selvedge_keeper::process_tree::{children, threads};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
-
-use crate::process_tree::{children, threads};
 
 /// How many processes and threads a build may have at once, whatever the machine, and how many more
 /// for each of its processors, of which a compiler uses all there are. None comes near it, and it is

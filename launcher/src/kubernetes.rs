@@ -14,6 +14,7 @@ mod lease;
 mod listeners;
 #[cfg(test)]
 mod mock;
+mod narrative;
 mod objects;
 mod observed;
 mod place;
@@ -47,6 +48,7 @@ use crate::backend::{Backend, BuildError, Replicas, Sighting, StartError, Unrunn
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
+use crate::image_reference::command_of;
 use crate::settings;
 use crate::source::StagedSource;
 
@@ -151,6 +153,7 @@ impl Backend for KubernetesBackend {
             identity,
             set: workload.set,
             image: self.builds.pulled(workload.content, &workload.image),
+            command: command_of(&workload.image),
             plan,
             credentials: Sha256::of(workload.credentials.certificate.as_bytes()).hex(),
             proxy: workload.proxy,

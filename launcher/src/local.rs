@@ -2,7 +2,7 @@
 
 mod collection;
 mod compile;
-pub(crate) mod guard;
+mod guard;
 mod named;
 mod process;
 mod replica;
@@ -46,6 +46,7 @@ use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::error_chain::one_line;
+use crate::image_reference::image_reference;
 use crate::loading;
 use crate::removal;
 use crate::settings::Place;
@@ -245,7 +246,7 @@ impl Backend for LocalBackend {
         if let Some(known) = self.known(&key.tag(), digest, recipe.form()).await {
             info!(digest = %known.digest(), "the image of this source is there already");
             self.tell(&known, told(Seen::Found), log).await;
-            return Ok(reference(&known));
+            return Ok(reference(&known, &recipe.form()));
         }
         info!(toolchain = version, "compiling");
         let image = |error: io::Error| BuildError::Image(error.into());
@@ -263,7 +264,7 @@ impl Backend for LocalBackend {
         let parts = made.map_err(failed)?;
         let image = self.assemble(recipe.form(), parts, digest, &key.tag()).await?;
         self.tell(&image, told(Seen::Built), log).await;
-        Ok(reference(&image))
+        Ok(reference(&image, &recipe.form()))
     }
 
     async fn holds(&self, image: &ImageReference) -> bool {
@@ -276,7 +277,7 @@ impl Backend for LocalBackend {
     /// Fetches it: once nobody can be asked for it any more, it runs all the same.
     async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
         self.named.has_roots(image).await?;
-        self.named.fetched(image).await.map(|_| Sighting::Seen)
+        self.named.fetched(image).await.map(|_| Sighting::Seen(None))
     }
 
     async fn bring(&self, image: &NamedImage) -> Result<(), Unrunnable> {
@@ -345,8 +346,8 @@ fn store(root: &Path) -> Result<Layout, LayoutError> {
     })
 }
 
-fn reference(image: &Descriptor) -> ImageReference {
-    ImageReference { name: REPOSITORY.into(), digest: image.digest().to_string() }
+fn reference(image: &Descriptor, form: &Form) -> ImageReference {
+    image_reference(REPOSITORY.into(), image.digest().to_string(), Some(form.command()))
 }
 
 fn failed(failure: BuildFailure<BuildError>) -> BuildError {

@@ -17,13 +17,14 @@ mod desertion;
 mod doorway;
 mod error_chain;
 mod health;
+mod image_reference;
+mod keeper;
 mod kubernetes;
 mod last_lines;
 mod lines;
 mod loading;
 mod local;
 mod opening;
-mod process_tree;
 mod removal;
 mod run_log;
 mod running;
@@ -56,7 +57,7 @@ use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::error_chain::one_line;
 use crate::kubernetes::KubernetesBackend;
-use crate::local::{LocalBackend, guard, rooted};
+use crate::local::{LocalBackend, rooted};
 use crate::opening::{Opening, Works};
 use crate::running::Running;
 use crate::settings::{Command, Settings};
@@ -69,9 +70,8 @@ const SHUTDOWN: Duration = Duration::from_secs(6);
 const FAREWELL: Duration = Duration::from_millis(500);
 
 fn main() -> anyhow::Result<ExitCode> {
-    if let Some(order) = guard::Order::read(std::env::args_os()) {
-        order.obey()?;
-        return Ok(ExitCode::SUCCESS);
+    if let Some(order) = selvedge_keeper::order::Order::read(std::env::args_os().skip(1)) {
+        return Ok(order.obey());
     }
     if let Some(order) = rooted::Order::read(std::env::args_os()) {
         return Ok(order.obey());
@@ -79,7 +79,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let settings = Settings::read();
     match settings.command {
         Some(Command::AwaitProxy(order)) => {
-            await_proxy::run(&order);
+            await_proxy::run(&order)?;
             return Ok(ExitCode::SUCCESS);
         }
         Some(Command::BuildJob(job)) => return Ok(build_job::run(&job)),

@@ -77,7 +77,7 @@ pub(crate) struct Place {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Waits until a chaincode's pod can reach its proxy.
+    /// Leaves the keeper in a chaincode's pod, and waits until that can reach its proxy.
     #[command(hide = true)]
     AwaitProxy(AwaitProxy),
     /// Builds a chaincode in the pod of a Job and hands the image to the launcher.

@@ -6,6 +6,7 @@
 
 mod deployment;
 mod files;
+mod keeper;
 mod network;
 mod placement;
 
@@ -17,6 +18,7 @@ use k8s_openapi::api::core::v1::{Secret, Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 pub use deployment::{Deployed, Unfit};
+use selvedge_buildpack::image::ImageCommand;
 use selvedge_config::Chaincode;
 
 use crate::identity::Identity;
@@ -35,7 +37,7 @@ pub const CONTAINER: &str = "chaincode";
 /// The volume with the replicas' credentials.
 const CREDENTIALS_VOLUME: &str = "credentials";
 
-/// The container that waits for the way to the proxy.
+/// The container that waits for the way to the proxy, and brings the keeper.
 pub const GATE: &str = "proxy-reached";
 
 /// What a chaincode's objects are made from.
@@ -44,6 +46,9 @@ pub struct Blueprint<'a> {
     pub identity: &'a Identity,
     /// The image, by digest.
     pub image: &'a str,
+    /// What a keeper starts there: what the image has a container run. Where that is not known, the
+    /// container's first process is the image's own.
+    pub command: Option<&'a ImageCommand>,
     /// How it is started; its files go into the Secret.
     pub plan: &'a LaunchPlan,
     /// The SHA-256 of the replicas' certificate.
@@ -56,7 +61,7 @@ pub struct Blueprint<'a> {
     pub peer: &'a PeerPod,
     /// How it runs by the operator's file.
     pub settings: &'a Chaincode,
-    /// The launcher's own image, which waits in the pods for the way to the proxy.
+    /// The launcher's own image, which waits in the pods for the way to the proxy, and has the keeper.
     pub launcher_image: &'a str,
     /// The Secrets that the images are pulled with, besides those of the settings.
     pub pull_secrets: &'a [String],

@@ -12,6 +12,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::digest::Sha256;
+use selvedge_buildpack::image::{Form, ImageCommand};
 use selvedge_buildpack::shim::Shim;
 use selvedge_config::Chaincode;
 use serde::Serialize;
@@ -56,6 +57,8 @@ pub struct Sketch {
     pub settings: Chaincode,
     /// The image, by digest.
     pub image: String,
+    /// What it has a container run, which decides whether a keeper starts it.
+    pub command: Option<ImageCommand>,
     /// The launcher's own image.
     pub launcher_image: String,
     /// The Secrets that the images are pulled with, besides those of the settings.
@@ -90,6 +93,11 @@ impl Sketch {
         peer_namespace: &str,
         settings: Chaincode,
     ) -> Self {
+        let command = match content {
+            // One as good as any.
+            PackageContent::Code(_) => Some(Form::program().command()),
+            PackageContent::Image => None,
+        };
         Self {
             identity,
             content,
@@ -102,6 +110,7 @@ impl Sketch {
             },
             settings,
             image: format!("{REGISTRY}/chaincode@{IMAGE_DIGEST}"),
+            command,
             launcher_image: LAUNCHER_IMAGE.to_owned(),
             pull_secrets: Vec::new(),
             service: SERVICE_ADDRESS,
@@ -118,6 +127,7 @@ impl Sketch {
         let blueprint = Blueprint {
             identity: &self.identity,
             image: &self.image,
+            command: self.command.as_ref(),
             plan: &plan,
             credentials: &credentials,
             generation: 1,

@@ -2,6 +2,7 @@
 
 mod bounded;
 mod client;
+mod command;
 mod credentials;
 mod fetch;
 mod presence;
@@ -26,6 +27,7 @@ use tracing::{info, warn};
 
 pub use bounded::{AskError, Bounded, Document};
 use client::client;
+pub use command::command;
 pub use credentials::{CredentialsError, DockerConfig};
 pub use fetch::{FetchError, Origin, fetch};
 pub use oci_client::Reference;

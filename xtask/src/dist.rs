@@ -28,6 +28,10 @@ pub(crate) struct Dist {}
 
 /// The peer forks the builders for every install and keeps one for every running chaincode.
 const BUILDER_LIMIT: u64 = 4 * MIB;
+
+/// Every chaincode's pod has a copy, and its memory is the chaincode's.
+const KEEPER_LIMIT: u64 = MIB;
+
 const MIB: u64 = 1024 * 1024;
 
 /// A binary as cargo names it, as it is called in `dist/bin`, and how large it may be.
@@ -46,16 +50,19 @@ const fn unlimited(name: &'static str) -> Binary {
 }
 
 /// The peer calls the builders by their bare names, of which cargo refuses `build`.
-const BINARIES: [Binary; 6] = [
+const BINARIES: [Binary; 7] = [
     builder("selvedge-detect", "detect"),
     builder("selvedge-build", "build"),
     builder("selvedge-release", "release"),
     builder("selvedge-run", "run"),
+    Binary { built: KEEPER, name: KEEPER, limit: Some(KEEPER_LIMIT) },
     unlimited("selvedge-launcher"),
     unlimited("selvedge"),
 ];
 
-const PACKAGES: [&str; 3] = ["selvedge-builder", "selvedge-launcher", "selvedge"];
+const KEEPER: &str = "selvedge-keeper";
+
+const PACKAGES: [&str; 4] = ["selvedge-builder", KEEPER, "selvedge-launcher", "selvedge"];
 
 pub(crate) fn dist() -> Result<()> {
     let mut steps = Steps::begin();

@@ -121,7 +121,8 @@ fn the_source_becomes_an_image() {
     assert_eq!(sandbox.read("out/image.json"), expected.as_bytes());
     assert_eq!(
         sandbox.read("out/launch.json"),
-        b"{\"version\":1,\"type\":\"golang\",\"path\":\"example.org/basic\",\"label\":\"basic_1.0\"}\n"
+        b"{\"version\":1,\"type\":\"golang\",\"path\":\"example.org/basic\",\"label\":\"basic_1.0\",\
+          \"command\":{\"entrypoint\":[\"/chaincode\"],\"cmd\":[\"--quiet\"]}}\n"
     );
 }
 
@@ -294,7 +295,7 @@ fn a_launcher_without_manners_is_named() {
     drop(launcher);
 
     let sandbox = Sandbox::new();
-    let tag = ImageReference { name: "basic".into(), digest: "latest".into() };
+    let tag = ImageReference { digest: "latest".into(), ..image() };
     let _launcher = Launcher::building(&sandbox.socket(), move |requests, events| {
         answer(requests, events, tag.clone())
     });

@@ -3,8 +3,8 @@
 use std::{future::Future, path::Path, pin::Pin, sync::Arc};
 
 use selvedge_proto::launcher::{
-    BuildEvent, BuildRequest, ImageReference, Listening, RunEvent, RunRequest, StatusRequest,
-    StatusResponse, build_event, launcher_server, run_event,
+    BuildEvent, BuildRequest, ImageCommand, ImageReference, Listening, RunEvent, RunRequest,
+    StatusRequest, StatusResponse, build_event, launcher_server, run_event,
 };
 use tokio::{net::UnixListener, runtime::Runtime, sync::mpsc};
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
@@ -156,5 +156,11 @@ impl launcher_server::Launcher for Scripts {
 
 /// An image, as a build ends with it.
 pub(crate) fn image() -> ImageReference {
-    ImageReference { name: "selvedge/basic".into(), digest: format!("sha256:{}", "5".repeat(64)) }
+    let command =
+        ImageCommand { entrypoint: vec!["/chaincode".into()], cmd: vec!["--quiet".into()] };
+    ImageReference {
+        name: "selvedge/basic".into(),
+        digest: format!("sha256:{}", "5".repeat(64)),
+        command: Some(command),
+    }
 }

@@ -3,7 +3,7 @@
 use std::{fs, sync::mpsc};
 
 use selvedge_proto::launcher::{
-    Ended, Listening, Ready, RunRequest, RunStart, SourceWanted, run_event::Event,
+    Ended, ImageReference, Listening, Ready, RunRequest, RunStart, SourceWanted, run_event::Event,
     run_request::Content,
 };
 use tonic::{Status, Streaming};
@@ -91,7 +91,8 @@ fn the_launcher_is_told_again_what_it_said_of_the_chaincode() {
         assert_eq!(Executable::start(&mut sandbox.build()).end().code, 0);
         drop(launcher);
         fs::remove_file(sandbox.socket()).unwrap();
-        assert_eq!(start_of(&sandbox).listening, listening);
+        let start = start_of(&sandbox);
+        assert_eq!((start.listening, start.image), (listening, Some(image())));
     }
 }
 
@@ -104,7 +105,7 @@ fn what_fabric_builder_k8s_built_is_run() {
         fs::remove_file(sandbox.path(file)).unwrap();
     }
     let start = start_of(&sandbox);
-    assert_eq!(start.image.unwrap(), image());
+    assert_eq!(start.image.unwrap(), ImageReference { command: None, ..image() });
     let source = start.source.unwrap();
     assert_eq!((&*source.r#type, &*source.path, &*source.label), ("k8s", "", ""));
 }

@@ -50,7 +50,7 @@ impl Sandbox {
         );
         sandbox.write(
             "out/launch.json",
-            r#"{"version":1,"type":"golang","path":"example.org/basic","label":"basic_1.0"}"#,
+            r#"{"version":1,"type":"golang","path":"example.org/basic","label":"basic_1.0","command":{"entrypoint":["/chaincode"],"cmd":["--quiet"]}}"#,
         );
         sandbox.write("out/source.tar", &"source".repeat(50_000));
         sandbox.write(

@@ -1,5 +1,7 @@
 //! What an image has over its base, and how it is started: known before it is built.
 
+use super::command::ImageCommand;
+
 /// The chaincode's program: where Fabric's own Go image has it (`Dockerfile` of
 /// `core/chaincode/platforms/golang/platform.go`), so that start commands can stay as they are.
 pub const CHAINCODE_PROGRAM: &str = "/usr/local/bin/chaincode";
@@ -50,6 +52,11 @@ impl Form {
                 environment: vec!["PATH=/usr/local/bin".to_owned()],
             },
         }
+    }
+
+    /// What such an image has a container run.
+    pub fn command(&self) -> ImageCommand {
+        ImageCommand { entrypoint: self.start.entrypoint.clone(), cmd: Vec::new() }
     }
 }
 

@@ -116,7 +116,7 @@ impl Chaincode {
             package_id: told.package_id,
             msp_id: told.msp_id,
             peer_address: told.peer_address,
-            image: told.image.map(|ImageReference { name, digest }| format!("{name}@{digest}")),
+            image: told.image.map(|ImageReference { name, digest, .. }| format!("{name}@{digest}")),
             backend: backend.to_owned(),
             namespace,
             deployment,

@@ -210,6 +210,7 @@ mod tests {
             image: Some(ImageReference {
                 name: "registry/basic".into(),
                 digest: format!("sha256:{}", "ab".repeat(32)),
+                command: None,
             }),
             place: Some(Place::Kubernetes(KubernetesPlace {
                 namespace: "org1".into(),

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use selvedge_buildpack::named_image::NamedImage;
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -12,6 +11,7 @@ use tracing::warn;
 
 use super::shared::failed;
 use crate::backend::{Backend, BuildError, Sighting};
+use crate::image_reference::image_reference;
 use crate::source::Received;
 
 /// The image of what was received. Lines go to `log`, which ends with this.
@@ -26,27 +26,23 @@ pub(super) async fn image_of(
             backend.build(&source, limit, &log).await.map_err(|error| failed(&error))
         }
         Received::Image(image) => {
-            let seen = timeout(limit, look_for(&image, backend)).await;
-            let too_late = |_| failed(&BuildError::TimedOut(limit.as_secs_f32()));
-            if let Some(line) = seen.map_err(too_late)?? {
-                let _ = log.send(line).await;
-            }
+            let seen = timeout(limit, backend.find(&image)).await;
+            let seen = seen.map_err(|_| failed(&BuildError::TimedOut(limit.as_secs_f32())))?;
+            let command = match seen.map_err(|error| failed(&error))? {
+                Sighting::Seen(command) => command,
+                // Why it cannot be pulled then, the kubelet tells.
+                Sighting::Unknown(reason) => {
+                    warn!(image = %image, reason, "cannot tell whether the image is there");
+                    let line = format!(
+                        "cannot tell whether the image {image} is there, and for which platform: \
+                         {reason}"
+                    );
+                    let _ = log.send(line).await;
+                    None
+                }
+            };
             // Its own name: where it is fetched from may be another place tomorrow.
-            Ok(ImageReference { name: image.name().into(), digest: image.digest().to_string() })
-        }
-    }
-}
-
-/// Looks for an image that somebody else made; what there is to say if it was not seen. Why it
-/// cannot be pulled then, the kubelet tells.
-async fn look_for(image: &NamedImage, backend: &dyn Backend) -> Result<Option<String>, Status> {
-    match backend.find(image).await.map_err(|error| failed(&error))? {
-        Sighting::Seen => Ok(None),
-        Sighting::Unknown(reason) => {
-            warn!(image = %image, reason, "cannot tell whether the image is there");
-            Ok(Some(format!(
-                "cannot tell whether the image {image} is there, and for which platform: {reason}"
-            )))
+            Ok(image_reference(image.name().into(), image.digest().to_string(), command))
         }
     }
 }

@@ -40,7 +40,7 @@ impl Backend for Builder {
         self.underway.send_modify(|number| *number += 1);
         self.finish.acquire().await.unwrap().forget();
         self.underway.send_modify(|number| *number -= 1);
-        Ok(ImageReference { name: "image".into(), digest: "sha256:01".into() })
+        Ok(ImageReference { name: "image".into(), digest: "sha256:01".into(), command: None })
     }
 
     async fn holds(&self, _: &ImageReference) -> bool {
@@ -58,7 +58,7 @@ impl Backend for Builder {
     async fn find(&self, image: &NamedImage) -> Result<Sighting, Unrunnable> {
         self.bring(image).await?;
         match image.name() {
-            "there" => Ok(Sighting::Seen),
+            "there" => Ok(Sighting::Seen(None)),
             "behind.example.com/a-wall" => Ok(Sighting::Unknown("it is behind a wall".into())),
             other => panic!("nobody was to look for {other}"),
         }
@@ -319,7 +319,7 @@ async fn an_image_that_a_package_names_is_never_built_again() {
         ("elsewhere", "the image elsewhere@"),
         ("Not a name", "image.json has the `name` Not a name, which no image can have"),
     ] {
-        let named = ImageReference { name: name.into(), digest: DIGEST.into() };
+        let named = ImageReference { name: name.into(), digest: DIGEST.into(), command: None };
         let mut events = scene.run_of("k8s", Some(named)).await;
         let status = loop {
             match events.message().await {

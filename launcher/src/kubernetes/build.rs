@@ -53,6 +53,7 @@ use tracing::warn;
 
 use crate::backend::BuildError;
 use crate::error_chain::one_line;
+use crate::image_reference::image_reference;
 use crate::loading;
 use crate::source::StagedSource;
 use selvedge_registry::RuntimeImage;
@@ -117,8 +118,9 @@ impl Builds {
         match timeout(limit, build).await {
             Ok(Ok((made, wanted))) => {
                 let (name, digest) = (said.repository.to_string(), made.digest.to_string());
+                let command = wanted.recipe.form().command();
                 Box::pin(self.tell(&wanted, made, log)).await;
-                Ok(ImageReference { name, digest })
+                Ok(image_reference(name, digest, Some(command)))
             }
             Ok(Err(ClusterBuildError::Job(JobFailure::Compile(lines)))) => {
                 Err(BuildError::Compile(lines))

@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::LogParams;
 use selvedge_manifest::CONTAINER;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info};
 
 use super::ground::Ground;
+use super::narrative::Narrative;
 use super::pod_log;
 use super::trouble::{self, Ended};
 use crate::backend::ReplicaEvent;
@@ -37,6 +38,8 @@ struct FollowedLog {
     /// The container has started anew.
     again: Arc<Notify>,
     restarts: i32,
+    /// When the chaincode was last started again within the container, if it was.
+    restarted: watch::Receiver<Option<SystemTime>>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -74,14 +77,22 @@ impl FollowedLogs {
         info!(pod = name, node, "pod has started");
         let again = Arc::new(Notify::new());
         let (api, events) = (self.ground.api::<Pod>(), self.events.clone());
+        let mut narrative = Narrative::new(trouble::out_of_memory(pod));
+        let (started, restarted) = watch::channel(None);
         let follow = {
             let again = Arc::clone(&again);
             async move {
                 let (sink, mut lines) = mpsc::channel(64);
                 let relay = async {
-                    while let Some(line) = lines.recv().await {
-                        if events.send(ReplicaEvent::Line(line)).await.is_err() {
-                            break;
+                    'told: while let Some(line) = lines.recv().await {
+                        let (told, next_start) = narrative.line(line);
+                        if next_start.is_some() {
+                            started.send_replace(next_start);
+                        }
+                        for event in told {
+                            if events.send(event).await.is_err() {
+                                break 'told;
+                            }
                         }
                     }
                     drop(lines);
@@ -90,7 +101,15 @@ impl FollowedLogs {
             }
         };
         let task = AbortOnDropHandle::new(tokio::spawn(follow.in_current_span()));
-        self.logs.insert(uid, FollowedLog { again, restarts, _task: task });
+        self.logs.insert(uid, FollowedLog { again, restarts, restarted, _task: task });
+    }
+
+    /// Since when the pod's chaincode runs, if it does, as far as is known: for as long as its
+    /// container, or since its keeper has started it again.
+    pub(crate) fn runs_since(&self, pod: &Pod) -> Option<SystemTime> {
+        let container = trouble::runs_since(pod)?;
+        let log = self.logs.get(pod.metadata.uid.as_ref()?);
+        log.and_then(|log| *log.restarted.borrow()).max(Some(container))
     }
 
     /// The last lines by the pod's log, which has more of them than its status:

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use selvedge_buildpack::image::ImageCommand;
 use selvedge_config::Chaincode;
 use selvedge_manifest::baseline::Lifted;
 use selvedge_manifest::{Blueprint, CREDENTIALS, INSTANCE, Identity, LaunchPlan};
@@ -51,6 +52,8 @@ pub(crate) struct Order {
     /// Which set of replicas of its chaincode's run this is.
     pub(crate) set: u64,
     pub(crate) image: String,
+    /// What it has a container run, where that is known: a keeper starts it.
+    pub(crate) command: Option<ImageCommand>,
     pub(crate) plan: LaunchPlan,
     pub(crate) credentials: String,
     pub(crate) proxy: SocketAddr,
@@ -232,6 +235,7 @@ impl Run {
         let blueprint = Blueprint {
             identity: &order.identity,
             image: &order.image,
+            command: order.command.as_ref(),
             plan: &order.plan,
             credentials: &order.credentials,
             generation: self.generation,
@@ -325,7 +329,7 @@ impl Run {
         let hangs = |pod: &Pod| {
             pod.labels().get(INSTANCE) == Some(name)
                 && self.is_own(pod.annotations().get(CREDENTIALS))
-                && trouble::runs_since(pod).is_some_and(|begun| begun + RESOLUTION < since)
+                && self.logs.runs_since(pod).is_some_and(|begun| begun + RESOLUTION < since)
         };
         if !self.order.place.lease.is_held() || self.order.place.observed.pods.find(hangs).is_none()
         {

@@ -106,6 +106,7 @@ pub(super) async fn start(place: &Place, identity: Identity, set: u64) -> Cluste
         identity,
         set,
         image: "registry/chaincode@sha256:01".into(),
+        command: None,
         plan: LaunchPlan { environment: vec![], files: vec![], arguments: vec![], port: None },
         credentials: format!("c0ffee{set}"),
         proxy: SocketAddr::new(place.ground.pod.ip, 40123),

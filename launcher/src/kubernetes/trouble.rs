@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{
     ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Event, Pod,
 };
 use k8s_openapi::jiff::SignedDuration;
+use selvedge_keeper::report::Report;
 use selvedge_manifest::{CONTAINER, GATE};
 
 use super::hindrance;
@@ -245,10 +246,7 @@ fn not_created(reason: Option<&str>, message: Option<&str>) -> Trouble {
 
 fn exit(end: &ContainerStateTerminated, pod: &Pod) -> ReplicaExit {
     let status = match (end.reason.as_deref(), end.signal) {
-        (Some("OOMKilled"), _) => match limit(pod, "memory") {
-            Some(limit) => format!("it used more memory than its limit of {limit} (OOMKilled)"),
-            None => "it used more memory than there was (OOMKilled)".into(),
-        },
+        (Some("OOMKilled"), _) => out_of_memory(pod),
         (None | Some("Error" | "Completed"), Some(signal)) if signal != 0 => {
             format!("signal: {signal}")
         }
@@ -259,10 +257,19 @@ fn exit(end: &ContainerStateTerminated, pod: &Pod) -> ReplicaExit {
     ReplicaExit { status, last_lines: last_lines(message, end.exit_code) }
 }
 
+/// What is said of a chaincode that the kernel killed for want of memory.
+pub(crate) fn out_of_memory(pod: &Pod) -> String {
+    match limit(pod, "memory") {
+        Some(limit) => format!("it used more memory than its limit of {limit} (OOMKilled)"),
+        None => "it used more memory than there was (OOMKilled)".into(),
+    }
+}
+
 /// What tells most of the output of a container that ended with the code.
 pub(crate) fn last_lines(output: &str, code: i32) -> Vec<String> {
     let mut lines = LastLines::default();
-    output.lines().filter(|line| !line.trim().is_empty()).for_each(|line| lines.remember(line));
+    let own = output.lines().filter(|line| Report::read(line).is_none());
+    own.filter(|line| !line.trim().is_empty()).for_each(|line| lines.remember(line));
     lines.of_end(Some(code))
 }
 

@@ -9,12 +9,12 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::Pid;
+use selvedge_keeper::guard;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::guard;
 use crate::last_lines::LastLines;
 use crate::lines::read_lines;
 

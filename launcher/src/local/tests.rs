@@ -28,11 +28,12 @@ impl Store {
         fs::write(&program, name).unwrap();
         let (form, parts) = (Form::program(), vec![Part::Program(program)]);
         let made = self.backend.assemble(form, parts, source(name), &tag(name)).await.unwrap();
-        reference(&made)
+        reference(&made, &Form::program())
     }
 
     async fn known(&self, name: &str) -> Option<ImageReference> {
-        self.backend.known(&tag(name), source(name), Form::program()).await.as_ref().map(reference)
+        let known = self.backend.known(&tag(name), source(name), Form::program()).await;
+        known.map(|image| reference(&image, &Form::program()))
     }
 
     fn index(&self) -> PathBuf {

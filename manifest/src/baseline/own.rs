@@ -1,6 +1,6 @@
 //! What makes a pod a replica of its run, held against what an overlay left of it.
 
-use k8s_openapi::api::core::v1::{Container, HostAlias, PodSpec, Volume};
+use k8s_openapi::api::core::v1::{Container, HostAlias, PodSpec, Volume, VolumeMount};
 
 use super::finding::Finding;
 use super::pod::{Pod, list, mount_path, volume_path};
@@ -16,6 +16,8 @@ pub struct Own<'a> {
     pub gate: &'a str,
     /// The volume with the replicas' credentials.
     pub credentials: &'a str,
+    /// The volume with the keeper, if there is one.
+    pub keeper: &'a str,
     /// The name by which replicas reach their proxy.
     pub host: &'a str,
     /// The variables that make the chaincode a replica.
@@ -33,7 +35,7 @@ struct Change<'a> {
     own: &'a Own<'a>,
 }
 
-const CHECKS: [fn(&Change<'_>) -> Vec<Finding>; 15] = [
+const CHECKS: [fn(&Change<'_>) -> Vec<Finding>; 16] = [
     labels,
     annotations,
     dropped_containers,
@@ -43,6 +45,7 @@ const CHECKS: [fn(&Change<'_>) -> Vec<Finding>; 15] = [
     chaincode_environment,
     credentials,
     shared_credentials,
+    keeper,
     gate,
     way_to_proxy,
     names,
@@ -271,6 +274,32 @@ fn read_from(path: &Path, container: &Container, name: &str) -> Vec<Path> {
     let whole = sources.filter_map(|source| source.secret_ref.as_ref());
     let whole = whole.filter(|secret| secret.name == name).map(|_| path.key("envFrom"));
     variables.chain(whole).collect()
+}
+
+/// The keeper starts the chaincode: what is in its place is what the gate left there, and nobody else
+/// can write there.
+fn keeper(change: &Change<'_>) -> Vec<Finding> {
+    let is_it = |volume: &&Volume| volume.name == change.own.keeper;
+    let volume = |pod: &Pod<'_>| list(pod.spec.volumes.as_ref()).iter().find(is_it).cloned();
+    let Some(before) = volume(change.before) else { return Vec::new() };
+    let mut findings = Vec::new();
+    if volume(change.after) != Some(before) {
+        let path = volume_path(change.own.keeper);
+        findings.push(Finding::breaks(path, "the chaincode's keeper is replaced"));
+    }
+    for (path, container) in &change.after.containers {
+        let before = change.before.container(path);
+        let before = before.map_or(&[][..], |before| list(before.volume_mounts.as_ref()));
+        let after = list(container.volume_mounts.as_ref());
+        let ours = |mount: &&VolumeMount| mount.name == change.own.keeper;
+        let added = after.iter().filter(ours).filter(|mount| !before.contains(mount));
+        let dropped = before.iter().filter(ours).filter(|mount| !after.contains(mount));
+        let finding = |mount| {
+            Finding::breaks(mount_path(path, mount), "the chaincode's keeper is mounted otherwise")
+        };
+        findings.extend(added.chain(dropped).map(finding));
+    }
+    findings
 }
 
 /// Chaincode that is started before the proxy can be reached fails, and is started again ever more

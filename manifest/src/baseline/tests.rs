@@ -11,6 +11,7 @@ const OWN: Own<'_> = Own {
     container: "chaincode",
     gate: "proxy-reached",
     credentials: "credentials",
+    keeper: "keeper",
     host: "basic-1-0.chaincode.svc",
     environment: &["CORE_CHAINCODE_ID_NAME", "CORE_PEER_TLS_ROOTCERT_FILE"],
     labels: &["app.kubernetes.io/instance", "selvedge.dev/peer"],

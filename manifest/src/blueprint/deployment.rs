@@ -11,13 +11,13 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use selvedge_buildpack::image::{CHAINCODE_GROUP_ID, CHAINCODE_USER_ID};
+use selvedge_buildpack::image::{CHAINCODE_GROUP_ID, CHAINCODE_USER_ID, ImageCommand};
 use selvedge_config::Variable;
 use serde_json::Value;
 
 use super::placement::affinity;
 use super::{
-    Blueprint, CONTAINER, CREDENTIALS_VOLUME, GATE, PORT_NAME, PROXY_PORT, file_name, files,
+    Blueprint, CONTAINER, CREDENTIALS_VOLUME, GATE, PORT_NAME, PROXY_PORT, file_name, files, keeper,
 };
 use crate::baseline::{self, Lifted, Own};
 use crate::container::{empty, mount, pull_secrets, variable};
@@ -56,7 +56,7 @@ pub enum Unfit {
 impl Blueprint<'_> {
     /// The Deployment; its pods find their proxy at the stable address.
     pub fn deployment(&self, owner: &OwnerReference, address: IpAddr) -> Result<Deployed, Unfit> {
-        let (template, lifted) = self.overlaid(self.template(address))?;
+        let (template, lifted) = self.overlaid_template(address)?;
         let deployment = Deployment {
             metadata: self.metadata(Some(owner)),
             spec: Some(DeploymentSpec {
@@ -84,6 +84,17 @@ impl Blueprint<'_> {
         Ok(Deployed { deployment, lifted })
     }
 
+    /// The template with the operator's overlay, and what that lifts. A keeper that the overlay leaves
+    /// no place for is left out.
+    fn overlaid_template(&self, address: IpAddr) -> Result<(PodTemplateSpec, Vec<Lifted>), Unfit> {
+        let template = self.template(address, self.command);
+        let overlaid = self.overlaid(template.clone())?;
+        if self.command.is_none() || keeper::stays(&template, &overlaid.0) {
+            return Ok(overlaid);
+        }
+        self.overlaid(self.template(address, None))
+    }
+
     /// The template with the operator's overlay, and what that lifts, which the pods say.
     fn overlaid(&self, template: PodTemplateSpec) -> Result<(PodTemplateSpec, Vec<Lifted>), Unfit> {
         if self.settings.pod_template.is_empty() {
@@ -98,6 +109,7 @@ impl Blueprint<'_> {
             container: CONTAINER,
             gate: GATE,
             credentials: CREDENTIALS_VOLUME,
+            keeper: keeper::VOLUME,
             host: &host,
             environment: &planned,
             labels: &labels.keys().map(String::as_str).collect::<Vec<_>>(),
@@ -117,7 +129,7 @@ impl Blueprint<'_> {
         Ok((overlaid, lifted))
     }
 
-    fn template(&self, address: IpAddr) -> PodTemplateSpec {
+    fn template(&self, address: IpAddr, kept: Option<&ImageCommand>) -> PodTemplateSpec {
         let (mut labels, mut annotations) =
             (self.settings.labels.clone(), self.settings.annotations.clone());
         labels.extend(self.identity.labels());
@@ -130,11 +142,11 @@ impl Blueprint<'_> {
                 annotations: Some(annotations),
                 ..ObjectMeta::default()
             }),
-            spec: Some(self.pod(address)),
+            spec: Some(self.pod(address, kept)),
         }
     }
 
-    fn pod(&self, address: IpAddr) -> PodSpec {
+    fn pod(&self, address: IpAddr, kept: Option<&ImageCommand>) -> PodSpec {
         let said = self.settings;
         let credentials = Volume {
             name: CREDENTIALS_VOLUME.into(),
@@ -145,11 +157,14 @@ impl Blueprint<'_> {
             }),
             ..Volume::default()
         };
-        let volumes = [credentials, empty("tmp", &said.tmp.0)];
+        let volumes = [credentials, empty("tmp", &said.tmp.0)]
+            .into_iter()
+            .chain(kept.map(|_| keeper::volume()))
+            .chain(files::volume(&said.files));
         PodSpec {
             affinity: affinity(said.affinity.as_ref(), said.peer_node, &self.peer.node),
             automount_service_account_token: Some(false),
-            containers: vec![self.container()],
+            containers: vec![self.container(kept)],
             dns_config: Some(no_names()),
             dns_policy: Some("None".into()),
             enable_service_links: Some(false),
@@ -157,7 +172,7 @@ impl Blueprint<'_> {
                 [self.host_alias(address)].into_iter().chain(said.host_aliases.clone()).collect(),
             ),
             image_pull_secrets: self.pull_secrets(),
-            init_containers: Some(vec![self.gate(address)]),
+            init_containers: Some(vec![self.gate(address, kept)]),
             node_selector: some(said.node_selector.clone()),
             priority_class_name: said.priority_class_name.clone(),
             runtime_class_name: said.runtime_class_name.clone(),
@@ -169,7 +184,7 @@ impl Blueprint<'_> {
             termination_grace_period_seconds: Some(GRACE),
             tolerations: some([&self.peer.tolerations[..], &said.tolerations].concat()),
             topology_spread_constraints: self.spread(),
-            volumes: Some(volumes.into_iter().chain(files::volume(&said.files)).collect()),
+            volumes: Some(volumes.collect()),
             ..PodSpec::default()
         }
     }
@@ -203,16 +218,19 @@ impl Blueprint<'_> {
         HostAlias { ip: address.to_string(), hostnames: Some(vec![self.identity.host()]) }
     }
 
-    /// Ends when the proxy can be reached from the pod: only then is the chaincode started.
-    /// It is told the address, not the name: a C library asks the network for names first.
-    fn gate(&self, address: IpAddr) -> Container {
+    /// Leaves the keeper, and ends when the proxy can be reached from the pod: only then is the
+    /// chaincode started. It is told the address, not the name: a C library asks the network for
+    /// names first.
+    fn gate(&self, address: IpAddr, kept: Option<&ImageCommand>) -> Container {
         let proxy = SocketAddr::new(address, PROXY_PORT).to_string();
+        let arguments = ["await-proxy".into(), proxy].into_iter();
         Container {
             name: GATE.into(),
             image: Some(self.launcher_image.into()),
-            args: Some(vec!["await-proxy".into(), proxy]),
+            args: Some(arguments.chain(kept.map(|_| keeper::order())).collect()),
             resources: Some(self.settings.resources.clone()),
             security_context: Some(restricted::container()),
+            volume_mounts: kept.map(|_| vec![keeper::left()]),
             ..Container::default()
         }
     }
@@ -234,7 +252,7 @@ impl Blueprint<'_> {
         })
     }
 
-    fn container(&self) -> Container {
+    fn container(&self, kept: Option<&ImageCommand>) -> Container {
         let said = self.settings;
         let planned = self.planned().map(|(name, value)| variable(name, value));
         let more = said.environment.iter().map(|(name, holds)| match holds {
@@ -247,7 +265,13 @@ impl Blueprint<'_> {
         });
         let mounts = [mount(CREDENTIALS_VOLUME, DIRECTORY, true), mount("tmp", TMP, false)]
             .into_iter()
+            .chain(kept.map(|_| keeper::found()))
             .chain(self.mounts_elsewhere());
+        let arguments = &self.plan.arguments;
+        let arguments = match kept {
+            Some(image) => keeper::arguments(image, arguments),
+            None => arguments.clone(),
+        };
         Container {
             name: CONTAINER.into(),
             image: Some(self.image.into()),
@@ -261,7 +285,8 @@ impl Blueprint<'_> {
             }),
             // A digest names the same bytes for ever.
             image_pull_policy: Some("IfNotPresent".into()),
-            args: some(self.plan.arguments.clone()),
+            command: kept.map(keeper::command),
+            args: some(arguments),
             env: Some(planned.chain(more).collect()),
             resources: Some(said.resources.clone()),
             security_context: Some(restricted::container()),

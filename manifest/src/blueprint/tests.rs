@@ -16,6 +16,7 @@ const PACKAGE_ID: &str =
 
 struct Scene {
     identity: Identity,
+    command: Option<ImageCommand>,
     plan: LaunchPlan,
     peer: PeerPod,
     proxy: IpAddr,
@@ -71,8 +72,10 @@ impl Scene {
             uid: "57a7e".into(),
             ..OwnerReference::default()
         };
+        let entrypoint = vec!["/usr/local/bin/chaincode".to_owned()];
         Self {
             identity,
+            command: Some(ImageCommand { entrypoint, cmd: Vec::new() }),
             plan,
             peer,
             proxy: [10, 1, 2, 3].into(),
@@ -86,6 +89,7 @@ impl Scene {
         Blueprint {
             identity: &self.identity,
             image: "registry.example/org1/chaincode@sha256:0123",
+            command: self.command.as_ref(),
             plan: &self.plan,
             credentials: "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
             generation: 1,
@@ -234,6 +238,42 @@ fn an_overlay_that_does_too_much_makes_no_pods() {
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains(told), "{overlay}: {refused}");
     }
+}
+
+/// Whether a keeper starts the chaincode.
+fn is_kept(scene: &Scene) -> bool {
+    let blueprint = scene.blueprint();
+    let service = applied(blueprint.service());
+    let deployed = blueprint.deployment(&owner(&service), address(&service).unwrap()).unwrap();
+    let pod = serde_json::to_value(deployed.deployment.spec.unwrap().template.spec).unwrap();
+    let found =
+        ["/initContainers/0/args/2", "/volumes/2/name", "/containers/0/volumeMounts/2/name"];
+    let found = found.map(|pointer| pod.pointer(pointer).is_some());
+    let container = &pod["containers"][0];
+    let is_started = container["command"][0] == "/selvedge/keeper";
+    assert!(found.iter().all(|part| *part == is_started), "{pod:#}");
+    // Of what is started without, nothing else is said than before there were keepers.
+    assert!(container["args"] == json!(scene.plan.arguments), "{pod:#}");
+    is_started
+}
+
+#[test]
+fn a_keeper_starts_what_the_image_would_have_started_and_nothing_else() {
+    let mut scene = Scene::new(PeerNode::Required);
+    for (overlay, kept) in [
+        ("spec: {containers: [{name: chaincode, workingDir: /tmp}]}", true),
+        ("spec: {containers: [{name: chaincode, image: other}]}", false),
+        ("spec: {containers: [{name: chaincode, command: [sh]}]}", false),
+        ("spec: {initContainers: [{name: proxy-reached, image: other, args: []}]}", false),
+    ] {
+        let allow = "  allow: [chaincodeCommand, chaincodeImage, gate]\n";
+        scene.settings = said(&format!("  podTemplate:\n    {overlay}\n{allow}"));
+        assert_eq!(is_kept(&scene), kept, "{overlay}");
+    }
+    scene.settings = Chaincode::default();
+    assert!(is_kept(&scene));
+    scene.command = None;
+    assert!(!is_kept(&scene), "nobody knows what the image starts");
 }
 
 #[test]

@@ -67,6 +67,20 @@ pub struct ImageReference {
     /// The manifest's digest, `sha256:…`.
     #[prost(string, tag = "2")]
     pub digest: ::prost::alloc::string::String,
+    /// What its configuration has a container run. Absent where nobody could tell,
+    /// and in what earlier releases built.
+    #[prost(message, optional, tag = "3")]
+    pub command: ::core::option::Option<ImageCommand>,
+}
+/// What an image's configuration has a container run.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImageCommand {
+    /// The program and its first arguments.
+    #[prost(string, repeated, tag = "1")]
+    pub entrypoint: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The arguments that follow unless there are others.
+    #[prost(string, repeated, tag = "2")]
+    pub cmd: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// What the caller of Run sends.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

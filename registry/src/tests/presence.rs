@@ -1,14 +1,22 @@
 //! What a registry says of images that somebody else made.
 
+use selvedge_buildpack::image::CHAINCODE_PROGRAM;
 use serde_json::json;
 
 use super::broken::{endless, endless_but, with_tokens};
 use super::*;
-use crate::{Presence, look_up};
+use crate::{Presence, command, look_up};
 
 async fn seen(image: &str) -> Result<Presence, String> {
     let found = look_up(&image.parse().unwrap(), true, &RegistryAuth::Anonymous).await;
     found.map_err(line)
+}
+
+/// What the image has a container run.
+async fn runs(image: &str) -> Vec<String> {
+    let (image, platform) = (image.parse().unwrap(), Platform::LinuxArm64);
+    let command = command(&image, platform, true, &RegistryAuth::Anonymous).await.unwrap();
+    command.map(|command| [command.entrypoint, command.cmd].concat()).unwrap_or_default()
 }
 
 /// The platforms that the image is for, of those that Selvedge knows.
@@ -33,6 +41,7 @@ async fn an_image_says_what_it_is_for_and_several_in_one_do() {
         registry.push(&specimen.images, &specimen.image, &tag.parse().unwrap()).await.unwrap();
         let name = format!("{repository}@{}", specimen.digest);
         assert_eq!(platforms(&name).await, [platform]);
+        assert_eq!(runs(&name).await, [CHAINCODE_PROGRAM]);
         names.push(name);
     }
     for arguments in [&["--docker-empty-base"][..], &[]] {
@@ -41,7 +50,11 @@ async fn an_image_says_what_it_is_for_and_several_in_one_do() {
         crane(&[&parts[..], arguments].concat());
         let both = format!("{repository}@{}", crane(&["digest", &both]));
         assert_eq!(platforms(&both).await, [Platform::LinuxAmd64, Platform::LinuxArm64]);
+        assert_eq!(runs(&both).await, [CHAINCODE_PROGRAM]);
     }
+    let amd = format!("{repository}:one");
+    crane(&["index", "append", "-m", &names[0], "-t", &amd, "--docker-empty-base"]);
+    assert_eq!(runs(&amd).await, [""; 0], "it has none for the platform");
 }
 
 #[tokio::test(flavor = "multi_thread")]

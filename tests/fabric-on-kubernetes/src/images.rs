@@ -149,7 +149,7 @@ impl<'a> Press<'a> {
 
     fn launcher(&self, dist: &Path) -> Result<String, ImagesError> {
         let root = self.scratch.dir().join("launcher");
-        for program in ["selvedge-launcher", "selvedge"] {
+        for program in ["selvedge-launcher", "selvedge-keeper", "selvedge"] {
             place(&dist.join("bin").join(program), &root.join("usr/local/bin").join(program))?;
         }
         let certificates = ca_bundle_path(env::var_os("SSL_CERT_FILE"))?;

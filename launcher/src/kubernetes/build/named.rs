@@ -8,7 +8,8 @@ use selvedge_proto::launcher::ImageReference;
 use super::builds::Builds;
 use crate::backend::{NamedAs, Sighting, Unrunnable};
 use crate::error_chain::one_line;
-use selvedge_registry::{Presence, look_up};
+use selvedge_registry::{Presence, command, look_up};
+use tracing::warn;
 
 impl Builds {
     /// What nodes are told to pull, by digest. What was built is where it was pushed; what somebody
@@ -48,7 +49,19 @@ impl Builds {
                 let found = found.join(", ");
                 Err(Unrunnable::Platform { registry, image: name, found, wanted, named })
             }
-            Presence::For(_) | Presence::ForAny => Ok(Sighting::Seen),
+            Presence::For(_) | Presence::ForAny => {
+                let command = command(&reference, wanted, plain_http, &auth).await;
+                // The image is there, and runs all the same.
+                let command = command.unwrap_or_else(|error| {
+                    warn!(
+                        image = name,
+                        reason = one_line(&error),
+                        "cannot tell what the image runs"
+                    );
+                    None
+                });
+                Ok(Sighting::Seen(command))
+            }
         }
     }
 }

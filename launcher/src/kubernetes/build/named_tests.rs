@@ -12,6 +12,7 @@ use super::found_tests::builds;
 use super::*;
 use crate::backend::Sighting;
 use crate::data::DataDirectory;
+use crate::image_reference::image_reference;
 use selvedge_registry::Registry;
 use testbed::registry::Access;
 use testbed::temporary_registry::TemporaryRegistry;
@@ -64,6 +65,11 @@ impl Scene {
     }
 }
 
+/// That an image of the scene was seen.
+fn seen() -> Sighting {
+    Sighting::Seen(Some(Form::program().command()))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_line_names_image_registry_and_platform() {
     let scene = Scene::new().await;
@@ -75,7 +81,7 @@ async fn one_line_names_image_registry_and_platform() {
     let (fit, unfit) = (scene.push(own).await, scene.push(other).await);
     let host = scene.server.host();
     let name = format!("{host}/selvedge/chaincode");
-    assert_eq!(scene.find(&name, fit).await, Ok(Sighting::Seen));
+    assert_eq!(scene.find(&name, fit).await, Ok(seen()));
     assert_eq!(
         scene.find(&name, unfit).await.unwrap_err(),
         format!(
@@ -94,7 +100,7 @@ async fn what_is_rewritten_is_looked_for_and_pulled_elsewhere() {
     let scene = Scene::new().await;
     let digest = scene.push(scene.builds.platform).await;
     let host = scene.server.host();
-    assert_eq!(scene.find("ghcr.io/chaincode:1.0", digest).await, Ok(Sighting::Seen));
+    assert_eq!(scene.find("ghcr.io/chaincode:1.0", digest).await, Ok(seen()));
     let absent = Sha256::of(b"absent");
     assert_eq!(
         scene.find("ghcr.io/chaincode", absent).await.unwrap_err(),
@@ -104,7 +110,7 @@ async fn what_is_rewritten_is_looked_for_and_pulled_elsewhere() {
             scene.builds.platform
         )
     );
-    let image = ImageReference { name: "ghcr.io/chaincode".into(), digest: digest.to_string() };
+    let image = image_reference("ghcr.io/chaincode".into(), digest.to_string(), None);
     assert_eq!(
         scene.builds.pulled(PackageContent::Image, &image),
         format!("{host}/selvedge/chaincode@{digest}")

@@ -18,6 +18,7 @@ async fn apply(api: &Api) -> Result<Objects, ApplyError> {
     let blueprint = Blueprint {
         identity: &identity,
         image: "registry/chaincode@sha256:01",
+        command: None,
         plan: &plan,
         credentials: "c0ffee",
         generation: 1,

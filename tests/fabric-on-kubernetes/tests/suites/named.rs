@@ -140,7 +140,9 @@ fn an_image_that_somebody_else_made_runs_from_the_operators_mirror() {
             let chaincode = peer.chaincode(&package_id).await.unwrap();
             let runs = container(fabric, chaincode.name());
             assert_eq!(runs["image"], format!("{}@{digest}", repository(cluster)));
-            assert_eq!(runs.get("args"), None);
+            // Its own entrypoint, as the registry told it at the install.
+            assert_eq!(runs["command"], json!(["/selvedge/keeper", "keep", "/bin/sh"]));
+            assert_eq!(runs["args"][0], "-c");
             let jobs = fabric.namespace().kubectl(&["get", "jobs", "-o", "name"]).unwrap();
             assert!(jobs.lines().count() <= 1, "more was built than the ledger: {jobs}");
 
@@ -228,7 +230,7 @@ fn an_image_that_needs_root_says_so_and_gets_it_from_the_operator_alone() {
             deploy(fabric, "rooted", &packaged(fabric, "rooted_1.0", &digest));
             let mut rooted = gateway(fabric, peer, "rooted");
             let error = rooted.call(Op::Evaluate, &["Get", "k"]).unwrap_err();
-            for part in ["ended before it registered", "/bin/sh", "permission denied"] {
+            for part in ["ended before it registered", "/bin/sh", "Permission denied"] {
                 assert!(error.contains(part), "{error}");
             }
             let context = json!({ "runAsUser": 0, "runAsNonRoot": false });

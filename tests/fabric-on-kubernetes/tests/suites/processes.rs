@@ -31,6 +31,11 @@ impl Process {
             && self.has("SELVEDGE_POD_NAME", peer.pod())
     }
 
+    /// Whether it runs that program in a pod.
+    fn is_in(&self, pod: &str, program: &str) -> bool {
+        self.words().next() == Some(program) && self.has("HOSTNAME", pod)
+    }
+
     fn has(&self, name: &str, value: &str) -> bool {
         let is_it = |pair: &str| pair.split_once('=') == Some((name, value));
         self.environment.split('\0').any(is_it)
@@ -60,9 +65,19 @@ pub(crate) fn launcher_of(peer: &PeerPod) -> Pid {
 
 /// The chaincode in a pod.
 pub(crate) fn chaincode_in(pod: &str) -> Pid {
-    find("the chaincode", |process| {
-        process.words().next() == Some("/usr/local/bin/chaincode") && process.has("HOSTNAME", pod)
-    })
+    find("the chaincode", |process| process.is_in(pod, "/usr/local/bin/chaincode"))
+}
+
+/// The first process of the chaincode's container in a pod.
+pub(crate) fn keeper_in(pod: &str) -> Pid {
+    find("the keeper", |process| process.is_in(pod, "/selvedge/keeper"))
+}
+
+/// What a process holds in memory, in KiB (`proc_pid_status(5)`).
+pub(crate) fn resident(process: Pid) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    resident.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// The first process of a build's container.

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::EvictParams;
 use rustix::process::{Signal, kill_process};
 
-use crate::processes::{chaincode_in, launcher_of};
+use crate::processes::{chaincode_in, keeper_in, launcher_of, resident};
 use crate::shared::{BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
 
 /// What the launcher logs when the peer takes a chaincode as ready: once for each stream.
@@ -72,6 +72,36 @@ fn a_pod_that_is_deleted_or_evicted_is_replaced_and_the_peer_keeps_the_stream() 
         await_answer(&mut gateway, "kept").await;
         let log = peer.log("launcher").await.unwrap();
         assert_eq!(log.matches(READY).count(), 1, "{log}");
+    });
+}
+
+#[test]
+fn a_chaincode_that_dies_twice_in_a_row_is_back_before_a_call_fails() {
+    on_fabric(&one("dying"), async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let (package_id, mut gateway) = deployed(fabric, peer);
+        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        let (pod, _) = chaincode.await_running().await.unwrap();
+        let keeper = keeper_in(&pod);
+
+        // What was in flight is run again on the next one, which comes soon enough the second time,
+        // too: the kubelet would have let it wait for 10 s.
+        for _ in 0..2 {
+            let load = gateway.start_load(Op::Evaluate, 8, 1500, &["Get", "k"]);
+            load.await_start();
+            kill_process(chaincode_in(&pod), Signal::KILL).unwrap();
+            let report = load.report();
+            assert_eq!(report.failed, 0, "{report:?}");
+        }
+
+        let log = peer.log("peer").await.unwrap();
+        let told = "the chaincode ended and is started again: signal: 9";
+        assert_eq!(log.matches(told).count(), 2, "{log}");
+        // It is the same pod, and its container was not made anew.
+        let (still, _) = chaincode.await_running().await.unwrap();
+        assert_eq!((still, keeper_in(&pod)), (pod, keeper));
+        let memory = resident(keeper);
+        assert!(memory < 2 << 10, "the keeper holds {memory} KiB");
     });
 }
 

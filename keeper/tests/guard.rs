@@ -1,5 +1,5 @@
-//! The launcher's hidden command `guard`, as the local backend uses it: when a program ends, or
-//! whoever had it started, nothing is left of it, however it forked.
+//! A guard, as the launcher's local backend uses it: when a program ends, or whoever had it started,
+//! nothing is left of it, however it forked.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -39,7 +39,7 @@ impl Guarded {
         let scratch = tempfile::tempdir().unwrap();
         fs::create_dir(scratch.path().join("left")).unwrap();
         let (wishes, heeded) = UnixStream::pair().unwrap();
-        let guard = Command::new(env!("CARGO_BIN_EXE_selvedge-launcher"))
+        let guard = Command::new(env!("CARGO_BIN_EXE_selvedge-keeper"))
             .args(["guard", "sh", "-c", script, "script"])
             .arg(scratch.path().join("left"))
             // What all of its processes are known by.

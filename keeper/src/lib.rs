@@ -1,0 +1,21 @@
+//! What is the first process beside a chaincode, or beside whatever else nobody vouches for.
+//!
+//! In a pod it is that of the chaincode's container (`keep.rs`): it starts the chaincode, starts it
+//! again in milliseconds where the kubelet would let it wait, tells of each end, and hands on what it
+//! is asked. On the launcher's own machine it is the parent of one program (`guard.rs`), and tells the
+//! launcher how that ended. In both places nothing is left of a program that has ended.
+//!
+//! It is trusted no more than what it starts, whose user it shares; it has no credential, no network
+//! and no word in what becomes of a transaction.
+
+pub mod guard;
+mod keep;
+mod memory;
+pub mod order;
+pub mod process_tree;
+mod program;
+pub mod report;
+mod restarts;
+mod ward;
+
+pub use program::Program;

@@ -1,0 +1,89 @@
+//! What a container's log tells: the lines of the chaincode, and between them its keeper's word of
+//! each end.
+
+use std::time::{Duration, SystemTime};
+
+use selvedge_keeper::report::{End, Report};
+
+use crate::backend::{ReplicaEvent, ReplicaExit};
+use crate::last_lines::LastLines;
+
+/// One that is started again only after this time is told of as one that cannot run: transactions need
+/// not wait for it, as they would for 2 s at most.
+const HOPELESS: Duration = Duration::from_secs(1);
+
+/// The log of one container.
+pub(super) struct Narrative {
+    /// What the chaincode wrote since it was last started.
+    last_lines: LastLines,
+    /// What is said if it was killed for want of memory.
+    out_of_memory: String,
+}
+
+impl Narrative {
+    /// Before its first line.
+    pub(super) fn new(out_of_memory: String) -> Self {
+        Self { last_lines: LastLines::default(), out_of_memory }
+    }
+
+    /// What the next line tells, and when the chaincode is started again if it has ended.
+    pub(super) fn line(&mut self, line: String) -> (Vec<ReplicaEvent>, Option<SystemTime>) {
+        let Some(Report { end, row, delay }) = Report::read(&line) else {
+            self.last_lines.remember(&line);
+            return (vec![ReplicaEvent::Line(line)], None);
+        };
+        let status = match end {
+            End::OutOfMemory => self.out_of_memory.clone(),
+            end => end.to_string(),
+        };
+        let last_lines = std::mem::take(&mut self.last_lines).of_end(Some(end.code()));
+        let exit = ReplicaExit { status, last_lines };
+        let trouble = (delay >= HOPELESS)
+            .then(|| ReplicaEvent::Trouble(format!("it ended {row} times in a row: {exit}")));
+        let events = [ReplicaEvent::Exited(exit)].into_iter().chain(trouble).collect();
+        (events, Some(SystemTime::now() + delay))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told of these lines, without what is told of each as a line.
+    fn told(narrative: &mut Narrative, lines: &[&str], end: End, seconds: u64) -> Vec<String> {
+        let report = Report { end, row: 2, delay: Duration::from_secs(seconds) };
+        let report = format!("{}{report}", selvedge_keeper::report::PREFIX);
+        for line in lines {
+            let (events, again) = narrative.line((*line).to_owned());
+            assert!(
+                matches!(&events[..], [ReplicaEvent::Line(told)] if told == line),
+                "{events:?}"
+            );
+            assert_eq!(again, None);
+        }
+        let (events, again) = narrative.line(report);
+        assert!(again.is_some());
+        let words = events.into_iter().map(|event| match event {
+            ReplicaEvent::Exited(exit) => exit.to_string(),
+            ReplicaEvent::Trouble(reason) => format!("trouble: {reason}"),
+            other => format!("{other:?}"),
+        });
+        words.collect()
+    }
+
+    #[test]
+    fn each_end_is_told_with_what_was_written_before_it_and_trouble_where_it_lasts() {
+        let mut narrative = Narrative::new("too much memory".to_owned());
+        let first = told(&mut narrative, &["ready", "giving up"], End::Exited(3), 0);
+        assert_eq!(first, ["exit status: 3; it wrote: ready | giving up"]);
+        assert_eq!(
+            told(&mut narrative, &["panic: oh", "goroutine 1"], End::Exited(2), 1),
+            [
+                "exit status: 2; it wrote: panic: oh",
+                "trouble: it ended 2 times in a row: exit status: 2; it wrote: panic: oh",
+            ]
+        );
+        let last = told(&mut narrative, &[], End::OutOfMemory, 0);
+        assert_eq!(last, ["too much memory; it wrote nothing"]);
+    }
+}

@@ -1,0 +1,115 @@
+//! The keeper (`selvedge-keeper`): the first process of a chaincode's container, which starts what the
+//! image would have started. The gate leaves it where the image, which knows nothing of it, can run
+//! it; nobody may write there any more.
+
+use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, Volume, VolumeMount};
+use selvedge_buildpack::image::ImageCommand;
+
+use super::{CONTAINER, GATE};
+use crate::container::{empty, mount};
+
+/// The volume that it is brought in.
+pub(super) const VOLUME: &str = "keeper";
+
+/// Where that is mounted.
+const DIRECTORY: &str = "/selvedge";
+
+/// The program, and what it is there for.
+const PROGRAM: &str = "/selvedge/keeper";
+const KEEP: &str = "keep";
+
+/// Room for the program, several times.
+const SIZE: &str = "16Mi";
+
+/// The command of a container in which a keeper starts what the image would have started.
+pub(super) fn command(image: &ImageCommand) -> Vec<String> {
+    let entrypoint = image.entrypoint.iter().map(|word| verbatim(word));
+    [PROGRAM, KEEP].map(str::to_owned).into_iter().chain(entrypoint).collect()
+}
+
+/// The arguments of that container: the image's own, which a command of a container's takes away,
+/// unless there are others.
+pub(super) fn arguments(image: &ImageCommand, others: &[String]) -> Vec<String> {
+    if others.is_empty() {
+        image.cmd.iter().map(|word| verbatim(word)).collect()
+    } else {
+        others.to_vec()
+    }
+}
+
+/// A word of an image's, which is none of a container's: there `$(NAME)` is a variable's value, and
+/// `$$` a dollar (`third_party/forked/golang/expansion/expand.go` of Kubernetes).
+fn verbatim(word: &str) -> String {
+    word.replace('$', "$$")
+}
+
+/// The volume that the gate leaves it in.
+pub(super) fn volume() -> Volume {
+    empty(VOLUME, SIZE)
+}
+
+/// Where the gate finds that.
+pub(super) fn left() -> VolumeMount {
+    mount(VOLUME, DIRECTORY, false)
+}
+
+/// Where the chaincode's container finds that.
+pub(super) fn found() -> VolumeMount {
+    mount(VOLUME, DIRECTORY, true)
+}
+
+/// The argument by which the gate is told to leave it there.
+pub(super) fn order() -> String {
+    format!("--keeper={PROGRAM}")
+}
+
+/// Whether the keeper still starts what the image would have started, once an overlay has been merged
+/// into a template: one that has the chaincode started otherwise, from another image, or by a gate
+/// that is none of ours, has it started without.
+pub(super) fn stays(before: &PodTemplateSpec, after: &PodTemplateSpec) -> bool {
+    let command = |template| {
+        chaincode(template).map(|container| (container.image.clone(), container.command.clone()))
+    };
+    let bringer = |template| {
+        gate(template).map(|gate| (gate.image.clone(), gate.command.clone(), gate.args.clone()))
+    };
+    command(before) == command(after) && bringer(before) == bringer(after)
+}
+
+fn chaincode(template: &PodTemplateSpec) -> Option<&Container> {
+    template.spec.as_ref()?.containers.iter().find(|container| container.name == CONTAINER)
+}
+
+fn gate(template: &PodTemplateSpec) -> Option<&Container> {
+    let containers = template.spec.as_ref()?.init_containers.as_ref()?;
+    containers.iter().find(|container| container.name == GATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_the_image_would_have_started_is_started() {
+        let image = ImageCommand {
+            entrypoint: words(&["/bin/sh", "-c", "exec $(which java) $@", "java"]),
+            cmd: words(&["-jar", "$HOME/it.jar"]),
+        };
+        let kept = words(&[
+            "/selvedge/keeper",
+            "keep",
+            "/bin/sh",
+            "-c",
+            "exec $$(which java) $$@",
+            "java",
+        ]);
+        assert_eq!(super::command(&image), kept);
+        assert_eq!(arguments(&image, &[]), words(&["-jar", "$$HOME/it.jar"]));
+        let planned = words(&["--peerAddress", "proxy:7052"]);
+        assert_eq!(arguments(&image, &planned), planned);
+    }
+}
