@@ -226,5 +226,5 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 fn hex(sum: Sha1) -> String {
-    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(sum.finalize())
 }

@@ -23,14 +23,14 @@ const LIST: &str = "/org/example/a/maven-metadata.xml";
 
 /// The files of a repository, and what it was asked for.
 #[derive(Default)]
-struct Files {
+struct Holdings {
     files: BTreeMap<String, Vec<u8>>,
     /// What breaks off in the middle.
     broken: Vec<&'static str>,
     asked: Mutex<Vec<String>>,
 }
 
-impl Files {
+impl Holdings {
     fn with(mut self, path: &str, content: &[u8]) -> Self {
         self.files.insert(path.to_owned(), content.to_owned());
         self
@@ -59,18 +59,18 @@ impl Files {
 }
 
 fn sum(content: &[u8]) -> String {
-    Sha1::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha1::digest(content))
 }
 
 /// A repository that serves until it is dropped.
 struct Repository {
     url: String,
-    files: Arc<Files>,
+    files: Arc<Holdings>,
     _serving: AbortOnDropHandle<()>,
 }
 
 impl Repository {
-    async fn start(files: Files) -> Self {
+    async fn start(files: Holdings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/maven2/", listener.local_addr().unwrap());
         let files = Arc::new(files);
@@ -153,7 +153,7 @@ fn kept(place: &Path, path: &str) -> Option<PathBuf> {
 #[tokio::test]
 async fn what_lasts_is_fetched_once() {
     let place = tempfile::tempdir().unwrap();
-    let files = Files::default().with_released(JAR, b"jar").with(LIST, b"list");
+    let files = Holdings::default().with_released(JAR, b"jar").with(LIST, b"list");
     let repository = Repository::start(files).await;
     let first = Mirrored::start(place.path(), 1 << 20, &repository.url).await;
     assert_eq!(first.get(JAR).await, found(b"jar"));
@@ -180,8 +180,8 @@ async fn what_lasts_is_fetched_once() {
 #[tokio::test]
 async fn a_repository_has_its_own() {
     let place = tempfile::tempdir().unwrap();
-    let one = Repository::start(Files::default().with_released(JAR, b"jar")).await;
-    let other = Repository::start(Files::default()).await;
+    let one = Repository::start(Holdings::default().with_released(JAR, b"jar")).await;
+    let other = Repository::start(Holdings::default()).await;
     let mirrored = Mirrored::start(place.path(), 1 << 20, &one.url).await;
     assert_eq!(mirrored.get(JAR).await, found(b"jar"));
     let mirrored = Mirrored::start(place.path(), 1 << 20, &other.url).await;
@@ -193,7 +193,7 @@ async fn what_is_not_what_the_repository_says_of_it_is_not_kept() {
     let place = tempfile::tempdir().unwrap();
     let names = ["lie", "mute", "short", "true"];
     let [lie, mute, short, told] = names.map(|name| format!("/g/{name}/1/{name}-1.jar"));
-    let mut files = Files::default()
+    let mut files = Holdings::default()
         .with(&lie, b"lie")
         .with(&format!("{lie}.sha1"), sum(b"truth").as_bytes())
         .with(&mute, b"mute")
@@ -218,7 +218,7 @@ async fn what_is_not_what_the_repository_says_of_it_is_not_kept() {
 #[tokio::test]
 async fn what_is_damaged_is_fetched_anew() {
     let place = tempfile::tempdir().unwrap();
-    let repository = Repository::start(Files::default().with_released(JAR, b"jar")).await;
+    let repository = Repository::start(Holdings::default().with_released(JAR, b"jar")).await;
     let mirrored = Mirrored::start(place.path(), 1 << 20, &repository.url).await;
     assert_eq!(mirrored.get(JAR).await, found(b"jar"));
     fs::write(kept(place.path(), JAR).unwrap(), "ja").unwrap();
@@ -231,7 +231,7 @@ async fn no_more_is_kept_than_may_be() {
     let place = tempfile::tempdir().unwrap();
     let names = ["a", "b", "c", "d"];
     let [a, b, c, d] = names.map(|name| format!("/g/{name}/1/{name}-1.jar"));
-    let files = Files::default()
+    let files = Holdings::default()
         .with_released(&a, &[1; 600])
         .with_released(&b, &[2; 600])
         .with_released(&c, &[3; 300])
@@ -262,7 +262,7 @@ async fn what_is_no_file_of_the_repository_is_not_asked_for() {
     let place = tempfile::tempdir().unwrap();
     let secret = place.path().join("secret-1.jar");
     fs::write(&secret, "secret").unwrap();
-    let repository = Repository::start(Files::default()).await;
+    let repository = Repository::start(Holdings::default()).await;
     let mirrored = Mirrored::start(&place.path().join("kept"), 1 << 20, &repository.url).await;
     for path in [
         "/../../../secret-1.jar",
