@@ -97,7 +97,7 @@ impl Process {
         }
         let is_error = frame.kind() == Some(Type::Error);
         // The peer's answers end in what was asked; what the proxy says itself comes at once.
-        let is_of_proxy = payload.last().is_some_and(|last| last.is_ascii_graphic());
+        let is_of_proxy = payload.last().is_some_and(u8::is_ascii_graphic);
         if payload.ends_with(STRAY) || (is_of_proxy && self.strayed) {
             self.owed[tx as usize] =
                 self.owed[tx as usize].checked_sub(1).ok_or("an answer that nobody waits for")?;

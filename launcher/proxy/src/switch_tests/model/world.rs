@@ -158,7 +158,9 @@ impl World {
                 self.left.hangs -= 1;
                 self.breaches[usize::from(is_like(id, 1))] += 1;
                 // Whichever it was.
-                Tx::BOTH.into_iter().for_each(|tx| self.suspect(id, tx));
+                for tx in Tx::BOTH {
+                    self.suspect(id, tx);
+                }
                 self.lose(id);
                 self.switch.replica_breaks(id, &Violation::NotWriting);
             }
