@@ -7,9 +7,6 @@ mod watch;
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
-use serde::Serialize;
-
-use notice::Notice;
 
 /// Faults under load, and what its callers and those of a neighbour notice of each.
 #[derive(Debug, Args)]
@@ -26,14 +23,6 @@ pub(crate) struct Options {
     /// Prints JSON instead of a table
     #[arg(long)]
     json: bool,
-}
-
-/// A fault, and what was noticed of it.
-#[derive(Serialize)]
-struct Row {
-    fault: &'static str,
-    #[serde(flatten)]
-    notice: Notice,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {

@@ -8,7 +8,7 @@ use e2e::{Op, Process, Stage, StageSpec, chaincode_dir, processes_of};
 use serde_json::json;
 use testbed::{Definition, PeerSpec, Release};
 
-use super::Row;
+use super::notice::Row;
 use super::watch::Callers;
 
 /// The chaincode with one replica, the one with two, and the neighbour of both.

@@ -36,6 +36,14 @@ pub(crate) struct Notice {
     pub(crate) errors: Vec<String>,
 }
 
+/// A fault, and what was noticed of it.
+#[derive(Serialize)]
+pub(crate) struct Row {
+    pub(crate) fault: &'static str,
+    #[serde(flatten)]
+    pub(crate) notice: Notice,
+}
+
 /// How many texts of errors are told.
 const TEXTS: usize = 4;
 

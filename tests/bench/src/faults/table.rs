@@ -1,6 +1,6 @@
 //! What was noticed of faults, as a table.
 
-use super::Row;
+use super::notice::Row;
 
 /// Prints it, with what failed calls said.
 pub(crate) fn print(rows: &[Row]) {
