@@ -101,7 +101,7 @@ fn what_ends_is_started_again_and_each_end_is_told_behind_its_last_lines() {
             2) kill -KILL $$;;
             3) exit 0;;
         esac
-        touch "$1/runs"; exec sleep 1000"#,
+        : > "$1/runs"; exec sleep 1000"#,
     );
     assert_eq!(kept.line(), "no configuration");
     let report = |end, row, delay| Report { end, row, delay: Duration::from_millis(delay) };
@@ -125,7 +125,7 @@ fn what_one_leaves_behind_is_gone_before_the_next_starts() {
             while [ "$(ls "$1"/left-* | wc -l)" -lt 3 ]; do sleep 0.01; done
             exit 1
         fi
-        touch "$1/runs"; exec sleep 1000"#,
+        : > "$1/runs"; exec sleep 1000"#,
     );
     while kept.line().is_empty() {}
     kept.await_file("runs");
@@ -182,7 +182,7 @@ fn a_program_that_is_not_there_or_is_none_is_named() {
 
 #[test]
 fn little_is_kept_in_memory() {
-    let mut kept = Kept::start(r#"[ "$starts" = 1 ] && exit 1; touch "$1/runs"; exec sleep 1000"#);
+    let mut kept = Kept::start(r#"[ "$starts" = 1 ] && exit 1; : > "$1/runs"; exec sleep 1000"#);
     kept.await_file("runs");
     let status = fs::read_to_string(format!("/proc/{}/status", kept.keeper.id())).unwrap();
     let own =

@@ -5,6 +5,7 @@
 
 mod error;
 mod fetch_job;
+mod in_use;
 mod mirror_job;
 mod mirrored;
 mod order;

@@ -8,8 +8,9 @@ use clap::Args;
 use selvedge_buildpack::recipe::{Extent, Workplace, fetch_ahead};
 
 use super::error::BuildJobError;
+use super::in_use::in_use_since;
 use super::order::BuildJob;
-use super::preparation::{dependencies, directory, failed, in_use_since, source, tools};
+use super::preparation::{dependencies, directory, failed, source, tools};
 use super::transfer::Launcher;
 use super::workshop::PodWorkshop;
 

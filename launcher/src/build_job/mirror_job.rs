@@ -7,6 +7,7 @@
 mod account;
 mod answer;
 mod keep;
+mod order;
 mod origin;
 #[cfg(test)]
 mod tests;
@@ -14,10 +15,8 @@ mod tests;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
 use selvedge_buildpack::language::Language;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,42 +24,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::answer::Mirroring;
 use self::keep::Keep;
 use self::origin::{Origin, OriginError};
-use super::order::language;
 use crate::doorway;
 
 pub(super) use self::answer::ACCOUNT;
+pub(crate) use self::order::MirrorJob;
 
 /// How many a build may be connected with at once: Maven fetches five files at a time.
 const CONNECTIONS: usize = 32;
-
-/// What is mirrored, and where it is kept.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct MirrorJob {
-    /// Where the build asks.
-    #[arg(long)]
-    pub(crate) listen: SocketAddr,
-    /// The language whose repository it is.
-    #[arg(long, value_parser = language)]
-    pub(crate) language: Language,
-    /// Where files are kept; without it, none are.
-    #[arg(long, requires = "limit")]
-    pub(crate) dependencies: Option<PathBuf>,
-    /// How much the place may hold, in bytes; what was not used for longest goes.
-    #[arg(long)]
-    pub(crate) limit: Option<u64>,
-    /// How long a build may take, in seconds: what was used in that time stays.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) time: u64,
-    /// A directory with certificates of authorities that are trusted besides the system's.
-    #[arg(long)]
-    pub(crate) authorities: Option<PathBuf>,
-    /// The directory with credentials.
-    #[arg(long)]
-    pub(crate) credentials: Option<PathBuf>,
-    /// The file that takes why it could not be done: the container's termination message.
-    #[arg(long, default_value = "/dev/termination-log")]
-    pub(crate) outcome: PathBuf,
-}
 
 /// Why there is no mirror.
 #[derive(Debug, thiserror::Error)]

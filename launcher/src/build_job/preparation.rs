@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use selvedge_buildpack::recipe::{BuildFailure, Dependencies, Toolchain};
 use selvedge_buildpack::source::Source;
@@ -11,14 +10,6 @@ use selvedge_buildpack::source::Source;
 use super::error::BuildJobError;
 use super::order::BuildJob;
 use super::transfer::Launcher;
-
-/// Go marks what it uses once an hour (`src/cmd/go/internal/cache/cache.go`, `mtimeInterval`).
-const MARKED: Duration = Duration::from_hours(1);
-
-/// What a build may be reading that takes so many seconds at most was used after this.
-pub(super) fn in_use_since(seconds: u64) -> SystemTime {
-    SystemTime::now() - Duration::from_secs(seconds) - MARKED
-}
 
 /// The source, which is the one that was meant.
 pub(super) fn source(launcher: &Launcher, job: &BuildJob) -> Result<Source, BuildJobError> {

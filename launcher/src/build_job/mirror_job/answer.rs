@@ -17,7 +17,7 @@ use super::origin::{Answer, Origin};
 use crate::doorway::{self, said};
 
 /// Where it is told what was brought; no file of a repository is there.
-pub(in super::super) const ACCOUNT: &str = "/-/account";
+pub(crate) const ACCOUNT: &str = "/-/account";
 
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 300;

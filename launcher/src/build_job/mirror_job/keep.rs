@@ -14,8 +14,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
-use super::super::preparation::in_use_since;
-use super::MirrorJob;
+use super::super::in_use::in_use_since;
+use super::order::MirrorJob;
 
 /// The largest file that is kept, in bytes.
 const LARGEST: u64 = 512 << 20;
