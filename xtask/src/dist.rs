@@ -29,8 +29,8 @@ pub(crate) struct Dist {}
 /// The peer forks the builders for every install and keeps one for every running chaincode.
 const BUILDER_LIMIT: u64 = 4 * MIB;
 
-/// Every chaincode's pod has a copy, and its memory is the chaincode's.
-const KEEPER_LIMIT: u64 = MIB;
+/// Every chaincode's pod has a copy.
+const KEEPER_LIMIT: u64 = 2 * MIB;
 
 const MIB: u64 = 1024 * 1024;
 
