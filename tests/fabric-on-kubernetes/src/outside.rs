@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
+use std::sync::{Mutex, PoisonError};
 
 use cluster::{Cluster, KubectlError, Namespace};
 use serde_json::{Value, json};
@@ -43,10 +44,17 @@ pub(crate) fn volume(cluster: &Cluster, peer: &PeerPod) -> Result<(), FabricErro
     Ok(cluster.kubectl().apply(namespace.name(), &volume)?)
 }
 
+/// What is granted for the launchers of all namespaces is applied by one network after the other: of
+/// two that find it missing one would find it there when it makes it.
+static FOR_ALL: Mutex<()> = Mutex::new(());
+
 /// What the cluster's administrator grants to the launchers of a namespace.
 pub(crate) fn grant(cluster: &Cluster, namespace: &Namespace) -> Result<(), FabricError> {
     let file = workspace_dir().join("images/kubernetes/api-server-address.yaml");
-    cluster.kubectl().run(&["apply", "-f", &file.to_string_lossy()])?;
+    {
+        let _alone = FOR_ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        cluster.kubectl().run(&["apply", "-f", &file.to_string_lossy()])?;
+    }
     let name = namespace.name();
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",

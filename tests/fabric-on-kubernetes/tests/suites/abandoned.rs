@@ -6,7 +6,9 @@ use std::time::Duration;
 use cluster::until;
 use fabric_on_kubernetes::{Fabric, FabricSpec};
 use k8s_openapi::api::batch::v1::Job;
-use kube::api::ListParams;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{ListParams, PostParams};
+use kube::core::ObjectMeta;
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
 use testbed::PeerClient;
@@ -26,7 +28,8 @@ struct Withheld<'a> {
 }
 
 impl<'a> Withheld<'a> {
-    fn begin(fabric: &'a Fabric) -> Self {
+    /// Returns when it is so: an API server takes a moment to hear of a webhook.
+    async fn begin(fabric: &'a Fabric) -> Self {
         let namespace = fabric.namespace().name();
         let name = format!("withheld-{namespace}");
         let webhook = json!({
@@ -53,7 +56,23 @@ impl<'a> Withheld<'a> {
             }],
         });
         fabric.namespace().apply(&webhook).unwrap();
-        Self { fabric, name }
+        let withheld = Self { fabric, name };
+        let labels = [("app.kubernetes.io/component".to_owned(), "build".to_owned())];
+        let metadata = ObjectMeta {
+            name: Some("tried".to_owned()),
+            labels: Some(labels.into()),
+            ..ObjectMeta::default()
+        };
+        let tried = Secret { metadata, ..Secret::default() };
+        let parameters = PostParams { dry_run: true, ..PostParams::default() };
+        let secrets = fabric.namespace().api::<Secret>();
+        until("a refused Secret", LIMIT, async || {
+            let made = secrets.create(&parameters, &tried).await;
+            if made.is_err() { Ok(()) } else { Err("it would be made".to_owned()) }
+        })
+        .await
+        .unwrap();
+        withheld
     }
 }
 
@@ -97,11 +116,11 @@ async fn await_no_jobs(fabric: &Fabric) {
 fn one_whose_launcher_was_killed_before_it_let_it_run_is_built_by_who_waits_for_it() {
     // Shorter than anybody would wait for a Job that never runs.
     let spec = FabricSpec::new("killed-before", &["Org1MSP", "Org2MSP"])
-        .say("builds.timeout", json!("4m"));
+        .say("builds.timeout", json!("2m"));
     on_fabric(&spec, async |_, fabric| {
         let (first, second) = (fabric.peer("Org1MSP"), fabric.peer("Org2MSP"));
         let file = package(fabric, &new_program(fabric, "killed-before"), "killed_1.0");
-        let withheld = Withheld::begin(fabric);
+        let withheld = Withheld::begin(fabric).await;
         let (client, lost) = (PeerClient::clone(first), file.clone());
         let lost = thread::spawn(move || client.install(&lost));
         await_suspended(fabric).await;
@@ -124,7 +143,7 @@ fn one_for_which_nobody_waits_is_swept_by_the_next_launcher() {
     on_fabric(&one("swept"), async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
         let file = package(fabric, &new_program(fabric, "swept"), "swept_1.0");
-        let withheld = Withheld::begin(fabric);
+        let withheld = Withheld::begin(fabric).await;
         let client = PeerClient::clone(peer);
         let lost = thread::spawn(move || client.install(&file));
         await_suspended(fabric).await;

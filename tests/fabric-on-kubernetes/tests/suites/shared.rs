@@ -17,8 +17,8 @@ pub(crate) const MSP_ID: &str = "Org1MSP";
 /// Within this time the peer's log has what Kubernetes knows.
 pub(crate) const PROMPT: Duration = Duration::from_secs(2);
 
-/// For what takes a pod's start, be it the first on its node that needs a large image.
-pub(crate) const LIMIT: Duration = Duration::from_mins(3);
+/// For what takes a pod's start.
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// Who says in the peer's log what the builders say.
 pub(crate) const BUILDER: &str = "[chaincode.externalbuilder.selvedge]";
