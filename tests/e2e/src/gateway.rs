@@ -195,15 +195,18 @@ impl Gateway {
         self.send(load(op, clients, ("seconds", time.as_secs_f64().into()), arguments))
     }
 
-    /// The same, and an answer that takes as long as `slow` is trouble.
+    /// The same, and an answer that takes as long as `slow` is trouble. Each call is to return
+    /// `expected`, if that is not empty.
     pub fn start_watched_load(
         &mut self,
         op: Op,
         clients: u64,
         (time, slow): (Duration, Duration),
         arguments: &[&str],
+        expected: &str,
     ) -> Pending {
         let mut request = load(op, clients, ("seconds", time.as_secs_f64().into()), arguments);
+        request["expect"] = expected.into();
         request["slow_us"] = u64::try_from(slow.as_micros()).unwrap_or(u64::MAX).into();
         self.send(request)
     }

@@ -12,6 +12,9 @@ use super::notice::{Loads, Notice};
 const CLIENTS: u64 = 8;
 const NEIGHBOURS: u64 = 2;
 
+/// What is read, and has to be what comes back.
+const VALUE: &str = "v";
+
 /// How long all goes well before.
 const LEAD: Duration = Duration::from_secs(1);
 
@@ -46,7 +49,7 @@ impl Callers<'_> {
     ) -> Result<Notice> {
         let mut asker = (self.connect)(self.victim);
         let kept = format!("{prefix}kept");
-        call(&mut asker, Op::Submit, &["Put", &kept, "v"])?;
+        call(&mut asker, Op::Submit, &["Put", &kept, VALUE])?;
         let written = format!("{prefix}w-");
         let before = replayed();
         let loads = [
@@ -79,7 +82,8 @@ impl Callers<'_> {
         arguments: &[&str],
     ) -> (Gateway, Pending) {
         let mut gateway = (self.connect)(chaincode);
-        let load = gateway.start_watched_load(op, clients, (ENDLESS, SLOW), arguments);
+        let expected = if op == Op::Evaluate { VALUE } else { "" };
+        let load = gateway.start_watched_load(op, clients, (ENDLESS, SLOW), arguments, expected);
         (gateway, load)
     }
 }
