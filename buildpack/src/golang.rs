@@ -19,7 +19,9 @@ use std::io;
 use std::path::Path;
 
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
+use crate::recipe::{
+    BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring, trusted_by_git,
+};
 use crate::shim::Shim;
 use crate::source::Source;
 
@@ -47,6 +49,7 @@ impl Buildpack for Golang {
     ) -> io::Result<Toolchain> {
         let mut toolchain = Toolchain::new(variables, ALLOWED);
         caches::provide(&mut toolchain, own)?;
+        trusted_by_git(&mut toolchain, own)?;
         Ok(toolchain)
     }
 

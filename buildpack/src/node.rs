@@ -1,6 +1,5 @@
 //! Node chaincode, JavaScript and TypeScript: what its package says, how it is built and started.
 
-mod authorities;
 mod fetch;
 mod files;
 mod gyp;
@@ -20,7 +19,9 @@ use std::io;
 use std::path::Path;
 
 use crate::platform::Platform;
-use crate::recipe::{BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring};
+use crate::recipe::{
+    BuildCommand, Buildpack, Recipe, Refusal, Toolchain, Vendoring, trusted_by_git, trusted_by_node,
+};
 use crate::shim::Shim;
 use crate::source::Source;
 
@@ -50,7 +51,8 @@ impl Buildpack for Node {
         let mut toolchain = Toolchain::new(variables, ALLOWED);
         // All of the package managers keep their caches below it, and fail where they cannot.
         toolchain.provide_home(own)?;
-        authorities::provide(&mut toolchain, own)?;
+        trusted_by_node(&mut toolchain, own)?;
+        trusted_by_git(&mut toolchain, own)?;
         Ok(toolchain)
     }
 

@@ -1,5 +1,6 @@
 //! How a source becomes an image: planned by each language, carried out alike by whoever builds.
 
+mod authorities;
 mod buildpack;
 mod carry_out;
 mod command;
@@ -18,6 +19,7 @@ mod toolchain;
 mod vendoring;
 mod workplace;
 
+pub(crate) use authorities::{trusted_by_git, trusted_by_node};
 pub(crate) use buildpack::Buildpack;
 pub use carry_out::{Answer, BuildFailure, Workshop, carry_out};
 pub use command::BuildCommand;

@@ -10,8 +10,7 @@ use crate::image::{Form, Part};
 use crate::platform::Platform;
 use crate::recipe::{BuildCommand, Failure, Fetch, Recipe, Refusal, Toolchain, Workplace};
 
-/// The variables of the caller that reach `go build`: where it finds itself, modules, caches and
-/// certificates. `PATH` and `GOROOT` choose the compiler, which is part of a build's key
+/// The variables of the caller that reach `go build`: where it finds itself, modules and caches. `PATH` and `GOROOT` choose the compiler, which is part of a build's key
 /// ([`BuildKeyInputs::toolchain`](crate::image::BuildKeyInputs::toolchain)); what modules hold is
 /// fixed by `go.sum`, wherever they come from. So the same key is the same binary.
 pub(super) const ALLOWED: &[&str] = &[
@@ -31,14 +30,6 @@ pub(super) const ALLOWED: &[&str] = &[
     "GOINSECURE",
     "GOAUTH",
     "GOVCS",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
     "NETRC",
     "GIT_SSL_CAINFO",
 ];

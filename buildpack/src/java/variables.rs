@@ -1,7 +1,7 @@
 //! What the tools see of the environment of whoever builds.
 
 /// The variables of the caller that reach the tools: where they find themselves, their settings,
-/// repositories and who they are there, proxies and certificates. What a build runs can read them.
+/// repositories and who they are there. What a build runs can read them.
 /// Not `MAVEN_CONFIG`, which Maven's own images set to a directory, and its wrapper takes for
 /// arguments.
 pub(super) const ALLOWED: &[&str] = &[
@@ -19,14 +19,6 @@ pub(super) const ALLOWED: &[&str] = &[
     "GRADLE_OPTS",
     "GRADLE_USER_HOME",
     "ORG_GRADLE_PROJECT_*",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
 ];
 
 /// What wins over the caller's: without it javac takes what is in a source for the encoding of

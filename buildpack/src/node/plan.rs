@@ -13,8 +13,7 @@ use crate::image::{Form, LayerForm, Part, Tree};
 use crate::recipe::{BuildCommand, Failure, Fetch, Recipe, Refusal, Toolchain, Workplace, copy};
 
 /// The variables of the caller that reach the package managers: where they find themselves, their
-/// registries and who they are there, caches, proxies and certificates. Whatever scripts run in a
-/// build can read them.
+/// registries and who they are there, and caches. Whatever scripts run in a build can read them.
 pub(super) const ALLOWED: &[&str] = &[
     "PATH",
     "HOME",
@@ -27,14 +26,6 @@ pub(super) const ALLOWED: &[&str] = &[
     "YARN_*",
     "PNPM_HOME",
     "COREPACK_*",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
     "NODE_EXTRA_CA_CERTS",
     "GIT_SSL_CAINFO",
 ];

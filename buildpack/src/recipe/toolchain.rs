@@ -8,6 +8,19 @@ use std::path::Path;
 
 use super::command::BuildCommand;
 
+/// The variables by which the tools of every language get to what is outside: proxies and
+/// certificates. What a build runs can read them.
+const OUTSIDE: [&str; 8] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
 /// A language's tools, which are found by the `PATH` that they see.
 #[derive(Clone, Debug)]
 pub struct Toolchain {
@@ -17,13 +30,13 @@ pub struct Toolchain {
 
 impl Toolchain {
     /// Tools that see those of the `variables` which are `allowed`, by name or by how it begins
-    /// (`npm_config_*`); of two with a name, the last.
+    /// (`npm_config_*`), and those that lead outside; of two with a name, the last.
     pub(crate) fn new(
         variables: &mut dyn Iterator<Item = (OsString, OsString)>,
         allowed: &[&str],
     ) -> Self {
         let is_allowed = |name: &OsStr| {
-            allowed.iter().any(|allowed| match allowed.strip_suffix('*') {
+            allowed.iter().chain(&OUTSIDE).any(|allowed| match allowed.strip_suffix('*') {
                 Some(beginning) => name.as_encoded_bytes().starts_with(beginning.as_bytes()),
                 None => name == *allowed,
             })

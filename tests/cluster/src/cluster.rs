@@ -198,7 +198,7 @@ impl Cluster {
 
     /// The reference of an image that is in the registry from the beginning: `busybox` (its entry
     /// point is a shell), `toolchain` (a minimal Debian with this machine's Go and its CA
-    /// certificates), `toolchain-c` (the same with a C compiler), `pause`, `coredns`.
+    /// certificates), `toolchain-c` (the same with a C compiler and Git), `pause`, `coredns`.
     pub fn image(&self, name: &str) -> String {
         format!("{}/{name}:1", self.registry())
     }

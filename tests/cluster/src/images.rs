@@ -165,7 +165,8 @@ impl<'a> Press<'a> {
 
     /// A minimal Debian, as a layer.
     fn debian(&self, minimal: &Path) -> Result<PathBuf, ImagesError> {
-        Ok(self.layer(minimal, &["./dev/*", "./var/cache/apt/archives/*.deb"])?)
+        Ok(self
+            .layer(minimal, &["--exclude=./dev/*", "--exclude=./var/cache/apt/archives/*.deb"])?)
     }
 
     /// What Go's builds run in: Debian, this machine's Go and its CA certificates.
@@ -190,20 +191,20 @@ impl<'a> Press<'a> {
         self.push(name, layers, &start)
     }
 
-    /// The same with a C compiler, as Go's official images have one.
+    /// The same with a C compiler and Git, as Go's official images have them.
     fn toolchain_with_c(
         &self,
         debian: &PathBuf,
         minimal: &Path,
         progress: &mut Progress<'_>,
     ) -> Result<(), ImagesError> {
-        let packages = missing_in(minimal, &["gcc", "libc6-dev"])?;
+        let packages = missing_in(minimal, &["gcc", "libc6-dev", "git"])?;
         let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
-        let compiler = unpack(&format!("kubernetes/gcc-{}", release()?), &packages, progress)?;
+        let more = unpack(&format!("kubernetes/gcc-git-{}", release()?), &packages, progress)?;
         // A directory would take the place of the link that Debian has there.
-        let compiler = self.layer(&compiler, &["./lib"])?;
+        let more = self.layer(&more, &[r"--transform=flags=r;s,^\./lib\b,./usr/lib,"])?;
         let go = self.scratch.dir().path().join("toolchain.tar");
-        self.push_toolchain("toolchain-c:1", &[debian, &go, &compiler])
+        self.push_toolchain("toolchain-c:1", &[debian, &go, &more])
     }
 
     /// What Node's builds run in, and their chaincode: Debian, Node with npm, and this machine's CA
@@ -273,14 +274,14 @@ impl<'a> Press<'a> {
         Ok(root)
     }
 
-    /// The content of `root` as a layer, everything root's and as old as the epoch.
-    fn layer(&self, root: &Path, exclude: &[&str]) -> Result<PathBuf, DebianError> {
+    /// The content of `root` as a layer, everything root's and as old as the epoch, by further
+    /// `options` of tar(1).
+    fn layer(&self, root: &Path, options: &[&str]) -> Result<PathBuf, DebianError> {
         let name = root.file_name().unwrap_or_default();
         let layer = self.scratch.dir().path().join(name).with_extension("tar");
         let mut tar = Command::new("tar");
         tar.args(["--sort=name", "--mtime=@0", "--numeric-owner", "--owner=0", "--group=0"]);
-        tar.args(exclude.iter().map(|pattern| format!("--exclude={pattern}")));
-        run(tar.arg("-C").arg(root).arg("-cf").arg(&layer).arg("."))?;
+        run(tar.args(options).arg("-C").arg(root).arg("-cf").arg(&layer).arg("."))?;
         Ok(layer)
     }
 

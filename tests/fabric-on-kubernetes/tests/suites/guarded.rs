@@ -1,5 +1,5 @@
-//! A server of Go modules and npm packages that wants a password: over HTTPS, as Go's credentials go
-//! nowhere else, and over plain HTTP.
+//! A server of Go modules, Git repositories and npm packages that wants a password: over HTTPS, as
+//! Go's credentials go nowhere else, and over plain HTTP.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -38,9 +38,10 @@ pub(crate) struct Guarded {
 }
 
 impl Guarded {
-    /// Serves at free ports of an address.
+    /// Serves at an address: over HTTPS at the port that the name of a Go module cannot tell, over
+    /// HTTP at a free one.
     pub(crate) fn start(address: Ipv4Addr, files: Files) -> Self {
-        let [https, http] = [0, 1].map(|_| TcpListener::bind((address, 0)).unwrap());
+        let [https, http] = [443, 0].map(|port| TcpListener::bind((address, port)).unwrap());
         let key = KeyPair::generate().unwrap();
         let mut parameters = CertificateParams::default();
         parameters.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(address))];
@@ -99,7 +100,7 @@ fn answer(mut stream: impl Read + Write, files: &Files) -> io::Result<()> {
         lines.read_line(&mut line)?;
         let line = line.trim_end();
         if let Some(rest) = line.strip_prefix("GET ") {
-            rest.split(' ').next().unwrap_or_default().clone_into(&mut path);
+            rest.split([' ', '?']).next().unwrap_or_default().clone_into(&mut path);
         }
         if let Some((name, value)) = line.split_once(": ")
             && name.eq_ignore_ascii_case("authorization")
@@ -116,7 +117,9 @@ fn answer(mut stream: impl Read + Write, files: &Files) -> io::Result<()> {
         None => ("404 Not Found", &b"there is none"[..]),
     };
     let length = body.len();
-    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")?;
+    // Git says who it is once it was asked.
+    let head = "WWW-Authenticate: Basic realm=\"guarded\"\r\nConnection: close";
+    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{head}\r\n\r\n")?;
     stream.write_all(body)?;
     stream.flush()
 }

@@ -14,6 +14,7 @@ mod controllers;
 mod dependencies;
 mod edits;
 mod elsewhere;
+mod go_modules;
 mod gopath;
 mod guarded;
 mod holdings;

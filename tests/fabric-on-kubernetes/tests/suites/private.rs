@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,72 +12,18 @@ use base64::prelude::BASE64_STANDARD;
 use cluster::Cluster;
 use e2e::chaincode_dir;
 use fabric_on_kubernetes::{Fabric, FabricSpec, PeerPod};
-use selvedge_buildpack::digest::Sha256;
 use serde_json::{Value, json};
-use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
 
 use crate::dependencies::{directory, with_cache};
+use crate::go_modules::{self, Module};
 use crate::guarded::{Files, Guarded, PASSWORD, USER};
-use crate::shared::{BUILDER, LIMIT, MSP_ID, copy, new_program, on_fabric_of, package};
+use crate::shared::{BUILDER, LIMIT, MSP_ID, copy, on_fabric_of, package};
 
 const NAMESPACE: &str = "private";
-
-/// The module, at its one version.
-const MODULE: &str = "selvedge.example/private";
-const VERSION: &str = "v1.0.0";
-const GO_MOD: &str = "module selvedge.example/private\n\ngo 1.24\n";
-const GO: &str = "package private\n\n// Name is what it is called.\nconst Name = \"private\"\n";
 
 /// The package, at its one version.
 const PACKAGE: &str = "selvedge-private";
 const ARCHIVE: &str = "/npm/selvedge-private/-/selvedge-private-1.0.0.tgz";
-
-/// The module as a proxy has it (<https://go.dev/ref/mod#goproxy-protocol>).
-fn module(files: &mut Files) {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, text) in [("go.mod", GO_MOD), ("private.go", GO)] {
-        let name = format!("{MODULE}@{VERSION}/{name}");
-        zip.start_file(name, SimpleFileOptions::default()).unwrap();
-        zip.write_all(text.as_bytes()).unwrap();
-    }
-    let zip = zip.finish().unwrap().into_inner();
-    let info = json!({ "Version": VERSION, "Time": "2026-01-01T00:00:00Z" });
-    for (kind, content) in
-        [("mod", GO_MOD.into()), ("zip", zip), ("info", info.to_string().into_bytes())]
-    {
-        files.insert(format!("/go/{MODULE}/@v/{VERSION}.{kind}"), content);
-    }
-}
-
-/// Go's hash of files (`golang.org/x/mod/sumdb/dirhash`, `Hash1`).
-fn hash(files: &[(&str, &str)]) -> String {
-    let line =
-        |(name, text): &(&str, &str)| format!("{}  {name}\n", Sha256::of(text.as_bytes()).hex());
-    let lines: String = files.iter().map(line).collect();
-    let digits = Sha256::of(lines.as_bytes()).hex();
-    let bytes: Vec<u8> = (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
-        .collect();
-    format!("h1:{}", BASE64_STANDARD.encode(bytes))
-}
-
-/// A program that needs the module.
-fn program(fabric: &Fabric) -> PathBuf {
-    let source = new_program(fabric, "private-go");
-    let go_mod = fs::read_to_string(source.join("go.mod")).unwrap();
-    fs::write(source.join("go.mod"), format!("{go_mod}\nrequire {MODULE} {VERSION}\n")).unwrap();
-    let names = ["go.mod", "private.go"].map(|name| format!("{MODULE}@{VERSION}/{name}"));
-    let whole = hash(&[(&names[0], GO_MOD), (&names[1], GO)]);
-    let of_mod = hash(&[("go.mod", GO_MOD)]);
-    let sums = format!("{MODULE} {VERSION} {whole}\n{MODULE} {VERSION}/go.mod {of_mod}\n");
-    fs::write(source.join("go.sum"), sums).unwrap();
-    let uses =
-        format!("package main\n\nimport \"{MODULE}\"\n\nfunc init() {{ println(private.Name) }}\n");
-    fs::write(source.join("uses.go"), uses).unwrap();
-    package(fabric, &source, "private-go_1.0")
-}
 
 /// The package's archive, and its hash for lock files.
 fn archive(place: &Path) -> (Vec<u8>, String) {
@@ -164,7 +109,9 @@ fn chaincode(fabric: &Fabric, at: SocketAddr, integrity: &str) -> PathBuf {
 /// A network whose builds fetch from the server as somebody that it knows.
 fn spec(cluster: &Cluster, guarded: &Guarded) -> FabricSpec {
     let Guarded { https, http, authority } = guarded;
-    let netrc = format!("machine {https} login {USER} password {PASSWORD}\n");
+    // Go looks for a host as a URL has it, Git for its name alone.
+    let machine = |host: String| format!("machine {host} login {USER} password {PASSWORD}\n");
+    let netrc = machine(https.to_string()) + &machine(https.ip().to_string());
     let npmrc = format!("//{http}/npm/:_authToken={PASSWORD}\n");
     let object = |kind: &str, name: &str, field: &str, content: Value| json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": name }, field: content });
     let mut spec = with_cache(cluster, NAMESPACE)
@@ -198,7 +145,7 @@ async fn expect_no_trace(cluster: &Cluster, fabric: &Fabric, peer: &PeerPod) {
     let images = peer.exec("peer", &["sh", "-c", script]).unwrap();
     let images = serde_json::Deserializer::from_str(&images).into_iter::<Value>();
     let images: Vec<Value> = images.collect::<Result<_, _>>().unwrap();
-    assert_eq!(images.len(), 2);
+    assert_eq!(images.len(), 3);
     for image in images {
         let text = |field: &str| image[field].as_str().unwrap();
         let reference = format!("{}@{}", text("name"), text("digest"));
@@ -212,28 +159,44 @@ async fn expect_no_trace(cluster: &Cluster, fabric: &Fabric, peer: &PeerPod) {
     }
 }
 
+/// Has modules of the server's own be fetched by Git, of which its image knows.
+async fn use_repositories(cluster: &Cluster, peer: &PeerPod, guarded: &Guarded) {
+    peer.say("builds.toolchains.go.image", json!(cluster.image("toolchain-c"))).await.unwrap();
+    let private = json!({ "GOPRIVATE": guarded.https.ip() });
+    peer.say("builds.environment", private).await.unwrap();
+}
+
 #[test]
 fn what_is_private_is_fetched_and_nothing_that_is_built_sees_how() {
     let (place, guarded) = (tempfile::tempdir().unwrap(), OnceLock::new());
     let (archive, integrity) = archive(place.path());
+    let of_proxy = Module::named("selvedge.example/private");
+    let of_repository = |at: SocketAddr| Module::named(&format!("{}/private.git", at.ip()));
     let network = |cluster: &Cluster| {
         let guarded = guarded.get_or_init(|| {
             let mut files: Files = BTreeMap::from([(ARCHIVE.to_owned(), archive.clone())]);
-            module(&mut files);
-            Guarded::start(cluster.host_address(), files)
+            let address = cluster.host_address();
+            of_proxy.lay_out_for_proxies("/go", &mut files);
+            // Go leaves the ending of the name away.
+            of_repository((address, 0).into()).lay_out_for_git("/private", &mut files);
+            Guarded::start(address, files)
         });
         spec(cluster, guarded)
     };
     on_fabric_of(network, async |cluster, fabric| {
         let peer = fabric.peer(MSP_ID);
-        let file = program(fabric);
+        let guarded = guarded.get().unwrap();
+        let file = go_modules::program(fabric, "private-go", &of_proxy);
         peer.install(&file).unwrap_err();
-        peer.await_line("peer", &[BUILDER, MODULE, "401"], LIMIT).await.unwrap();
+        let unknown = [BUILDER, of_proxy.name(), "401"];
+        peer.await_line("peer", &unknown, LIMIT).await.unwrap();
 
         peer.say("builds.credentials", json!({ "secret": "modules" })).await.unwrap();
         peer.install(&file).unwrap();
-        let at = guarded.get().map(|guarded| guarded.http).unwrap();
-        peer.install(&chaincode(fabric, at, &integrity)).unwrap();
+        peer.install(&chaincode(fabric, guarded.http, &integrity)).unwrap();
+        use_repositories(cluster, peer, guarded).await;
+        let of_repository = of_repository(guarded.https);
+        peer.install(&go_modules::program(fabric, "private-git", &of_repository)).unwrap();
         expect_no_trace(cluster, fabric, peer).await;
     });
 }
