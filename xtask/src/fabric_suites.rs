@@ -5,6 +5,7 @@
 //! of Docker (`integration/nwo/network.go`, `New`).
 
 mod list;
+mod token;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -17,12 +18,14 @@ use testbed::{Launcher, LauncherSpec, Release, Scratch, dist_dir, fabric_source}
 
 use crate::steps::Steps;
 
-use list::{SUITES, Suite};
+use list::{Peers, SUITES, Suite};
+use token::Token;
 
 /// Runs specs of Fabric's own integration suites, with Selvedge in the place of their builder.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Needs Go, jq and the binaries of `cargo xtask dist`. The list of specs, and why \
+    after_help = "Needs Go, jq, for two of the suites a C compiler, and the binaries of `cargo \
+                        xtask dist`. The list of specs, and why \
                         others are left out, is in docs/fabric-suites.md."
 )]
 pub(crate) struct FabricSuites {
@@ -98,14 +101,14 @@ fn run(suite: &Suite, focus: Option<&str>, fabric: &Path) -> Result<()> {
         None if suite.without.is_empty() => {}
         None => drop(command.args(["-ginkgo.skip", &suite.without.join("|")])),
     }
-    let status = command
-        .current_dir(fabric)
-        // As the testbed's own programs are built: most is in Go's cache by then.
-        .env("CGO_ENABLED", "0")
-        .env("GOFLAGS", "-trimpath")
-        .env("GOWORK", "off")
-        .status()
-        .context("cannot run go")?;
+    // As the testbed's own programs are built: most is in Go's cache by then.
+    let with_c = if suite.peers == Peers::Pure { "0" } else { "1" };
+    command.env("CGO_ENABLED", with_c).env("GOFLAGS", "-trimpath").env("GOWORK", "off");
+    let _token = match suite.peers {
+        Peers::Pure | Peers::WithC => None,
+        Peers::WithToken => Some(Token::make(&mut command)?),
+    };
+    let status = command.current_dir(fabric).status().context("cannot run go")?;
     ensure!(status.success(), "specs of {} failed", suite.name);
     Ok(())
 }

@@ -28,7 +28,7 @@ const NODE: OneFile =
     OneFile { variable: "NODE_EXTRA_CA_CERTS", name: "authorities.pem", is_all: false };
 
 /// Git hands the file to libcurl in place of the system's, and heeds neither of the two variables
-/// where it was made with GnuTLS, as Debian's is.
+/// where it was made with `GnuTLS`, as Debian's is.
 const GIT: OneFile =
     OneFile { variable: "GIT_SSL_CAINFO", name: "all-authorities.pem", is_all: true };
 

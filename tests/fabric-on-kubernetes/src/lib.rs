@@ -24,6 +24,7 @@
 //! raise it: an overlay for each peer. So what those grant is all that the launcher has.
 
 mod chaincode;
+mod dependencies;
 mod fabric;
 mod fabric_error;
 mod images;
@@ -32,6 +33,7 @@ mod overlay;
 mod peer;
 
 pub use chaincode::Chaincode;
+pub use dependencies::BuildCache;
 pub use fabric::{Fabric, FabricSpec};
 pub use fabric_error::FabricError;
 pub use images::{Images, ImagesError};

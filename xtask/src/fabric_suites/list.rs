@@ -6,6 +6,18 @@ pub(super) struct Suite {
     pub(super) name: &'static str,
     /// What the names of the specs match that are left out (`-ginkgo.skip`).
     pub(super) without: &'static [&'static str],
+    pub(super) peers: Peers,
+}
+
+/// What the suite's peers are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Peers {
+    /// Programs of Go alone, as those of the testbed.
+    Pure,
+    /// With C in them: only these load plugins.
+    WithC,
+    /// With C, and keys in a hardware module that the software plays.
+    WithToken,
 }
 
 /// Those of which specs pass.
@@ -19,9 +31,12 @@ pub(super) const SUITES: &[Suite] = &[
     Suite::without("lifecycle", &["using _lifecycle and upgrades", "does not fallback"]),
     Suite::whole("msp"),
     Suite::whole("nwo"),
+    Suite::whole("pkcs11").of(Peers::WithToken),
+    Suite::whole("pluggable").of(Peers::WithC),
     Suite::whole("pvtdata"),
     Suite::whole("pvtdatapurge"),
     Suite::whole("sbe"),
+    Suite::whole("smartbft"),
 ];
 
 impl Suite {
@@ -30,6 +45,10 @@ impl Suite {
     }
 
     const fn without(name: &'static str, without: &'static [&'static str]) -> Self {
-        Self { name, without }
+        Self { name, without, peers: Peers::Pure }
+    }
+
+    const fn of(self, peers: Peers) -> Self {
+        Self { peers, ..self }
     }
 }

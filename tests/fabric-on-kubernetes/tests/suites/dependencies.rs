@@ -2,69 +2,25 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
 use cluster::Cluster;
 use e2e::chaincode_dir;
-use fabric_on_kubernetes::{Fabric, FabricSpec, PeerPod};
+use fabric_on_kubernetes::{BuildCache, Fabric, FabricSpec, PeerPod};
 use serde_json::{Value, json};
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
 use crate::shared::{BUILDER, LIMIT, MSP_ID, copy, new_program, on_fabric_of, one, package};
 
-const CLAIM: &str = "dependencies";
-
-/// The user and the group of builds.
-const USER: u32 = 65532;
-
 /// A small module that depends on none.
 const MODULE: (&str, &str) = ("github.com/google/uuid", "v1.6.0");
 const SUMS: &str = "github.com/google/uuid v1.6.0 h1:NIvaJDMOsjHA8n1jAhLSgzrAzy1Hgr+hNrb57e+94F0=\n\
      github.com/google/uuid v1.6.0/go.mod h1:TIyPZe4MgqvfeYDBFedMoGGpEw/LqOeaOT+nhxU+yHo=\n";
 
-/// Where a volume of the test's lies.
-pub(crate) fn directory(cluster: &Cluster, namespace: &str) -> PathBuf {
-    cluster.dir().join("volumes").join(format!("{namespace}-{CLAIM}"))
-}
-
-/// A network whose builds have a volume, which is bound to a directory that both nodes see.
+/// A network whose builds have a volume for what they depend on.
 pub(crate) fn with_cache(cluster: &Cluster, namespace: &str) -> FabricSpec {
-    let directory = directory(cluster, namespace);
-    fs::create_dir_all(&directory).unwrap();
-    // fsGroup leaves a directory of the node's own alone.
-    chown(&directory, Some(USER), Some(USER)).unwrap();
-    let mut spec = one(namespace).say("builds.cache", json!({ "claim": CLAIM, "limit": "1GiB" }));
-    let name = format!("{namespace}-{CLAIM}");
-    spec.before.push(json!({
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": { "name": name },
-        "spec": {
-            "capacity": { "storage": "1Gi" },
-            "accessModes": ["ReadWriteMany"],
-            "persistentVolumeReclaimPolicy": "Retain",
-            "claimRef": { "namespace": namespace, "name": CLAIM },
-            "hostPath": { "path": directory },
-        },
-    }));
-    spec.before.push(claim(&name));
-    spec
-}
-
-fn claim(volume: &str) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": { "name": CLAIM },
-        "spec": {
-            "accessModes": ["ReadWriteMany"],
-            "resources": { "requests": { "storage": "1Gi" } },
-            "storageClassName": "",
-            "volumeName": volume,
-        },
-    })
+    BuildCache::at(cluster, namespace).of(one(namespace)).unwrap()
 }
 
 /// A program that needs the module, and of which no registry has an image.
@@ -86,9 +42,9 @@ async fn refused(peer: &PeerPod, file: &Path, parts: &[&str]) {
 }
 
 /// Another module in its place, as it would be if a build could write there.
-fn poison(cache: &Path) {
+fn poison(cache: &BuildCache) {
     let (module, version) = MODULE;
-    let archives = cache.join("go/modules/cache/download").join(module).join("@v");
+    let archives = cache.directory().join("go/modules/cache/download").join(module).join("@v");
     let [archive, other] = ["zip", "other"].map(|kind| archives.join(format!("{version}.{kind}")));
     let mut from = ZipArchive::new(File::open(&archive).unwrap()).unwrap();
     let mut to = ZipWriter::new(File::create(&other).unwrap());
@@ -99,7 +55,7 @@ fn poison(cache: &Path) {
     to.start_file(more, SimpleFileOptions::default()).unwrap();
     to.write_all(b"package uuid\n\nfunc init() { panic(\"poisoned\") }\n").unwrap();
     to.finish().unwrap();
-    chown(&other, Some(USER), Some(USER)).unwrap();
+    cache.give(&other).unwrap();
     fs::rename(other, archive).unwrap();
 }
 
@@ -113,7 +69,7 @@ fn go_modules_are_fetched_once_and_checked_each_time() {
         peer.say("builds.environment", json!({ "GOPROXY": "off" })).await.unwrap();
         peer.install(&program(fabric, "go-cache-second")).unwrap();
 
-        poison(&directory(cluster, "go-cache"));
+        poison(&BuildCache::at(cluster, "go-cache"));
         let sums = ["github.com/google/uuid@v1.6.0", "checksum mismatch"];
         refused(peer, &program(fabric, "go-cache-third"), &sums).await;
     });

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use e2e::chaincode_dir;
-use fabric_on_kubernetes::Fabric;
+use fabric_on_kubernetes::{BuildCache, Fabric};
 use sha1::{Digest, Sha1};
 
-use crate::dependencies::{directory, with_cache};
+use crate::dependencies::with_cache;
 use crate::shared::{BUILDER, LIMIT, MSP_ID, copy, on_fabric_of, package};
 
 const NAMESPACE: &str = "maven-cache";
@@ -120,7 +120,7 @@ fn what_maven_needs_is_fetched_once_and_no_build_can_write_where_it_is() {
         let peer = fabric.peer(MSP_ID);
         peer.install(&attacker(fabric)).unwrap();
         peer.await_line("peer", &[BUILDER, "the attack has failed"], LIMIT).await.unwrap();
-        let kept = directory(cluster, NAMESPACE).join("mirrors/maven");
+        let kept = BuildCache::at(cluster, NAMESPACE).directory().join("mirrors/maven");
         let files = sound_files(&kept);
         assert!(files > 100, "{files}");
 

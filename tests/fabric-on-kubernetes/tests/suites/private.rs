@@ -11,10 +11,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use cluster::Cluster;
 use e2e::chaincode_dir;
-use fabric_on_kubernetes::{Fabric, FabricSpec, PeerPod};
+use fabric_on_kubernetes::{BuildCache, Fabric, FabricSpec, PeerPod};
 use serde_json::{Value, json};
 
-use crate::dependencies::{directory, with_cache};
+use crate::dependencies::with_cache;
 use crate::go_modules::{self, Module};
 use crate::guarded::{Files, Guarded, PASSWORD, USER};
 use crate::shared::{BUILDER, LIMIT, MSP_ID, copy, on_fabric_of, package};
@@ -138,7 +138,7 @@ async fn expect_no_trace(cluster: &Cluster, fabric: &Fabric, peer: &PeerPod) {
     clean("an object", &fabric.namespace().kubectl(&objects).unwrap());
     let mut grep = Command::new("grep");
     grep.args(["--recursive", "--quiet", "--fixed-strings", "--text"]);
-    grep.args(["-e", PASSWORD, "-e", &encoded]).arg(directory(cluster, NAMESPACE));
+    grep.args(["-e", PASSWORD, "-e", &encoded]).arg(BuildCache::at(cluster, NAMESPACE).directory());
     assert_eq!(grep.status().unwrap().code(), Some(1), "the volume has the password");
 
     let script = "cat /var/hyperledger/production/externalbuilder/builds/*/bld/image.json";
