@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::credentials::Credential;
+use crate::replica::Place;
 use crate::replica_http::Connected;
 
 /// What there is to be taken up.
@@ -10,7 +11,7 @@ pub(crate) enum Arrival {
     /// A connection.
     Connected(Connected),
     /// One that was dialled is there, and is no replica of this chaincode.
-    Failed { credential: Credential, reason: String },
+    Failed { place: Place, reason: String },
     /// One that is dialled has not been there for a while.
     Unreached { address: SocketAddr, credential: Credential, reason: String },
 }

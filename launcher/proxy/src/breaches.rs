@@ -4,12 +4,11 @@
 //! to get the next one each time, and spoil it.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::credentials::Credential;
+use crate::replica::Place;
 
 /// After this time without a breach the earlier ones are forgotten.
 const FORGIVEN: Duration = Duration::from_mins(2);
@@ -25,7 +24,7 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// them: they may be there to replace those.
 #[derive(Default)]
 #[cfg_attr(test, derive(Clone))]
-pub(crate) struct Breaches(HashMap<(IpAddr, Credential), Record>);
+pub(crate) struct Breaches(HashMap<Place, Record>);
 
 #[cfg_attr(test, derive(Clone))]
 struct Record {
@@ -35,22 +34,17 @@ struct Record {
 
 impl Breaches {
     /// One of them broke the protocol.
-    pub(crate) fn count(&mut self, origin: IpAddr, credential: Credential, now: Instant) {
+    pub(crate) fn count(&mut self, place: Place, now: Instant) {
         // Bounded by how many can be cut off in that time.
         self.0.retain(|_, record| now < record.last + FORGIVEN);
-        let record = self.0.entry((origin, credential)).or_insert(Record { count: 0, last: now });
+        let record = self.0.entry(place).or_insert(Record { count: 0, last: now });
         record.count += 1;
         record.last = now;
     }
 
     /// Until when they get nothing, if they are barred.
-    pub(crate) fn barred_until(
-        &self,
-        origin: IpAddr,
-        credential: Credential,
-        now: Instant,
-    ) -> Option<Instant> {
-        let record = self.0.get(&(origin, credential))?;
+    pub(crate) fn barred_until(&self, place: Place, now: Instant) -> Option<Instant> {
+        let record = self.0.get(&place)?;
         if now >= record.last + FORGIVEN {
             return None;
         }
@@ -62,15 +56,16 @@ impl Breaches {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
+    use crate::credentials::Credential;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const THERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-    fn mine() -> Credential {
-        Credential::of(b"mine")
+    fn mine() -> Place {
+        Place { origin: HERE, credential: Credential::of(b"mine") }
     }
 
     #[test]
@@ -78,24 +73,23 @@ mod tests {
         let (mut breaches, now) = (Breaches::default(), Instant::now());
         let mut bars = Vec::new();
         for _ in 0..9 {
-            breaches.count(HERE, mine(), now);
-            bars.push(
-                breaches.barred_until(HERE, mine(), now).map(|until| (until - now).as_secs()),
-            );
+            breaches.count(mine(), now);
+            bars.push(breaches.barred_until(mine(), now).map(|until| (until - now).as_secs()));
         }
         let expected = [0, 1, 2, 4, 8, 16, 32, 60, 60].map(|bar| Some(bar).filter(|bar| *bar > 0));
         assert_eq!(bars, expected);
-        assert_eq!(breaches.barred_until(THERE, mine(), now), None);
-        assert_eq!(breaches.barred_until(HERE, Credential::of(b"another's"), now), None);
+        assert_eq!(breaches.barred_until(Place { origin: THERE, ..mine() }, now), None);
+        let anothers = Place { credential: Credential::of(b"another's"), ..mine() };
+        assert_eq!(breaches.barred_until(anothers, now), None);
     }
 
     #[test]
     fn who_keeps_to_it_is_forgiven() {
         let (mut breaches, now) = (Breaches::default(), Instant::now());
-        breaches.count(HERE, mine(), now);
-        breaches.count(HERE, mine(), now);
-        assert_eq!(breaches.barred_until(HERE, mine(), now + FIRST), None);
-        breaches.count(HERE, mine(), now + FORGIVEN);
-        assert_eq!(breaches.barred_until(HERE, mine(), now + FORGIVEN), None);
+        breaches.count(mine(), now);
+        breaches.count(mine(), now);
+        assert_eq!(breaches.barred_until(mine(), now + FIRST), None);
+        breaches.count(mine(), now + FORGIVEN);
+        assert_eq!(breaches.barred_until(mine(), now + FORGIVEN), None);
     }
 }

@@ -18,6 +18,7 @@ use crate::arrival::Arrival;
 use crate::client::{self, ClientTls, Socket};
 use crate::credentials::{Credential, CredentialsError, ReplicaAuthority, SERVER_NAME};
 use crate::pongs::LatePongs;
+use crate::replica::Place;
 use crate::replica_http::{Connected, ReplicaHttp};
 use crate::replica_listener::{HANDSHAKE, HEADERS};
 use crate::stream::{Body, Outbound};
@@ -204,7 +205,8 @@ impl Story {
                 self.absent_since = None;
                 let is_told = self.told.replace(reason.clone()).as_ref() == Some(&reason);
                 let reason = format!("{reason} (at {address})");
-                (!is_told).then_some(Arrival::Failed { credential, reason })
+                let place = Place { origin: address.ip().to_canonical(), credential };
+                (!is_told).then_some(Arrival::Failed { place, reason })
             }
             Failure::Unreached(reason) => {
                 let since = *self.absent_since.get_or_insert_with(Instant::now);

@@ -70,7 +70,7 @@ pub enum Event {
         /// How many did so far.
         number: u64,
     },
-    /// The stream of a replica whose credential is retired has ended, in whatever way: no loss.
+    /// The stream of a replica that is to go has ended, in whatever way: no loss.
     ReplicaLeft {
         /// The replica's number.
         replica: u64,

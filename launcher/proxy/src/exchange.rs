@@ -22,6 +22,7 @@ use crate::pace::{Pace, give_way};
 use crate::peer_endpoint::PeerEndpoint;
 use crate::peer_link::PeerLink;
 use crate::precedence::Precedence;
+use crate::replica::Place;
 use crate::replicas::Replicas;
 use crate::switch::Switch;
 use crate::transport;
@@ -46,6 +47,11 @@ pub(crate) enum Command {
     Trouble(Credential, String),
     /// Replicas with this credential get nothing new, and this time for what they have.
     Retire(Credential, Duration),
+    /// Replicas in this place get nothing new that another one can have, and this time for what they
+    /// have.
+    Release(Place, Duration),
+    /// Who was released there is gone.
+    Vacate(Place),
     /// Whether transactions that begin from now on are run again when their replica ends.
     Replay(bool),
     /// Replicas listen there.
@@ -205,6 +211,10 @@ impl Exchange {
                 Poll::Ready(Some(Command::Retire(credential, limit))) => {
                     self.retire(credential, limit);
                 }
+                Poll::Ready(Some(Command::Release(place, limit))) => {
+                    self.switch.release(place, limit);
+                }
+                Poll::Ready(Some(Command::Vacate(place))) => self.switch.vacate(place),
                 Poll::Ready(Some(Command::Replay(is_wanted))) => self.switch.set_replay(is_wanted),
                 Poll::Ready(Some(Command::Dial(target))) => self.dial(target),
                 Poll::Ready(Some(Command::Undial(address))) => self.replicas.undial(address),
@@ -304,6 +314,8 @@ impl Exchange {
                     self.switch.set_trouble(credential, reason);
                 }
                 Some(Command::Retire(credential, limit)) => self.retire(credential, limit),
+                Some(Command::Release(place, limit)) => self.switch.release(place, limit),
+                Some(Command::Vacate(place)) => self.switch.vacate(place),
                 Some(Command::Replay(is_wanted)) => self.switch.set_replay(is_wanted),
                 Some(Command::Dial(target)) => self.dial(target),
                 Some(Command::Undial(address)) => self.replicas.undial(address),

@@ -3,7 +3,7 @@
 //! A thread each, with a runtime that does not leave it: a message crosses no
 //! thread on its way, and a replica that floods its proxy slows no other chaincode.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::memory::Memory;
 use crate::notices::{self, NoticeSender, Notices};
 use crate::peer_endpoint::PeerEndpoint;
 use crate::registration::RegistrationDeadline;
+use crate::replica::Place;
 use crate::replica_connection::Host;
 use crate::replicas::Replicas;
 use crate::switch::Switch;
@@ -163,11 +164,29 @@ impl Proxy {
     /// with an error. [`Event::Retired`] says that they may go, or [`Event::Ended`], should that
     /// come first; that their streams end is no loss from now on ([`Event::ReplicaLeft`]).
     ///
-    /// Nothing keeps them connected or away, and there is no way back. Called again, it is the new
-    /// limit that counts; what is retired already is told of at once. New transactions wait where
-    /// no other replica is there: let others register before.
+    /// The streams of those that may go are ended well, as are those of others that come later, and
+    /// there is no way back. Called again, it is the new limit that counts; what is retired already
+    /// is told of at once. New transactions wait where no other replica is there: let others register
+    /// before.
     pub async fn retire(&self, credential: Credential, limit: Duration) {
         let _ = self.commands.send(Command::Retire(credential, limit)).await;
+    }
+
+    /// Lets the replicas with this credential go that connect from `origin`, or are dialled there: their
+    /// pod is to go. While others are there that answer, they get no new transaction, and as soon as
+    /// they have nothing in flight their streams are ended well; what others could not take is left to
+    /// them for up to `limit`. What they have in flight then is answered with an error, and their
+    /// streams end. That is no loss ([`Event::ReplicaLeft`]). The same goes for those that come to be
+    /// there, until [`Self::vacate`].
+    pub async fn release(&self, origin: IpAddr, credential: Credential, limit: Duration) {
+        let place = Place { origin: origin.to_canonical(), credential };
+        let _ = self.commands.send(Command::Release(place, limit)).await;
+    }
+
+    /// Says that what was released there is gone: who comes from there now is another.
+    pub async fn vacate(&self, origin: IpAddr, credential: Credential) {
+        let place = Place { origin: origin.to_canonical(), credential };
+        let _ = self.commands.send(Command::Vacate(place)).await;
     }
 
     /// Says that there will be no replica, and why. A peer passes on nothing of a launch that

@@ -17,13 +17,20 @@ pub(crate) type ReplicaId = u64;
 /// (core.yaml, `limits.concurrency.endorserService`: 2,500).
 const MESSAGES: usize = 4096;
 
-/// Where a replica comes from, whose it is, and how it is told that there is something for it.
-#[derive(Clone)]
-pub(crate) struct ReplicaLink {
-    /// The machine or pod that it connects from.
+/// Where a replica is, and whose it is: replicas that have this in common nobody can tell from one
+/// another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    /// The machine or pod that it connects from, or is dialled at.
     pub(crate) origin: IpAddr,
     /// What it has shown.
     pub(crate) credential: Credential,
+}
+
+/// Where a replica is, and how it is told that there is something for it.
+#[derive(Clone)]
+pub(crate) struct ReplicaLink {
+    pub(crate) place: Place,
     /// Wakes its connection.
     pub(crate) waker: Waker,
 }
@@ -51,6 +58,8 @@ pub(crate) struct Replica {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Good,
+    /// It is to go, and gets what no other one can have.
+    Leaving,
     /// Not until then.
     Barred(Instant),
     /// Never again.
@@ -71,24 +80,33 @@ impl Replica {
         }
     }
 
-    pub(crate) fn origin(&self) -> IpAddr {
-        self.link.origin
+    pub(crate) fn place(&self) -> Place {
+        self.link.place
     }
 
     pub(crate) fn credential(&self) -> Credential {
-        self.link.credential
+        self.link.place.credential
     }
 
-    /// Whether it gets transactions, be it later.
+    /// Whether it gets transactions, be it later, and is not to go.
     pub(crate) fn stays(&self) -> bool {
-        self.standing != Standing::Retired
+        matches!(self.standing, Standing::Good | Standing::Barred(_))
+    }
+
+    /// It is to go, and stands like this until then.
+    pub(crate) fn leave(&mut self, standing: Standing) {
+        self.standing = match self.standing {
+            Standing::Good | Standing::Leaving => standing,
+            // Nobody waits for the end of its bar.
+            Standing::Barred(_) | Standing::Retired => Standing::Retired,
+        };
     }
 
     /// When it gets transactions again, if it is barred.
     pub(crate) fn end_of_bar(&self) -> Option<Instant> {
         match self.standing {
             Standing::Barred(until) => Some(until),
-            Standing::Good | Standing::Retired => None,
+            Standing::Good | Standing::Leaving | Standing::Retired => None,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::credentials::Credential;
 use crate::keepalive::{Keepalive, Sign};
 use crate::limits::Limits;
 use crate::memory::Memory;
-use crate::replica::{ReplicaId, ReplicaLink};
+use crate::replica::{Place, ReplicaId, ReplicaLink};
 use crate::replica_http::{Connected, Directions, ReplicaHttp};
 use crate::replica_stream::{ReplicaStream, Turn};
 use crate::stream::Inbound;
@@ -115,8 +115,13 @@ impl ReplicaConnection {
         }
         self.widen();
         self.tell_unregistered(switch);
+        let before = self.streams.len();
         self.streams.retain(|stream| !stream.is_finished());
         if self.streams.is_empty() {
+            if before > 0 {
+                // No shim opens a second one, and who waits for the connection's end is to see it.
+                self.http.close();
+            }
             self.idle_until.get_or_insert_with(|| Instant::now() + host.limits.first_message);
         } else {
             self.idle_until = None;
@@ -149,16 +154,17 @@ impl ReplicaConnection {
         });
         let limits = &host.limits;
         let inbound = Inbound::within(body, limits.message, host.memory.clone());
-        let (origin, waker) = (self.origin(), self.source.waker().clone());
-        let link = ReplicaLink { origin, credential: self.credential, waker };
+        let link = ReplicaLink { place: self.place(), waker: self.source.waker().clone() };
         self.streams.push(ReplicaStream::new(replica, link, inbound, outbound, limits));
         // Its queue is not looked at yet.
         self.source.waker().wake_by_ref();
     }
 
-    /// Where it comes from; one place for all of whom that is not known.
-    fn origin(&self) -> IpAddr {
-        self.address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip())
+    /// Where it is, and whose; one place for all of whom that is not known.
+    fn place(&self) -> Place {
+        let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let origin = self.address.map_or(unknown, |address| address.ip().to_canonical());
+        Place { origin, credential: self.credential }
     }
 
     /// Lets a replica that has registered send more at once than one of whom nothing is known.
@@ -207,6 +213,7 @@ impl ReplicaConnection {
 
     /// Says of which streams no first message will come: to who dials the replica again, or to all.
     fn tell_unregistered(&mut self, switch: &mut Switch) {
+        let place = self.place();
         for stream in &mut self.streams {
             let Some(unregistered) = stream.take_unregistered() else { continue };
             if let Some(tether) = self.http.tether() {
@@ -214,7 +221,7 @@ impl ReplicaConnection {
                 continue;
             }
             let (Unregistered::Ended(reason) | Unregistered::Failed(reason)) = unregistered;
-            switch.replica_never_registered(stream.id(), self.credential, reason);
+            switch.replica_never_registered(stream.id(), place, reason);
         }
     }
 }

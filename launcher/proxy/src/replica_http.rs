@@ -107,6 +107,16 @@ impl ReplicaHttp {
         }
     }
 
+    /// Has the connection end as soon as what is there for the replica was sent, and it has taken
+    /// notice.
+    pub(crate) fn close(&mut self) {
+        match self {
+            Self::Accepted(http, _) => http.graceful_shutdown(),
+            // A client's ends by itself with its last stream.
+            Self::Dialled(_) => {}
+        }
+    }
+
     /// Who is told that a replica did not register, if it was dialled: who dials it again.
     pub(crate) fn tether(&self) -> Option<&Tether> {
         match self {

@@ -163,10 +163,10 @@ impl Replicas {
                     let source = self.wakes.source();
                     self.connections.push(ReplicaConnection::new(connected, source));
                 }
-                Arrival::Failed { credential, reason } => {
+                Arrival::Failed { place, reason } => {
                     let replica = self.host.next;
                     self.host.next += 1;
-                    switch.replica_never_registered(replica, credential, reason);
+                    switch.replica_never_registered(replica, place, reason);
                 }
                 Arrival::Unreached { address, credential, reason } => {
                     switch.replica_unreached(address, credential, reason);

@@ -1,4 +1,5 @@
-//! Which replicas are to go: they get no new transaction, and finish within a bound what they have.
+//! Which replicas are to go: they get no new transaction that another one can have, and finish
+//! within a bound what they have.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,19 +8,45 @@ use tokio::time::Instant;
 
 use crate::credentials::Credential;
 use crate::event::Event;
+use crate::replica::{Place, Standing};
 use crate::roster::Roster;
 use crate::transactions::{Outcome, Transactions};
 
-/// The credentials whose replicas are to go, for as long as the proxy lives: one may connect at
-/// any time.
+/// Replicas that are to go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Leavers {
+    /// All with this credential: others are there in their place.
+    Set(Credential),
+    /// Those that are in one place, which is to go: others may come to be in theirs.
+    At(Place),
+}
+
+impl Leavers {
+    pub(crate) fn include(self, place: Place) -> bool {
+        match self {
+            Self::Set(credential) => place.credential == credential,
+            Self::At(own) => place == own,
+        }
+    }
+
+    /// Why they are to go, for people.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Set(_) => "is being replaced",
+            Self::At(_) => "has to go",
+        }
+    }
+}
+
+/// Those that are to go, be they there or to come.
 #[derive(Default)]
 #[cfg_attr(test, derive(Clone, Debug))]
-pub(crate) struct Retirements(HashMap<Credential, Stage>);
+pub(crate) struct Retirements(HashMap<Leavers, Stage>);
 
-/// How far it is with one.
+/// How far it is with some.
 #[cfg_attr(test, derive(Clone, Debug))]
 enum Stage {
-    /// What its replicas have in flight may finish.
+    /// What they have in flight may finish.
     Finishing(Bound),
     /// They have nothing in flight, and never will.
     Over,
@@ -32,27 +59,65 @@ struct Bound {
     until: Option<Instant>,
 }
 
+/// What follows at the end of the time that some had to finish.
+pub(crate) struct GivenUp {
+    /// Who had it.
+    pub(crate) leavers: Leavers,
+    /// What follows for each transaction that they did not finish.
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+impl GivenUp {
+    /// What the owner is told.
+    pub(crate) fn event(&self) -> Option<Event> {
+        retired(self.leavers, self.outcomes.len())
+    }
+}
+
 impl Retirements {
-    /// Replicas with this credential are to go; if that was known, the new limit counts.
-    pub(crate) fn begin(&mut self, credential: Credential, limit: Duration) {
+    /// These replicas are to go; if that was known, the new limit counts.
+    pub(crate) fn begin(&mut self, leavers: Leavers, limit: Duration) {
         let bound = Bound { limit, until: Instant::now().checked_add(limit) };
-        self.0.insert(credential, Stage::Finishing(bound));
+        self.0.insert(leavers, Stage::Finishing(bound));
     }
 
-    /// Whether replicas with this credential are to go.
+    /// Replicas that come to be in this place are others, and stay.
+    pub(crate) fn forget(&mut self, place: Place) {
+        self.0.remove(&Leavers::At(place));
+    }
+
+    /// Whether replicas with this credential are to go, wherever they are.
     pub(crate) fn contains(&self, credential: Credential) -> bool {
-        self.0.contains_key(&credential)
+        self.0.contains_key(&Leavers::Set(credential))
     }
 
-    /// What the owner is told if replicas with this credential were to finish, and have nothing in
-    /// flight any more.
+    /// How one stands that is in this place, if it is to go.
+    pub(crate) fn standing(&self, place: Place) -> Option<Standing> {
+        if self.contains(place.credential) {
+            return Some(Standing::Retired);
+        }
+        self.0.get(&Leavers::At(place)).map(|stage| match stage {
+            Stage::Finishing(_) => Standing::Leaving,
+            Stage::Over => Standing::Retired,
+        })
+    }
+
+    /// Those of a set that had to finish first, and have now: they may go, and the owner is told.
     pub(crate) fn finish(&mut self, credential: Credential, roster: &Roster) -> Option<Event> {
-        let stage = self.0.get_mut(&credential)?;
-        if matches!(stage, Stage::Over) || roster.burdens(credential) > 0 {
+        let set = Leavers::Set(credential);
+        let stage = self.0.get_mut(&set)?;
+        if matches!(stage, Stage::Over) || roster.burdens(set) > 0 {
             return None;
         }
         *stage = Stage::Over;
-        Some(Event::Retired { credential, answered: 0 })
+        retired(set, 0)
+    }
+
+    /// Whether those in this place have had their time.
+    pub(crate) fn is_over(&self, place: Place) -> bool {
+        let stages =
+            [Leavers::Set(place.credential), Leavers::At(place)].map(|one| self.0.get(&one));
+        stages.into_iter().any(|stage| matches!(stage, Some(Stage::Over)))
     }
 
     /// When [`Self::give_up`] has something to do.
@@ -60,31 +125,37 @@ impl Retirements {
         self.under_way().filter_map(|(_, bound)| bound.until).min()
     }
 
-    /// Ends what replicas with one credential did not finish in time, as soon as the peer may be
-    /// told. What follows for each transaction, and what the owner is told.
+    /// Ends what some did not finish in time, as soon as the peer may be told.
     pub(crate) fn give_up(
         &mut self,
         now: Instant,
         roster: &Roster,
         transactions: &mut Transactions,
-    ) -> Option<(Vec<Outcome>, Event)> {
+    ) -> Option<GivenUp> {
         let is_overdue = |bound: &Bound| bound.until.is_some_and(|until| until <= now);
-        let (credential, bound) = self.under_way().find(|(_, bound)| is_overdue(bound))?;
+        let (leavers, bound) = self.under_way().find(|(_, bound)| is_overdue(bound))?;
         let reason = format!(
-            "the chaincode's replica is being replaced, and did not end this transaction within \
-             another {} s",
+            "the chaincode's replica {}, and did not end this transaction within another {} s",
+            leavers.reason(),
             bound.limit.as_secs_f32()
         );
-        self.0.insert(credential, Stage::Over);
-        let outcomes = transactions.interrupt(|id| roster.has(id, credential), &reason);
-        let answered = outcomes.len();
-        Some((outcomes, Event::Retired { credential, answered }))
+        self.0.insert(leavers, Stage::Over);
+        let outcomes = transactions.interrupt(|id| roster.has(id, leavers), &reason);
+        Some(GivenUp { leavers, outcomes })
     }
 
-    fn under_way(&self) -> impl Iterator<Item = (Credential, &Bound)> {
-        self.0.iter().filter_map(|(credential, stage)| match stage {
-            Stage::Finishing(bound) => Some((*credential, bound)),
+    fn under_way(&self) -> impl Iterator<Item = (Leavers, &Bound)> {
+        self.0.iter().filter_map(|(leavers, stage)| match stage {
+            Stage::Finishing(bound) => Some((*leavers, bound)),
             Stage::Over => None,
         })
+    }
+}
+
+fn retired(leavers: Leavers, answered: usize) -> Option<Event> {
+    match leavers {
+        Leavers::Set(credential) => Some(Event::Retired { credential, answered }),
+        // Whose pod is to go knows it.
+        Leavers::At(_) => None,
     }
 }

@@ -2,7 +2,6 @@
 //! them gets the next transaction.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 
 use tokio::time::Instant;
 use tonic::Status;
@@ -11,7 +10,8 @@ use crate::breaches::Breaches;
 use crate::credentials::Credential;
 use crate::frame::Frame;
 use crate::limits::Limits;
-use crate::replica::{Replica, ReplicaId, ReplicaLink, Standing};
+use crate::replica::{Place, Replica, ReplicaId, ReplicaLink, Standing};
+use crate::retirement::Leavers;
 use crate::violation::Violation;
 
 /// What is to be sent to a replica.
@@ -56,26 +56,21 @@ impl Roster {
         now: Instant,
     ) -> Result<(), Violation> {
         let (own, all) = (self.limits.replicas, self.limits.all_replicas());
-        if self.with(link.credential).count() >= own {
+        if self.of(Leavers::Set(link.place.credential)).count() >= own {
             return Err(Violation::TooMany(own));
         }
         if self.replicas.len() >= all {
             return Err(Violation::TooMany(all));
         }
-        let barred_until = self.breaches.barred_until(link.origin, link.credential, now);
+        let barred_until = self.breaches.barred_until(link.place, now);
         let standing = barred_until.map_or(Standing::Good, Standing::Barred);
         self.replicas.insert(id, Replica::new(link, standing));
         Ok(())
     }
 
     /// Does not take a replica up, which broke the protocol with its first message.
-    pub(crate) fn turn_away(
-        &mut self,
-        id: ReplicaId,
-        (origin, credential): (IpAddr, Credential),
-        violation: &Violation,
-    ) {
-        self.breaches.count(origin, credential, Instant::now());
+    pub(crate) fn turn_away(&mut self, id: ReplicaId, place: Place, violation: &Violation) {
+        self.breaches.count(place, Instant::now());
         self.farewells.insert(id, farewell(violation));
     }
 
@@ -83,33 +78,53 @@ impl Roster {
     /// with the reason. What it was, unless it was none.
     pub(crate) fn dismiss(&mut self, id: ReplicaId, violation: &Violation) -> Option<Replica> {
         let replica = self.remove(id)?;
-        self.breaches.count(replica.origin(), replica.credential(), Instant::now());
+        self.breaches.count(replica.place(), Instant::now());
         self.farewells.insert(id, farewell(violation));
         replica.wake();
         Some(replica)
     }
 
-    /// Replicas with this credential that are there now get no transaction any more.
-    pub(crate) fn retire(&mut self, credential: Credential) {
-        for replica in self.replicas.values_mut() {
-            if replica.credential() == credential {
-                replica.standing = Standing::Retired;
-            }
+    /// Lets a replica go, whose stream ends well. What it was, unless it was none.
+    pub(crate) fn let_go(&mut self, id: ReplicaId) -> Option<Replica> {
+        let replica = self.remove(id)?;
+        // There is no last word for it but that.
+        replica.wake();
+        Some(replica)
+    }
+
+    /// Those of these replicas that are there now are to go, and stand like this until then.
+    pub(crate) fn leave(&mut self, leavers: Leavers, standing: Standing) {
+        let all = self.replicas.values_mut();
+        all.filter(|one| leavers.include(one.place())).for_each(|one| one.leave(standing));
+    }
+
+    /// How many transactions weigh on these replicas.
+    pub(crate) fn burdens(&self, leavers: Leavers) -> usize {
+        self.of(leavers).map(|(_, replica)| replica.in_flight).sum()
+    }
+
+    /// Whether a replica is there that is one of these.
+    pub(crate) fn has(&self, id: ReplicaId, leavers: Leavers) -> bool {
+        self.replicas.get(&id).is_some_and(|replica| leavers.include(replica.place()))
+    }
+
+    /// Those of these replicas that are there now.
+    pub(crate) fn ids_of(&self, leavers: Leavers) -> Vec<ReplicaId> {
+        self.of(leavers).map(|(id, _)| *id).collect()
+    }
+
+    /// Those that are to leave their places and have nothing in flight, if others get what comes.
+    pub(crate) fn dispensable(&self) -> Vec<ReplicaId> {
+        let takes = |one: &Replica| one.standing == Standing::Good && !one.is_silent;
+        if !self.replicas.values().any(takes) {
+            return Vec::new();
         }
+        let is_idle = |one: &Replica| one.standing == Standing::Leaving && one.in_flight == 0;
+        self.replicas.iter().filter(|(_, one)| is_idle(one)).map(|(id, _)| *id).collect()
     }
 
-    /// How many transactions weigh on replicas with this credential.
-    pub(crate) fn burdens(&self, credential: Credential) -> usize {
-        self.with(credential).map(|replica| replica.in_flight).sum()
-    }
-
-    /// Whether a replica is there that has this credential.
-    pub(crate) fn has(&self, id: ReplicaId, credential: Credential) -> bool {
-        self.replicas.get(&id).is_some_and(|replica| replica.credential() == credential)
-    }
-
-    fn with(&self, credential: Credential) -> impl Iterator<Item = &Replica> {
-        self.replicas.values().filter(move |replica| replica.credential() == credential)
+    fn of(&self, leavers: Leavers) -> impl Iterator<Item = (&ReplicaId, &Replica)> {
+        self.replicas.iter().filter(move |(_, replica)| leavers.include(replica.place()))
     }
 
     /// A replica's stream has ended; what it was, unless it was dismissed before.
@@ -124,7 +139,7 @@ impl Roster {
         Some(replica)
     }
 
-    /// Whether there is one that gets transactions, be it later.
+    /// Whether there is one that gets transactions, be it later, and is not to go.
     pub(crate) fn has_some_to_stay(&self) -> bool {
         self.replicas.values().any(Replica::stays)
     }
@@ -133,7 +148,7 @@ impl Roster {
         self.replicas.contains_key(&id)
     }
 
-    /// The credential of a replica that gets transactions, be it later.
+    /// The credential of a replica that gets transactions, be it later, and is not to go.
     pub(crate) fn stays(&self, id: ReplicaId) -> Option<Credential> {
         let replica = self.replicas.get(&id).filter(|replica| replica.stays())?;
         Some(replica.credential())
@@ -183,9 +198,13 @@ impl Roster {
 
     /// Who gets the next transaction.
     pub(crate) fn least_busy(&self) -> Option<ReplicaId> {
-        let good = self.replicas.iter().filter(|(_, replica)| replica.standing == Standing::Good);
+        let good = self
+            .replicas
+            .iter()
+            .filter(|(_, replica)| matches!(replica.standing, Standing::Good | Standing::Leaving));
         let (id, _) = good.min_by_key(|(_, replica)| {
-            (replica.is_silent, replica.in_flight, replica.last_given)
+            let is_leaving = replica.standing == Standing::Leaving;
+            (replica.is_silent, is_leaving, replica.in_flight, replica.last_given)
         })?;
         Some(*id)
     }
@@ -206,7 +225,7 @@ impl Roster {
         }
     }
 
-    /// A transaction weighs on a replica no more; its credential, if it gets no other.
+    /// A transaction weighs on a replica no more; its credential, if it is to go.
     pub(crate) fn relieve(&mut self, id: ReplicaId) -> Option<Credential> {
         let replica = self.replicas.get_mut(&id)?;
         replica.in_flight -= 1;

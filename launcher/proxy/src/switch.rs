@@ -20,8 +20,8 @@ use crate::event::{Event, Fates};
 use crate::frame::Frame;
 use crate::limits::Limits;
 use crate::protocol::{self, Offer};
-use crate::replica::{ReplicaId, ReplicaLink};
-use crate::retirement::Retirements;
+use crate::replica::{Place, ReplicaId, ReplicaLink, Standing};
+use crate::retirement::{Leavers, Retirements};
 use crate::roster::{ForReplica, Roster};
 use crate::transactions::Transactions;
 use crate::violation::Violation;
@@ -149,24 +149,27 @@ impl Switch {
 
     /// A replica's first message.
     pub(crate) fn replica_registers(&mut self, id: ReplicaId, link: ReplicaLink, first: &Frame) {
-        let (origin, credential) = (link.origin, link.credential);
+        let place = link.place;
         let admitted = protocol::registers(first, &self.package_id)
             .and_then(|()| self.roster.admit(id, link, Instant::now()));
         if let Err(violation) = admitted {
-            self.roster.turn_away(id, (origin, credential), &violation);
-            self.tell_cut_off(id, credential, violation.to_string(), Fates::default());
+            self.roster.turn_away(id, place, &violation);
+            self.tell_cut_off(id, place, violation.to_string(), Fates::default());
             return;
         }
-        if self.retirements.contains(credential) {
-            self.roster.retire(credential);
-        } else {
-            self.trouble = None;
+        if self.retirements.is_over(place) {
+            return self.let_go(id);
+        }
+        match self.retirements.standing(place) {
+            Some(standing) => self.roster.leave(Leavers::At(place), standing),
+            None => self.trouble = None,
         }
         if let Peer::Ready(ready) = &self.peer {
             let ready = ready.clone();
             self.greet(id, &ready);
             self.grant_waiting();
         }
+        self.let_idle_go();
     }
 
     /// Tells a replica that it is registered and passes on the peer's READY,
@@ -197,16 +200,19 @@ impl Switch {
         for outcome in self.transactions.give_up(now) {
             self.follow(outcome);
         }
-        while let Some((outcomes, event)) =
+        while let Some(given_up) =
             self.retirements.give_up(now, &self.roster, &mut self.transactions)
         {
-            self.events.push_back(event);
-            for outcome in outcomes {
+            self.roster.leave(given_up.leavers, Standing::Retired);
+            self.events.extend(given_up.event());
+            for outcome in given_up.outcomes {
                 self.follow(outcome);
             }
+            self.let_all_go(given_up.leavers);
         }
         if self.roster.lift_bars(now) {
             self.grant_waiting();
+            self.let_idle_go();
         }
         self.refuse_overdue(now);
     }
@@ -229,10 +235,25 @@ impl Switch {
     /// From now on replicas with this credential get no new transaction, and have `limit` to
     /// finish what they have.
     pub(crate) fn retire(&mut self, credential: Credential, limit: Duration) {
-        self.retirements.begin(credential, limit);
-        self.roster.retire(credential);
+        let set = Leavers::Set(credential);
+        self.retirements.begin(set, limit);
+        self.roster.leave(set, Standing::Retired);
         self.trouble.take_if(|(whose, _)| *whose == credential);
         self.finish_retirement(credential);
+    }
+
+    /// From now on replicas in this place get no new transaction that another one can have, and have
+    /// `limit` to finish what they have.
+    pub(crate) fn release(&mut self, place: Place, limit: Duration) {
+        let leavers = Leavers::At(place);
+        self.retirements.begin(leavers, limit);
+        self.roster.leave(leavers, Standing::Leaving);
+        self.let_idle_go();
+    }
+
+    /// Whoever comes to be in this place is not one of those that were released there.
+    pub(crate) fn vacate(&mut self, place: Place) {
+        self.retirements.forget(place);
     }
 
     /// Whether replicas with this credential are to go.
@@ -240,9 +261,14 @@ impl Switch {
         self.retirements.contains(credential)
     }
 
-    /// Tells the owner if replicas that are to go have nothing in flight any more.
+    /// Lets those go that are to, and have nothing in flight any more; replicas with this credential
+    /// only together, of which the owner is told.
     fn finish_retirement(&mut self, credential: Credential) {
-        self.events.extend(self.retirements.finish(credential, &self.roster));
+        if let Some(event) = self.retirements.finish(credential, &self.roster) {
+            self.events.push_back(event);
+            self.let_all_go(Leavers::Set(credential));
+        }
+        self.let_idle_go();
     }
 
     /// From now on a new transaction is refused with a reason.

@@ -20,6 +20,8 @@ mod bounds;
 mod model;
 #[path = "switch_tests/outstanding.rs"]
 mod outstanding;
+#[path = "switch_tests/release.rs"]
+mod release;
 #[path = "switch_tests/replay.rs"]
 mod replay;
 #[path = "switch_tests/retirement.rs"]
@@ -72,9 +74,13 @@ impl Bench {
     }
 
     fn replica_showing(&mut self, credential: Credential, first: &Frame) -> ReplicaId {
+        self.replica_at(Place { origin: HERE, credential }, first)
+    }
+
+    fn replica_at(&mut self, place: Place, first: &Frame) -> ReplicaId {
         let id = self.connected;
         self.connected += 1;
-        let link = ReplicaLink { origin: HERE, credential, waker: Waker::noop().clone() };
+        let link = ReplicaLink { place, waker: Waker::noop().clone() };
         self.switch.replica_registers(id, link, first);
         id
     }
@@ -109,6 +115,12 @@ impl Bench {
             Some(ForReplica::End(status)) => status.message().to_owned(),
             _ => panic!("{id} was not cut off"),
         }
+    }
+
+    /// Whether its stream is to end well, with nothing more to be said.
+    fn is_let_go(&mut self, id: ReplicaId) -> bool {
+        let next = self.switch.take_for_replica(id);
+        matches!(next, Some(ForReplica::End(status)) if status.code() == tonic::Code::Ok)
     }
 
     fn is_cut(&self, id: ReplicaId) -> bool {

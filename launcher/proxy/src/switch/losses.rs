@@ -10,21 +10,17 @@ use crate::course::Once;
 use crate::credentials::Credential;
 use crate::event::{Event, Fates};
 use crate::frame::{Frame, TransactionKey};
-use crate::replica::ReplicaId;
+use crate::replica::{Place, ReplicaId};
+use crate::retirement::Leavers;
 use crate::transaction::Loss;
 use crate::violation::Violation;
 use crate::waiting::Wish;
 
 impl Switch {
     /// A replica has connected, but no first message came of it.
-    pub(crate) fn replica_never_registered(
-        &mut self,
-        id: ReplicaId,
-        credential: Credential,
-        reason: String,
-    ) {
+    pub(crate) fn replica_never_registered(&mut self, id: ReplicaId, place: Place, reason: String) {
         let reason = Violation::Unregistered(reason).to_string();
-        self.tell_cut_off(id, credential, reason, Fates::default());
+        self.tell_cut_off(id, place, reason, Fates::default());
     }
 
     /// A replica that is dialled has not been there for a while.
@@ -67,6 +63,7 @@ impl Switch {
     /// One that was silent is heard again.
     pub(crate) fn replica_heard(&mut self, id: ReplicaId) {
         self.roster.set_silent(id, false);
+        self.let_idle_go();
     }
 
     fn lose(
@@ -76,13 +73,30 @@ impl Switch {
         event: fn((ReplicaId, Credential, String, Fates)) -> Event,
     ) {
         let Some(gone) = self.roster.gone(id) else { return };
-        let credential = gone.credential();
+        let place = gone.place();
         let fates = self.orphan(id, reason, Budget::spend);
         let reason = reason.to_owned();
-        if self.retirements.contains(credential) {
-            return self.tell_left(id, credential, reason, fates);
+        if self.is_to_go(place) {
+            return self.tell_left(id, place, reason, fates);
         }
-        self.events.push_back(event((id, credential, reason, fates)));
+        self.events.push_back(event((id, place.credential, reason, fates)));
+    }
+
+    /// Lets a replica go, whose stream ends well; what it may still have in flight is seen to.
+    pub(super) fn let_go(&mut self, id: ReplicaId) {
+        let Some(gone) = self.roster.let_go(id) else { return };
+        let fates = self.orphan(id, LET_GO, Budget::spend);
+        self.tell_left(id, gone.place(), LET_GO.to_owned(), fates);
+    }
+
+    /// Lets all of these go that are there.
+    pub(super) fn let_all_go(&mut self, leavers: Leavers) {
+        self.roster.ids_of(leavers).into_iter().for_each(|id| self.let_go(id));
+    }
+
+    /// Lets those go that are to leave their places, have nothing to do and are not needed.
+    pub(super) fn let_idle_go(&mut self) {
+        self.roster.dispensable().into_iter().for_each(|id| self.let_go(id));
     }
 
     /// A registered replica has broken the protocol in a way that no message shows. What made it do
@@ -108,7 +122,7 @@ impl Switch {
     ) {
         let Some(dismissed) = self.roster.dismiss(id, violation) else { return };
         let fates = self.orphan(id, &broke(violation), obstacle);
-        self.tell_cut_off(id, dismissed.credential(), violation.to_string(), fates);
+        self.tell_cut_off(id, dismissed.place(), violation.to_string(), fates);
     }
 
     /// Sees to the transactions of a replica that is gone.
@@ -141,22 +155,31 @@ impl Switch {
     pub(super) fn tell_cut_off(
         &mut self,
         id: ReplicaId,
-        credential: Credential,
+        place: Place,
         reason: String,
         fates: Fates,
     ) {
-        if self.retirements.contains(credential) {
-            return self.tell_left(id, credential, reason, fates);
+        if self.is_to_go(place) {
+            return self.tell_left(id, place, reason, fates);
         }
+        let Place { credential, .. } = place;
         self.events.push_back(Event::ReplicaCutOff { replica: id, credential, reason, fates });
     }
 
     /// However one ends that is to go: nobody misses it.
-    fn tell_left(&mut self, id: ReplicaId, credential: Credential, reason: String, fates: Fates) {
+    fn tell_left(&mut self, id: ReplicaId, place: Place, reason: String, fates: Fates) {
+        let Place { credential, .. } = place;
         self.events.push_back(Event::ReplicaLeft { replica: id, credential, reason, fates });
         self.finish_retirement(credential);
     }
+
+    fn is_to_go(&self, place: Place) -> bool {
+        self.retirements.standing(place).is_some()
+    }
 }
+
+/// How the stream of a replica ended that was let go.
+const LET_GO: &str = "it was to go, and its stream was ended";
 
 fn broke(violation: &Violation) -> String {
     format!("it broke the protocol: {violation}")

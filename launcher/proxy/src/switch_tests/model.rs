@@ -31,7 +31,7 @@ use std::time::Duration;
 use peer::Heard::{Asked, Closing, Completed, Failed, TooLate};
 use scenario::{Left, Scenario};
 use search::exhaust;
-use world::Sight::{self, BegunAnew, Differed, Peer, Retired, RunAgain};
+use world::Sight::{self, BegunAnew, Differed, LetGo, Peer, Retired, RunAgain};
 use world::World;
 
 use crate::frame::Type;
@@ -124,7 +124,13 @@ async fn replicas_may_do_something_else_when_they_run_a_transaction_again() {
 #[tokio::test(start_paused = true)]
 async fn replicas_may_have_to_go_at_any_time() {
     let left = Left { retirements: 1, deaths: 1, ..Left::default() };
-    holds(usual(left), &[&DEATHS[..], &[Retired]].concat());
+    holds(usual(left), &[&DEATHS[..], &[Retired, LetGo]].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_may_have_to_go_at_any_time() {
+    let left = Left { releases: 1, deaths: 1, arrivals: 1, ..Left::default() };
+    holds(usual(left), &[&DEATHS[..], &[LetGo]].concat());
 }
 
 #[tokio::test(start_paused = true)]

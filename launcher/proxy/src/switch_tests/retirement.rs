@@ -20,6 +20,11 @@ fn retired(credential: Credential, answered: usize) -> Event {
     Event::Retired { credential, answered }
 }
 
+/// One that had nothing left was let go.
+fn let_go(replica: ReplicaId) -> Event {
+    left(replica, "it was to go, and its stream was ended", 0)
+}
+
 fn left(replica: ReplicaId, reason: &str, answered: usize) -> Event {
     let fates = Fates { answered, run_again: 0 };
     Event::ReplicaLeft { replica, credential: old(), reason: reason.into(), fates }
@@ -63,7 +68,8 @@ fn who_is_to_go_gets_nothing_new_and_finishes_what_it_has() {
     assert_eq!(bench.kinds(going), [Type::Response]);
     assert!(bench.events().is_empty());
     bench.says(going, Type::Completed, "a");
-    assert_eq!(bench.events(), [retired(old(), 0)]);
+    assert_eq!(bench.events(), [retired(old(), 0), let_go(going)]);
+    assert!(bench.is_let_go(going));
     let kinds: Vec<_> = bench.said_to_peer().into_iter().map(|(kind, ..)| kind).collect();
     assert_eq!(kinds, [Type::GetState, Type::Completed]);
 }
@@ -79,7 +85,7 @@ fn the_last_one_of_several_says_that_all_may_go() {
     bench.says(one, Type::Completed, "a");
     assert!(bench.events().is_empty());
     bench.says(other, Type::Error, "b");
-    assert_eq!(bench.events(), [retired(old(), 0)]);
+    assert_eq!(bench.events(), [retired(old(), 0), let_go(one), let_go(other)]);
 }
 
 #[test]
@@ -96,7 +102,8 @@ fn who_shares_no_certificate_with_others_goes_alone() {
     assert_eq!(given, [["a"], ["b"], ["c"]]);
     bench.events();
     bench.says(replicas[1], Type::Completed, "b");
-    assert_eq!(bench.events(), [retired(names[1], 0)]);
+    assert_eq!(bench.events()[0], retired(names[1], 0));
+    assert!(bench.is_let_go(replicas[1]) && !bench.is_cut(replicas[0]));
 }
 
 #[test]
@@ -106,11 +113,11 @@ fn nothing_in_flight_is_told_at_once_and_again() {
     assert_eq!(bench.events(), [retired(Credential::of(b"nobody's"), 0)]);
     let idle = bench.greeted_as(old());
     bench.events();
-    for _ in 0..2 {
-        bench.switch.retire(old(), LIMIT);
-        assert_eq!(bench.events(), [retired(old(), 0)]);
-    }
-    assert!(!bench.is_cut(idle), "to end it is the owner's business");
+    bench.switch.retire(old(), LIMIT);
+    assert_eq!(bench.events(), [retired(old(), 0), let_go(idle)]);
+    assert!(bench.is_let_go(idle));
+    bench.switch.retire(old(), LIMIT);
+    assert_eq!(bench.events(), [retired(old(), 0)]);
     assert_eq!(bench.switch.next_expiry(), None);
 }
 
@@ -126,10 +133,10 @@ async fn what_is_left_at_the_limit_is_ended_with_the_reason() {
     let expected = "the chaincode's replica is being replaced, and did not end this transaction \
                     within another 5 s";
     assert_eq!(text, expected);
-    assert_eq!(bench.events(), [retired(old(), 1)]);
-    // It has nothing to say of it any more, and is no worse for that.
+    assert_eq!(bench.events(), [retired(old(), 1), let_go(going)]);
+    // It has nothing to say of it any more.
     bench.says(going, Type::Completed, "a");
-    assert!(bench.said_to_peer().is_empty() && !bench.is_cut(going));
+    assert!(bench.said_to_peer().is_empty() && bench.is_let_go(going));
     bench.says(staying, Type::Completed, "b");
     assert_eq!(bench.said_to_peer()[0].0, Type::Completed);
 }
@@ -143,12 +150,12 @@ async fn the_error_at_the_limit_waits_for_the_answer_to_a_request() {
     advance(LIMIT).await;
     bench.expires();
     assert!(bench.said_to_peer().is_empty(), "the peer would close iterators under the request");
-    assert_eq!(bench.events(), [retired(old(), 1)]);
     // Nobody has to be there for it.
+    assert_eq!(bench.events(), [retired(old(), 1), let_go(going)]);
     bench.switch.replica_gone(going, "it closed its stream");
     bench.answers("a");
     assert_eq!(bench.failed(), ["a"]);
-    assert_eq!(bench.events(), [left(going, "it closed its stream", 0)]);
+    assert!(bench.events().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,15 +174,16 @@ async fn the_error_at_the_limit_waits_until_no_iterator_is_open() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_peer_has_given_up_keeps_nobody() {
-    let (mut bench, going, _) = both();
+    let (mut bench, going, staying) = both();
     bench.switch.retire(old(), EXECUTION * 2);
     advance(EXECUTION).await;
     bench.expires();
-    assert_eq!(bench.events(), [retired(old(), 0)]);
-    // One that the peer begins anew is for others, as soon as the first run is over.
+    assert_eq!(bench.events(), [retired(old(), 0), let_go(going)]);
+    // One that the peer begins anew is for others.
     bench.begin("a");
+    assert_eq!(bench.txids(staying), ["a"]);
     bench.says(going, Type::Completed, "a");
-    assert!(bench.frames(going).is_empty() && bench.said_to_peer().is_empty());
+    assert!(bench.said_to_peer().is_empty());
     assert_eq!(bench.switch.in_flight(), 1);
 }
 
@@ -189,33 +197,31 @@ async fn each_of_several_has_a_limit_and_an_end_of_its_own() {
     bench.expires();
     assert_eq!(bench.failed(), ["a", "b", "c"]);
     let mut events = bench.events();
+    events.retain(|event| matches!(event, Event::Retired { .. }));
     events.sort_by_key(|event| *event != retired(old(), 2));
     assert_eq!(events, [retired(old(), 2), retired(new(), 1)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn called_again_it_is_the_new_limit_that_counts() {
-    let (mut bench, ..) = both();
+    let (mut bench, going, _) = both();
     bench.switch.retire(old(), Duration::MAX);
     bench.switch.retire(old(), LIMIT);
     advance(LIMIT).await;
     bench.expires();
     assert_eq!(bench.failed(), ["a"]);
-    assert_eq!(bench.events(), [retired(old(), 1)]);
+    assert_eq!(bench.events(), [retired(old(), 1), let_go(going)]);
 }
 
 #[test]
 fn the_end_of_one_that_is_to_go_is_no_loss() {
     let (mut bench, going, _) = both();
     bench.switch.retire(old(), LIMIT);
-    bench.switch.replica_gone(going, "broken pipe");
-    assert_eq!(bench.failed(), ["a"]);
-    assert_eq!(bench.events(), [left(going, "broken pipe", 1), retired(old(), 0)]);
-
     // Who is killed may be in the middle of a word.
     let cut = bench.greeted_as(old());
     bench.switch.replica_breaks(cut, &Violation::NotWriting);
-    bench.switch.replica_never_registered(99, old(), "it closed its stream".into());
+    let place = Place { origin: HERE, credential: old() };
+    bench.switch.replica_never_registered(99, place, "it closed its stream".into());
     let [
         Event::ReplicaLeft { replica: one, reason: why, .. },
         Event::ReplicaLeft { replica: other, .. },
@@ -225,6 +231,9 @@ fn the_end_of_one_that_is_to_go_is_no_loss() {
     };
     assert_eq!((*one, *other), (cut, 99));
     assert_eq!(why, "it sent a part of a message and then nothing more");
+    bench.switch.replica_gone(going, "broken pipe");
+    assert_eq!(bench.failed(), ["a"]);
+    assert_eq!(bench.events(), [left(going, "broken pipe", 1), retired(old(), 0)]);
 }
 
 #[test]
@@ -251,7 +260,7 @@ async fn new_transactions_wait_where_all_that_are_there_are_to_go() {
     let late = bench.greeted_as(old());
     bench.says(going, Type::Completed, "a");
     bench.said_to_peer();
-    assert!(bench.frames(going).is_empty() && bench.frames(late).is_empty());
+    assert!(bench.is_let_go(going) && bench.is_let_go(late));
     let next = bench.replica_showing(new(), &Frame::register(PACKAGE));
     assert_eq!(bench.txids(next), ["", "", "c"]);
 
@@ -265,11 +274,12 @@ async fn new_transactions_wait_where_all_that_are_there_are_to_go() {
 }
 
 #[test]
-fn who_comes_after_its_retirement_is_greeted_and_told_of_to_nobody() {
+fn who_comes_after_its_retirement_is_let_go_at_once() {
     let mut bench = Bench::ready(Limits::default());
     bench.switch.retire(old(), LIMIT);
-    bench.greeted_as(old());
-    assert_eq!(bench.events(), [retired(old(), 0)]);
+    let late = bench.replica_showing(old(), &Frame::register(PACKAGE));
+    assert!(bench.is_let_go(late));
+    assert_eq!(bench.events(), [retired(old(), 0), let_go(late)]);
 }
 
 #[test]
@@ -277,14 +287,14 @@ fn who_is_to_go_before_the_peer_is_ready_brings_about_no_registration() {
     let mut bench = Bench::new(Limits::default());
     let going = bench.replica_showing(old(), &Frame::register(PACKAGE));
     bench.switch.retire(old(), LIMIT);
-    assert_eq!(bench.events(), [retired(old(), 0)]);
+    assert_eq!(bench.events(), [retired(old(), 0), let_go(going)]);
     assert!(!bench.switch.start_registration(), "the launch would be over, and nobody there");
     let staying = bench.replica_showing(new(), &Frame::register(PACKAGE));
     assert!(bench.switch.start_registration());
     bench.switch.peer_is_ready(ready());
     let ready = Event::ReplicaReady { replica: staying, credential: new() };
     assert_eq!(bench.events(), [ready, Event::Ready]);
-    assert_eq!(bench.kinds(going), [Type::Registered, Type::Ready]);
+    assert!(bench.is_let_go(going));
     bench.frames(staying);
     bench.begin("a");
     assert_eq!(bench.txids(staying), ["a"]);
@@ -298,7 +308,7 @@ fn trouble_is_that_of_one_credential() {
     bench.begin("a");
     assert_eq!(bench.failed(), ["a"], "it is not theirs who go");
     // Nor is it over when one of those comes.
-    bench.greeted_as(old());
+    bench.replica_showing(old(), &Frame::register(PACKAGE));
     bench.begin("b");
     assert_eq!(bench.failed(), ["b"]);
     bench.switch.retire(new(), LIMIT);
@@ -336,11 +346,11 @@ async fn nobody_is_barred_for_what_those_did_whom_it_replaces() {
     bench.begin("b");
     assert!(bench.said_to_peer().is_empty(), "another may come");
     advance(Duration::from_secs(1)).await;
+    assert!(bench.is_let_go(barred), "it helps nobody");
     let next = bench.replica_showing(new(), &Frame::register(PACKAGE));
     assert_eq!(bench.txids(next), ["", "", "b"]);
     advance(Duration::from_mins(2)).await;
     bench.switch.expire(Instant::now());
     bench.begin("c");
-    assert!(bench.frames(barred).is_empty(), "nothing lets it have transactions again");
     assert_eq!(bench.txids(next), ["c"]);
 }

@@ -13,5 +13,6 @@ mod events;
 mod fake;
 mod faults;
 mod registration;
+mod release;
 mod retirement;
 mod routing;

@@ -32,6 +32,8 @@ pub(super) enum Action {
     Arrive,
     /// Replicas like this one are to go.
     Retire(ReplicaId),
+    /// The pod of replicas like this one is to go.
+    Release(ReplicaId),
     /// The chaincode is to be stopped.
     Close,
     /// The time for that is over.

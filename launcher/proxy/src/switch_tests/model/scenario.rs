@@ -63,5 +63,6 @@ pub(super) struct Left {
     pub(super) silences: u8,
     pub(super) arrivals: u8,
     pub(super) retirements: u8,
+    pub(super) releases: u8,
     pub(super) closures: u8,
 }

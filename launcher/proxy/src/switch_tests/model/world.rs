@@ -20,7 +20,7 @@ use super::peer::{AtPeer, Context, Heard};
 use super::scenario::{Left, Scenario, Tx};
 use crate::credentials::Credential;
 use crate::frame::{Frame, Type};
-use crate::replica::{ReplicaId, ReplicaLink};
+use crate::replica::{Place, ReplicaId, ReplicaLink};
 use crate::switch::Switch;
 use crate::switch::tests::{HERE, PACKAGE, frame, ready};
 use crate::violation::Violation;
@@ -38,6 +38,8 @@ pub(super) enum Sight {
     BegunAnew,
     /// A replica that was to go had nothing left.
     Retired,
+    /// The stream of one that was to go was ended.
+    LetGo,
 }
 
 /// How it stands with all of them.
@@ -53,6 +55,7 @@ pub(super) struct World {
     /// How often which of the two kinds of replicas broke the protocol.
     breaches: [u8; 2],
     retired: Option<ReplicaId>,
+    released: Option<ReplicaId>,
     is_closed: bool,
     sights: Vec<Sight>,
 }
@@ -69,6 +72,7 @@ impl World {
             processes: Vec::new(),
             breaches: [0, 0],
             retired: None,
+            released: None,
             is_closed: false,
             sights: Vec::new(),
         };
@@ -113,6 +117,7 @@ impl World {
             may(left.silences > 0 && !process.is_silent, Action::Silence(id, true));
             may(process.is_silent, Action::Silence(id, false));
             may(left.retirements > 0, Action::Retire(id));
+            may(left.releases > 0, Action::Release(id));
         }
         may(left.arrivals > 0, Action::Arrive);
         may(left.closures > 0 && !self.is_closed, Action::Close);
@@ -187,6 +192,11 @@ impl World {
                 self.retired = Some(id);
                 self.switch.retire(credential(id), Duration::from_secs(1));
             }
+            Action::Release(id) => {
+                self.left.releases -= 1;
+                self.released = Some(id);
+                self.switch.release(place(id), Duration::from_secs(1));
+            }
             Action::Close => {
                 self.is_closed = true;
                 self.excuse_waiting(|_| true);
@@ -232,8 +242,7 @@ impl World {
     fn arrive(&mut self) {
         let id = self.processes.len() as ReplicaId;
         self.processes.push(Some(Process::new(id)));
-        let link =
-            ReplicaLink { origin: HERE, credential: credential(id), waker: Waker::noop().clone() };
+        let link = ReplicaLink { place: place(id), waker: Waker::noop().clone() };
         self.switch.replica_registers(id, link, &Frame::register(PACKAGE));
     }
 
@@ -284,9 +293,25 @@ impl World {
         }
     }
 
+    /// Who is to go and has seen its stream end well, ends; not in the middle of a run that may go on.
+    fn see_off(&mut self) -> Result<(), String> {
+        let alive = self.processes.iter().flatten().map(|process| process.id);
+        let gone: Vec<_> = alive.filter(|id| !self.switch.has_replica(*id)).collect();
+        for id in gone {
+            for tx in Tx::BOTH {
+                if self.context_of(id, tx).is_some_and(|context| !context.may_fail) {
+                    return Err(format!("{id} is let go while it runs {tx:?}"));
+                }
+            }
+            self.processes[usize::try_from(id).unwrap()] = None;
+            self.sights.push(Sight::LetGo);
+        }
+        Ok(())
+    }
+
     fn wait(&mut self) {
-        let retired = self.retired;
-        self.excuse_waiting(|id| !retired.is_some_and(|retired| is_like(id, retired)));
+        let leaving = [self.retired, self.released];
+        self.excuse_waiting(|id| !leaving.iter().flatten().any(|one| is_like(id, *one)));
         let due = self.switch.next_expiry().expect("something is due");
         self.switch.expire(due);
     }
@@ -295,6 +320,10 @@ impl World {
 /// Every second one comes from the same place, and shows the same.
 fn credential(id: ReplicaId) -> Credential {
     Credential::of(&[u8::try_from(id % 2).unwrap()])
+}
+
+fn place(id: ReplicaId) -> Place {
+    Place { origin: HERE, credential: credential(id) }
 }
 
 fn is_like(one: ReplicaId, other: ReplicaId) -> bool {

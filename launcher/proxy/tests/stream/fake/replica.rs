@@ -1,6 +1,8 @@
 //! A replica of the chaincode, which may send whatever bytes it likes.
 
+use std::io::Read;
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::channel::{Channel as ChannelBody, Sender};
@@ -102,6 +104,21 @@ impl Replica {
     /// Its process is killed: the connection is gone without a word.
     pub(crate) fn kill(&self) {
         self.socket.shutdown(Shutdown::Both).unwrap();
+    }
+
+    /// Waits for the end of its connection, whose stream has ended.
+    pub(crate) async fn disconnected(&self) {
+        // What nobody takes any more is in the way.
+        let is_open = || match (&self.socket).read(&mut [0; 1 << 10]) {
+            Ok(bytes) => bytes > 0,
+            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+        };
+        let disconnected = async {
+            while is_open() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        soon("the end of the replica's connection", disconnected).await;
     }
 
     /// The next message.

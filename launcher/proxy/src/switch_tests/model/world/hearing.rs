@@ -24,6 +24,7 @@ impl World {
             while let Some(event) = self.switch.take_event() {
                 self.note(&event)?;
             }
+            self.see_off()?;
             if !self.switch.has_for_peer() {
                 return Ok(());
             }
@@ -46,6 +47,9 @@ impl World {
             if self.retired.is_some_and(|retired| is_like(retired, id)) {
                 return Err(format!("{id} is to go, and gets {tx:?}"));
             }
+            if self.released.is_some_and(|released| is_like(released, id)) && self.has_other(id) {
+                return Err(format!("{id} is to go, and gets {tx:?}, which another could have"));
+            }
             let is_heard = self.processes.iter().flatten().any(|process| !process.is_silent);
             if self.process(id).is_silent && is_heard && self.is_usual() {
                 return Err(format!("{id} is silent, and gets {tx:?}"));
@@ -56,9 +60,14 @@ impl World {
         self.process(id).hear(tx, frame)
     }
 
+    /// Whether one is there that is not like this one.
+    fn has_other(&self, id: ReplicaId) -> bool {
+        self.processes.iter().flatten().any(|process| !is_like(process.id, id))
+    }
+
     /// Whether all replicas may get transactions.
     fn is_usual(&self) -> bool {
-        self.retired.is_none() && self.breaches == [0, 0]
+        self.retired.is_none() && self.released.is_none() && self.breaches == [0, 0]
     }
 
     fn note(&mut self, event: &Event) -> Result<(), String> {
