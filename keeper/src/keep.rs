@@ -1,10 +1,11 @@
 //! Keeps a chaincode running in its container, until that is to end.
 //!
 //! What the container is asked (SIGTERM, and what an image may have in its place), the chaincode is
-//! asked; when it has ended then, it is not started again. What it leaves behind when it ends, ends
-//! with it.
+//! asked, at the time for it (`ending.rs`) or when the container is asked a second time; when it has
+//! ended then, it is not started again. What it leaves behind when it ends, ends with it.
 
 use std::io;
+use std::mem;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, ExitStatus};
@@ -17,6 +18,7 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
+use crate::ending::{Drain, Ending, LOOK};
 use crate::memory;
 use crate::program::Program;
 use crate::report::{End, Report, say};
@@ -39,9 +41,12 @@ const TAKEN: Duration = Duration::from_millis(50);
 /// How long it is waited before it is asked again whether they were.
 const AGAIN: Duration = Duration::from_millis(1);
 
+/// What a thread has for its stack, which holds what it calls several times.
+const STACK: usize = 64 << 10;
+
 /// What the keeper does.
-#[derive(Default)]
 struct Keeper {
+    ending: Ending,
     state: Mutex<State>,
     /// The state is another.
     changed: Condvar,
@@ -53,16 +58,19 @@ struct State {
     ward: Option<Arc<Mutex<Ward>>>,
     /// The container is to end.
     ends: bool,
+    /// By now the chaincode is asked, too, whatever the container is asked.
+    is_asked: bool,
 }
 
 /// Keeps a chaincode running; how the container is to end.
-pub(crate) fn keep(program: &Program) -> io::Result<ExitCode> {
+pub(crate) fn keep(program: &Program, ending: Ending) -> io::Result<ExitCode> {
     adopt()?;
-    let keeper = Arc::new(Keeper::default());
+    let keeper = Keeper { ending, state: Mutex::default(), changed: Condvar::new() };
+    let keeper = Arc::new(keeper);
     // From now on none of them ends the keeper by itself.
     let signals = Signals::new(ENDING.iter().chain(&OTHERS))?;
     let heeding = Arc::clone(&keeper);
-    thread::spawn(move || heeding.heed(signals));
+    spawn(move || heed(&heeding, signals))?;
 
     let (mut restarts, mut code) = (Restarts::default(), 0);
     loop {
@@ -115,16 +123,80 @@ fn exit_code(code: i32) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
-impl Keeper {
-    /// Hands on what the container is asked.
-    fn heed(&self, mut signals: Signals) {
-        for signal in signals.forever() {
-            let mut state = lock(&self.state);
-            if let (Some(ward), Some(signal)) = (&state.ward, Signal::from_named_raw(signal)) {
-                lock(ward).signal(signal);
+fn spawn(what: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().stack_size(STACK).spawn(what).map(drop)
+}
+
+/// Hands on what the container is asked, an end at the time for it.
+fn heed(keeper: &Arc<Keeper>, mut signals: Signals) {
+    for signal in signals.forever() {
+        let Some(named) = Signal::from_named_raw(signal) else { continue };
+        if !ENDING.contains(&signal) {
+            keeper.hand_on(named);
+        } else if keeper.is_first_end() {
+            let ending = Arc::clone(keeper);
+            // Without a thread for it there is no time to be had.
+            if spawn(move || ending.bring_to_its_end(named)).is_err() {
+                keeper.ask(named);
             }
-            state.ends |= ENDING.contains(&signal);
-            self.changed.notify_all();
+        } else {
+            keeper.ask(named);
+        }
+    }
+}
+
+impl Keeper {
+    /// The container is to end; whether it was not before.
+    fn is_first_end(&self) -> bool {
+        let is_first = !mem::replace(&mut lock(&self.state).ends, true);
+        self.changed.notify_all();
+        is_first
+    }
+
+    /// Asks the chaincode to end, when its transactions have had their time; kills it if it does not.
+    fn bring_to_its_end(&self, signal: Signal) {
+        self.drain();
+        if !lock(&self.state).is_asked {
+            self.ask(signal);
+        }
+        let Some(grace) = self.ending.grace else { return };
+        thread::sleep(grace);
+        let ward = lock(&self.state).ward.clone();
+        if let Some(ward) = ward {
+            say(&format_args!("it did not end within {} s, and is killed", grace.as_secs_f32()));
+            // What it leaves behind ends with it.
+            lock(&ward).signal(Signal::KILL);
+        }
+    }
+
+    /// Returns when no transaction can be in flight any more, or has no more time.
+    fn drain(&self) {
+        let Some(Drain { connection, limit }) = self.ending.drain else { return };
+        if !connection.is_there() {
+            return;
+        }
+        let seconds = limit.as_secs_f32();
+        say(&format_args!("it is to end, its transactions may finish within {seconds} s"));
+        let begun = Instant::now();
+        while begun.elapsed() < limit && connection.is_there() {
+            let state = lock(&self.state);
+            let waited = self.changed.wait_timeout_while(state, LOOK, |state| !state.is_asked);
+            if waited.is_ok_and(|(state, _)| state.is_asked) {
+                return;
+            }
+        }
+    }
+
+    /// Asks the chaincode to end.
+    fn ask(&self, signal: Signal) {
+        lock(&self.state).is_asked = true;
+        self.changed.notify_all();
+        self.hand_on(signal);
+    }
+
+    fn hand_on(&self, signal: Signal) {
+        if let Some(ward) = &lock(&self.state).ward {
+            lock(ward).signal(signal);
         }
     }
 

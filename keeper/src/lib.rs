@@ -2,12 +2,14 @@
 //!
 //! In a pod it is that of the chaincode's container (`keep.rs`): it starts the chaincode, starts it
 //! again in milliseconds where the kubelet would let it wait, tells of each end, and hands on what it
-//! is asked. On the launcher's own machine it is the parent of one program (`guard.rs`), and tells the
+//! is asked, an end not before the transactions in flight have had their time (`ending.rs`). On the launcher's own machine it is the parent of one program (`guard.rs`), and tells the
 //! launcher how that ended. In both places nothing is left of a program that has ended.
 //!
 //! It is trusted no more than what it starts, whose user it shares; it has no credential, no network
 //! and no word in what becomes of a transaction.
 
+pub mod connection;
+pub mod ending;
 pub mod guard;
 mod keep;
 mod memory;

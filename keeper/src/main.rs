@@ -8,7 +8,8 @@ use selvedge_keeper::report::say;
 fn main() -> ExitCode {
     Order::read(std::env::args_os().skip(1)).map_or_else(
         || {
-            say(&"usage: selvedge-keeper keep|guard PROGRAM [ARGUMENT]...");
+            say(&"usage: selvedge-keeper keep [--OPTION=VALUE]... [--] PROGRAM [ARGUMENT]...; \
+                  selvedge-keeper guard PROGRAM [ARGUMENT]...");
             ExitCode::FAILURE
         },
         Order::obey,

@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::ending::Ending;
 use crate::guard::{BECOME, become_program, guard};
 use crate::keep::keep;
 use crate::program::Program;
@@ -16,6 +17,9 @@ const FAILED: u8 = 125;
 /// The first argument of one that keeps a chaincode running.
 pub const KEEP: &str = "keep";
 
+/// What follows is no option.
+const END_OF_OPTIONS: &str = "--";
+
 /// The first argument of one that guards a program.
 pub const GUARD: &str = "guard";
 
@@ -23,7 +27,12 @@ pub const GUARD: &str = "guard";
 #[derive(Debug, PartialEq, Eq)]
 pub enum Order {
     /// To keep a chaincode running.
-    Keep(Program),
+    Keep {
+        /// The chaincode.
+        program: Program,
+        /// How it is brought to its end when the container is to end.
+        ending: Ending,
+    },
     /// To guard a program.
     Guard(Program),
     /// To become the program that a guard has.
@@ -40,7 +49,7 @@ impl Order {
     pub fn read(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
         let order = arguments.next()?;
         if order == KEEP {
-            Program::read(arguments).map(Self::Keep)
+            Self::keep(arguments)
         } else if order == GUARD {
             Program::read(arguments).map(Self::Guard)
         } else if order == BECOME {
@@ -51,10 +60,25 @@ impl Order {
         }
     }
 
+    /// To keep what follows the options running.
+    fn keep(arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+        let mut arguments = arguments.peekable();
+        let is_option = |word: &OsString| word.to_str().is_some_and(|word| word.starts_with("--"));
+        let mut options = Vec::new();
+        while let Some(option) = arguments.next_if(is_option) {
+            if option == END_OF_OPTIONS {
+                break;
+            }
+            options.push(option);
+        }
+        let ending = Ending::read(options.iter().filter_map(|option| option.to_str()))?;
+        Program::read(arguments).map(|program| Self::Keep { program, ending })
+    }
+
     /// Does it; how the process is to end then.
     pub fn obey(self) -> ExitCode {
         let done = match self {
-            Self::Keep(program) => keep(&program),
+            Self::Keep { program, ending } => keep(&program, ending),
             Self::Guard(program) => guard(&program).map(|()| ExitCode::SUCCESS),
             Self::Become { guard, program } => Err(become_program(&guard, &program)),
         };
@@ -67,7 +91,11 @@ impl Order {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::connection::Connection;
+    use crate::ending::Drain;
 
     fn read(words: &[&str]) -> Option<Order> {
         Order::read(words.iter().map(OsString::from))
@@ -76,12 +104,51 @@ mod tests {
     #[test]
     fn a_program_is_kept_guarded_or_become() {
         let program = || Program { name: "sh".into(), arguments: vec!["-c".into(), "keep".into()] };
-        assert_eq!(read(&["keep", "sh", "-c", "keep"]), Some(Order::Keep(program())));
+        let kept = |ending| Some(Order::Keep { program: program(), ending });
+        assert_eq!(read(&["keep", "sh", "-c", "keep"]), kept(Ending::default()));
         assert_eq!(read(&["guard", "sh", "-c", "keep"]), Some(Order::Guard(program())));
         let order = Order::Become { guard: "7".into(), program: program() };
         assert_eq!(read(&["guarded", "7", "sh", "-c", "keep"]), Some(order));
-        for nothing in [&[][..], &["keep"], &["guard"], &["guarded", "7"], &["sh", "keep"]] {
+        for nothing in
+            [&[][..], &["keep"], &["keep", "--"], &["guard"], &["guarded", "7"], &["sh", "keep"]]
+        {
             assert_eq!(read(nothing), None, "{nothing:?}");
         }
+    }
+
+    #[test]
+    fn how_a_chaincode_ends_stands_before_its_program() {
+        let limit = Duration::from_secs(30);
+        let drain = |connection| Some(Drain { connection, limit });
+        let (to, at) = (Connection::To(7052), Connection::At(9999));
+        let grace = Some(Duration::from_secs(2));
+        for (options, ending) in [
+            (&[][..], Ending::default()),
+            (&["--"], Ending::default()),
+            (&["--grace-ms=2000"], Ending { drain: None, grace }),
+            (&["--drain-ms=30000", "--proxy-port=7052"], Ending { drain: drain(to), grace: None }),
+            (
+                &["--drain-ms=30000", "--server-port=9999", "--grace-ms=2000", "--"],
+                Ending { drain: drain(at), grace },
+            ),
+        ] {
+            let program = Program { name: "sh".into(), arguments: vec!["--".into()] };
+            let words = [&["keep"], options, &["sh", "--"]].concat();
+            assert_eq!(read(&words), Some(Order::Keep { program, ending }), "{words:?}");
+        }
+        for wrong in [
+            "--drain-ms=30000",
+            "--proxy-port=7052",
+            "--grace-ms=",
+            "--grace-ms=-1",
+            "--server-port=99999",
+            "--unknown=1",
+            "--unknown",
+        ] {
+            assert_eq!(read(&["keep", wrong, "sh"]), None, "{wrong}");
+        }
+        let program = Program { name: "--grace-ms=1".into(), arguments: Vec::new() };
+        let (order, ending) = (read(&["keep", "--", "--grace-ms=1"]), Ending::default());
+        assert_eq!(order, Some(Order::Keep { program, ending }));
     }
 }

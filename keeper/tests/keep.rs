@@ -13,6 +13,9 @@ use selvedge_keeper::report::{End, PREFIX, Report};
 use tempfile::TempDir;
 use testbed::process::wait_until;
 
+#[path = "keep/ending.rs"]
+mod ending;
+
 const SOON: Duration = Duration::from_secs(30);
 
 /// Counts its starts in the directory `$1`.
@@ -27,9 +30,16 @@ struct Kept {
 
 impl Kept {
     fn start(script: &str) -> Self {
+        Self::start_with(&[], script)
+    }
+
+    /// With options of the keeper's.
+    fn start_with(options: &[&str], script: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let mut keeper = Command::new(env!("CARGO_BIN_EXE_selvedge-keeper"))
-            .args(["keep", "sh", "-c", &format!("{COUNT} {script}"), "script"])
+            .arg("keep")
+            .args(options)
+            .args(["sh", "-c", &format!("{COUNT} {script}"), "script"])
             .arg(scratch.path())
             // What all of its processes are known by.
             .env("KEPT_IN", scratch.path())
