@@ -107,7 +107,8 @@ pub struct Timeouts {
     /// built again in that time, too. Keep it 10 s below the peer's `chaincode.startuptimeout`
     /// (300 s), which has to be told why a launch failed before it gives it up.
     pub start: Span,
-    /// What transactions get to finish when their replica is replaced by one with other settings.
+    /// What transactions get to finish when their replica is replaced by one with other settings, or
+    /// its pod is to go: deleted, evicted, or drained from its node.
     pub drain: Span,
     /// How long the chaincode that an earlier launcher left running may wait for its peer to start
     /// it anew before it is scaled to zero. Only on Kubernetes.

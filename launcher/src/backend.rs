@@ -145,6 +145,10 @@ pub(crate) enum ReplicaEvent {
     Listening(SocketAddr),
     /// No replica listens there any more.
     Silenced(SocketAddr),
+    /// One that comes from there, or listens there, is to go: its transactions may finish.
+    Leaving(IpAddr),
+    /// What was to go there is gone.
+    Left(IpAddr),
     /// This is lifted of the security of all of them.
     Lifted(Vec<Lifted>),
     /// It ended, and is started again.

@@ -49,6 +49,13 @@ impl Desertion {
         self.lost(replica, at, Duration::ZERO);
     }
 
+    /// A replica has left that was to go: that is no loss, and others are to come.
+    pub(crate) fn left_well(&mut self, replica: u64) {
+        if self.connected.remove(&replica).is_some() {
+            self.look_around(LINGER);
+        }
+    }
+
     fn lost(&mut self, replica: u64, at: SystemTime, linger: Duration) {
         // Not the time of the loss alone, which shows late when there is much to do: its successor
         // may run by then, and has done nothing to be replaced.
@@ -190,6 +197,21 @@ mod tests {
         desertion.left(1, at(300));
         let begun_before = desertion.lasts_too_long().await;
         assert!(at(200) < begun_before && begun_before < at(210), "{begun_before:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_was_to_go_is_missed_until_another_comes_and_was_no_loss() {
+        let mut desertion = Desertion::new(START);
+        desertion.joined(0, old(), at(100));
+        desertion.joined(1, old(), at(100));
+        desertion.left_well(0);
+        desertion.left_well(7);
+        assert!(!lasts(&mut desertion, START * 2).await, "another one is there");
+        desertion.left_well(1);
+        let begun_before = desertion.lasts_too_long().await;
+        assert!(begun_before < at(100), "{begun_before:?}");
+        desertion.joined(2, old(), at(200));
+        assert!(!lasts(&mut desertion, START * 2).await);
     }
 
     #[tokio::test(start_paused = true)]

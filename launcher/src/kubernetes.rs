@@ -11,6 +11,7 @@ mod ground;
 mod hindrance;
 mod kept;
 mod lease;
+mod leavers;
 mod listeners;
 #[cfg(test)]
 mod mock;

@@ -5,6 +5,7 @@
 //! that someone deletes takes neither the address nor the credentials with it.
 
 mod deployment;
+mod disruption;
 mod files;
 mod keeper;
 mod network;

@@ -9,6 +9,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::digest::Sha256;
@@ -81,6 +82,8 @@ pub enum Object {
     EndpointSlice(EndpointSlice),
     /// Who the pods may talk to.
     NetworkPolicy(NetworkPolicy),
+    /// How many of the pods may be away at once.
+    PodDisruptionBudget(PodDisruptionBudget),
     /// The pods.
     Deployment(Box<Deployment>),
 }
@@ -141,14 +144,18 @@ impl Sketch {
         let service = blueprint.service();
         let (owner, applied) = (owner(&service), self.applied(&service));
         let Deployed { deployment, lifted } = blueprint.deployment(&owner, self.service)?;
-        let objects = vec![
+        let budget = blueprint.disruption_budget(&owner).map(unowned);
+        let before = [
             Object::Service(Box::new(service)),
             Object::Secret(unowned(blueprint.secret(&owner))),
             Object::EndpointSlice(unowned(blueprint.endpoint_slice(&owner))),
             Object::NetworkPolicy(unowned(blueprint.network_policy(&owner, &applied))),
-            Object::Deployment(Box::new(unowned(deployment))),
         ];
-        Ok((objects, lifted))
+        let objects = before
+            .into_iter()
+            .chain(budget.map(Object::PodDisruptionBudget))
+            .chain([Object::Deployment(Box::new(unowned(deployment)))]);
+        Ok((objects.collect(), lifted))
     }
 
     fn plan(&self, credentials: &ReplicaCredentials) -> LaunchPlan {

@@ -10,8 +10,8 @@ use super::config::ConfigFile;
 
 /// Print every manifest that the launcher would apply for a package, without a cluster.
 ///
-/// Service, Secret, EndpointSlice, NetworkPolicy and Deployment, in the order in which they are
-/// applied; the same bytes each time. What only a cluster or a run decides has a placeholder that an
+/// Service, Secret, EndpointSlice, NetworkPolicy, PodDisruptionBudget (where there are several
+/// replicas) and Deployment, in the order in which they are applied; the same bytes each time. What only a cluster or a run decides has a placeholder that an
 /// API server takes, and a comment above the manifests says which there are: the address of the
 /// Service, the proxy's, the peer's node, the launcher's image, the digest of the chaincode's image,
 /// certificates and keys. What owns the objects is left out.
@@ -20,7 +20,7 @@ use super::config::ConfigFile;
     selvedge render basic_1.0.tar.gz --config selvedge.yaml --msp Org1MSP --peer peer0-0\n  \
     selvedge render basic_1.0.tar.gz -c selvedge.yaml | kubectl apply --dry-run=server -f -\n  \
     kubectl get pod peer0-0 -o yaml | selvedge render basic_1.0.tar.gz -c selvedge.yaml --peer-pod -\n  \
-    selvedge render basic_1.0.tar.gz -c selvedge.yaml --json | jq '.items[4].spec.template'")]
+    selvedge render basic_1.0.tar.gz -c selvedge.yaml --json | jq '.items[-1].spec.template'")]
 pub(crate) struct Render {
     /// The package
     #[arg(value_name = "PACKAGE", value_hint = ValueHint::FilePath)]

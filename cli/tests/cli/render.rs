@@ -28,6 +28,10 @@ fn objects(output: &Output) -> Vec<Value> {
     serde_saphyr::from_multiple(text(output)).unwrap()
 }
 
+/// What there is of chaincode with several replicas, in its order.
+const KINDS: [&str; 6] =
+    ["Service", "Secret", "EndpointSlice", "NetworkPolicy", "PodDisruptionBudget", "Deployment"];
+
 #[test]
 fn what_would_be_applied_is_told_without_a_cluster() {
     let more = ["--msp", "Org1MSP", "--peer", "peer0-0", "--namespace", "fabric"];
@@ -36,7 +40,7 @@ fn what_would_be_applied_is_told_without_a_cluster() {
     assert_eq!(text(&rendered(&more)), text(&output), "the same each time");
 
     let kinds: Vec<Value> = objects(&output).iter().map(|object| object["kind"].clone()).collect();
-    assert_eq!(kinds, ["Service", "Secret", "EndpointSlice", "NetworkPolicy", "Deployment"]);
+    assert_eq!(kinds, KINDS);
     let inspected = selvedge(Path::new(GOLDENS), &["inspect", "--json", "basic_1.0.tar.gz"]);
     let report: Value = serde_json::from_slice(&inspected.stdout).unwrap();
     for object in objects(&output) {
@@ -55,7 +59,7 @@ fn what_would_be_applied_is_told_without_a_cluster() {
 fn what_is_known_takes_the_place_of_its_placeholder() {
     let pod = ["--peer-pod", "pod.yaml"];
     let output = rendered(&pod);
-    let [_, _, slice, policy, deployment] = &objects(&output)[..] else { panic!("five objects") };
+    let [_, _, slice, policy, _, deployment] = &objects(&output)[..] else { panic!("six objects") };
     assert_eq!(slice["endpoints"][0]["addresses"][0], "10.1.2.3");
     assert_eq!(slice["endpoints"][0]["nodeName"], "node-1");
     assert_eq!(slice["metadata"]["labels"]["selvedge.dev/peer"], "chaincode.peer");
@@ -98,7 +102,7 @@ fn what_is_known_takes_the_place_of_its_placeholder() {
     let output = rendered(&[&pod[..], &known].concat());
     let comments = text(&output).lines().filter(|line| line.starts_with("# Placeholder: "));
     assert_eq!(comments.count(), 1, "certificates and keys");
-    let [_, _, slice, policy, deployment] = &objects(&output)[..] else { panic!("five objects") };
+    let [_, _, slice, policy, _, deployment] = &objects(&output)[..] else { panic!("six objects") };
     assert_eq!(slice["ports"][0]["port"], 35001);
     assert_eq!(slice["endpoints"][0]["nodeName"], "node-2");
     assert_eq!(policy["spec"]["egress"][1]["to"][0]["ipBlock"]["cidr"], "10.96.0.7/32");

@@ -1,6 +1,6 @@
 //! A chaincode's two sides while it runs: the proxy with the peer's stream, and the replicas.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use selvedge_manifest::baseline::Lifted;
@@ -153,13 +153,14 @@ impl<'a> Link<'a> {
                 self.differs(&channel, &transaction, number);
             }
             Event::ReplicaLeft { replica, credential, reason, fates } => {
+                self.desertion.left_well(replica);
                 self.succession.left(replica, credential);
                 self.tally.add(fates);
                 let Fates { answered, run_again } = fates;
                 if answered + run_again == 0 {
-                    info!(replica, reason, "replica that was replaced has left");
+                    info!(replica, reason, "replica that was to go has left");
                 } else {
-                    let told = "replica that is being replaced ended too soon";
+                    let told = "replica that was to go ended too soon";
                     warn!(replica, reason, answered, run_again, "{told}");
                 }
             }
@@ -218,6 +219,15 @@ impl<'a> Link<'a> {
                 self.dial(address, credential).await;
             }
             ReplicaEvent::Silenced(address) => self.proxy.undial(address).await,
+            ReplicaEvent::Leaving(origin) => {
+                let set = self.succession.current();
+                let (credential, limit) = (set.credential, set.drain());
+                self.release(origin, credential, limit).await;
+            }
+            ReplicaEvent::Left(origin) => {
+                let credential = self.succession.current().credential;
+                self.proxy.vacate(origin, credential).await;
+            }
             ReplicaEvent::Lifted(lifted) => {
                 self.lifted(&lifted);
                 self.succession.current().lifted = lifted;
@@ -275,6 +285,19 @@ impl<'a> Link<'a> {
                 return;
             }
             ReplicaEvent::Silenced(address) => return self.proxy.undial(address).await,
+            ReplicaEvent::Leaving(origin) => {
+                let set = self.succession.next().map(|set| (set.credential, set.drain()));
+                if let Some((credential, limit)) = set {
+                    self.release(origin, credential, limit).await;
+                }
+                return;
+            }
+            ReplicaEvent::Left(origin) => {
+                if let Some(credential) = self.succession.next().map(|set| set.credential) {
+                    self.proxy.vacate(origin, credential).await;
+                }
+                return;
+            }
             ReplicaEvent::Lifted(lifted) => {
                 self.lifted(&lifted);
                 self.succession.next().into_iter().for_each(|set| set.lifted.clone_from(&lifted));
@@ -292,6 +315,12 @@ impl<'a> Link<'a> {
         if let Some(security) = self.succession.security() {
             self.proxy.dial(Target { address, credential, security }).await;
         }
+    }
+
+    /// Has the proxy let a replica go whose pod is to go.
+    async fn release(&mut self, origin: IpAddr, credential: Credential, limit: Duration) {
+        info!(%origin, "replica is to go");
+        self.proxy.release(origin, credential, limit).await;
     }
 
     fn line(&self, line: String) {

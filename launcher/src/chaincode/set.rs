@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use selvedge_config::Chaincode;
 use selvedge_manifest::baseline::Lifted;
@@ -13,6 +14,9 @@ use super::order::ChaincodeRun;
 use crate::backend::{Replicas, Workload};
 use crate::certificates::RunAuthority;
 use crate::opening::Works;
+
+/// As good as for ever, for a clock that cannot count for ever.
+pub(super) const AGES: Duration = Duration::from_hours(24 * 365);
 
 /// What all sets of a run have in common.
 pub(super) struct Plan {
@@ -73,6 +77,11 @@ impl Plan {
 }
 
 impl Set {
+    /// What transactions in flight get when a replica has to go.
+    pub(super) fn drain(&self) -> Duration {
+        self.settings.timeouts.drain.duration().min(AGES)
+    }
+
     /// What keeps its replicas away.
     pub(super) fn hindrance(&self) -> Option<&Reason> {
         self.delayed.as_ref().or(self.unreached.as_ref())

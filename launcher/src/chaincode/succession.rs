@@ -21,7 +21,7 @@ use tracing::{info, warn};
 
 use super::error::RunError;
 use super::next::Next;
-use super::set::{Plan, Set};
+use super::set::{AGES, Plan, Set};
 use super::tally::Tally;
 use crate::backend::ReplicaEvent;
 use crate::backoff::doubled;
@@ -39,9 +39,6 @@ const AGAIN: Duration = Duration::from_mins(1);
 
 /// The longest such delay.
 const AGAIN_LIMIT: Duration = Duration::from_mins(10);
-
-/// As good as for ever, for a clock that cannot count for ever.
-const AGES: Duration = Duration::from_hours(24 * 365);
 
 /// The sets of a run.
 pub(super) struct Succession {
@@ -379,7 +376,7 @@ impl Succession {
     async fn dismiss(&mut self, mut set: Set, proxy: &Proxy, log: &RunLog) {
         let (told, mut is_retired) = oneshot::channel();
         self.retired.insert(set.credential, told);
-        let limit = self.current.settings.timeouts.drain.duration().min(AGES);
+        let limit = self.current.drain();
         proxy.retire(set.credential, limit).await;
         let log = log.clone();
         self.leaving.spawn(async move {

@@ -4,6 +4,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
@@ -47,6 +48,8 @@ pub(crate) struct Objects {
     secret: Kept<Secret>,
     endpoint_slice: Kept<EndpointSlice>,
     network_policy: Kept<NetworkPolicy>,
+    /// Where there are several pods.
+    disruption_budget: Kept<PodDisruptionBudget>,
     deployment: Kept<Deployment>,
 }
 
@@ -66,10 +69,16 @@ impl Objects {
             blueprint.endpoint_slice(&owner),
             blueprint.network_policy(&owner, service),
         );
+        let budget = blueprint.disruption_budget(&owner);
+        let budget = async {
+            let Some(budget) = &budget else { return Ok(()) };
+            self.disruption_budget.apply(ground, budget).await.map(drop)
+        };
         tokio::try_join!(
             self.secret.apply(ground, &secret),
             self.endpoint_slice.apply(ground, &slice),
             self.network_policy.apply(ground, &policy),
+            budget,
         )?;
         self.deployment.apply(ground, &deployment).await?;
         Ok(lifted)
@@ -83,6 +92,7 @@ impl Objects {
             of_kind(&mut self.service, &observed.services, identity),
             of_kind(&mut self.endpoint_slice, &observed.endpoint_slices, identity),
             of_kind(&mut self.network_policy, &observed.network_policies, identity),
+            of_kind(&mut self.disruption_budget, &observed.disruption_budgets, identity),
         ];
         all.into_iter().flatten().collect()
     }

@@ -12,6 +12,7 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Event, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::Resource;
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::utils::Backoff;
@@ -44,6 +45,7 @@ pub(crate) struct Observed {
     pub(crate) services: Store<Service>,
     pub(crate) endpoint_slices: Store<EndpointSlice>,
     pub(crate) network_policies: Store<NetworkPolicy>,
+    pub(crate) disruption_budgets: Store<PodDisruptionBudget>,
     /// Warnings about pods of any kind: events bear no labels.
     pub(crate) warnings: Store<Event>,
     news: watch::Sender<News>,
@@ -73,6 +75,7 @@ impl Observed {
             services: watches.add(&of_peer),
             endpoint_slices: watches.add(&of_peer),
             network_policies: watches.add(&of_peer),
+            disruption_budgets: watches.add(&of_peer),
             warnings: watches.add(&about_pods),
             _watches: watches.tasks,
             news,
@@ -94,6 +97,7 @@ impl Observed {
             self.services.wait_until_ready(),
             self.endpoint_slices.wait_until_ready(),
             self.network_policies.wait_until_ready(),
+            self.disruption_budgets.wait_until_ready(),
             self.warnings.wait_until_ready(),
         );
     }

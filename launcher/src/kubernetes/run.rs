@@ -20,6 +20,7 @@ use super::adopted::Adoption;
 use super::dispute::Disputes;
 use super::followed_logs::FollowedLogs;
 use super::lease::NotHeld;
+use super::leavers::Leavers;
 use super::listeners::Listeners;
 use super::objects::{ApplyError, Objects, scale_to_zero};
 use super::observed::find;
@@ -87,6 +88,7 @@ pub(super) async fn supervise(
         disputes: Disputes::default(),
         generation: 1,
         listeners: Listeners::default(),
+        leavers: Leavers::default(),
         ended: HashMap::new(),
         trouble: None,
         delay: None,
@@ -112,6 +114,8 @@ struct Run {
     disputes: Disputes,
     /// Where pods listen that are dialled.
     listeners: Listeners,
+    /// Which pods are to go.
+    leavers: Leavers,
     /// The last end that was told of each pod, by UID.
     ended: HashMap<String, String>,
     /// What was last told, while it lasts.
@@ -284,7 +288,8 @@ impl Run {
         let there: Vec<String> = own.iter().filter_map(|pod| pod.uid()).collect();
         self.logs.retain(&there);
         self.ended.retain(|uid, _| there.contains(uid));
-        for event in self.listeners.seen(&own, self.order.plan.port) {
+        let listening = self.listeners.seen(&own, self.order.plan.port);
+        for event in listening.into_iter().chain(self.leavers.seen(&own)) {
             self.tell(event).await;
         }
         for pod in &own {
@@ -329,6 +334,8 @@ impl Run {
         let hangs = |pod: &Pod| {
             pod.labels().get(INSTANCE) == Some(name)
                 && self.is_own(pod.annotations().get(CREDENTIALS))
+                // One that is to go is replaced already.
+                && pod.metadata.deletion_timestamp.is_none()
                 && self.logs.runs_since(pod).is_some_and(|begun| begun + RESOLUTION < since)
         };
         if !self.order.place.lease.is_held() || self.order.place.observed.pods.find(hangs).is_none()

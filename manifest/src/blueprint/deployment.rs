@@ -1,6 +1,7 @@
 //! The Deployment that keeps a chaincode's pods running on their peer's node.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
@@ -28,10 +29,6 @@ use crate::restricted;
 
 /// Where a chaincode may write.
 const TMP: &str = "/tmp";
-
-/// What a chaincode gets between SIGTERM and SIGKILL, in seconds: its transactions
-/// were given their time by the proxy before.
-const GRACE: i64 = 2;
 
 /// A Deployment, and what the operator's overlay lifted of its pods' security.
 #[derive(Clone, Debug)]
@@ -181,12 +178,25 @@ impl Blueprint<'_> {
                 CHAINCODE_GROUP_ID.into(),
             )),
             service_account_name: said.service_account_name.clone(),
-            termination_grace_period_seconds: Some(GRACE),
+            termination_grace_period_seconds: Some(self.grace(kept.is_some())),
             tolerations: some([&self.peer.tolerations[..], &said.tolerations].concat()),
             topology_spread_constraints: self.spread(),
             volumes: Some(volumes.collect()),
             ..PodSpec::default()
         }
+    }
+
+    /// What transactions in flight get when the pod is to go.
+    fn drain(&self) -> Duration {
+        self.settings.timeouts.drain.duration()
+    }
+
+    /// How long the pod has to end, in whole seconds. Without a keeper nothing waits there for
+    /// transactions.
+    fn grace(&self, is_kept: bool) -> i64 {
+        let grace = if is_kept { keeper::grace(self.drain()) } else { keeper::GRACE };
+        let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
+        i64::try_from(seconds).unwrap_or(i64::MAX)
     }
 
     /// The Secrets that the images are pulled with, each once.
@@ -285,7 +295,7 @@ impl Blueprint<'_> {
             }),
             // A digest names the same bytes for ever.
             image_pull_policy: Some("IfNotPresent".into()),
-            command: kept.map(keeper::command),
+            command: kept.map(|image| keeper::command(image, self.drain(), self.plan.port)),
             args: some(arguments),
             env: Some(planned.chain(more).collect()),
             resources: Some(said.resources.clone()),

@@ -2,10 +2,12 @@
 //! image would have started. The gate leaves it where the image, which knows nothing of it, can run
 //! it; nobody may write there any more.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, Volume, VolumeMount};
 use selvedge_buildpack::image::ImageCommand;
 
-use super::{CONTAINER, GATE};
+use super::{CONTAINER, GATE, PROXY_PORT};
 use crate::container::{empty, mount};
 
 /// The volume that it is brought in.
@@ -17,14 +19,35 @@ const DIRECTORY: &str = "/selvedge";
 /// The program, and what it is there for.
 const PROGRAM: &str = "/selvedge/keeper";
 const KEEP: &str = "keep";
+const END_OF_OPTIONS: &str = "--";
+
+/// What the chaincode gets between SIGTERM and SIGKILL, when its transactions have had their time.
+pub(super) const GRACE: Duration = Duration::from_secs(2);
+
+/// What a keeper gets beyond what it gives the chaincode.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// Room for the program, several times.
 const SIZE: &str = "16Mi";
 
-/// The command of a container in which a keeper starts what the image would have started.
-pub(super) fn command(image: &ImageCommand) -> Vec<String> {
-    let entrypoint = image.entrypoint.iter().map(|word| verbatim(word));
-    [PROGRAM, KEEP].map(str::to_owned).into_iter().chain(entrypoint).collect()
+/// The command of a container in which a keeper starts what the image would have started. When the
+/// pod is to go, its transactions in flight have this long, and the keeper knows by the port at which
+/// the chaincode listens, or else by that which it dials, whether there can be any.
+pub(super) fn command(image: &ImageCommand, drain: Duration, listens: Option<u16>) -> Vec<String> {
+    let connection = match listens {
+        Some(port) => format!("--server-port={port}"),
+        None => format!("--proxy-port={PROXY_PORT}"),
+    };
+    let drain = format!("--drain-ms={}", drain.as_millis());
+    let grace = format!("--grace-ms={}", GRACE.as_millis());
+    let own = [PROGRAM, KEEP].map(str::to_owned).into_iter();
+    let own = own.chain([drain, connection, grace, END_OF_OPTIONS.to_owned()]);
+    own.chain(image.entrypoint.iter().map(|word| verbatim(word))).collect()
+}
+
+/// How long the pod has to end in which a keeper lets transactions take this long.
+pub(super) fn grace(drain: Duration) -> Duration {
+    drain.saturating_add(GRACE + MARGIN)
 }
 
 /// The arguments of that container: the image's own, which a command of a container's takes away,
@@ -102,12 +125,18 @@ mod tests {
         let kept = words(&[
             "/selvedge/keeper",
             "keep",
+            "--drain-ms=1500",
+            "--proxy-port=7052",
+            "--grace-ms=2000",
+            "--",
             "/bin/sh",
             "-c",
             "exec $$(which java) $$@",
             "java",
         ]);
-        assert_eq!(super::command(&image), kept);
+        let drain = Duration::from_millis(1500);
+        assert_eq!(super::command(&image, drain, None), kept);
+        assert_eq!(super::command(&image, drain, Some(9999))[3], "--server-port=9999");
         assert_eq!(arguments(&image, &[]), words(&["-jar", "$$HOME/it.jar"]));
         let planned = words(&["--peerAddress", "proxy:7052"]);
         assert_eq!(arguments(&image, &planned), planned);

@@ -129,6 +129,7 @@ fn golden_manifests() {
     golden("endpoint-slice.yaml", &blueprint.endpoint_slice(&owner));
     golden("network-policy.yaml", &blueprint.network_policy(&owner, &service));
     golden("deployment.yaml", &blueprint.deployment(&owner, address).unwrap().deployment);
+    assert_eq!(blueprint.disruption_budget(&owner), None, "its one pod could never be evicted");
 }
 
 #[test]
@@ -211,6 +212,7 @@ fn all_that_an_operator_can_say() {
     let Deployed { deployment, lifted } = blueprint.deployment(&owner, address).unwrap();
     golden("settings-deployment.yaml", &deployment);
     golden("settings-network-policy.yaml", &blueprint.network_policy(&owner, &service));
+    golden("settings-disruption-budget.yaml", &blueprint.disruption_budget(&owner).unwrap());
     let lifted: Vec<String> = lifted.iter().map(ToString::to_string).collect();
     assert_eq!(lifted, ["shareProcessNamespace at spec.shareProcessNamespace"]);
 }
@@ -274,6 +276,22 @@ fn a_keeper_starts_what_the_image_would_have_started_and_nothing_else() {
     assert!(is_kept(&scene));
     scene.command = None;
     assert!(!is_kept(&scene), "nobody knows what the image starts");
+}
+
+#[test]
+fn a_pod_has_the_time_that_its_keeper_gives_transactions() {
+    let mut scene = Scene::new(PeerNode::Required);
+    let grace = |scene: &Scene| {
+        let blueprint = scene.blueprint();
+        let service = applied(blueprint.service());
+        let deployed = blueprint.deployment(&owner(&service), address(&service).unwrap()).unwrap();
+        let pod = deployed.deployment.spec.unwrap().template.spec.unwrap();
+        pod.termination_grace_period_seconds.unwrap()
+    };
+    scene.settings = said("  timeouts: {drain: 1500ms}\n");
+    assert_eq!(grace(&scene), 5);
+    scene.command = None;
+    assert_eq!(grace(&scene), 2);
 }
 
 #[test]

@@ -1,14 +1,13 @@
 //! Chaincode that listens, in the cluster: its pods are found and dialled, and the next ones when
 //! they have gone. It is Go, or an image that somebody else made, whose package says so.
 
-use cluster::until;
 use e2e::{Op, chaincode_dir};
-use fabric_on_kubernetes::{Fabric, PeerPod};
-use serde_json::{Value, json};
+use fabric_on_kubernetes::Fabric;
+use serde_json::json;
 use testbed::Definition;
 
 use crate::named::{container, make_with, mirrored, packaged_listening};
-use crate::shared::{LIMIT, MSP_ID, deploy, gateway, on_fabric_of};
+use crate::shared::{MSP_ID, await_registered, deploy, gateway, on_fabric_of};
 
 /// How an image of Fabric's samples starts (`docker/docker-entrypoint.sh` and the script
 /// `start:server` of `asset-transfer-basic/chaincode-typescript`): whether it has TLS, it asks the
@@ -18,31 +17,12 @@ const AS_IN_SAMPLES: &str = "[ $CORE_PEER_TLS_ENABLED = true ] || exit 7; \
     CHAINCODE_TLS_CERT=/hyperledger/cert.pem CHAINCODE_CLIENT_CA_CERT=/hyperledger/rootcert.pem; \
     exec /usr/local/bin/chaincode";
 
-/// Waits until both replicas are registered, as who asks the launcher is told.
-async fn await_both(peer: &PeerPod, package_id: &str) {
-    until("both replicas in the launcher's status", LIMIT, async || {
-        let told = peer.exec("launcher", &["selvedge", "status", "--json"]).unwrap();
-        let told: Value = serde_json::from_str(&told).map_err(|error| error.to_string())?;
-        let mut all = told["chaincodes"].as_array().into_iter().flatten();
-        let registered = all
-            .find(|chaincode| chaincode["package_id"] == package_id)
-            .map(|chaincode| &chaincode["replicas_registered"]);
-        if registered.is_some_and(|number| *number == 2) {
-            Ok(())
-        } else {
-            Err(format!("{told:#}"))
-        }
-    })
-    .await
-    .unwrap();
-}
-
 /// One of its pods goes, and the peer notices nothing.
 async fn outlives_a_pod(fabric: &Fabric, name: &str, package_id: &str) {
     let peer = fabric.peer(MSP_ID);
     let mut client = gateway(fabric, peer, name);
     client.call(Op::Submit, &["Put", "k", "v"]).unwrap();
-    await_both(peer, package_id).await;
+    await_registered(peer, package_id, 2).await;
 
     let chaincode = peer.chaincode(package_id).await.unwrap();
     let pods = chaincode.pods().await.unwrap();
@@ -50,7 +30,7 @@ async fn outlives_a_pod(fabric: &Fabric, name: &str, package_id: &str) {
     fabric.namespace().kubectl(&["delete", "pod", pod, "--wait=true"]).unwrap();
     // The other one is there meanwhile.
     assert_eq!(client.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
-    await_both(peer, package_id).await;
+    await_registered(peer, package_id, 2).await;
     assert_eq!(client.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
 }
 

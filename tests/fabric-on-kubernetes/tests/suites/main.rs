@@ -12,6 +12,7 @@ mod cgo;
 mod confinement;
 mod controllers;
 mod dependencies;
+mod draining;
 mod edits;
 mod elsewhere;
 mod go_modules;

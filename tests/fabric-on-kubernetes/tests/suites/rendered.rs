@@ -178,7 +178,14 @@ fn what_is_rendered_is_what_the_cluster_holds() {
         let scene = Scene { fabric, peer, package };
         let told = scene.rendered(chaincode.name());
         let kinds: Vec<&str> = told.iter().filter_map(|object| object["kind"].as_str()).collect();
-        let all = ["Service", "Secret", "EndpointSlice", "NetworkPolicy", "Deployment"];
+        let all = [
+            "Service",
+            "Secret",
+            "EndpointSlice",
+            "NetworkPolicy",
+            "PodDisruptionBudget",
+            "Deployment",
+        ];
         assert_eq!(kinds, all);
         for (number, object_told) in told.iter().enumerate() {
             // The API's own defaults are in what it would hold in the place of what is there.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cluster::{Cluster, ClusterSpec, Tools, until};
 use e2e::{Gateway, chaincode_dir};
 use fabric_on_kubernetes::{Fabric, FabricSpec, Images, PeerPod};
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::{Binaries, Definition, Release, dist_dir};
 use tokio::runtime::Runtime;
 
@@ -117,6 +117,26 @@ pub(crate) fn deploy_ledger(fabric: &Fabric, name: &str) -> String {
 /// A client of a chaincode.
 pub(crate) fn gateway(fabric: &Fabric, peer: &PeerPod, chaincode: &str) -> Gateway {
     Gateway::connect(&peer.gateway_access(), fabric.network().channel(), chaincode)
+}
+
+/// What who asks the launcher is told of a chaincode.
+pub(crate) fn status(peer: &PeerPod, package_id: &str) -> Result<Value, String> {
+    let told = peer.exec("launcher", &["selvedge", "status", "--json"]);
+    let told: Value = serde_json::from_str(&told.map_err(|error| error.to_string())?)
+        .map_err(|error| error.to_string())?;
+    let mut all = told["chaincodes"].as_array().into_iter().flatten();
+    let found = all.find(|chaincode| chaincode["package_id"] == package_id).cloned();
+    found.ok_or_else(|| format!("{told:#}"))
+}
+
+/// Waits until so many replicas are registered, as who asks the launcher is told.
+pub(crate) async fn await_registered(peer: &PeerPod, package_id: &str, number: u32) {
+    until(&format!("{number} replicas in the launcher's status"), LIMIT, async || {
+        let told = status(peer, package_id)?;
+        if told["replicas_registered"] == number { Ok(()) } else { Err(format!("{told:#}")) }
+    })
+    .await
+    .unwrap();
 }
 
 /// Gives the namespace a quota, `few`, that its peer's pod fills.

@@ -1,0 +1,28 @@
+//! How many of a chaincode's pods may be away at once while nodes are drained.
+
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::Blueprint;
+
+impl Blueprint<'_> {
+    /// One after the other, where there are several. Of a chaincode that has one pod none could go
+    /// otherwise, and the drain of its node would never end.
+    pub fn disruption_budget(&self, owner: &OwnerReference) -> Option<PodDisruptionBudget> {
+        (self.settings.replicas > 1).then(|| PodDisruptionBudget {
+            metadata: self.metadata(Some(owner)),
+            spec: Some(PodDisruptionBudgetSpec {
+                max_unavailable: Some(IntOrString::Int(1)),
+                selector: Some(LabelSelector {
+                    match_labels: Some(self.identity.selector()),
+                    ..LabelSelector::default()
+                }),
+                // One that does not run answers nobody, and holds up no drain.
+                unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
+                ..PodDisruptionBudgetSpec::default()
+            }),
+            ..PodDisruptionBudget::default()
+        })
+    }
+}
