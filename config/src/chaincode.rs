@@ -110,8 +110,8 @@ pub struct Timeouts {
     /// What transactions get to finish when their replica is replaced by one with other settings, or
     /// its pod is to go: deleted, evicted, or drained from its node.
     pub drain: Span,
-    /// How long the chaincode that an earlier launcher left running may wait for its peer to start
-    /// it anew before it is scaled to zero. Only on Kubernetes.
+    /// How long the chaincode that an earlier launcher left running, or whose peer is gone, may wait
+    /// for its peer to start it anew before it is scaled to zero. Only on Kubernetes.
     pub adopt: Span,
     /// How long a stopped chaincode's objects are kept, and those of a peer that is gone. Only on
     /// Kubernetes.

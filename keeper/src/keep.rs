@@ -18,7 +18,7 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
-use crate::ending::{Drain, Ending, LOOK};
+use crate::ending::{Drain, LOOK, Terms};
 use crate::memory;
 use crate::program::Program;
 use crate::report::{End, Report, say};
@@ -46,7 +46,7 @@ const STACK: usize = 64 << 10;
 
 /// What the keeper does.
 struct Keeper {
-    ending: Ending,
+    terms: Terms,
     state: Mutex<State>,
     /// The state is another.
     changed: Condvar,
@@ -62,10 +62,11 @@ struct State {
     is_asked: bool,
 }
 
-/// Keeps a chaincode running; how the container is to end.
-pub(crate) fn keep(program: &Program, ending: Ending) -> io::Result<ExitCode> {
+/// Keeps a chaincode running, which is started only while the way to its proxy is open; how the
+/// container is to end.
+pub(crate) fn keep(program: &Program, terms: Terms) -> io::Result<ExitCode> {
     adopt()?;
-    let keeper = Keeper { ending, state: Mutex::default(), changed: Condvar::new() };
+    let keeper = Keeper { terms, state: Mutex::default(), changed: Condvar::new() };
     let keeper = Arc::new(keeper);
     // From now on none of them ends the keeper by itself.
     let signals = Signals::new(ENDING.iter().chain(&OTHERS))?;
@@ -74,6 +75,9 @@ pub(crate) fn keep(program: &Program, ending: Ending) -> io::Result<ExitCode> {
 
     let (mut restarts, mut code) = (Restarts::default(), 0);
     loop {
+        if let Some(way) = terms.way {
+            way.await_open(|time| !keeper.rest(time));
+        }
         let (begun, kills) = (Instant::now(), memory::kills());
         let ward = match keeper.start(program) {
             Ok(Some(ward)) => ward,
@@ -159,7 +163,7 @@ impl Keeper {
         if !lock(&self.state).is_asked {
             self.ask(signal);
         }
-        let Some(grace) = self.ending.grace else { return };
+        let Some(grace) = self.terms.ending.grace else { return };
         thread::sleep(grace);
         let ward = lock(&self.state).ward.clone();
         if let Some(ward) = ward {
@@ -171,7 +175,7 @@ impl Keeper {
 
     /// Returns when no transaction can be in flight any more, or has no more time.
     fn drain(&self) {
-        let Some(Drain { connection, limit }) = self.ending.drain else { return };
+        let Some(Drain { connection, limit }) = self.terms.ending.drain else { return };
         if !connection.is_there() {
             return;
         }
@@ -217,10 +221,11 @@ impl Keeper {
         lock(&self.state).ends
     }
 
-    /// Returns after this time, or when the container is to end.
-    fn rest(&self, time: Duration) {
+    /// Returns after this time, or when the container is to end; whether it is.
+    fn rest(&self, time: Duration) -> bool {
         let state = lock(&self.state);
         // Poisoned or not, the next look at the state tells.
         drop(self.changed.wait_timeout_while(state, time, |state| !state.ends));
+        self.ends()
     }
 }

@@ -5,8 +5,8 @@
 //! is asked, an end not before the transactions in flight have had their time (`ending.rs`). On the launcher's own machine it is the parent of one program (`guard.rs`), and tells the
 //! launcher how that ended. In both places nothing is left of a program that has ended.
 //!
-//! It is trusted no more than what it starts, whose user it shares; it has no credential, no network
-//! and no word in what becomes of a transaction.
+//! It is trusted no more than what it starts, whose user it shares; it has no credential and no word in
+//! what becomes of a transaction, and of the network it knows whether the proxy can be reached.
 
 pub mod connection;
 pub mod ending;
@@ -19,5 +19,7 @@ mod program;
 pub mod report;
 mod restarts;
 mod ward;
+mod way;
 
 pub use program::Program;
+pub use way::Way;

@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::ending::Ending;
+use crate::ending::Terms;
 use crate::guard::{BECOME, become_program, guard};
 use crate::keep::keep;
 use crate::program::Program;
@@ -30,8 +30,8 @@ pub enum Order {
     Keep {
         /// The chaincode.
         program: Program,
-        /// How it is brought to its end when the container is to end.
-        ending: Ending,
+        /// When it is started, and how it is brought to its end.
+        terms: Terms,
     },
     /// To guard a program.
     Guard(Program),
@@ -71,14 +71,14 @@ impl Order {
             }
             options.push(option);
         }
-        let ending = Ending::read(options.iter().filter_map(|option| option.to_str()))?;
-        Program::read(arguments).map(|program| Self::Keep { program, ending })
+        let terms = Terms::read(options.iter().filter_map(|option| option.to_str()))?;
+        Program::read(arguments).map(|program| Self::Keep { program, terms })
     }
 
     /// Does it; how the process is to end then.
     pub fn obey(self) -> ExitCode {
         let done = match self {
-            Self::Keep { program, ending } => keep(&program, ending),
+            Self::Keep { program, terms } => keep(&program, terms),
             Self::Guard(program) => guard(&program).map(|()| ExitCode::SUCCESS),
             Self::Become { guard, program } => Err(become_program(&guard, &program)),
         };
@@ -95,7 +95,8 @@ mod tests {
 
     use super::*;
     use crate::connection::Connection;
-    use crate::ending::Drain;
+    use crate::ending::{Drain, Ending};
+    use crate::way::Way;
 
     fn read(words: &[&str]) -> Option<Order> {
         Order::read(words.iter().map(OsString::from))
@@ -104,8 +105,8 @@ mod tests {
     #[test]
     fn a_program_is_kept_guarded_or_become() {
         let program = || Program { name: "sh".into(), arguments: vec!["-c".into(), "keep".into()] };
-        let kept = |ending| Some(Order::Keep { program: program(), ending });
-        assert_eq!(read(&["keep", "sh", "-c", "keep"]), kept(Ending::default()));
+        let kept = |terms| Some(Order::Keep { program: program(), terms });
+        assert_eq!(read(&["keep", "sh", "-c", "keep"]), kept(Terms::default()));
         assert_eq!(read(&["guard", "sh", "-c", "keep"]), Some(Order::Guard(program())));
         let order = Order::Become { guard: "7".into(), program: program() };
         assert_eq!(read(&["guarded", "7", "sh", "-c", "keep"]), Some(order));
@@ -121,24 +122,27 @@ mod tests {
         let limit = Duration::from_secs(30);
         let drain = |connection| Some(Drain { connection, limit });
         let (to, at) = (Connection::To(7052), Connection::At(9999));
-        let grace = Some(Duration::from_secs(2));
-        for (options, ending) in [
-            (&[][..], Ending::default()),
-            (&["--"], Ending::default()),
-            (&["--grace-ms=2000"], Ending { drain: None, grace }),
-            (&["--drain-ms=30000", "--proxy-port=7052"], Ending { drain: drain(to), grace: None }),
+        let (way, grace) = (Way::read("10.96.0.7:7052"), Some(Duration::from_secs(2)));
+        let terms = |way, drain, grace| Terms { way, ending: Ending { drain, grace } };
+        for (options, terms) in [
+            (&[][..], Terms::default()),
+            (&["--"], Terms::default()),
+            (&["--grace-ms=2000"], terms(None, None, grace)),
+            (&["--proxy=10.96.0.7:7052"], terms(way, None, None)),
+            (&["--drain-ms=30000", "--proxy=10.96.0.7:7052"], terms(way, drain(to), None)),
             (
                 &["--drain-ms=30000", "--server-port=9999", "--grace-ms=2000", "--"],
-                Ending { drain: drain(at), grace },
+                terms(None, drain(at), grace),
             ),
         ] {
             let program = Program { name: "sh".into(), arguments: vec!["--".into()] };
             let words = [&["keep"], options, &["sh", "--"]].concat();
-            assert_eq!(read(&words), Some(Order::Keep { program, ending }), "{words:?}");
+            assert_eq!(read(&words), Some(Order::Keep { program, terms }), "{words:?}");
         }
         for wrong in [
             "--drain-ms=30000",
-            "--proxy-port=7052",
+            "--server-port=9999",
+            "--proxy=proxy:7052",
             "--grace-ms=",
             "--grace-ms=-1",
             "--server-port=99999",
@@ -148,7 +152,7 @@ mod tests {
             assert_eq!(read(&["keep", wrong, "sh"]), None, "{wrong}");
         }
         let program = Program { name: "--grace-ms=1".into(), arguments: Vec::new() };
-        let (order, ending) = (read(&["keep", "--", "--grace-ms=1"]), Ending::default());
-        assert_eq!(order, Some(Order::Keep { program, ending }));
+        let (order, terms) = (read(&["keep", "--", "--grace-ms=1"]), Terms::default());
+        assert_eq!(order, Some(Order::Keep { program, terms }));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -163,6 +164,45 @@ fn one_that_waits_for_its_next_start_is_not_started_when_the_container_is_to_end
     while kept.report().row < 8 {}
     kept.signal(Signal::TERM);
     assert_eq!(kept.end().code(), Some(5));
+}
+
+/// Where nobody listens.
+fn nowhere() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[test]
+fn nothing_is_started_before_the_proxy_can_be_reached_or_after_it_cannot() {
+    let way = nowhere();
+    let mut kept = Kept::start_with(
+        &[&format!("--proxy={way}")],
+        r#"[ -e "$1/open" ] || touch "$1/too-soon"; touch "$1/runs"; exec sleep 1000"#,
+    );
+    let pid = kept.keeper.id();
+    // It tries again and again: its thread that does has no other reason to sleep and to wake.
+    let switches = || -> u64 {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.unwrap().trim().parse().unwrap()
+    };
+    let before = switches();
+    assert!(wait_until(SOON, || switches() > before + 3), "it waits for nothing");
+    fs::write(kept.scratch.path().join("open"), "").unwrap();
+    let proxy = TcpListener::bind(way).unwrap();
+    kept.await_file("runs");
+    assert!(!kept.scratch.path().join("too-soon").exists());
+
+    drop(proxy);
+    fs::remove_file(kept.scratch.path().join("open")).unwrap();
+    let [chaincode] = &kept.processes()[..] else { panic!("{:?}", kept.processes()) };
+    let chaincode = chaincode.file_name().and_then(|name| name.to_str()?.parse().ok());
+    kill_process(chaincode.and_then(Pid::from_raw).unwrap(), Signal::KILL).unwrap();
+    assert_eq!(kept.report().end, End::Signalled(9));
+    let before = switches();
+    assert!(wait_until(SOON, || switches() > before + 3), "it waits for nothing");
+    kept.signal(Signal::TERM);
+    assert_eq!(kept.end().code(), Some(128 + 9));
+    assert!(!kept.scratch.path().join("too-soon").exists());
 }
 
 #[test]

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::bounds::Exceeded;
 use crate::certificates::ProxyHost;
+use crate::estate::Estate;
 use crate::source::StagedSource;
 
 /// Builds chaincode and runs replicas of it.
@@ -61,6 +62,11 @@ pub(crate) trait Backend: Send + Sync {
     /// Starts replicas, and keeps them running until they are stopped.
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError>;
 
+    /// Where runs leave what those that follow them go on with, if replicas outlive a run.
+    fn estate(&self) -> Option<&Estate> {
+        None
+    }
+
     /// Lets go of what another launcher may wait for; every chaincode has been stopped.
     async fn close(&self) {}
 }
@@ -92,6 +98,12 @@ pub(crate) trait Replicas: Send {
     /// Ends them, and returns when nothing runs any more. What the next run can start from is kept.
     async fn stop(self: Box<Self>);
 
+    /// Leaves them to the run that follows, if they can do without one, and ends them as
+    /// [`Replicas::stop`] does otherwise, or when none has followed for a while.
+    async fn leave(self: Box<Self>) {
+        self.stop().await;
+    }
+
     /// Ends them as [`Replicas::stop`] does, and keeps nothing: others have taken over.
     async fn discard(self: Box<Self>) {
         self.stop().await;
@@ -116,9 +128,29 @@ pub(crate) struct Workload {
     pub(crate) credentials: ReplicaCredentials,
     /// How they run.
     pub(crate) settings: Arc<Chaincode>,
-    /// Which set of replicas of its run this is, from 0 on: one may run beside the one before it, and
-    /// beside no other.
+    /// Which set of replicas this is, counted from run to run: one may run beside the one before it,
+    /// and beside no other.
     pub(crate) set: u64,
+    /// What there is of it, and what it is to be.
+    pub(crate) beginning: Beginning,
+}
+
+/// What a set of replicas begins as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// The first of its run; nothing is there of it.
+    First,
+    /// The first of its run, which goes on with what an earlier one has left.
+    TakenUp,
+    /// It is to take over from another one of its run.
+    Next,
+}
+
+impl Beginning {
+    /// Whether somebody waits for it, who has called for the chaincode.
+    pub(crate) fn is_first(self) -> bool {
+        self != Self::Next
+    }
 }
 
 impl Workload {

@@ -1,27 +1,34 @@
 //! The launcher's own small certificate authority, one per run of a chaincode.
 //!
 //! A replica never sees the peer's credentials: it has a certificate of this authority, which names
-//! the one package that it may register. The authority's key is in this process' memory and nowhere
-//! else, and forgotten with the run: as long as that lasts, replicas with other settings may follow,
-//! and each set of them has a certificate of its own.
+//! the one package that it may register. The authority's key is known to this process alone, and to the
+//! one that follows it where replicas outlive a launcher (`estate.rs`); it is forgotten with the run:
+//! as long as that lasts, replicas with other settings may follow, and each set of them has a
+//! certificate of its own.
 
 use std::net::IpAddr;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use selvedge_buildpack::shim::Shim;
 use selvedge_manifest::ReplicaCredentials;
 use selvedge_proxy::{Credential, ReplicaAuthority, SERVER_NAME, replica_name};
+use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-/// How long certificates are valid. A run may last as long as its peer does;
-/// the certificates are worth nothing after it.
+/// How long certificates are valid. A run may last as long as its peer does; the certificates are worth
+/// nothing after it.
 const LIFE: Duration = Duration::days(3650);
 
+/// The age of an authority with which no run begins any more: the last one that does has nine years.
+pub(crate) const AGED: Duration = Duration::days(365);
+
 /// Clocks of two machines may differ by this much.
-const SKEW: Duration = Duration::hours(1);
+pub(crate) const SKEW: Duration = Duration::hours(1);
 
 /// The certificates could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +37,20 @@ pub(crate) struct CertificateError(#[from] rcgen::Error);
 
 /// The authority of one run of a package.
 pub(crate) struct RunAuthority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    issuer: Issuer<'static, KeyPair>,
+    /// Its own certificate, as PEM.
+    root: String,
+    /// When it was made, in seconds since 1970.
+    made: i64,
     package_id: String,
+}
+
+/// A certificate and its key, as PEM.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Certified {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 /// The name or address that replicas reach the proxy by.
@@ -46,8 +65,32 @@ pub(crate) enum ProxyHost {
 impl RunAuthority {
     /// Makes one.
     pub(crate) fn new(package_id: &str) -> Result<Self, CertificateError> {
-        let issuer = CertifiedIssuer::self_signed(authority(), KeyPair::generate()?)?;
-        Ok(Self { issuer, package_id: package_id.to_owned() })
+        let key = KeyPair::generate()?;
+        let root = authority().self_signed(&key)?.pem();
+        let issuer = Issuer::new(authority(), key);
+        let made = OffsetDateTime::now_utc().unix_timestamp();
+        Ok(Self { issuer, root, made, package_id: package_id.to_owned() })
+    }
+
+    /// That of an earlier run, which was made then.
+    pub(crate) fn again(
+        package_id: &str,
+        kept: &Certified,
+        made: i64,
+    ) -> Result<Self, CertificateError> {
+        let issuer = Issuer::new(authority(), KeyPair::from_pem(&kept.key)?);
+        let (root, package_id) = (kept.certificate.clone(), package_id.to_owned());
+        Ok(Self { issuer, root, made, package_id })
+    }
+
+    /// When it was made, in seconds since 1970.
+    pub(crate) fn made(&self) -> i64 {
+        self.made
+    }
+
+    /// What another run can have the same authority of.
+    pub(crate) fn kept(&self) -> Certified {
+        Certified { certificate: self.root.clone(), key: self.issuer.key().serialize_pem() }
     }
 
     /// What the proxy authenticates with, which replicas find under this name.
@@ -64,7 +107,7 @@ impl RunAuthority {
         Ok(ReplicaAuthority {
             certificate: proxy.pem(),
             key: key.serialize_pem(),
-            root: self.issuer.pem(),
+            root: self.root.clone(),
         })
     }
 
@@ -83,12 +126,26 @@ impl RunAuthority {
             replica.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
         }
         let replica = replica.signed_by(&key, &self.issuer)?;
-        let credentials = ReplicaCredentials {
-            certificate: replica.pem(),
-            key: key.serialize_pem(),
-            root: self.issuer.pem(),
-        };
-        Ok((credentials, Credential::of(replica.der())))
+        let kept = Certified { certificate: replica.pem(), key: key.serialize_pem() };
+        Ok((self.credentials(&kept), Credential::of(replica.der())))
+    }
+
+    /// What a set of replicas of an earlier run goes on to authenticate with.
+    pub(crate) fn replica_again(
+        &self,
+        kept: &Certified,
+    ) -> Result<(ReplicaCredentials, Credential), CertificateError> {
+        let certificate = CertificateDer::from_pem_slice(kept.certificate.as_bytes())
+            .map_err(|_| rcgen::Error::CouldNotParseCertificate)?;
+        Ok((self.credentials(kept), Credential::of(&certificate)))
+    }
+
+    fn credentials(&self, own: &Certified) -> ReplicaCredentials {
+        ReplicaCredentials {
+            certificate: own.certificate.clone(),
+            key: own.key.clone(),
+            root: self.root.clone(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod error;
 mod link;
 mod next;
 mod order;
+mod outset;
 mod set;
 mod succession;
 mod tally;
@@ -12,39 +13,41 @@ use std::sync::Arc;
 
 use selvedge_config::Chaincode;
 use selvedge_proto::launcher::ImageReference;
-use tokio_util::sync::CancellationToken;
 
 use self::error::{Preparation, RunError};
 use self::link::{Link, end_proxy};
 pub(crate) use self::order::ChaincodeRun;
+use self::outset::Outset;
 use self::set::Plan;
-use self::succession::Succession;
+use self::succession::{Parting, Succession};
 use crate::backend::Backend;
 use crate::certificates::RunAuthority;
 use crate::configuration::Configuration;
 use crate::error_chain::one_line;
 use crate::opening::Works;
 use crate::run_log::RunLog;
+use crate::stop::Stop;
 
 impl ChaincodeRun {
     /// Runs the chaincode by these settings, and by those that follow, until its link to the peer
-    /// ends or `stop` fires; why it ended. Nothing of it is left when this returns.
+    /// ends or `stop` says so; why it ended. Nothing of it is left when this returns, unless another
+    /// run may follow and its replicas can wait for that.
     pub(crate) async fn run(
-        self,
+        mut self,
         image: ImageReference,
         settings: Arc<Chaincode>,
         configuration: Configuration,
         works: Arc<Works>,
-        stop: &CancellationToken,
+        stop: &Stop,
         log: &RunLog,
     ) -> Result<String, RunError> {
         let preparation = Preparation(self.deadline.passed());
-        let authority = RunAuthority::new(&self.package_id)?;
-        let mut proxy = self.proxy(&authority, works.backend.as_ref())?;
+        let Outset { authority, port, first } = Outset::of(&mut self)?;
+        let mut proxy = self.proxy(&authority, port, works.backend.as_ref())?;
         proxy.set_replay(settings.replay).await;
         let standing = self.standing.clone();
         let plan = Plan { proxy: proxy.address(), run: self, image, authority, works };
-        let first = match plan.start(settings, 0).await {
+        let first = match plan.begin(settings, first).await {
             Ok(first) => first,
             Err(error) => {
                 standing.ends(&one_line(&error));
@@ -52,6 +55,7 @@ impl ChaincodeRun {
                 return Err(error);
             }
         };
+        plan.bequeath(&first);
         let deadline = plan.run.deadline;
         let succession = Succession::new(plan, first, configuration);
         let mut link = Link::new(proxy, succession, log, deadline.limit());
@@ -63,7 +67,7 @@ impl ChaincodeRun {
         // The peer tells its client of a failed launch no more than that it failed.
         let refusal =
             outcome.as_ref().err().filter(|_| !link.is_ready()).map(|error| one_line(error));
-        link.end(refusal).await;
+        link.end(refusal, parting(&outcome, stop)).await;
         outcome
     }
 
@@ -74,8 +78,17 @@ impl ChaincodeRun {
         backend: &dyn Backend,
     ) -> Result<(), RunError> {
         let authority = RunAuthority::new(&self.package_id)?;
-        let mut proxy = self.proxy(&authority, backend)?;
+        let mut proxy = self.proxy(&authority, 0, backend)?;
         end_proxy(&mut proxy, Some(reason)).await;
         Ok(())
+    }
+}
+
+/// What becomes of the replicas of a run that has ended so. A peer that is gone, or has lost its stream,
+/// may call for the chaincode again, and a launcher that ends may be followed by another.
+fn parting(outcome: &Result<String, RunError>, stop: &Stop) -> Parting {
+    match outcome {
+        Ok(_) | Err(RunError::Peer(_)) if !stop.is_unwanted() => Parting::Stay,
+        _ => Parting::End,
     }
 }

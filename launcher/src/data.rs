@@ -68,6 +68,16 @@ impl DataDirectory {
         self.path.join("tools").join(language.kind().name())
     }
 
+    /// Where runs of chaincode leave what those that follow them go on with.
+    pub(crate) fn estate(&self) -> Result<PathBuf, DataError> {
+        let path = self.path.join("runs");
+        let made = remove_unless(&path, FileType::is_dir).and_then(|()| make_private(&path));
+        match made {
+            Ok(()) => Ok(path),
+            Err(source) => Err(DataError::Unusable { path, source }),
+        }
+    }
+
     /// A fresh private directory, removed when it is dropped or, after a crash,
     /// by the next launcher.
     pub(crate) fn temporary(&self, purpose: &str) -> io::Result<TemporaryDirectory> {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 pub(crate) const TELLING: Duration = Duration::from_secs(5);
 
 /// As good as for ever, for a clock that cannot count for ever.
-const AGES: Duration = Duration::from_hours(24 * 365);
+pub(crate) const AGES: Duration = Duration::from_hours(24 * 365);
 
 /// The end of one launch's time.
 #[derive(Clone, Copy, Debug)]

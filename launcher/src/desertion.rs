@@ -10,6 +10,9 @@ use tokio::time::{Instant, sleep_until};
 /// How long a replica may take to end when it has lost its connection.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// How long replicas that an earlier run has left may take to come back: some have to be started first.
+const RETURN: Duration = Duration::from_secs(20);
+
 /// How long after a process has begun its beginning may be noted, or told: Kubernetes tells whole
 /// seconds.
 const INEXACT: Duration = Duration::from_secs(2);
@@ -31,6 +34,11 @@ impl Desertion {
     pub(crate) fn new(start_limit: Duration) -> Self {
         let (connected, begun_before) = (HashMap::new(), SystemTime::UNIX_EPOCH);
         Self { connected, begun_before, borne: None, start_limit }
+    }
+
+    /// Replicas are there from before, and are to come back.
+    pub(crate) fn expects_return(&mut self) {
+        self.borne = Some((SystemTime::now(), Instant::now() + RETURN));
     }
 
     /// A replica is connected since then.
@@ -137,6 +145,19 @@ mod tests {
         assert!(!lasts(&mut desertion, START.mul_f32(0.99)).await);
         assert!(lasts(&mut desertion, Duration::from_secs(1)).await);
         desertion.joined(1, old(), at(1));
+        assert!(!lasts(&mut desertion, START * 2).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_an_earlier_run_left_have_their_time_to_come_back() {
+        let mut desertion = Desertion::new(START);
+        desertion.expects_return();
+        assert!(!lasts(&mut desertion, RETURN.mul_f32(0.99)).await);
+        assert!(lasts(&mut desertion, Duration::from_secs(1)).await);
+
+        let mut desertion = Desertion::new(START);
+        desertion.expects_return();
+        desertion.joined(0, old(), at(1));
         assert!(!lasts(&mut desertion, START * 2).await);
     }
 

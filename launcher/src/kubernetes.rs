@@ -48,7 +48,8 @@ use self::run::Order;
 use crate::backend::{Backend, BuildError, Replicas, Sighting, StartError, Unrunnable, Workload};
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
-use crate::data::DataDirectory;
+use crate::data::{DataDirectory, DataError};
+use crate::estate::Estate;
 use crate::image_reference::command_of;
 use crate::settings;
 use crate::source::StagedSource;
@@ -60,12 +61,15 @@ pub(crate) enum KubernetesError {
     Ground(#[from] GroundError),
     #[error(transparent)]
     Builds(#[from] BuildsError),
+    #[error(transparent)]
+    Data(#[from] DataError),
 }
 
 /// The `kubernetes` backend.
 pub(crate) struct KubernetesBackend {
     places: Places,
     builds: Builds,
+    estate: Estate,
 }
 
 impl KubernetesBackend {
@@ -83,6 +87,7 @@ impl KubernetesBackend {
             namespace = ground.namespace,
             "chaincode runs in Kubernetes"
         );
+        let estate = Estate::open(data.estate()?);
         let builds = Builds::open(configuration.clone(), Arc::clone(&ground), data).await?;
         let operator = configuration.now();
         let own = ground.pod.peer.namespace.clone();
@@ -91,7 +96,7 @@ impl KubernetesBackend {
         for variant in operator.variants() {
             places.within(variant.chaincode().namespace.as_ref().unwrap_or(&own));
         }
-        Ok(Self { places, builds })
+        Ok(Self { places, builds, estate })
     }
 }
 
@@ -152,13 +157,17 @@ impl Backend for KubernetesBackend {
             place,
             adoption,
             identity,
-            set: workload.set,
+            beginning: workload.beginning,
             image: self.builds.pulled(workload.content, &workload.image),
             command: command_of(&workload.image),
             plan,
             credentials: Sha256::of(workload.credentials.certificate.as_bytes()).hex(),
             proxy: workload.proxy,
         })))
+    }
+
+    fn estate(&self) -> Option<&Estate> {
+        Some(&self.estate)
     }
 
     async fn close(&self) {

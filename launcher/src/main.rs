@@ -16,6 +16,7 @@ mod deadline;
 mod desertion;
 mod doorway;
 mod error_chain;
+mod estate;
 mod health;
 mod image_reference;
 mod keeper;
@@ -32,6 +33,7 @@ mod settings;
 mod socket;
 mod source;
 mod standing;
+mod stop;
 mod subjects;
 mod tls;
 

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::standing::Standing;
+use crate::stop::Stop;
 
 /// What one run is known by: the package, and the peer that it is for.
 type RunKey = (String, String);
@@ -35,7 +36,7 @@ struct Place {
 struct Entry {
     number: u64,
     standing: Standing,
-    stop: CancellationToken,
+    stop: Stop,
     done: CancellationToken,
 }
 
@@ -74,7 +75,7 @@ impl Running {
             };
             slot.entry.standing.waits("it waits for the end of an earlier run");
             tokio::select! {
-                () = slot.entry.stop.cancelled() => {}
+                () = slot.entry.stop.told() => {}
                 () = holder.done.cancelled() => {}
             }
         }
@@ -105,7 +106,7 @@ impl Running {
             runs.places.values().flat_map(Place::entries).collect()
         };
         for entry in &entries {
-            entry.stop.cancel();
+            entry.stop.end();
         }
         let all = async {
             for entry in &entries {
@@ -141,12 +142,12 @@ impl Runs {
             return Err(NoPlace::Closed);
         }
         self.begun += 1;
-        let (stop, done) = (CancellationToken::new(), CancellationToken::new());
+        let (stop, done) = (Stop::default(), CancellationToken::new());
         let entry = Entry { number: self.begun, standing, stop, done };
         let place = self.places.entry(key.clone()).or_default();
         // The others were stopped when this one was announced.
         if let Some(earlier) = place.newest.replace(entry.clone()) {
-            earlier.stop.cancel();
+            earlier.stop.end();
         }
         Ok(entry)
     }
@@ -156,7 +157,7 @@ impl Runs {
         if self.closed {
             return Err(NoPlace::Closed);
         }
-        if entry.stop.is_cancelled() {
+        if entry.stop.is_told() {
             return Err(NoPlace::Superseded);
         }
         let place = self.places.entry(key.clone()).or_default();
@@ -179,7 +180,7 @@ impl Runs {
 
 impl RunSlot {
     /// Fires when the run is to end.
-    pub(crate) fn stop(&self) -> &CancellationToken {
+    pub(crate) fn stop(&self) -> &Stop {
         &self.entry.stop
     }
 }
@@ -223,7 +224,7 @@ mod tests {
             let running = running.clone();
             async move { running.begin(of("a")).await.map(drop) }
         });
-        first.stop().cancelled().await;
+        first.stop().told().await;
         assert!(!second.is_finished());
         drop(first);
         second.await.unwrap().unwrap();
@@ -270,7 +271,7 @@ mod tests {
         assert!(waits(&mut third).await);
         drop(first);
         let third = third.await.unwrap();
-        assert!(!third.stop().is_cancelled());
+        assert!(!third.stop().is_told());
     }
 
     #[tokio::test]
@@ -293,7 +294,7 @@ mod tests {
             let running = running.clone();
             async move { running.stop_all(Duration::from_mins(1)).await }
         });
-        slot.stop().cancelled().await;
+        slot.stop().told().await;
         assert!(running.begin(of("b")).await.is_err());
         drop(slot);
         stopping.await.unwrap();

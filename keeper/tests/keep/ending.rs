@@ -33,7 +33,7 @@ impl Connection {
 
     /// The option by which the keeper of one that dialled knows it.
     fn of_client(&self) -> String {
-        format!("--proxy-port={}", self.accepted.local_addr().unwrap().port())
+        format!("--proxy={}", self.accepted.local_addr().unwrap())
     }
 
     /// The same of one that listens.

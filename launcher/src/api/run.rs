@@ -13,7 +13,6 @@ use selvedge_proxy::{PeerAddress, PeerCredentials};
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, Streaming};
 use tracing::{Instrument, info, info_span, warn};
@@ -29,6 +28,7 @@ use crate::opening::Works;
 use crate::run_log::RunLog;
 use crate::source::{Received, content};
 use crate::standing::Standing;
+use crate::stop::Stop;
 
 /// What took all of a launch's time.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +101,7 @@ async fn follow(
         let stop = stop.clone();
         async move {
             gone.closed().await;
-            stop.cancel();
+            stop.end();
         }
     }));
     let run = chaincode_run(&start, peer, deadline, standing)?;
@@ -114,13 +114,13 @@ async fn launch(
     run: ChaincodeRun,
     start: &RunStart,
     sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
-    stop: &CancellationToken,
+    stop: &Stop,
     log: &RunLog,
 ) -> Result<String, Status> {
     let (until, limit) = (run.deadline.until(), run.deadline.limit());
     let works = tokio::select! {
         works = shared.entrance.enter(|line| log.line(line)) => works.map_err(|error| failed(&error)),
-        () = stop.cancelled() => Err(told_to_stop()),
+        () = stop.told() => Err(told_to_stop()),
         () = sleep_until(until) => Err(failed(&TooLate::Launcher(limit))),
     }?;
     let backend = works.backend.as_ref();
@@ -129,11 +129,13 @@ async fn launch(
         Ok(limit) => run.within(limit),
         Err(_) => run,
     };
+    let left = backend.estate().and_then(|estate| estate.find(&run.heir(), run.shim));
+    let run = ChaincodeRun { left, ..run };
     let (until, limit) = (run.deadline.until(), run.deadline.limit());
     let _kept = start.image.as_ref().map(|image| backend.keep(image));
     let image = tokio::select! {
         image = image(shared, &works, &run, start, sources, log) => image,
-        () = stop.cancelled() => return Err(told_to_stop()),
+        () = stop.told() => return Err(told_to_stop()),
         () = sleep_until(until) => Err(failed(&TooLate::Image(limit))),
     };
     // What is in force by now, which may be told of as no image is.
@@ -190,6 +192,7 @@ fn chaincode_run(
         shim: kept(start.listening),
         deadline,
         standing,
+        left: None,
     })
 }
 
@@ -206,6 +209,12 @@ async fn image(
 ) -> Result<ImageReference, Status> {
     let image = start.image.clone().ok_or_else(|| unexpected("an image"))?;
     match run.content {
+        // What replicas run that are there, their nodes have.
+        PackageContent::Code(_)
+            if run.left.as_ref().is_some_and(|left| left.image == image.digest) =>
+        {
+            Ok(image)
+        }
         PackageContent::Code(_) if works.backend.holds(&image).await => Ok(image),
         PackageContent::Code(_) => {
             rebuilt(shared, works, image, start, sources, &run.standing, log).await
@@ -269,7 +278,7 @@ async fn rebuilt(
 async fn read_requests(
     mut requests: Streaming<RunRequest>,
     chunks: mpsc::Sender<Result<bytes::Bytes, Status>>,
-    stop: CancellationToken,
+    stop: Stop,
 ) {
     let mut chunks = Some(chunks);
     while let Ok(Some(request)) = requests.message().await {
@@ -281,9 +290,10 @@ async fn read_requests(
                 }
             }
             Some(run_request::Content::SourceEnd(_)) => chunks = None,
+            Some(run_request::Content::Stop(_)) => return stop.end_unwanted(),
             _ => break,
         }
     }
-    // `Stop`, or the caller's end.
-    stop.cancel();
+    // The caller's end.
+    stop.end();
 }

@@ -7,17 +7,17 @@ use selvedge_manifest::baseline::Lifted;
 use selvedge_proto::launcher::Reason;
 use selvedge_proxy::{Credential, Event, Fates, Notice, Proxy, Target};
 use tokio::time::{sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::error::{Preparation, RunError};
-use super::succession::{Happening, Succession};
+use super::succession::{Happening, Parting, Succession};
 use super::tally::Tally;
-use crate::backend::{ReplicaEvent, ReplicaExit};
+use crate::backend::{Beginning, ReplicaEvent, ReplicaExit};
 use crate::deadline::{LaunchDeadline, TELLING};
 use crate::desertion::Desertion;
 use crate::run_log::RunLog;
 use crate::standing::known;
+use crate::stop::Stop;
 
 /// What transactions in flight get to finish when a chaincode is stopped: with
 /// what the replicas get to end, it stays below the 5 s after which a peer kills.
@@ -47,11 +47,14 @@ pub(super) struct Link<'a> {
 impl<'a> Link<'a> {
     pub(super) fn new(
         proxy: Proxy,
-        succession: Succession,
+        mut succession: Succession,
         log: &'a RunLog,
         start_limit: Duration,
     ) -> Self {
-        let desertion = Desertion::new(start_limit);
+        let mut desertion = Desertion::new(start_limit);
+        if succession.current().beginning == Beginning::TakenUp {
+            desertion.expects_return();
+        }
         Self {
             proxy,
             succession,
@@ -71,7 +74,7 @@ impl<'a> Link<'a> {
 
     pub(super) async fn supervise(
         &mut self,
-        stop: &CancellationToken,
+        stop: &Stop,
         deadline: LaunchDeadline,
         preparation: Preparation,
     ) -> Result<String, RunError> {
@@ -88,7 +91,7 @@ impl<'a> Link<'a> {
                 since = self.desertion.lasts_too_long() => {
                     self.succession.current().replicas.replace_disconnected(since);
                 }
-                () = stop.cancelled() => return Ok("it was asked to stop".into()),
+                () = stop.told() => return Ok("it was asked to stop".into()),
                 () = &mut too_late, if !self.ready => {
                     let limit = deadline.limit();
                     return Err(match self.succession.current().hindrance() {
@@ -366,12 +369,12 @@ impl<'a> Link<'a> {
         self.log.line(line);
     }
 
-    pub(super) async fn end(mut self, refusal: Option<String>) {
+    pub(super) async fn end(mut self, refusal: Option<String>, parting: Parting) {
         if !self.over {
             end_proxy(&mut self.proxy, refusal).await;
         }
         drop(self.proxy);
-        self.succession.end().await;
+        self.succession.end(parting).await;
     }
 }
 

@@ -14,6 +14,7 @@ use super::error::RunError;
 use crate::backend::Backend;
 use crate::certificates::RunAuthority;
 use crate::deadline::LaunchDeadline;
+use crate::estate::{Bequest, Heir};
 use crate::standing::Standing;
 
 /// What is to be run, and for whom.
@@ -34,6 +35,8 @@ pub(crate) struct ChaincodeRun {
     pub(crate) deadline: LaunchDeadline,
     /// Where who asks is told how it stands.
     pub(crate) standing: Standing,
+    /// What an earlier run of it has left.
+    pub(crate) left: Option<Bequest>,
 }
 
 impl ChaincodeRun {
@@ -64,19 +67,26 @@ impl ChaincodeRun {
         }
     }
 
+    /// By what is known what its runs leave.
+    pub(crate) fn heir(&self) -> Heir {
+        Heir { package_id: self.package_id.clone(), msp_id: self.msp_id.clone() }
+    }
+
     /// The same run with another limit for its launch.
     pub(crate) fn within(self, limit: Duration) -> Self {
         Self { deadline: self.deadline.within(limit), ..self }
     }
 
-    /// Starts the proxy, which listens for replicas from then on.
+    /// Starts the proxy, which listens for replicas from then on, at the port if that is free.
     pub(super) fn proxy(
         &self,
         authority: &RunAuthority,
+        port: u16,
         backend: &dyn Backend,
     ) -> Result<Proxy, RunError> {
         let (address, host) = backend.proxy_host(&self.package_id, &self.msp_id);
-        let listener = TcpListener::bind(SocketAddr::new(address, 0)).map_err(RunError::Listen)?;
+        let bind = |port| TcpListener::bind(SocketAddr::new(address, port));
+        let listener = bind(port).or_else(|_| bind(0)).map_err(RunError::Listen)?;
         Ok(Proxy::start(ProxySettings {
             package_id: self.package_id.clone(),
             peer: self.peer.clone(),

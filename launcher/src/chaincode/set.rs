@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use selvedge_config::Chaincode;
+use selvedge_manifest::ReplicaCredentials;
 use selvedge_manifest::baseline::Lifted;
 use selvedge_proto::launcher::{ImageReference, Reason};
 use selvedge_proxy::Credential;
 
 use super::error::RunError;
 use super::order::ChaincodeRun;
-use crate::backend::{Replicas, Workload};
-use crate::certificates::RunAuthority;
+use super::outset::SetOutset;
+use crate::backend::{Beginning, Replicas, Workload};
+use crate::certificates::{Certified, RunAuthority};
+use crate::estate::{Bequest, described};
+use crate::image_reference::command_of;
 use crate::opening::Works;
 
 /// As good as for ever, for a clock that cannot count for ever.
@@ -33,9 +37,12 @@ pub(super) struct Set {
     pub(super) replicas: Box<dyn Replicas>,
     /// What the proxy knows them by.
     pub(super) credential: Credential,
+    /// What they authenticate with.
+    certified: Certified,
     pub(super) settings: Arc<Chaincode>,
-    /// Counted from 0 in a run.
+    /// Counted from run to run, where one goes on with what another has left.
     pub(super) number: u64,
+    pub(super) beginning: Beginning,
     /// Why none can be started just now.
     pub(super) delayed: Option<Reason>,
     /// Why one that listens is not reached.
@@ -45,13 +52,25 @@ pub(super) struct Set {
 }
 
 impl Plan {
-    /// Starts a set.
+    /// Starts a set that is to take over from the one before.
     pub(super) async fn start(
         &self,
         settings: Arc<Chaincode>,
         number: u64,
     ) -> Result<Set, RunError> {
         let (credentials, credential) = self.authority.replica(self.run.shim)?;
+        let beginning = Beginning::Next;
+        self.begin(settings, SetOutset { beginning, number, credentials, credential }).await
+    }
+
+    /// Starts a set.
+    pub(super) async fn begin(
+        &self,
+        settings: Arc<Chaincode>,
+        set: SetOutset,
+    ) -> Result<Set, RunError> {
+        let SetOutset { beginning, number, credentials, credential } = set;
+        let ReplicaCredentials { certificate, key, .. } = credentials.clone();
         let workload = Workload {
             package_id: self.run.package_id.clone(),
             msp_id: self.run.msp_id.clone(),
@@ -62,17 +81,44 @@ impl Plan {
             credentials,
             settings: Arc::clone(&settings),
             set: number,
+            beginning,
         };
         let replicas = self.works.backend.start(workload).await?;
         Ok(Set {
             replicas,
             credential,
+            certified: Certified { certificate, key },
             settings,
             number,
+            beginning,
             delayed: None,
             unreached: None,
             lifted: Vec::new(),
         })
+    }
+
+    /// Leaves the set to a run that may follow. Where no keeper starts chaincode again, pods that are
+    /// made anew are there sooner than those that a kubelet lets wait.
+    pub(super) fn bequeath(&self, set: &Set) {
+        let estate = self.works.backend.estate();
+        let Some(estate) = estate.filter(|_| command_of(&self.image).is_some()) else { return };
+        estate.keep(&Bequest {
+            heir: self.run.heir(),
+            authority: self.authority.kept(),
+            made: self.authority.made(),
+            replicas: set.certified.clone(),
+            shim: described(self.run.shim),
+            set: set.number,
+            image: self.image.digest.clone(),
+            port: self.proxy.port(),
+        });
+    }
+
+    /// Leaves nothing to a run that may follow: nothing runs any more.
+    pub(super) fn bequeath_nothing(&self) {
+        if let Some(estate) = self.works.backend.estate() {
+            estate.forget(&self.run.heir());
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use super::tally::Tally;
 use crate::backend::ReplicaEvent;
 use crate::backoff::doubled;
 use crate::configuration::Configuration;
+use crate::deadline::AGES;
 use crate::error_chain::one_line;
 use crate::run_log::RunLog;
 use crate::standing::known;
@@ -75,6 +76,15 @@ struct Failure {
     is_over: bool,
     /// Why.
     reason: Reason,
+}
+
+/// What becomes of the replicas when their run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parting {
+    /// They end with it.
+    End,
+    /// They stay for the run that follows, where they can.
+    Stay,
 }
 
 /// What happens to a run's sets.
@@ -366,6 +376,7 @@ impl Succession {
     async fn succeed(&mut self, proxy: &Proxy, log: &RunLog) {
         let Some(set) = self.next.take() else { return };
         let old = std::mem::replace(&mut self.current, *set);
+        self.plan.bequeath(&self.current);
         self.failure = None;
         info!("the chaincode runs by its new settings");
         log.line("it runs by its new settings".to_owned());
@@ -395,8 +406,8 @@ impl Succession {
         });
     }
 
-    /// Ends all sets; the proxy has ended.
-    pub(super) async fn end(mut self) {
+    /// Ends all sets, or all but the one that there is; the proxy has ended.
+    pub(super) async fn end(mut self, parting: Parting) {
         // Who ends waits for the proxy no more.
         self.retired.clear();
         let next = async {
@@ -407,7 +418,17 @@ impl Succession {
             self.starting.shutdown().await;
         };
         let leaving = async { while self.leaving.join_next().await.is_some() {} };
-        tokio::join!(self.current.replicas.stop(), next, leaving);
+        let (replicas, plan) = (self.current.replicas, self.plan);
+        let current = async {
+            match parting {
+                Parting::Stay => replicas.leave().await,
+                Parting::End => {
+                    plan.bequeath_nothing();
+                    replicas.stop().await;
+                }
+            }
+        };
+        tokio::join!(current, next, leaving);
     }
 }
 

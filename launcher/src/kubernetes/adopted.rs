@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use tokio::time::Instant;
 
 /// The chaincodes of this launcher, by name.
 #[derive(Default)]
@@ -25,6 +26,8 @@ struct State {
 pub(crate) enum Left {
     /// They could not be scaled to zero at the run's end.
     Running,
+    /// They run on, and are another run's if one follows until then.
+    Awaiting(Instant),
     /// Others have taken over from them: they are to be deleted.
     Discarded,
     /// If there are any, they are an earlier run's, and to be deleted.
@@ -64,8 +67,21 @@ impl Adopted {
     /// The names whose objects are to be deleted.
     pub(crate) fn useless(&self) -> Vec<String> {
         let state = self.lock();
-        let useless = state.left.iter().filter(|(_, left)| **left != Left::Running);
+        let useless = state.left.iter().filter(|(_, left)| match left {
+            Left::Discarded | Left::Superseded => true,
+            Left::Running | Left::Awaiting(_) => false,
+        });
         useless.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The names whose objects await another run, and until when.
+    pub(crate) fn awaiting(&self) -> Vec<(String, Instant)> {
+        let state = self.lock();
+        let awaiting = state.left.iter().filter_map(|(name, left)| match left {
+            Left::Awaiting(until) => Some((name.clone(), *until)),
+            Left::Running | Left::Discarded | Left::Superseded => None,
+        });
+        awaiting.collect()
     }
 
     /// Returns when a run has left objects behind since the last call.
@@ -98,6 +114,11 @@ impl Adoption {
     /// The run has ended, and its objects could not be scaled to zero.
     pub(crate) fn leave_running(self) {
         self.leave(Left::Running);
+    }
+
+    /// The run has ended, and its objects are the next one's if that begins until then.
+    pub(crate) fn await_next(self, until: Instant) {
+        self.leave(Left::Awaiting(until));
     }
 
     /// The run has ended, and others have taken over from its objects.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::LogParams;
 use selvedge_manifest::CONTAINER;
@@ -61,6 +62,16 @@ impl FollowedLogs {
 
     /// Follows the pod's log, once its container has started; again when that was started anew.
     pub(crate) fn follow(&mut self, pod: &Pod) {
+        self.follow_since(pod, None);
+    }
+
+    /// Follows the log of a pod that an earlier run has left, from that time on; not the lines before,
+    /// which that run has told.
+    pub(crate) fn take_up(&mut self, pod: &Pod, begun: Timestamp) {
+        self.follow_since(pod, Some(begun));
+    }
+
+    fn follow_since(&mut self, pod: &Pod, since: Option<Timestamp>) {
         let Some(uid) = pod.uid().filter(|_| trouble::has_started(pod)) else {
             return;
         };
@@ -77,7 +88,7 @@ impl FollowedLogs {
         info!(pod = name, node, "pod has started");
         let again = Arc::new(Notify::new());
         let (api, events) = (self.ground.api::<Pod>(), self.events.clone());
-        let mut narrative = Narrative::new(trouble::out_of_memory(pod));
+        let mut narrative = Narrative::new(trouble::out_of_memory(pod), since.is_some());
         let (started, restarted) = watch::channel(None);
         let follow = {
             let again = Arc::clone(&again);
@@ -97,7 +108,8 @@ impl FollowedLogs {
                     }
                     drop(lines);
                 };
-                tokio::join!(pod_log::follow(api, name, CONTAINER, sink, &again), relay);
+                let reading = pod_log::follow(api, name, CONTAINER, since, sink, &again);
+                tokio::join!(reading, relay);
             }
         };
         let task = AbortOnDropHandle::new(tokio::spawn(follow.in_current_span()));

@@ -111,6 +111,19 @@ impl Ground {
         controller::owner(&self.client, &self.namespace, &self.pod.name).await
     }
 
+    /// Whether the launcher's pod is being deleted, as far as can be told.
+    pub(crate) async fn is_leaving(&self) -> bool {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.pod.peer.namespace);
+        match call("read its own pod", pods.get_opt(&self.pod.name)).await {
+            Ok(Some(pod)) => {
+                let is_own = pod.metadata.uid.as_deref() == Some(&self.pod.uid);
+                !is_own || pod.metadata.deletion_timestamp.is_some()
+            }
+            Ok(None) => true,
+            Err(_) => false,
+        }
+    }
+
     /// Objects of a kind, where chaincode runs.
     pub(crate) fn api<K>(&self) -> Api<K>
     where

@@ -18,12 +18,14 @@ pub(super) struct Narrative {
     last_lines: LastLines,
     /// What is said if it was killed for want of memory.
     out_of_memory: String,
+    /// What runs was started before, and ends when it has lost its connection to an earlier run.
+    is_from_before: bool,
 }
 
 impl Narrative {
-    /// Before its first line.
-    pub(super) fn new(out_of_memory: String) -> Self {
-        Self { last_lines: LastLines::default(), out_of_memory }
+    /// Before its first line, or, of a container `is_from_before`, its next one.
+    pub(super) fn new(out_of_memory: String, is_from_before: bool) -> Self {
+        Self { last_lines: LastLines::default(), out_of_memory, is_from_before }
     }
 
     /// What the next line tells, and when the chaincode is started again if it has ended.
@@ -38,10 +40,15 @@ impl Narrative {
         };
         let last_lines = std::mem::take(&mut self.last_lines).of_end(Some(end.code()));
         let exit = ReplicaExit { status, last_lines };
+        let next_start = Some(SystemTime::now() + delay);
+        if std::mem::take(&mut self.is_from_before) {
+            let line = format!("what an earlier run has left ended: {exit}");
+            return (vec![ReplicaEvent::Line(line)], next_start);
+        }
         let trouble = (delay >= HOPELESS)
             .then(|| ReplicaEvent::Trouble(format!("it ended {row} times in a row: {exit}")));
         let events = [ReplicaEvent::Exited(exit)].into_iter().chain(trouble).collect();
-        (events, Some(SystemTime::now() + delay))
+        (events, next_start)
     }
 }
 
@@ -73,7 +80,7 @@ mod tests {
 
     #[test]
     fn each_end_is_told_with_what_was_written_before_it_and_trouble_where_it_lasts() {
-        let mut narrative = Narrative::new("too much memory".to_owned());
+        let mut narrative = Narrative::new("too much memory".to_owned(), false);
         let first = told(&mut narrative, &["ready", "giving up"], End::Exited(3), 0);
         assert_eq!(first, ["exit status: 3; it wrote: ready | giving up"]);
         assert_eq!(
@@ -85,5 +92,14 @@ mod tests {
         );
         let last = told(&mut narrative, &[], End::OutOfMemory, 0);
         assert_eq!(last, ["too much memory; it wrote nothing"]);
+    }
+    #[test]
+    fn that_one_from_before_has_ended_is_no_failure_and_that_the_next_has_is_one() {
+        let mut narrative = Narrative::new("too much memory".to_owned(), true);
+        let first = told(&mut narrative, &["connection lost"], End::Exited(1), 5);
+        assert_eq!(first.len(), 1);
+        assert!(first[0].starts_with("Line"), "{first:?}");
+        let next = told(&mut narrative, &["giving up"], End::Exited(3), 0);
+        assert_eq!(next, ["exit status: 3; it wrote: giving up"]);
     }
 }

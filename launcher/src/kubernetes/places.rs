@@ -59,14 +59,14 @@ impl Places {
         kept.place.clone()
     }
 
-    /// Gives the leases back.
+    /// Ends what awaits another run, if none can come, and gives the leases back.
     pub(crate) async fn release(&self) {
         let others: Vec<Place> = self.lock().values().map(|kept| kept.place.clone()).collect();
         let mut releases = JoinSet::new();
         for place in others {
-            releases.spawn(async move { place.lease.release().await });
+            releases.spawn(async move { place.release().await });
         }
-        self.first.place.lease.release().await;
+        self.first.place.release().await;
         releases.join_all().await;
     }
 

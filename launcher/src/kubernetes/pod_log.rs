@@ -22,16 +22,17 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// Lines read ahead of whoever takes them.
 const QUEUE: usize = 64;
 
-/// Follows the log of a pod's container until the pod is gone or nobody takes the
-/// lines. `again` says that there may be more: the container was started anew.
+/// Follows the log of a pod's container until the pod is gone or nobody takes the lines: all of it, or
+/// what was written after a time. `again` says that there may be more: the container was started anew.
 pub(crate) async fn follow(
     api: Api<Pod>,
     pod: String,
     container: &str,
+    since: Option<Timestamp>,
     sink: mpsc::Sender<String>,
     again: &Notify,
 ) {
-    let mut reader = Reader { sink, last: String::new(), known: String::new() };
+    let mut reader = Reader { sink, last: since, known: since };
     let mut delay = FIRST_DELAY;
     while !reader.sink.is_closed() {
         match reader.read(&api, &pod, container).await {
@@ -54,11 +55,10 @@ pub(crate) async fn follow(
 /// Takes lines that are newer than the last.
 struct Reader {
     sink: mpsc::Sender<String>,
-    /// The time of the last line, as the kubelet wrote it: always as long
-    /// (`RFC3339NanoFixed` in `pkg/kubelet/types/constants.go`), so that it compares as text.
-    last: String,
+    /// The time of the last line.
+    last: Option<Timestamp>,
     /// `last` when the log was opened: a log gives whole seconds again.
-    known: String,
+    known: Option<Timestamp>,
 }
 
 impl Reader {
@@ -74,14 +74,14 @@ impl Reader {
             container: Some(container.into()),
             follow: true,
             timestamps: true,
-            since_time: self.last.parse::<Timestamp>().ok(),
+            since_time: self.last,
             ..LogParams::default()
         };
         let log = timeout(CALL_LIMIT, api.log_stream(pod, &parameters))
             .await
             .map_err(|_| ApiFailure::TimedOut { act: act() })?
             .map_err(|error| ApiFailure::new(&act(), error))?;
-        self.known.clone_from(&self.last);
+        self.known = self.last;
         let (raw, mut lines) = mpsc::channel(QUEUE);
         let log = pin!(log);
         let take = async {
@@ -101,16 +101,15 @@ impl Reader {
     }
 
     async fn take(&mut self, line: String) -> bool {
-        let text = match line.split_once(' ') {
-            Some((time, _)) if time.parse::<Timestamp>().is_ok() && *time <= *self.known => {
-                return false;
-            }
-            Some((time, text)) if time.parse::<Timestamp>().is_ok() => {
-                self.last = time.into();
+        let dated = line.split_once(' ').and_then(|(time, text)| Some((time.parse().ok()?, text)));
+        let text = match dated {
+            Some((time, _)) if self.known.is_some_and(|known| time <= known) => return false,
+            Some((time, text)) => {
+                self.last = Some(time);
                 text.to_owned()
             }
             // The rest of a line that was cut.
-            _ => line,
+            None => line,
         };
         self.sink.send(text).await.is_ok()
     }
@@ -123,8 +122,8 @@ mod tests {
     #[tokio::test]
     async fn a_line_is_taken_once() {
         let (sink, mut lines) = mpsc::channel(8);
-        let known = "2026-11-21T01:45:38.000000001Z".to_owned();
-        let mut reader = Reader { sink, last: known.clone(), known };
+        let known = "2026-11-21T01:45:38.000000001Z".parse().ok();
+        let mut reader = Reader { sink, last: known, known };
         for line in [
             "2026-11-21T01:45:38.000000001Z zero",
             "2026-11-21T01:45:38.000000002Z one",

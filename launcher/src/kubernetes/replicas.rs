@@ -27,7 +27,7 @@ impl ClusterReplicas {
     /// Starts to apply the chaincode's objects; what comes of it, events tell. What lies in the
     /// other slot when a run begins is an earlier run's, and of no use.
     pub(crate) fn start(order: Order) -> Self {
-        if order.set == 0 {
+        if order.beginning.is_first() {
             let other = order.identity.clone().within(order.identity.slot.other());
             order.adoption.supersede(&other.name);
         }
@@ -70,6 +70,10 @@ impl Replicas for ClusterReplicas {
 
     async fn stop(self: Box<Self>) {
         self.end(End::Keep).await;
+    }
+
+    async fn leave(self: Box<Self>) {
+        self.end(End::Leave).await;
     }
 
     async fn discard(self: Box<Self>) {

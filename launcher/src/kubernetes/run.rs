@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use selvedge_buildpack::image::ImageCommand;
 use selvedge_config::Chaincode;
 use selvedge_manifest::baseline::Lifted;
-use selvedge_manifest::{Blueprint, CREDENTIALS, INSTANCE, Identity, LaunchPlan};
+use selvedge_manifest::{Blueprint, CREDENTIALS, GENERATION, INSTANCE, Identity, LaunchPlan};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::adopted::Adoption;
 use super::dispute::Disputes;
@@ -26,7 +27,8 @@ use super::objects::{ApplyError, Objects, scale_to_zero};
 use super::observed::find;
 use super::place::Place;
 use super::trouble::{self, Scene, TroubleKind};
-use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit};
+use crate::backend::{Beginning, DISCONNECTED, ReplicaEvent, ReplicaExit};
+use crate::deadline::AGES;
 use crate::error_chain::one_line;
 
 /// How long an earlier launcher of the same peer may take to be gone.
@@ -41,6 +43,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// What the end may take: with the drain it stays below the peer's 5 s.
 const END: Duration = Duration::from_millis(1500);
 
+/// For how long after its beginning a run takes what befalls pods that an earlier one has left for the
+/// loss of that, and makes them anew.
+const RETURN: Duration = Duration::from_secs(30);
+
 /// Times in the Kubernetes API are whole seconds.
 const RESOLUTION: Duration = Duration::from_secs(1);
 
@@ -50,8 +56,8 @@ pub(crate) struct Order {
     /// Keeps the sweeper from the run's objects.
     pub(crate) adoption: Adoption,
     pub(crate) identity: Identity,
-    /// Which set of replicas of its chaincode's run this is.
-    pub(crate) set: u64,
+    /// What this set of replicas begins as.
+    pub(crate) beginning: Beginning,
     pub(crate) image: String,
     /// What it has a container run, where that is known: a keeper starts it.
     pub(crate) command: Option<ImageCommand>,
@@ -68,6 +74,8 @@ pub(crate) struct Order {
 pub(super) enum End {
     /// They are kept, scaled to zero, for the next start.
     Keep,
+    /// They are kept as they are, for the run that follows if one does soon.
+    Leave,
     /// They are deleted.
     Discard,
 }
@@ -87,6 +95,8 @@ pub(super) async fn supervise(
         disconnected,
         disputes: Disputes::default(),
         generation: 1,
+        begun: Timestamp::now(),
+        taken_up: Vec::new(),
         listeners: Listeners::default(),
         leavers: Leavers::default(),
         ended: HashMap::new(),
@@ -110,6 +120,9 @@ struct Run {
     disconnected: watch::Receiver<Option<SystemTime>>,
     /// Which of this run's pods are wanted: a new number makes the Deployment replace them.
     generation: u32,
+    begun: Timestamp,
+    /// The pods that an earlier run has left, by UID, as long as they are those that are wanted.
+    taken_up: Vec<String>,
     logs: FollowedLogs,
     disputes: Disputes,
     /// Where pods listen that are dialled.
@@ -141,6 +154,9 @@ impl Run {
     /// Never returns by itself.
     async fn follow(&mut self) {
         self.prepare().await;
+        if self.order.beginning == Beginning::TakenUp {
+            self.take_up();
+        }
         self.apply().await;
         let mut changes = self.order.place.observed.changes();
         loop {
@@ -166,13 +182,50 @@ impl Run {
         while timeout(WATCHES, &mut ready).await.is_err() {
             let reason = observed.failure();
             let reason = reason.unwrap_or_else(|| "the Kubernetes API does not answer".into());
-            if self.order.set == 0 {
+            if self.order.beginning.is_first() {
                 self.tell(ReplicaEvent::Trouble(reason)).await;
             } else {
                 // A namespace that was not looked at before; nobody waits for an answer.
                 self.set_delay(Some(reason)).await;
             }
         }
+    }
+
+    /// Goes on with the pods that an earlier run has left. What befell them before is told already.
+    fn take_up(&mut self) {
+        let observed = Arc::clone(&self.order.place.observed);
+        let name = &self.order.identity.name;
+        let own = observed.pods.state_filter(|pod| {
+            pod.labels().get(INSTANCE) == Some(name)
+                && self.is_own(pod.annotations().get(CREDENTIALS))
+                && trouble::has_started(pod)
+                && !trouble::is_over(pod)
+        });
+        for pod in &own {
+            let Some(uid) = pod.uid() else { continue };
+            // They are the wanted ones under their own number.
+            let number = pod.annotations().get(GENERATION).and_then(|text| text.parse().ok());
+            self.generation = self.generation.max(number.unwrap_or(1));
+            if let Some(end) = trouble::ended(pod) {
+                self.ended.insert(uid.clone(), end.container);
+            }
+            self.logs.take_up(pod, self.begun);
+            self.taken_up.push(uid);
+        }
+        info!(pods = self.taken_up.len(), "goes on with pods that are there");
+    }
+
+    /// Whether what befalls the pods may come of the loss of an earlier run.
+    fn is_taking_up(&self) -> bool {
+        let begun = SystemTime::from(self.begun);
+        !self.taken_up.is_empty() && begun.elapsed().is_ok_and(|elapsed| elapsed < RETURN)
+    }
+
+    /// Has the Deployment replace the pods.
+    async fn replace(&mut self) {
+        self.generation += 1;
+        self.taken_up.clear();
+        self.apply().await;
     }
 
     /// Waits until this launcher may act for its peer.
@@ -310,7 +363,7 @@ impl Run {
             deployment: deployment.as_deref(),
             replica_sets: &sets.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
             pods: &own,
-            others_leaving: !others.is_empty(),
+            others_leaving: !others.is_empty() || own.iter().any(|pod| trouble::is_over(pod)),
             warnings: &warnings.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
         });
         let kind = found.as_ref().map(|found| found.kind);
@@ -321,6 +374,10 @@ impl Run {
             if lacks && self.order.place.lease.is_held() {
                 // The Secret may be missing, which no watch tells.
                 self.apply().await;
+            }
+            if self.is_taking_up() && found.kind == TroubleKind::Crash {
+                warn!(reason = found.reason, "pods that an earlier run has left are made anew");
+                return self.replace().await;
             }
             self.tell(ReplicaEvent::Trouble(found.reason)).await;
         }
@@ -342,8 +399,12 @@ impl Run {
         {
             return;
         }
-        self.generation += 1;
-        self.apply().await;
+        let is_taking_up = self.is_taking_up();
+        self.replace().await;
+        if is_taking_up {
+            let line = "pods that an earlier run has left do not come back, and are made anew";
+            return self.tell(ReplicaEvent::Line(line.to_owned())).await;
+        }
         let exit = ReplicaExit { status: DISCONNECTED.to_owned(), last_lines: Vec::new() };
         self.tell(ReplicaEvent::Exited(exit)).await;
     }
@@ -361,7 +422,11 @@ impl Run {
         {
             return;
         }
+        let is_from_before = self.is_taking_up() && self.taken_up.contains(&uid);
         self.ended.insert(uid, end.container.clone());
+        if is_from_before {
+            return;
+        }
         if let Some(lines) = self.logs.last_lines(pod, &end).await {
             end.exit.last_lines = lines;
         }
@@ -373,15 +438,24 @@ impl Run {
         let _ = self.events.send(event).await;
     }
 
-    /// Ends the pods. Objects that are kept make the next start an update.
+    /// Ends the pods, or leaves them. Objects that are kept make the next start an update.
     async fn end(self, end: End) {
-        let is_scaled = !self.attempted || self.scale_to_zero().await;
+        let adopt = self.order.settings.timeouts.adopt.duration().min(AGES);
         match end {
-            End::Keep if is_scaled => {}
+            End::Leave => self.order.adoption.await_next(Instant::now() + adopt),
+            End::Keep if self.is_scaled().await => {}
             End::Keep => self.order.adoption.leave_running(),
             // The pods may take longer to end than who waits here has.
-            End::Discard => self.order.adoption.discard(),
+            End::Discard => {
+                self.is_scaled().await;
+                self.order.adoption.discard();
+            }
         }
+    }
+
+    /// Whether no pods are wanted any more.
+    async fn is_scaled(&self) -> bool {
+        !self.attempted || self.scale_to_zero().await
     }
 
     async fn scale_to_zero(&self) -> bool {

@@ -13,6 +13,7 @@ use super::place::Place;
 use super::replicas::ClusterReplicas;
 use super::run::Order;
 use super::sweep::Sweeper;
+use crate::backend::Beginning;
 use crate::configuration::Configuration;
 
 /// The pod of the first launcher.
@@ -49,6 +50,11 @@ impl Scene {
     /// Starts a set of replicas of a run.
     pub(super) async fn set(&self, set: u64) -> ClusterReplicas {
         start(&self.place, self.identity.clone(), set).await
+    }
+
+    /// Starts a run that goes on with what an earlier one has left of a set.
+    pub(super) async fn take_up(&self, set: u64) -> ClusterReplicas {
+        begin(&self.place, self.identity.clone(), set, Beginning::TakenUp).await
     }
 
     pub(super) fn sweeper(&self) -> Sweeper {
@@ -99,12 +105,22 @@ impl Scene {
 
 /// Starts a set of replicas of a run in a place.
 pub(super) async fn start(place: &Place, identity: Identity, set: u64) -> ClusterReplicas {
+    let beginning = if set == 0 { Beginning::First } else { Beginning::Next };
+    begin(place, identity, set, beginning).await
+}
+
+async fn begin(
+    place: &Place,
+    identity: Identity,
+    set: u64,
+    beginning: Beginning,
+) -> ClusterReplicas {
     let identity = identity.within(Slot::of(set));
     ClusterReplicas::start(Order {
         place: place.clone(),
         adoption: place.adopted.adopt(&identity.name).await,
         identity,
-        set,
+        beginning,
         image: "registry/chaincode@sha256:01".into(),
         command: None,
         plan: LaunchPlan { environment: vec![], files: vec![], arguments: vec![], port: None },

@@ -9,7 +9,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use selvedge_config::Timeouts;
 use selvedge_manifest::{INSTANCE, PACKAGE_ID, STOPPED_AT};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{info, warn};
 
 use super::adopted::Left;
@@ -51,8 +51,12 @@ impl Sweeper {
             } else {
                 AGAIN
             };
+            // What could not be done in time waits for its next turn.
+            let awaiting = self.place.adopted.awaiting().into_iter().map(|(_, until)| until);
+            let awaiting = awaiting.filter(|until| *until > Instant::now()).min();
             tokio::select! {
                 () = sleep(pause) => {}
+                () = sleep_until(awaiting.unwrap_or_else(Instant::now)), if awaiting.is_some() => {}
                 () = self.place.adopted.changed() => {}
             }
         }
@@ -180,7 +184,11 @@ impl Sweeper {
     fn judge(&self, deployment: &Deployment, now: Timestamp, is_late: bool) -> Verdict {
         let running = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1) > 0;
         if running {
-            let may_come = !is_late && self.place.adopted.left(&deployment.name_any()).is_none();
+            let may_come = match self.place.adopted.left(&deployment.name_any()) {
+                None => !is_late,
+                Some(Left::Awaiting(until)) => Instant::now() < until,
+                Some(Left::Running | Left::Discarded | Left::Superseded) => false,
+            };
             return if may_come { Verdict::Keep } else { Verdict::Stop };
         }
         let stopped: Option<Timestamp> =

@@ -16,9 +16,10 @@ use selvedge_buildpack::image::{CHAINCODE_GROUP_ID, CHAINCODE_USER_ID, ImageComm
 use selvedge_config::Variable;
 use serde_json::Value;
 
+use super::keeper::{self, Meeting};
 use super::placement::affinity;
 use super::{
-    Blueprint, CONTAINER, CREDENTIALS_VOLUME, GATE, PORT_NAME, PROXY_PORT, file_name, files, keeper,
+    Blueprint, CONTAINER, CREDENTIALS_VOLUME, GATE, PORT_NAME, PROXY_PORT, file_name, files,
 };
 use crate::baseline::{self, Lifted, Own};
 use crate::container::{empty, mount, pull_secrets, variable};
@@ -161,7 +162,7 @@ impl Blueprint<'_> {
         PodSpec {
             affinity: affinity(said.affinity.as_ref(), said.peer_node, &self.peer.node),
             automount_service_account_token: Some(false),
-            containers: vec![self.container(kept)],
+            containers: vec![self.container(address, kept)],
             dns_config: Some(no_names()),
             dns_policy: Some("None".into()),
             enable_service_links: Some(false),
@@ -262,7 +263,7 @@ impl Blueprint<'_> {
         })
     }
 
-    fn container(&self, kept: Option<&ImageCommand>) -> Container {
+    fn container(&self, address: IpAddr, kept: Option<&ImageCommand>) -> Container {
         let said = self.settings;
         let planned = self.planned().map(|(name, value)| variable(name, value));
         let more = said.environment.iter().map(|(name, holds)| match holds {
@@ -295,7 +296,13 @@ impl Blueprint<'_> {
             }),
             // A digest names the same bytes for ever.
             image_pull_policy: Some("IfNotPresent".into()),
-            command: kept.map(|image| keeper::command(image, self.drain(), self.plan.port)),
+            command: kept.map(|image| {
+                let meeting = match self.plan.port {
+                    Some(port) => Meeting::Server(port),
+                    None => Meeting::Proxy(SocketAddr::new(address, PROXY_PORT)),
+                };
+                keeper::command(image, self.drain(), meeting)
+            }),
             args: some(arguments),
             env: Some(planned.chain(more).collect()),
             resources: Some(said.resources.clone()),

@@ -2,12 +2,13 @@
 //! image would have started. The gate leaves it where the image, which knows nothing of it, can run
 //! it; nobody may write there any more.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, Volume, VolumeMount};
 use selvedge_buildpack::image::ImageCommand;
 
-use super::{CONTAINER, GATE, PROXY_PORT};
+use super::{CONTAINER, GATE};
 use crate::container::{empty, mount};
 
 /// The volume that it is brought in.
@@ -30,18 +31,27 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// Room for the program, several times.
 const SIZE: &str = "16Mi";
 
+/// Where a chaincode and its proxy come together.
+#[derive(Clone, Copy)]
+pub(super) enum Meeting {
+    /// The chaincode dials the proxy there, and is started only while that can be reached.
+    Proxy(SocketAddr),
+    /// The proxy dials the chaincode at this port, which waits for nobody.
+    Server(u16),
+}
+
 /// The command of a container in which a keeper starts what the image would have started. When the
-/// pod is to go, its transactions in flight have this long, and the keeper knows by the port at which
-/// the chaincode listens, or else by that which it dials, whether there can be any.
-pub(super) fn command(image: &ImageCommand, drain: Duration, listens: Option<u16>) -> Vec<String> {
-    let connection = match listens {
-        Some(port) => format!("--server-port={port}"),
-        None => format!("--proxy-port={PROXY_PORT}"),
+/// pod is to go, its transactions in flight have this long, and the keeper knows by the ports of
+/// connections whether there can be any.
+pub(super) fn command(image: &ImageCommand, drain: Duration, meeting: Meeting) -> Vec<String> {
+    let meeting = match meeting {
+        Meeting::Proxy(address) => format!("--proxy={address}"),
+        Meeting::Server(port) => format!("--server-port={port}"),
     };
     let drain = format!("--drain-ms={}", drain.as_millis());
     let grace = format!("--grace-ms={}", GRACE.as_millis());
     let own = [PROGRAM, KEEP].map(str::to_owned).into_iter();
-    let own = own.chain([drain, connection, grace, END_OF_OPTIONS.to_owned()]);
+    let own = own.chain([drain, meeting, grace, END_OF_OPTIONS.to_owned()]);
     own.chain(image.entrypoint.iter().map(|word| verbatim(word))).collect()
 }
 
@@ -126,7 +136,7 @@ mod tests {
             "/selvedge/keeper",
             "keep",
             "--drain-ms=1500",
-            "--proxy-port=7052",
+            "--proxy=10.96.0.7:7052",
             "--grace-ms=2000",
             "--",
             "/bin/sh",
@@ -135,8 +145,9 @@ mod tests {
             "java",
         ]);
         let drain = Duration::from_millis(1500);
-        assert_eq!(super::command(&image, drain, None), kept);
-        assert_eq!(super::command(&image, drain, Some(9999))[3], "--server-port=9999");
+        let proxy = Meeting::Proxy("10.96.0.7:7052".parse().unwrap());
+        assert_eq!(super::command(&image, drain, proxy), kept);
+        assert_eq!(super::command(&image, drain, Meeting::Server(9999))[3], "--server-port=9999");
         assert_eq!(arguments(&image, &[]), words(&["-jar", "$$HOME/it.jar"]));
         let planned = words(&["--peerAddress", "proxy:7052"]);
         assert_eq!(arguments(&image, &planned), planned);

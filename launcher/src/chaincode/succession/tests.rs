@@ -12,8 +12,9 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
-use crate::certificates::{ProxyHost, RunAuthority};
+use crate::certificates::ProxyHost;
 use crate::chaincode::ChaincodeRun;
+use crate::chaincode::outset::Outset;
 use crate::data::DataDirectory;
 use crate::deadline::LaunchDeadline;
 use crate::opening::Works;
@@ -82,7 +83,7 @@ impl Scene {
         let data = DataDirectory::open(directory.path()).unwrap();
         let works = Arc::new(Works { backend: Arc::new(Silent), data });
         let standing = Standing::new(&RunStart::default());
-        let run = ChaincodeRun {
+        let mut run = ChaincodeRun {
             package_id: "basic_1.0:01".into(),
             msp_id: "Org1MSP".into(),
             peer: "127.0.0.1:1".parse().unwrap(),
@@ -91,14 +92,15 @@ impl Scene {
             shim: Shim::Dials,
             deadline: LaunchDeadline::of(Duration::from_mins(1)),
             standing: standing.clone(),
+            left: None,
         };
-        let authority = RunAuthority::new(&run.package_id).unwrap();
-        let proxy = run.proxy(&authority, &Silent).unwrap();
+        let Outset { authority, port, first } = Outset::of(&mut run).unwrap();
+        let proxy = run.proxy(&authority, port, &Silent).unwrap();
         let image = ImageReference::default();
         let plan = Plan { proxy: proxy.address(), run, image, authority, works };
         let configuration = Configuration::of("apiVersion: selvedge/v1\n");
         let settings = plan.run.settings(&configuration.now(), &Silent).unwrap();
-        let first = plan.start(settings, 0).await.unwrap();
+        let first = plan.begin(settings, first).await.unwrap();
         let succession = Succession::new(plan, first, configuration);
         let log = RunLog::new(mpsc::channel(64).0);
         Self { succession, proxy, standing, log, _directory: directory }

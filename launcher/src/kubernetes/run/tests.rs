@@ -201,3 +201,97 @@ async fn a_set_of_which_not_all_came_to_be_goes_too() {
     until("its end", || !is_there(&scene, &scene.identity)).await;
     drop(sweeper);
 }
+
+/// A pod of a set, of the given number, whose container has run for long; it is seen.
+async fn put_old_pod(scene: &Scene, set: &Identity, credentials: &str, generation: u32) {
+    let mut metadata = json!({
+        "name": "old", "namespace": "chaincode", "uid": "uid-of-old", "labels": set.labels(),
+    });
+    metadata["annotations"] =
+        json!({ CREDENTIALS: credentials, GENERATION: generation.to_string() });
+    let state = json!({ "running": { "startedAt": "2026-11-20T00:00:00Z" } });
+    let container = json!({
+        "name": "chaincode", "image": "a", "imageID": "a", "ready": true, "restartCount": 0,
+        "state": state,
+    });
+    let status = json!({ "phase": "Running", "containerStatuses": [container] });
+    let pod = json!({ "metadata": metadata, "status": status });
+    scene.place.observed.ready().await;
+    scene.api.put("/api/v1/namespaces/chaincode/pods/old", pod);
+    until("the pod", || !scene.place.observed.pods.state().is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_run_has_left_awaits_the_next_one_which_changes_nothing_of_it() {
+    let scene = Scene::new().await;
+    let sweeper = AbortOnDropHandle::new(tokio::spawn(scene.sweeper().sweep()));
+    Box::new(applied(&scene).await).leave().await;
+    sleep(MOMENT).await;
+    let before = scene.deployment().unwrap();
+    assert_eq!(before["spec"]["replicas"], 1);
+
+    let run = scene.take_up(0).await;
+    sleep(Duration::from_hours(2)).await;
+    assert_eq!(scene.deployment().unwrap(), before);
+    Box::new(run).leave().await;
+    // Its settings give it five minutes.
+    sleep(Duration::from_mins(4)).await;
+    assert_eq!(scene.deployment().unwrap(), before);
+    sleep(Duration::from_mins(2)).await;
+    assert_eq!(scene.deployment().unwrap()["spec"]["replicas"], 0);
+    drop(sweeper);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_goes_on_with_pods_in_whatever_slot_and_of_whatever_number() {
+    let scene = Scene::new().await;
+    let sweeper = AbortOnDropHandle::new(tokio::spawn(scene.sweeper().sweep()));
+    let second = scene.identity.clone().within(Slot::Second);
+    let (from, to) = (applied(&scene).await, scene.set(1).await);
+    until("the second set", || is_there(&scene, &second)).await;
+    // The launcher dies while one takes over from the other.
+    Box::new(from).leave().await;
+    Box::new(to).leave().await;
+    put_old_pod(&scene, &second, "c0ffee1", 7).await;
+
+    let run = scene.take_up(1).await;
+    until("the end of what it does not go on with", || !is_there(&scene, &scene.identity)).await;
+    let path = format!("/apis/apps/v1/namespaces/chaincode/deployments/{}", second.name);
+    let deployment = scene.api.object(&path).unwrap();
+    let annotations = &deployment["spec"]["template"]["metadata"]["annotations"];
+    assert_eq!(annotations[GENERATION], "7");
+    drop((run, sweeper));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_do_not_come_back_are_made_anew_and_that_is_no_failure() {
+    let scene = Scene::new().await;
+    put_old_pod(&scene, &scene.identity, "c0ffee0", 1).await;
+    let mut run = scene.take_up(0).await;
+    until("the Deployment", || scene.deployment().is_some()).await;
+    run.replace_disconnected(SystemTime::now());
+    let number = || {
+        let deployment = scene.deployment().unwrap();
+        deployment["spec"]["template"]["metadata"]["annotations"][GENERATION].clone()
+    };
+    until("other pods", || number() == "2").await;
+    let told = lines(&mut run).await;
+    assert!(told.iter().any(|line| line.contains("are made anew")), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_awaits_another_run_ends_with_the_peers_pod() {
+    let scene = Scene::new().await;
+    Box::new(applied(&scene).await).leave().await;
+    scene.place.release().await;
+    assert_eq!(scene.deployment().unwrap()["spec"]["replicas"], 1, "its pod stays");
+
+    let scene = Scene::new().await;
+    Box::new(applied(&scene).await).leave().await;
+    let path = format!("/api/v1/namespaces/org1/pods/{POD}");
+    let mut pod = scene.api.object(&path).unwrap();
+    pod["metadata"]["deletionTimestamp"] = json!("2026-11-27T00:00:00Z");
+    scene.api.put(&path, pod);
+    scene.place.release().await;
+    assert_eq!(scene.deployment().unwrap()["spec"]["replicas"], 0);
+}

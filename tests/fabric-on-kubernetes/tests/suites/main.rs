@@ -18,6 +18,7 @@ mod elsewhere;
 mod go_modules;
 mod gopath;
 mod guarded;
+mod handover;
 mod holdings;
 mod java;
 mod labels;

@@ -63,6 +63,15 @@ pub(crate) fn launcher_of(peer: &PeerPod) -> Pid {
     find("the launcher", |process| process.is_launcher_of(peer))
 }
 
+/// The peer in its pod.
+pub(crate) fn peer_in(peer: &PeerPod) -> Pid {
+    find("the peer", |process| {
+        process.words().take(3).eq(["peer", "node", "start"])
+            && process.has("HOSTNAME", peer.pod())
+            && process.has("CORE_PEER_ADDRESS", &peer.address().to_string())
+    })
+}
+
 /// The chaincode in a pod.
 pub(crate) fn chaincode_in(pod: &str) -> Pid {
     find("the chaincode", |process| process.is_in(pod, "/usr/local/bin/chaincode"))

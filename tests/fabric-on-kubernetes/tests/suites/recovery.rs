@@ -8,17 +8,17 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::EvictParams;
 use rustix::process::{Signal, kill_process};
 
-use crate::processes::{chaincode_in, keeper_in, launcher_of, resident};
+use crate::processes::{chaincode_in, keeper_in, resident};
 use crate::shared::{BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
 
 /// What the launcher logs when the peer takes a chaincode as ready: once for each stream.
-const READY: &str = "the peer takes the chaincode as ready";
+pub(crate) const READY: &str = "the peer takes the chaincode as ready";
 
 /// What is answered to who has waited for a replica in vain.
 const WAITED: &str = "no replica of the chaincode became ready within 2 s";
 
 /// Calls until a call succeeds.
-async fn await_answer(gateway: &mut Gateway, wanted: &str) {
+pub(crate) async fn await_answer(gateway: &mut Gateway, wanted: &str) {
     until("an answer", LIMIT, async || match gateway.call(Op::Evaluate, &["Get", "k"]) {
         Ok(value) if value == wanted => Ok(()),
         Ok(value) => Err(value),
@@ -29,7 +29,7 @@ async fn await_answer(gateway: &mut Gateway, wanted: &str) {
 }
 
 /// Deploys a chaincode whose key `k` has the value `kept`.
-fn deployed(fabric: &Fabric, peer: &PeerPod) -> (String, Gateway) {
+pub(crate) fn deployed(fabric: &Fabric, peer: &PeerPod) -> (String, Gateway) {
     let package_id = deploy_ledger(fabric, "ledger");
     let mut gateway = gateway(fabric, peer, "ledger");
     gateway.call(Op::Submit, &["Put", "k", "kept"]).unwrap();
@@ -121,24 +121,6 @@ fn a_chaincode_that_hangs_is_replaced_and_the_peer_keeps_the_stream() {
         peer.await_line("peer", &[BUILDER, replaced], LIMIT).await.unwrap();
         let log = peer.log("launcher").await.unwrap();
         assert_eq!(log.matches(READY).count(), 1, "{log}");
-    });
-}
-
-#[test]
-fn a_launcher_that_is_killed_comes_back_and_adopts_its_chaincode() {
-    on_fabric(&one("launcher-killed"), async |_, fabric| {
-        let peer = fabric.peer(MSP_ID);
-        let (package_id, mut gateway) = deployed(fabric, peer);
-        let before = peer.uid().await.unwrap();
-        let chaincode = peer.chaincode(&package_id).await.unwrap();
-        let uid = ["get", "deployment", chaincode.name(), "-o", "jsonpath={.metadata.uid}"];
-        let deployment = fabric.namespace().kubectl(&uid).unwrap();
-
-        kill_process(launcher_of(peer), Signal::KILL).unwrap();
-        await_answer(&mut gateway, "kept").await;
-        assert_eq!(peer.uid().await.unwrap(), before, "the peer was restarted, too");
-        assert_eq!(fabric.namespace().kubectl(&uid).unwrap(), deployment, "not adopted");
-        gateway.call(Op::Submit, &["Put", "k", "again"]).unwrap();
     });
 }
 
