@@ -1,5 +1,6 @@
 //! One run of one chaincode: proxy and replicas, from the launch to the end.
 
+mod cause;
 mod error;
 mod link;
 mod next;

@@ -64,6 +64,11 @@ impl Desertion {
         }
     }
 
+    /// Whether any replica is connected.
+    pub(crate) fn others_are_there(&self) -> bool {
+        !self.connected.is_empty()
+    }
+
     fn lost(&mut self, replica: u64, at: SystemTime, linger: Duration) {
         // Not the time of the loss alone, which shows late when there is much to do: its successor
         // may run by then, and has done nothing to be replaced.

@@ -129,6 +129,10 @@ impl<'a> Link<'a> {
             Event::ReplicaHung { replica, credential, reason, fates } => {
                 self.desertion.hangs(replica, at);
                 self.gone(replica, credential, &reason, fates).await;
+                // Of the last one its process is ended, and started again.
+                if self.ready && self.desertion.others_are_there() {
+                    self.succession.replace(self.log);
+                }
             }
             Event::ReplicaUnreached { address, credential, reason } => {
                 let reason =

@@ -15,12 +15,10 @@ use super::order::ChaincodeRun;
 use super::outset::SetOutset;
 use crate::backend::{Beginning, Replicas, Workload};
 use crate::certificates::{Certified, RunAuthority};
+use crate::deadline::AGES;
 use crate::estate::{Bequest, described};
 use crate::image_reference::command_of;
 use crate::opening::Works;
-
-/// As good as for ever, for a clock that cannot count for ever.
-pub(super) const AGES: Duration = Duration::from_hours(24 * 365);
 
 /// What all sets of a run have in common.
 pub(super) struct Plan {

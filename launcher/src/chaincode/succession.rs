@@ -1,4 +1,5 @@
-//! New settings for a chaincode that runs: a set of replicas takes the place of another one.
+//! A set of replicas takes the place of another one: since there are new settings, or since one of
+//! several hangs.
 //!
 //! The new set is started beside the old one, which goes on. When as many of it as wanted are
 //! registered, and have been for a while, the proxy gives the old ones nothing new; when these have
@@ -19,9 +20,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
+use super::cause::Cause;
 use super::error::RunError;
 use super::next::Next;
-use super::set::{AGES, Plan, Set};
+use super::set::{Plan, Set};
 use super::tally::Tally;
 use crate::backend::ReplicaEvent;
 use crate::backoff::doubled;
@@ -48,6 +50,10 @@ pub(super) struct Succession {
     current: Set,
     /// What is to take its place.
     next: Next,
+    /// Why.
+    cause: Cause,
+    /// When replicas were last replaced of which one hung.
+    replaced: Option<Instant>,
     /// The replicas that are registered, by the proxy's numbers: those of a set that is just being
     /// started may be faster than the word that it was.
     registered: HashMap<u64, Credential>,
@@ -109,6 +115,8 @@ impl Succession {
             plan: Arc::new(plan),
             current: first,
             next: Next::None,
+            cause: Cause::Settings,
+            replaced: None,
             registered: HashMap::new(),
             starting: JoinSet::new(),
             waiting: None,
@@ -268,7 +276,7 @@ impl Succession {
         info!(?differences, "the chaincode has new settings");
         log.line(format!("it has new settings: {}", differences.join("; ")));
         proxy.set_replay(settings.replay).await;
-        (self.waiting, self.failure) = (None, None);
+        (self.waiting, self.failure, self.cause) = (None, None, Cause::Settings);
         if let Some(set) = self.next.set_mut().filter(|set| set.settings.runs_as(&settings)) {
             set.settings = settings;
             return;
@@ -279,6 +287,23 @@ impl Succession {
         if self.current.settings.runs_as(&settings) {
             self.current.settings = settings;
         } else {
+            self.waiting = Some(settings);
+            self.go_on();
+        }
+    }
+
+    /// One of the replicas hangs, and others do not: new ones are to take over from all of them. What
+    /// is to take over already does so for this, too.
+    pub(super) fn replace(&mut self, log: &RunLog) {
+        if !self.has_room() || self.waiting.is_some() {
+            return;
+        }
+        self.cause = Cause::Hang;
+        let settings = Arc::clone(&self.current.settings);
+        if self.replaced.is_some_and(|last| last.elapsed() < AGAIN) {
+            self.try_again_later(settings, "one hangs again", log);
+        } else {
+            info!("one of the replicas hangs, all are replaced");
             self.waiting = Some(settings);
             self.go_on();
         }
@@ -361,11 +386,9 @@ impl Succession {
         let times = self.failure.as_ref().map_or(0, |failure| failure.times);
         let delay = doubled(AGAIN, times, AGAIN_LIMIT);
         let minutes = delay.as_secs() / 60;
-        warn!(reason, minutes, "the chaincode does not come up with its new settings");
-        let told = format!(
-            "it does not come up with its new settings, and runs on as before: {reason}; trying \
-             again in {minutes} min"
-        );
+        let failure = self.cause.failure();
+        warn!(reason, minutes, "{failure}");
+        let told = format!("{failure}: {reason}; trying again in {minutes} min");
         let (until, reason) = (Instant::now() + delay, known(&told));
         log.line(told);
         self.failure = Some(Failure { times: times + 1, until, is_over: false, reason });
@@ -378,8 +401,12 @@ impl Succession {
         let old = std::mem::replace(&mut self.current, *set);
         self.plan.bequeath(&self.current);
         self.failure = None;
-        info!("the chaincode runs by its new settings");
-        log.line("it runs by its new settings".to_owned());
+        if self.cause == Cause::Hang {
+            self.replaced = Some(Instant::now());
+        }
+        let success = self.cause.success();
+        info!("{success}");
+        log.line(success.to_owned());
         self.dismiss(old, proxy, log).await;
     }
 

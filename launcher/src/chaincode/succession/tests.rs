@@ -153,3 +153,28 @@ async fn one_that_was_refused_takes_nothing_from_those_that_are_registered() {
     scene.succession.left(1, credential);
     assert_eq!(scene.registered(), 0);
 }
+
+#[tokio::test]
+async fn of_several_replicas_of_which_one_hangs_all_are_replaced_and_not_at_once_again() {
+    let mut scene = Scene::new().await;
+    let before = scene.succession.current().credential;
+    scene.succession.joined(1, before);
+    scene.succession.replace(&scene.log);
+    scene.succession.replace(&scene.log);
+    let set = match scene.succession.happens(true).await {
+        Happening::Started(set) => set.unwrap(),
+        _ => panic!("something else than a start"),
+    };
+    let after = set.credential;
+    scene.succession.joined(2, after);
+    scene.succession.started(Ok(set), &scene.proxy, &scene.log).await;
+    scene.succession.due(&scene.proxy, &scene.log).await;
+    assert_eq!(scene.succession.current().credential, after);
+
+    scene.succession.retired(before);
+    assert!(matches!(scene.succession.happens(true).await, Happening::Room));
+    scene.succession.replace(&scene.log);
+    assert!(matches!(scene.succession.next, Next::None));
+    let reason = scene.succession.failure.as_ref().map(|failure| failure.reason.text.clone());
+    assert!(reason.unwrap().contains("one hangs again; trying again in 1 min"));
+}

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use e2e::{
-    Gateway, Op, Pending, Process, Remains, SharedStage, Stage, StageSpec, Turn, chaincode_dir,
-    processes_of,
+    Gateway, Load, Op, Pending, Process, Remains, SharedStage, Stage, StageSpec, Turn,
+    chaincode_dir, processes_of,
 };
 use serde_json::json;
 use testbed::process::wait_until;
@@ -19,7 +19,8 @@ const VERY_SLOW: &str = "25000";
 
 static STAGE: SharedStage = SharedStage::new(|| {
     let once = json!({"match": {"label": "once_*"}, "chaincode": {"replay": false}});
-    let settings = vec![("overrides", json!([once]))];
+    let two = json!({"match": {"label": "two_*"}, "chaincode": {"replicas": 2}});
+    let settings = vec![("overrides", json!([once, two]))];
     Stage::raise(&StageSpec { network: watched, settings, ..StageSpec::new(Release::V3_1_1) })
 });
 
@@ -135,6 +136,33 @@ fn a_process_that_hangs_is_replaced() {
     assert_ne!(Process::with_pid(&other), process);
     let replaced = "it had lost its connection to the proxy and did not end, and was ended";
     turn.peer().log().wait_for_line(turn.peer_mark, replaced, SOON).unwrap();
+    assert_eq!(fates(&turn, &victim.package_id).answered, 0);
+    assert_kept(&turn, &victim.package_id);
+}
+
+#[test]
+fn of_two_processes_one_that_hangs_is_replaced_and_no_call_fails() {
+    let turn = STAGE.enter();
+    let mut victim = Victim::deploy(&turn, "two");
+    victim.gateway.call(Op::Submit, &["Put", "k", "v"]).unwrap();
+    let mut two = Vec::new();
+    let are_two = || {
+        two = processes_of(&turn, &victim.package_id);
+        two.len() == 2
+    };
+    assert!(wait_until(SOON, are_two), "{two:?}");
+
+    let load = Load::begin(|| turn.gateway("two"));
+    two[0].stop();
+    let replaced = "its replicas, of which one hung, have been replaced";
+    turn.peer().log().wait_for_line(turn.peer_mark, replaced, 2 * SOON).unwrap();
+    let mut now = Vec::new();
+    let are_others = || {
+        now = processes_of(&turn, &victim.package_id);
+        now.len() == 2 && !now.iter().any(|process| two.contains(process))
+    };
+    assert!(wait_until(SOON, are_others), "{two:?} -> {now:?}");
+    load.assert_unharmed();
     assert_eq!(fates(&turn, &victim.package_id).answered, 0);
     assert_kept(&turn, &victim.package_id);
 }
