@@ -1,5 +1,7 @@
 //! `bench faults`: what callers notice when something fails.
 
+mod kubernetes;
+mod launcher_log;
 mod local;
 mod notice;
 mod table;
@@ -17,6 +19,9 @@ use clap::Args;
                         or when not everything is normal again by itself."
 )]
 pub(crate) struct Options {
+    /// In a cluster of two nodes on this machine (as root), in place of a machine without one
+    #[arg(long)]
+    kubernetes: bool,
     /// Only the faults whose names have this in them
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -27,7 +32,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let wanted = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
-    let rows = local::run(wanted)?;
+    let rows = if options.kubernetes { kubernetes::run(wanted)? } else { local::run(wanted)? };
     ensure!(!rows.is_empty(), "no fault has {:?} in its name", options.only);
     if options.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);

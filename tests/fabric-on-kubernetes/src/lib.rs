@@ -31,6 +31,7 @@ mod images;
 mod outside;
 mod overlay;
 mod peer;
+pub mod processes;
 
 pub use chaincode::Chaincode;
 pub use dependencies::BuildCache;

@@ -8,6 +8,7 @@ use e2e::{Op, Process, Stage, StageSpec, chaincode_dir, processes_of};
 use serde_json::json;
 use testbed::{Definition, PeerSpec, Release};
 
+use super::launcher_log::run_again;
 use super::notice::Row;
 use super::watch::Callers;
 
@@ -133,11 +134,6 @@ impl Scene {
 
     /// How many transactions were run again so far, as the launcher logs it.
     fn replayed(&self) -> u64 {
-        let log = self.stage.launcher.log().text();
-        let counts = log.lines().filter_map(|line| line.split_once("run_again="));
-        let number = |(_, rest): (&str, &str)| {
-            rest.split(|next: char| !next.is_ascii_digit()).next()?.parse::<u64>().ok()
-        };
-        counts.filter_map(number).sum()
+        run_again(&self.stage.launcher.log().text())
     }
 }

@@ -71,7 +71,8 @@ impl Callers<'_> {
         // Each client of a load has called once before, to warm up.
         let on_ledger = count(&mut asker, &written)?.saturating_sub(CLIENTS);
         let loads = Loads { reads, writes, neighbour };
-        Ok(Notice::of(&loads, fault_at, on_ledger, replayed() - before))
+        // A launcher that was started again counts from nothing.
+        Ok(Notice::of(&loads, fault_at, on_ledger, replayed().saturating_sub(before)))
     }
 
     fn begin(

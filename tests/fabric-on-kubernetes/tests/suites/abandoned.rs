@@ -14,8 +14,8 @@ use serde_json::json;
 use testbed::PeerClient;
 
 use crate::builds::await_build;
-use crate::processes::{all, launcher_of};
 use crate::shared::{BUILDER, LIMIT, MSP_ID, new_program, on_fabric, one, package};
+use fabric_on_kubernetes::processes::{all, launcher_of};
 
 /// A launcher listens for half a minute before it takes another for dead.
 const SWEEP: Duration = Duration::from_mins(2);

@@ -3,48 +3,22 @@
 use std::thread;
 use std::time::Duration;
 
-use cluster::Cluster;
 use e2e::{Op, chaincode_dir};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use testbed::{Definition, PeerClient};
 use tokio::time::sleep;
 
 use crate::builds::await_build;
-use crate::processes::find;
 use crate::shared::{
     BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, new_program, on_fabric_alone, one, package,
 };
+use fabric_on_kubernetes::processes::{Hanging, api_server_of};
 
 /// How long it is away: the time is what is tested.
 const AWAY: Duration = Duration::from_secs(30);
 
 /// What the launcher logs once for each stream to the peer.
 const READY: &str = "the peer takes the chaincode as ready";
-
-/// A cluster's API server that hangs, as behind a network that swallows packets. It goes on when
-/// this is dropped.
-pub(crate) struct Absent(Pid);
-
-impl Absent {
-    pub(crate) fn begin(cluster: &Cluster) -> Self {
-        let of_cluster = cluster.dir().to_string_lossy().into_owned();
-        let pid = find("the API server", |process| {
-            let program = process.words().next().unwrap_or_default();
-            program.ends_with("/kube-apiserver")
-                && process.words().any(|word| word.contains(&of_cluster))
-        });
-        kill_process(pid, Signal::STOP).unwrap();
-        Self(pid)
-    }
-}
-
-impl Drop for Absent {
-    fn drop(&mut self) {
-        // Ended with its cluster is as good.
-        let _ = kill_process(self.0, Signal::CONT);
-    }
-}
 
 #[test]
 fn a_build_and_a_run_outlive_the_api_servers_absence() {
@@ -64,7 +38,7 @@ fn a_build_and_a_run_outlive_the_api_servers_absence() {
         let install = thread::spawn(move || client.install(&file));
         await_build(fabric).await;
 
-        let absent = Absent::begin(cluster);
+        let absent = Hanging::begin(api_server_of(cluster));
         ledger.call(Op::Submit, &["Put", "k", "meanwhile"]).unwrap();
         // The peer starts what is committed. That fails now, of this and of nothing else.
         peer.commit(&definition).unwrap();

@@ -11,10 +11,10 @@ use kube::api::ListParams;
 use rustix::process::{Signal, kill_process};
 use testbed::{Definition, PeerClient, dist_dir};
 
-use crate::processes::build_in;
 use crate::shared::{
     BUILDER, LIMIT, MSP_ID, deploy, gateway, new_program, new_source, on_fabric, one, package,
 };
+use fabric_on_kubernetes::processes::build_in;
 
 /// What the peer keeps of a build: the image that it runs.
 fn image(peer: &PeerPod) -> String {

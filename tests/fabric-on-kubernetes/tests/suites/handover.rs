@@ -6,9 +6,9 @@ use k8s_openapi::api::core::v1::Secret;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::processes::{chaincode_in, keeper_in, launcher_of, peer_in};
 use crate::recovery::{READY, await_answer, deployed};
 use crate::shared::{BUILDER, LIMIT, MSP_ID, gateway, on_fabric, one};
+use fabric_on_kubernetes::processes::{chaincode_in, keeper_in, launcher_of, peer_in};
 
 /// What the launcher logs of a run that goes on with what another has left.
 const GOES_ON: &str = "goes on with pods that are there";

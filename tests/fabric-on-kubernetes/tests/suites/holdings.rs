@@ -14,11 +14,11 @@ use testbed::PeerClient;
 
 use crate::builds::await_build;
 use crate::confinement::Unconfined;
-use crate::processes::build_in;
 use crate::registries::{SECRET, credentials};
 use crate::shared::{
     BUILDER, LIMIT, MSP_ID, PROMPT, new_program, on_fabric, on_fabric_of, one, package,
 };
+use fabric_on_kubernetes::processes::build_in;
 
 /// Where a program that was let in by a compiler could find what it should not have.
 const EVERYWHERE: &str =

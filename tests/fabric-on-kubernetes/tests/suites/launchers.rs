@@ -7,8 +7,8 @@ use k8s_openapi::api::apps::v1::Deployment;
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
-use crate::processes::launcher_of;
 use crate::shared::{BUILDER, LIMIT, deploy_ledger, gateway, on_fabric};
+use fabric_on_kubernetes::processes::launcher_of;
 
 /// Both peers' launchers are told that they work for this one.
 const PEER: &str = "peer0";

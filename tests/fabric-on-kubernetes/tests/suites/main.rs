@@ -32,7 +32,6 @@ mod node;
 mod patience;
 mod placement;
 mod private;
-mod processes;
 mod reasons;
 mod recovery;
 mod registries;

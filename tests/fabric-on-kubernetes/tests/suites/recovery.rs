@@ -8,8 +8,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::EvictParams;
 use rustix::process::{Signal, kill_process};
 
-use crate::processes::{chaincode_in, keeper_in, resident};
 use crate::shared::{BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
+use fabric_on_kubernetes::processes::{chaincode_in, keeper_in, resident};
 
 /// What the launcher logs when the peer takes a chaincode as ready: once for each stream.
 pub(crate) const READY: &str = "the peer takes the chaincode as ready";

@@ -8,12 +8,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use testbed::PeerClient;
 
-use crate::absence::Absent;
 use crate::builds::await_build;
-use crate::processes::{all, build_in, launcher_of};
 use crate::shared::{
     BUILDER, LIMIT, MSP_ID, new_program, on_fabric, on_fabric_alone, one, package,
 };
+use fabric_on_kubernetes::processes::{Hanging, all, api_server_of, build_in, launcher_of};
 
 /// Whether a process has a connection of any kind.
 fn is_connected(pid: Pid) -> bool {
@@ -30,7 +29,7 @@ fn an_install_beside_a_launcher_that_still_looks_around_waits_for_it() {
         let peer = fabric.peer(MSP_ID);
         let file = package(fabric, &new_program(fabric, "starting"), "starting_1.0");
         let before = launcher_of(peer);
-        let absent = Absent::begin(cluster);
+        let absent = Hanging::begin(api_server_of(cluster));
         kill_process(before, Signal::KILL).unwrap();
         // The kubelet starts it anew without being told.
         until("another launcher", LIMIT, async || {

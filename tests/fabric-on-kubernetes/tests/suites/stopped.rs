@@ -6,11 +6,10 @@ use fabric_on_kubernetes::{Chaincode, Fabric};
 use rustix::process::{Signal, kill_process};
 use testbed::Definition;
 
-use crate::absence::Absent;
-use crate::processes::{Process, all, find};
 use crate::shared::{
     LIMIT, MSP_ID, build_ledger, deploy_ledger, gateway, on_fabric, on_fabric_alone, one, package,
 };
+use fabric_on_kubernetes::processes::{Hanging, Process, all, api_server_of, find};
 
 /// Makes a package the one that the channel's chaincode is of, which stops the one before.
 fn commit(fabric: &Fabric, package_id: &str, sequence: u32) {
@@ -72,7 +71,7 @@ fn a_chaincode_that_stops_while_the_api_is_away_is_ended_when_that_is_back() {
         let chaincode = peer.chaincode(&package_id).await.unwrap();
         chaincode.await_running().await.unwrap();
 
-        let absent = Absent::begin(cluster);
+        let absent = Hanging::begin(api_server_of(cluster));
         let is_run = |process: &Process| process.words().next() == Some("/opt/selvedge/bin/run");
         kill_process(find("the chaincode's `run`", is_run), Signal::TERM).unwrap();
         until("the end of the chaincode's `run`", LIMIT, async || {

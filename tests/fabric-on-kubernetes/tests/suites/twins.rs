@@ -9,8 +9,8 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::controllers::{await_absence, launcher_alone};
-use crate::processes::launcher_of;
 use crate::shared::{LIMIT, MSP_ID, on_fabric, one};
+use fabric_on_kubernetes::processes::launcher_of;
 
 /// Where the chaincode of both is to be.
 const THERE: &str = "twins-chaincode";

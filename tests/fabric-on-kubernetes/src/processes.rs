@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use fabric_on_kubernetes::PeerPod;
-use rustix::process::Pid;
+use cluster::{Cluster, Node};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::peer::PeerPod;
 
 /// A process: its command line and its environment.
-pub(crate) struct Process {
+pub struct Process {
     line: String,
     environment: String,
 }
@@ -20,12 +22,12 @@ impl Process {
     }
 
     /// Its program and arguments.
-    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+    pub fn words(&self) -> impl Iterator<Item = &str> {
         self.line.split('\0')
     }
 
     /// Whether it is the launcher in a peer's pod.
-    pub(crate) fn is_launcher_of(&self, peer: &PeerPod) -> bool {
+    pub fn is_launcher_of(&self, peer: &PeerPod) -> bool {
         self.words().next() == Some("/usr/local/bin/selvedge-launcher")
             && self.has("SELVEDGE_POD_NAMESPACE", peer.namespace().name())
             && self.has("SELVEDGE_POD_NAME", peer.pod())
@@ -43,7 +45,7 @@ impl Process {
 }
 
 /// The processes that are wanted.
-pub(crate) fn all(is_it: impl Fn(&Process) -> bool) -> Vec<Pid> {
+pub fn all(is_it: impl Fn(&Process) -> bool) -> Vec<Pid> {
     let found = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let dir = entry.ok()?.path();
         Process::read(&dir).filter(&is_it)?;
@@ -53,18 +55,18 @@ pub(crate) fn all(is_it: impl Fn(&Process) -> bool) -> Vec<Pid> {
 }
 
 /// The process that is wanted, which must be there.
-pub(crate) fn find(what: &str, is_it: impl Fn(&Process) -> bool) -> Pid {
+pub fn find(what: &str, is_it: impl Fn(&Process) -> bool) -> Pid {
     let found = all(is_it).first().copied();
     found.unwrap_or_else(|| panic!("{what} does not run on this machine"))
 }
 
 /// The launcher in a peer's pod.
-pub(crate) fn launcher_of(peer: &PeerPod) -> Pid {
+pub fn launcher_of(peer: &PeerPod) -> Pid {
     find("the launcher", |process| process.is_launcher_of(peer))
 }
 
 /// The peer in its pod.
-pub(crate) fn peer_in(peer: &PeerPod) -> Pid {
+pub fn peer_in(peer: &PeerPod) -> Pid {
     find("the peer", |process| {
         process.words().take(3).eq(["peer", "node", "start"])
             && process.has("HOSTNAME", peer.pod())
@@ -73,25 +75,71 @@ pub(crate) fn peer_in(peer: &PeerPod) -> Pid {
 }
 
 /// The chaincode in a pod.
-pub(crate) fn chaincode_in(pod: &str) -> Pid {
+pub fn chaincode_in(pod: &str) -> Pid {
     find("the chaincode", |process| process.is_in(pod, "/usr/local/bin/chaincode"))
 }
 
 /// The first process of the chaincode's container in a pod.
-pub(crate) fn keeper_in(pod: &str) -> Pid {
+pub fn keeper_in(pod: &str) -> Pid {
     find("the keeper", |process| process.is_in(pod, "/selvedge/keeper"))
 }
 
 /// What a process holds in memory, in KiB (`proc_pid_status(5)`).
-pub(crate) fn resident(process: Pid) -> u64 {
+pub fn resident(process: Pid) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     resident.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// The first process of a build's container.
-pub(crate) fn build_in(pod: &str) -> Pid {
+pub fn build_in(pod: &str) -> Pid {
     find("the build", |process| {
         process.words().nth(1) == Some("build-job") && process.has("HOSTNAME", pod)
+    })
+}
+
+/// A process that hangs. It goes on when this is dropped.
+pub struct Hanging(Pid);
+
+impl Hanging {
+    /// Has it hang from now on.
+    ///
+    /// # Panics
+    ///
+    /// When it is not there.
+    pub fn begin(process: Pid) -> Self {
+        kill_process(process, Signal::STOP).expect("the process is there");
+        Self(process)
+    }
+}
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        // Ended with its cluster is as good.
+        let _ = kill_process(self.0, Signal::CONT);
+    }
+}
+
+/// The cluster's API server.
+pub fn api_server_of(cluster: &Cluster) -> Pid {
+    server("the API server", "kube-apiserver", &[&cluster.dir().to_string_lossy()])
+}
+
+/// The cluster's registry.
+pub fn registry_of(cluster: &Cluster) -> Pid {
+    server("the registry", "docker-registry", &[&cluster.dir().to_string_lossy(), "/registry.json"])
+}
+
+/// The node's kubelet.
+pub fn kubelet_of(cluster: &Cluster, node: &Node) -> Pid {
+    let name = format!("--hostname-override={}", node.name());
+    server("the kubelet", "kubelet", &[&cluster.dir().to_string_lossy(), &name])
+}
+
+/// A program, of whose command line all these are parts.
+fn server(what: &str, program: &str, parts: &[&str]) -> Pid {
+    find(what, |process| {
+        let name = process.words().next().and_then(|path| path.rsplit('/').next());
+        name == Some(program) && parts.iter().all(|part| process.line.contains(part))
     })
 }
