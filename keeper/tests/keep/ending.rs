@@ -20,6 +20,8 @@ const STUBBORN: &str = r#"trap '' TERM; touch "$1/runs"; while :; do sleep 0.01;
 
 /// Both ends of a connection as a keeper sees it: all of this machine's are in one network.
 struct Connection {
+    /// As long as somebody listens there, the keeper starts what it keeps.
+    _listener: TcpListener,
     _dialled: TcpStream,
     accepted: TcpStream,
 }
@@ -28,7 +30,8 @@ impl Connection {
     fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let dialled = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        Self { _dialled: dialled, accepted: listener.accept().unwrap().0 }
+        let accepted = listener.accept().unwrap().0;
+        Self { _listener: listener, _dialled: dialled, accepted }
     }
 
     /// The option by which the keeper of one that dialled knows it.
@@ -100,7 +103,7 @@ fn a_second_signal_does_not_wait() {
 
 #[test]
 fn one_without_a_connection_is_asked_at_once() {
-    let ended = Connection::new().of_client();
+    let ended = Connection::new().of_server();
     let mut kept = Kept::start_with(&[AGES, &ended], HEEDS);
     kept.await_file("runs");
     kept.signal(Signal::TERM);

@@ -134,8 +134,7 @@ impl Scene {
         }]);
         let spec = FabricSpec::new("faults", &[MSP_ID]).say("overrides", two);
         let fabric = runtime.block_on(Fabric::raise(&cluster, &images, &binaries, &spec))?;
-        let mut scene =
-            Self { one: String::new(), two: String::new(), fabric, cluster, runtime };
+        let mut scene = Self { one: String::new(), two: String::new(), fabric, cluster, runtime };
         scene.one = scene.deploy(ONE)?;
         scene.two = scene.deploy(TWO)?;
         scene.deploy(NEIGHBOUR)?;
@@ -217,7 +216,8 @@ impl Scene {
     /// Evicts all pods of the chaincode with two replicas from the node.
     fn drain(&self) -> Result<()> {
         let node = self.node()?.name();
-        let selector = format!("--pod-selector=app.kubernetes.io/instance={}", self.chaincode(TWO)?.name());
+        let selector =
+            format!("--pod-selector=app.kubernetes.io/instance={}", self.chaincode(TWO)?.name());
         let kubectl = self.cluster.kubectl();
         let drain = ["drain", node, &selector, "--delete-emptydir-data", "--force"];
         let drained = kubectl.run(&drain);
