@@ -45,6 +45,10 @@ impl Process {
 }
 
 /// The processes that are wanted.
+///
+/// # Panics
+///
+/// When `/proc` cannot be read.
 pub fn all(is_it: impl Fn(&Process) -> bool) -> Vec<Pid> {
     let found = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let dir = entry.ok()?.path();
@@ -55,6 +59,10 @@ pub fn all(is_it: impl Fn(&Process) -> bool) -> Vec<Pid> {
 }
 
 /// The process that is wanted, which must be there.
+///
+/// # Panics
+///
+/// When it is not there.
 pub fn find(what: &str, is_it: impl Fn(&Process) -> bool) -> Pid {
     let found = all(is_it).first().copied();
     found.unwrap_or_else(|| panic!("{what} does not run on this machine"))
@@ -85,6 +93,10 @@ pub fn keeper_in(pod: &str) -> Pid {
 }
 
 /// What a process holds in memory, in KiB (`proc_pid_status(5)`).
+///
+/// # Panics
+///
+/// When it is not there.
 pub fn resident(process: Pid) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
