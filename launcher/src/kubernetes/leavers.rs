@@ -14,8 +14,12 @@ pub(super) struct Leavers(BTreeSet<IpAddr>);
 impl Leavers {
     /// What is to be told, now that these pods are there.
     pub(super) fn seen(&mut self, pods: &[&Pod]) -> Vec<ReplicaEvent> {
-        let leaving = pods.iter().filter(|pod| is_leaving(pod));
-        let now: BTreeSet<_> = leaving.flat_map(|pod| addresses(pod)).collect();
+        let (leaving, staying): (Vec<&Pod>, Vec<&Pod>) =
+            pods.iter().filter(|pod| runs(pod)).partition(|pod| is_leaving(pod));
+        // On its node's own network a pod has the address of all that are there.
+        let shared: BTreeSet<_> = staying.into_iter().flat_map(addresses).collect();
+        let now = leaving.into_iter().flat_map(addresses).filter(|one| !shared.contains(one));
+        let now: BTreeSet<_> = now.collect();
         let gone = self.0.difference(&now).copied().map(ReplicaEvent::Left);
         let new = now.difference(&self.0).copied().map(ReplicaEvent::Leaving);
         let events = gone.chain(new).collect();
@@ -24,10 +28,13 @@ impl Leavers {
     }
 }
 
-/// Whether the pod is to go and runs until then: its address is another's once it has ended.
+/// Whether the pod runs: its address is another's once it has ended.
+fn runs(pod: &Pod) -> bool {
+    pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running")
+}
+
 fn is_leaving(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    pod.metadata.deletion_timestamp.is_some() && phase == Some("Running")
+    pod.metadata.deletion_timestamp.is_some()
 }
 
 /// All that a pod has: nobody knows by which of them it reaches the proxy.
@@ -73,6 +80,15 @@ mod tests {
         let ended = pod("Succeeded", &there, true);
         assert_eq!(told(&mut leavers, &[&ended, &other]), "[Left(10.0.0.1), Left(fd00::1)]");
         assert_eq!(told(&mut leavers, &[&other]), "[]");
+    }
+
+    #[test]
+    fn an_address_that_others_have_as_well_is_that_of_those_who_stay() {
+        let mut leavers = Leavers::default();
+        let (leaving, staying) =
+            (pod("Running", &["10.0.0.1"], true), pod("Running", &["10.0.0.1"], false));
+        assert_eq!(told(&mut leavers, &[&leaving, &staying]), "[]");
+        assert_eq!(told(&mut leavers, &[&leaving]), "[Leaving(10.0.0.1)]");
     }
 
     #[test]
