@@ -47,9 +47,9 @@ struct Case {
 
 const CASES: [Case; 17] = [
     Case::new("nothing", ONE, 4, |_| Ok(())),
-    Case::new("process killed, of one", ONE, 6, |scene| scene.kill(chaincode_in(&scene.pod(ONE)?))),
-    Case::new("keeper killed, of one", ONE, 10, |scene| scene.kill(keeper_in(&scene.pod(ONE)?))),
-    Case::new("keeper killed, of two", TWO, 10, |scene| scene.kill(keeper_in(&scene.pod(TWO)?))),
+    Case::new("process killed, of one", ONE, 6, |scene| kill(chaincode_in(&scene.pod(ONE)?))),
+    Case::new("keeper killed, of one", ONE, 10, |scene| kill(keeper_in(&scene.pod(ONE)?))),
+    Case::new("keeper killed, of two", TWO, 10, |scene| kill(keeper_in(&scene.pod(TWO)?))),
     Case::new("pod deleted, of one", ONE, 10, |scene| scene.delete(ONE, &["--wait=false"])),
     Case::new("pod deleted, of two", TWO, 10, |scene| scene.delete(TWO, &["--wait=false"])),
     Case::new("pod force-deleted, of one", ONE, 10, |scene| scene.delete(ONE, &FORCED)),
@@ -61,12 +61,13 @@ const CASES: [Case; 17] = [
     Case::new("kubelet hangs, 20 s", ONE, 10, Scene::lose_kubelet),
     Case::new("containerd restarted", ONE, 6, |scene| Ok(scene.node()?.restart_containerd()?)),
     Case::new("API server hangs, 30 s", ONE, 10, |scene| {
-        scene.hangs(api_server_of(&scene.cluster), API)
+        hang(api_server_of(&scene.cluster), API);
+        Ok(())
     }),
     Case::new("registry hangs, pod deleted", ONE, 10, Scene::lose_registry),
     Case::new("network cut, 5 s, of one", ONE, 25, |scene| scene.cut(ONE)),
-    Case::new("launcher killed", ONE, 20, |scene| scene.kill(launcher_of(scene.peer()))),
-    Case::new("peer killed", ONE, 30, |scene| scene.kill(peer_in(scene.peer()))),
+    Case::new("launcher killed", ONE, 20, |scene| kill(launcher_of(scene.peer()))),
+    Case::new("peer killed", ONE, 30, |scene| kill(peer_in(scene.peer()))),
 ];
 
 const FORCED: [&str; 2] = ["--force", "--grace-period=0"];
@@ -196,10 +197,6 @@ impl Scene {
         Ok(self.runtime.block_on(self.peer().await_serving())?)
     }
 
-    fn kill(&self, process: Pid) -> Result<()> {
-        signal(process, Signal::KILL)
-    }
-
     fn delete(&self, name: &str, how: &[&str]) -> Result<()> {
         let delete = ["delete", "pod", &self.pod(name)?];
         self.fabric.namespace().kubectl(&[&delete[..], how].concat())?;
@@ -227,12 +224,7 @@ impl Scene {
     }
 
     fn lose_kubelet(&self) -> Result<()> {
-        self.hangs(kubelet_of(&self.cluster, self.node()?), KUBELET)
-    }
-
-    fn hangs(&self, process: Pid, time: Duration) -> Result<()> {
-        let _hanging = Hanging::begin(process);
-        sleep(time);
+        hang(kubelet_of(&self.cluster, self.node()?), KUBELET);
         Ok(())
     }
 
@@ -265,6 +257,16 @@ impl Scene {
         let log = self.runtime.block_on(self.peer().log("launcher"));
         run_again(&log.unwrap_or_default())
     }
+}
+
+fn kill(process: Pid) -> Result<()> {
+    signal(process, Signal::KILL)
+}
+
+/// Has a process hang for so long.
+fn hang(process: Pid, time: Duration) {
+    let _hanging = Hanging::begin(process);
+    sleep(time);
 }
 
 fn signal(process: Pid, signal: Signal) -> Result<()> {
