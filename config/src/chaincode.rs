@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::allowance::Allowance;
+use crate::execution::{Function, Mode};
 use crate::pod_overlay::PodTemplateOverlay;
 use crate::source::{FileSource, Variable};
 use crate::span::Span;
@@ -27,9 +28,14 @@ pub struct Chaincode {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "namespace"))]
     pub namespace: Option<String>,
-    /// How many replicas there are; on the `local` backend, processes.
+    /// How many replicas there are; on the `local` backend, processes. Means nothing with
+    /// `execution: function`.
     #[schemars(range(min = 1, max = 64))]
     pub replicas: u16,
+    /// When there are processes of it.
+    pub execution: Mode,
+    /// How processes come and go. Means something with `execution: function` alone.
+    pub function: Function,
     /// Whether a transaction whose replica ends is run once more, on another one. The proxy answers
     /// it then as the peer has answered it the first time, so that the peer is asked nothing twice
     /// and the caller notices nothing. Set `false` for chaincode that does more than to read and
@@ -123,6 +129,8 @@ impl Default for Chaincode {
         Self {
             namespace: None,
             replicas: 1,
+            execution: Mode::default(),
+            function: Function::default(),
             replay: true,
             peer_node: PeerNode::default(),
             affinity: None,

@@ -11,10 +11,14 @@ const BUILDS: [&str; 5] = ["timeout", "parallel", "imagesLimit", "disk", "memory
 const ONLY_LOCAL: [&str; 2] = ["imagesLimit", "memoryLimit"];
 
 /// The keys of `chaincode` that do.
-const CHAINCODE: [&str; 4] = ["replicas", "replay", "environment", "timeouts"];
+const CHAINCODE: [&str; 6] =
+    ["replicas", "execution", "function", "replay", "environment", "timeouts"];
 
 /// The keys of `chaincode.timeouts` that do.
 const TIMEOUTS: [&str; 2] = ["start", "drain"];
+
+/// The keys of `chaincode.function` that mean something on Kubernetes alone.
+const FUNCTION_OF_PODS: [&str; 1] = ["keep"];
 
 /// Whether a key means something on the backend.
 pub(crate) fn has_meaning(path: &[&str], backend: BackendKind) -> bool {
@@ -23,6 +27,7 @@ pub(crate) fn has_meaning(path: &[&str], backend: BackendKind) -> bool {
         (BackendKind::Local, ["registry", key, ..]) => *key == "rewrites",
         (BackendKind::Local, ["builds", key, ..]) => BUILDS.contains(key),
         (BackendKind::Local, ["chaincode", "timeouts", key, ..]) => TIMEOUTS.contains(key),
+        (BackendKind::Local, ["chaincode", "function", key, ..]) => !FUNCTION_OF_PODS.contains(key),
         (BackendKind::Local, ["chaincode", key, ..]) => CHAINCODE.contains(key),
         _ => true,
     }
@@ -66,7 +71,7 @@ pub(crate) fn meaningless(root: &Node, backend: BackendKind) -> Vec<Fault> {
     for (at, node) in &chaincodes {
         let at: Vec<&str> = at.iter().map(String::as_str).collect();
         look(node, &at, &["chaincode"]);
-        for key in ["timeouts", "environment"] {
+        for key in ["timeouts", "environment", "function"] {
             if let Some(below) = node.child(key) {
                 let at: Vec<&str> = at.iter().copied().chain([key]).collect();
                 look(below, &at, &["chaincode", key]);
@@ -77,7 +82,7 @@ pub(crate) fn meaningless(root: &Node, backend: BackendKind) -> Vec<Fault> {
 }
 
 /// The maps that say how chaincode runs, each with where it is.
-fn chaincodes(root: &Node) -> Vec<(Vec<String>, &Node)> {
+pub(crate) fn chaincodes(root: &Node) -> Vec<(Vec<String>, &Node)> {
     let overrides = root.child("overrides").map(Node::items).unwrap_or_default();
     let overrides = overrides.iter().enumerate().map(|(number, one)| {
         (vec!["overrides".to_owned(), number.to_string(), "chaincode".to_owned()], one)

@@ -9,6 +9,7 @@ use crate::amount::amount;
 use crate::builds::Builds;
 use crate::chaincode::Chaincode;
 use crate::document::Node;
+use crate::execution::Function;
 use crate::fault::{Fault, path_of};
 use crate::source::{FileSource, Variable};
 
@@ -58,6 +59,7 @@ pub(crate) fn placed(node: &Node, below: &[&str], found: Vec<Senseless>) -> Vec<
 /// What does not go together.
 pub(crate) fn senseless(chaincode: &Chaincode) -> Vec<Senseless> {
     let mut found = Vec::new();
+    more_ahead_than_may_be(chaincode, &mut found);
     requests_beyond_limits(&chaincode.resources, &mut found);
     for (name, variable) in &chaincode.environment {
         environment(name, variable, &mut found);
@@ -82,6 +84,15 @@ pub(crate) fn senseless_builds(builds: &Builds) -> Vec<Senseless> {
     let mut found = Vec::new();
     requests_beyond_limits(&builds.resources, &mut found);
     found
+}
+
+/// Processes that are kept ahead are some of those that may be there.
+fn more_ahead_than_may_be(chaincode: &Chaincode, found: &mut Vec<Senseless>) {
+    let Some(Function { ahead, max_replicas, .. }) = chaincode.function() else { return };
+    if ahead > max_replicas.get() {
+        let reason = format!("is more than there may be at once (`maxReplicas`: {max_replicas})");
+        found.push((vec!["function".into(), "ahead".into()], reason));
+    }
 }
 
 /// What a pod's own security is said by.

@@ -11,6 +11,7 @@ use crate::file::{BackendKind, File, Health};
 use crate::local::{has_meaning, meaningless};
 use crate::matching::{Match, Subject};
 use crate::meaning::{placed, senseless_builds};
+use crate::mode;
 use crate::origin::{self, Said};
 use crate::overlaying::{lay_over, what_is_given};
 use crate::place::Place;
@@ -85,6 +86,7 @@ impl Operator {
         let mut operator = Self { chaincode: of(&root), file, overrides, variants: Vec::new() };
         operator.variants = operator.all_variants()?;
         let mut faults = meaningless(&given, operator.file.backend);
+        faults.extend(mode::meaningless(&given));
         if let Some(builds) = root.child("builds") {
             let found = senseless_builds(&operator.file.builds);
             faults.extend(placed(builds, &["builds"], found));
@@ -139,13 +141,14 @@ impl Operator {
     }
 
     /// What is said for this chaincode, key by key, and where; of the keys that mean something on
-    /// the backend.
+    /// the backend, and in the way in which it is executed.
     pub fn said(&self, subject: &Subject) -> Vec<Said> {
-        let means_something = |path: &[&str]| {
-            let path: Vec<&str> = [&["chaincode"], path].concat();
-            has_meaning(&path, self.file.backend)
+        let node = self.resolve(subject);
+        let means_something = |below: &[&str]| {
+            let path: Vec<&str> = [&["chaincode"], below].concat();
+            has_meaning(&path, self.file.backend) && mode::has_meaning(below, &node)
         };
-        origin::said(&self.resolve(subject), means_something)
+        origin::said(&node, means_something)
     }
 
     /// The overrides that are for none of these chaincodes.

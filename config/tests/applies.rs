@@ -1,7 +1,9 @@
 //! What of a file applies to which chaincode, and from where.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use selvedge_config::{Chaincode, Match, Operator, Origin, Place, Subject, Unmatched, Variable};
+use selvedge_config::{
+    Chaincode, Execution, Match, Operator, Origin, Place, Subject, Unmatched, Variable,
+};
 
 const FILE: &str = "apiVersion: selvedge/v1
 backend: kubernetes
@@ -150,5 +152,19 @@ fn what_means_nothing_on_the_backend_is_not_said() {
     let operator = Operator::read(b"apiVersion: selvedge/v1\n").unwrap();
     let said = operator.said(&subject("a", "m", "p"));
     let paths: Vec<&str> = said.iter().map(|said| said.path.as_str()).collect();
-    assert_eq!(paths, ["replay", "replicas", "timeouts.drain", "timeouts.start"]);
+    assert_eq!(paths, ["execution", "replay", "replicas", "timeouts.drain", "timeouts.start"]);
+}
+
+#[test]
+fn what_counts_is_what_the_execution_has_a_use_for() {
+    let text = "apiVersion: selvedge/v1\nchaincode: {replicas: 2, function: {callsPerProcess: 1}}\n\
+                overrides:\n  - match: {label: a}\n    chaincode: {execution: function, function: \
+                {maxReplicas: 3}}\n";
+    let operator = Operator::read(text.as_bytes()).unwrap();
+    let of = |label| operator.chaincode(&subject(label, "Org1MSP", "peer")).unwrap().execution();
+    assert_eq!(of("b"), Execution::Service { replicas: 2 });
+    let Execution::Function(function) = of("a") else { panic!("it is executed otherwise") };
+    assert_eq!(function.max_replicas.get(), 3);
+    assert_eq!(function.calls_per_process.map(u32::from), Some(1));
+    assert_eq!(function.idle.to_string(), "1m");
 }

@@ -236,6 +236,51 @@ fn what_means_nothing_on_the_local_backend_is_refused() {
 }
 
 #[test]
+fn keys_of_one_way_of_execution_mean_nothing_in_the_other() {
+    let end = "means nothing without `execution: function`";
+    is_told("chaincode: {function: {idle: 5m}}\n", &[&format!("3:13: chaincode.function: {end}")]);
+    is_told(
+        "overrides:\n  - match: {label: a}\n    chaincode: {execution: service, function: {ahead: 1}}\n",
+        &[&format!("5:37: overrides[0].chaincode.function: {end}")],
+    );
+    is_told(
+        "chaincode: {execution: function, replicas: 2}\n",
+        &["3:34: chaincode.replicas: means nothing with `execution: function`: say \
+           `function.maxReplicas`"],
+    );
+    // What an override asks for may be said by the defaults, and the other way about.
+    let sound = "chaincode: {replicas: 2, function: {maxReplicas: 3}}\noverrides:\n  - match: {label: \
+                 a}\n    chaincode: {execution: function}\n";
+    Operator::read(format!("{HEAD}{sound}").as_bytes()).unwrap();
+}
+
+#[test]
+fn what_a_function_cannot_have() {
+    for (text, expected) in [
+        (
+            "ahead: 2",
+            "52: chaincode.function.ahead: is more than there may be at once (`maxReplicas`: 1)",
+        ),
+        ("concurrency: 0", "58: chaincode.function.concurrency: must be at least 1"),
+        ("callsPerProcess: 0", "62: chaincode.function.callsPerProcess: must be at least 1"),
+        ("maxReplicas: 65", "58: chaincode.function.maxReplicas: must be at most 64"),
+        (
+            "keep: pods",
+            "51: chaincode.function.keep: \"pods\" is not known; did you mean `pod`?; known are `pod`, \
+             `nothing`",
+        ),
+    ] {
+        let said = format!("chaincode: {{execution: function, function: {{{text}}}}}\n");
+        is_told(&said, &[&format!("3:{expected}")]);
+    }
+    let local =
+        "apiVersion: selvedge/v1\nchaincode: {execution: function, function: {keep: pod}}\n";
+    let expected = "2:45: chaincode.function.keep: means nothing on the `local` backend: leave it out, \
+                    or set `backend: kubernetes`";
+    assert_eq!(told(local), [expected]);
+}
+
+#[test]
 fn what_is_no_such_file_at_all() {
     assert_eq!(told(""), ["the file says nothing; its first line is `apiVersion: selvedge/v1`"]);
     assert_eq!(told("- a\n"), ["the file is no map of keys and values"]);

@@ -95,6 +95,12 @@ pub(crate) trait Replicas: Send {
     /// connection to the proxy and do not end.
     fn replace_disconnected(&self, since: SystemTime);
 
+    /// In function mode: so many processes are to be there from now on, those included that start,
+    /// and those without that were let go or lost. Said again whenever one has registered, was let go
+    /// or is lost; who is behind hears the last word alone. More than are wanted stay until they are
+    /// let go. In service mode it is never said.
+    fn want(&self, _processes: usize) {}
+
     /// Ends them, and returns when nothing runs any more. What the next run can start from is kept.
     async fn stop(self: Box<Self>);
 
