@@ -28,6 +28,7 @@ mod frame;
 mod iterators;
 mod journal;
 mod keepalive;
+mod leavers;
 mod limits;
 mod memory;
 mod notices;

@@ -8,35 +8,10 @@ use tokio::time::Instant;
 
 use crate::credentials::Credential;
 use crate::event::Event;
+use crate::leavers::Leavers;
 use crate::replica::{Place, Standing};
 use crate::roster::Roster;
 use crate::transactions::{Outcome, Transactions};
-
-/// Replicas that are to go together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Leavers {
-    /// All with this credential: others are there in their place.
-    Set(Credential),
-    /// Those that are in one place, which is to go: others may come to be in theirs.
-    At(Place),
-}
-
-impl Leavers {
-    pub(crate) fn include(self, place: Place) -> bool {
-        match self {
-            Self::Set(credential) => place.credential == credential,
-            Self::At(own) => place == own,
-        }
-    }
-
-    /// Why they are to go, for people.
-    fn reason(self) -> &'static str {
-        match self {
-            Self::Set(_) => "is being replaced",
-            Self::At(_) => "has to go",
-        }
-    }
-}
 
 /// Those that are to go, be they there or to come.
 #[derive(Default)]

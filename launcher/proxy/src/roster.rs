@@ -9,9 +9,9 @@ use tonic::Status;
 use crate::breaches::Breaches;
 use crate::credentials::Credential;
 use crate::frame::Frame;
+use crate::leavers::Leavers;
 use crate::limits::Limits;
 use crate::replica::{Place, Replica, ReplicaId, ReplicaLink, Standing};
-use crate::retirement::Leavers;
 use crate::violation::Violation;
 
 /// What is to be sent to a replica.
