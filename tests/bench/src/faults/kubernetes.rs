@@ -145,7 +145,8 @@ impl Scene {
     fn deploy(&self, name: &str) -> Result<String> {
         let file = self.fabric.network().dir().join(format!("{name}.tar.gz"));
         package(&chaincode_dir("ledger"), &format!("{name}_1.0"), &file);
-        let package_id = self.fabric.network().deploy(&file, &Definition::new(name))?;
+        let deployed = self.fabric.network().deploy(&file, &Definition::new(name));
+        let package_id = deployed.with_context(|| self.fabric.namespace().report())?;
         // The first call waits until the peer has started it.
         let answer = self.gateway(name).call(Op::Submit, &["Put", "k", "v"]);
         answer.map_err(|error| anyhow!("{name} does not answer: {error}"))?;

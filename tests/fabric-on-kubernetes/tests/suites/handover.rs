@@ -1,6 +1,6 @@
 //! A launcher that is killed, and a peer: the next run goes on with the pods that there are.
 
-use e2e::{Gateway, LoadReport, Op};
+use e2e::{Gateway, Op};
 use fabric_on_kubernetes::{Chaincode, Fabric, PeerPod};
 use k8s_openapi::api::core::v1::Secret;
 use rustix::process::{Pid, Signal, kill_process};
@@ -42,7 +42,7 @@ impl Lasting {
 }
 
 /// Reads under the death of a process until it is over, and says what it was like.
-async fn under_load(what: &str, gateway: &mut Gateway, victim: Pid) -> LoadReport {
+fn under_load(what: &str, gateway: &mut Gateway, victim: Pid) {
     let load = gateway.start_load(Op::Evaluate, 8, 6000, &["Get", "k"]);
     load.await_start();
     kill_process(victim, Signal::KILL).unwrap();
@@ -50,7 +50,6 @@ async fn under_load(what: &str, gateway: &mut Gateway, victim: Pid) -> LoadRepor
     assert_eq!(report.wrong, 0, "{report:?}");
     let (failed, trouble) = (report.failed, report.trouble_us / 1000.0);
     eprintln!("{what} killed: {failed} of {} reads failed, over {trouble:.0} ms", report.count);
-    report
 }
 
 #[test]
@@ -63,7 +62,7 @@ fn a_launcher_that_is_killed_is_followed_by_one_that_changes_nothing_of_its_chai
         let before = Lasting::of(fabric, &chaincode).await;
         let process = chaincode_in(&before.pod);
 
-        under_load("launcher", &mut gateway, launcher_of(peer)).await;
+        under_load("launcher", &mut gateway, launcher_of(peer));
         await_answer(&mut gateway, "kept").await;
         peer.await_line("launcher", &[GOES_ON], LIMIT).await.unwrap();
         assert_eq!(Lasting::of(fabric, &chaincode).await, before);
@@ -91,7 +90,7 @@ fn a_peer_that_is_killed_finds_its_chaincode_as_it_was() {
         let chaincode = peer.chaincode(&package_id).await.unwrap();
         let before = Lasting::of(fabric, &chaincode).await;
 
-        under_load("peer", &mut ledger, peer_in(peer)).await;
+        under_load("peer", &mut ledger, peer_in(peer));
         peer.await_serving().await.unwrap();
         await_answer(&mut gateway(fabric, peer, "ledger"), "kept").await;
         assert_eq!(Lasting::of(fabric, &chaincode).await, before);
