@@ -16,6 +16,7 @@ use selvedge_manifest::baseline::Lifted;
 use selvedge_manifest::{LaunchPlan, LaunchTarget, ReplicaCredentials};
 use selvedge_proto::launcher::ImageReference;
 use selvedge_proto::launcher::chaincode_status::Place;
+use selvedge_proxy::ReplicaPlace;
 use tokio::sync::mpsc;
 
 use crate::bounds::Exceeded;
@@ -101,6 +102,10 @@ pub(crate) trait Replicas: Send {
     /// let go. In service mode it is never said.
     fn want(&self, _processes: usize) {}
 
+    /// In function mode: something has happened to a process that the proxy knows. What follows from
+    /// it for how many are wanted is said next.
+    fn met(&self, _place: ReplicaPlace, _meeting: Meeting) {}
+
     /// Ends them, and returns when nothing runs any more. What the next run can start from is kept.
     async fn stop(self: Box<Self>);
 
@@ -114,6 +119,19 @@ pub(crate) trait Replicas: Send {
     async fn discard(self: Box<Self>) {
         self.stop().await;
     }
+}
+
+/// What the proxy has to do with a process that is there while it is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meeting {
+    /// It has registered.
+    Joined,
+    /// It has had its calls, or nothing to do for a while: its stream was ended, and it is to end.
+    Released,
+    /// Its stream has ended otherwise. If it has not ended by itself in a moment it is to be ended.
+    Lost,
+    /// It answers nothing, and is to be ended.
+    Hung,
 }
 
 /// What is to be run.
@@ -131,7 +149,7 @@ pub(crate) struct Workload {
     /// Where the proxy listens; the backend decides what replicas dial to get there.
     pub(crate) proxy: SocketAddr,
     /// What replicas authenticate with.
-    pub(crate) credentials: ReplicaCredentials,
+    pub(crate) credentials: SetCredentials,
     /// How they run.
     pub(crate) settings: Arc<Chaincode>,
     /// Which set of replicas this is, counted from run to run: one may run beside the one before it,
@@ -159,9 +177,17 @@ impl Beginning {
     }
 }
 
+/// What a set of replicas authenticates with. All of it has one key.
+pub(crate) struct SetCredentials {
+    /// What any of them may show.
+    pub(crate) shared: ReplicaCredentials,
+    /// What one may show that is known by its seat: the number of its place here.
+    pub(crate) seats: Vec<ReplicaCredentials>,
+}
+
 impl Workload {
     /// What a replica on this machine is given, whose files are below `root`.
-    pub(crate) fn launch_plan(&self, root: &str) -> LaunchPlan {
+    pub(crate) fn launch_plan(&self, root: &str, credentials: &ReplicaCredentials) -> LaunchPlan {
         let target = LaunchTarget {
             content: self.content,
             shim: self.shim,
@@ -170,7 +196,7 @@ impl Workload {
             address: &self.proxy.to_string(),
             root,
         };
-        LaunchPlan::new(&target, &self.credentials)
+        LaunchPlan::new(&target, credentials)
     }
 }
 
@@ -195,6 +221,9 @@ pub(crate) enum ReplicaEvent {
     Delayed(Option<String>),
     /// It cannot run, and is not expected to soon; the reason.
     Trouble(String),
+    /// In function mode: none will be there for what waits now, for this reason, which was told
+    /// already.
+    Refused(String),
 }
 
 /// How a replica ended.

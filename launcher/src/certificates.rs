@@ -4,19 +4,17 @@
 //! the one package that it may register. The authority's key is known to this process alone, and to the
 //! one that follows it where replicas outlive a launcher (`estate.rs`); it is forgotten with the run:
 //! as long as that lasts, replicas with other settings may follow, and each set of them has a
-//! certificate of its own.
+//! key of its own.
 
 use std::net::IpAddr;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, SanType,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
 };
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use selvedge_buildpack::shim::Shim;
 use selvedge_manifest::ReplicaCredentials;
-use selvedge_proxy::{Credential, ReplicaAuthority, SERVER_NAME, replica_name};
+use selvedge_proxy::{Credential, ReplicaAuthority, SERVER_NAME, replica_name, seat_name};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
@@ -118,16 +116,39 @@ impl RunAuthority {
         shim: Shim,
     ) -> Result<(ReplicaCredentials, Credential), CertificateError> {
         let key = KeyPair::generate()?;
+        let credentials = self.certify(shim, &key, None)?;
+        Ok((credentials, Credential::of(&key.subject_public_key_info())))
+    }
+
+    /// What so many replicas of a set authenticate with that are told from one another: the same, but
+    /// for the number of the seat.
+    pub(crate) fn seats(
+        &self,
+        shim: Shim,
+        set: &ReplicaCredentials,
+        number: u32,
+    ) -> Result<Vec<ReplicaCredentials>, CertificateError> {
+        let key = KeyPair::from_pem(&set.key)?;
+        (0..number).map(|seat| self.certify(shim, &key, Some(seat))).collect()
+    }
+
+    fn certify(
+        &self,
+        shim: Shim,
+        key: &KeyPair,
+        seat: Option<u32>,
+    ) -> Result<ReplicaCredentials, CertificateError> {
         let mut replica = leaf("Selvedge chaincode replica", ExtendedKeyUsagePurpose::ClientAuth);
-        let name = replica_name(&self.package_id).try_into()?;
-        replica.subject_alt_names = vec![SanType::URI(name)];
+        let names = [Some(replica_name(&self.package_id)), seat.map(seat_name)];
+        for name in names.into_iter().flatten() {
+            replica.subject_alt_names.push(SanType::URI(name.try_into()?));
+        }
         if matches!(shim, Shim::Listens(_)) {
             replica.subject_alt_names.push(SanType::DnsName(SERVER_NAME.try_into()?));
             replica.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
         }
-        let replica = replica.signed_by(&key, &self.issuer)?;
-        let kept = Certified { certificate: replica.pem(), key: key.serialize_pem() };
-        Ok((self.credentials(&kept), Credential::of(replica.der())))
+        let replica = replica.signed_by(key, &self.issuer)?;
+        Ok(self.credentials(&Certified { certificate: replica.pem(), key: key.serialize_pem() }))
     }
 
     /// What a set of replicas of an earlier run goes on to authenticate with.
@@ -135,9 +156,8 @@ impl RunAuthority {
         &self,
         kept: &Certified,
     ) -> Result<(ReplicaCredentials, Credential), CertificateError> {
-        let certificate = CertificateDer::from_pem_slice(kept.certificate.as_bytes())
-            .map_err(|_| rcgen::Error::CouldNotParseCertificate)?;
-        Ok((self.credentials(kept), Credential::of(&certificate)))
+        let key = KeyPair::from_pem(&kept.key)?;
+        Ok((self.credentials(kept), Credential::of(&key.subject_public_key_info())))
     }
 
     fn credentials(&self, own: &Certified) -> ReplicaCredentials {

@@ -58,7 +58,7 @@ impl ChaincodeRun {
         };
         plan.bequeath(&first);
         let deadline = plan.run.deadline;
-        let succession = Succession::new(plan, first, configuration);
+        let succession = Succession::begin(plan, first, configuration, &proxy).await;
         let mut link = Link::new(proxy, succession, log, deadline.limit());
         let outcome = link.supervise(stop, deadline, preparation).await;
         match &outcome {

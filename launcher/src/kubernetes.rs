@@ -147,7 +147,7 @@ impl Backend for KubernetesBackend {
                 address: &format!("{}:{PROXY_PORT}", identity.host()),
                 root: "",
             },
-            &workload.credentials,
+            &workload.credentials.shared,
             workload.proxy.ip(),
         );
         Ok(Box::new(ClusterReplicas::start(Order {
@@ -161,7 +161,7 @@ impl Backend for KubernetesBackend {
             image: self.builds.pulled(workload.content, &workload.image),
             command: command_of(&workload.image),
             plan,
-            credentials: Sha256::of(workload.credentials.certificate.as_bytes()).hex(),
+            credentials: Sha256::of(workload.credentials.shared.certificate.as_bytes()).hex(),
             proxy: workload.proxy,
         })))
     }

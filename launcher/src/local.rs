@@ -4,10 +4,13 @@ mod collection;
 mod compile;
 mod guard;
 mod named;
+mod pool;
 mod process;
 mod replica;
+mod restarts;
 pub(crate) mod rooted;
 mod search_path;
+mod started;
 mod supervise;
 mod telling;
 
@@ -32,6 +35,7 @@ use selvedge_buildpack::language::Language;
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
 use selvedge_buildpack::recipe::{BuildFailure, Toolchain, Workplace, carry_out};
+use selvedge_config::Execution;
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
@@ -53,7 +57,11 @@ use crate::settings::Place;
 use crate::source::StagedSource;
 use collection::Collection;
 use compile::LocalWorkshop;
-use named::NamedImages;
+use named::{ImageRoot, NamedImages};
+use pool::Pool;
+use replica::Unpacked;
+use started::Start;
+use supervise::Supervised;
 
 /// The repository that local images are named after; nothing is pulled from it.
 const REPOSITORY: &str = "localhost/selvedge/chaincode";
@@ -299,21 +307,56 @@ impl Backend for LocalBackend {
     }
 
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
-        // Such an image has a root of its own in mind, with a shell or an interpreter in it
-        // (fabric-builder-k8s `samples`).
-        let root = match workload.content {
-            PackageContent::Image => Some(Arc::new(self.named.laid_out(&workload).await?)),
-            PackageContent::Code(_) => None,
-        };
+        match workload.settings.execution() {
+            Execution::Service { replicas } => {
+                let starts = self.starts(&workload, replicas).await?;
+                Ok(Box::new(Supervised::start(starts)?))
+            }
+            Execution::Function(_) => {
+                let starts = self.seats(&workload).await?;
+                Ok(Box::new(Pool::open(starts, workload.settings.timeouts.start.duration())))
+            }
+        }
+    }
+}
+
+impl LocalBackend {
+    /// What starts replicas that are there to stay.
+    async fn starts(&self, workload: &Workload, number: u16) -> Result<Vec<Start>, StartError> {
+        let root = self.root(workload).await?;
         let mut starts = Vec::new();
-        for _ in 0..workload.settings.replicas {
+        for _ in 0..number {
             let files = self.data.temporary("replica").map_err(StartError::Files)?;
             starts.push(match &root {
-                Some(root) => named::prepare(root, &workload, files)?,
-                None => replica::prepare(&self.images, &workload, files).await?,
+                Some(root) => named::prepare(root, workload, &workload.credentials.shared, files)?,
+                None => Unpacked::of(&self.images, &workload.image.digest, files)
+                    .await?
+                    .alone(workload)?,
             });
         }
-        Ok(Box::new(supervise::Supervised::start(starts)?))
+        Ok(starts)
+    }
+
+    /// What starts those that are there while they are called for: one for each seat.
+    async fn seats(&self, workload: &Workload) -> Result<Vec<Start>, StartError> {
+        let seats = workload.credentials.seats.iter().enumerate();
+        let temporary = || self.data.temporary("replica").map_err(StartError::Files);
+        if let Some(root) = self.root(workload).await? {
+            let start =
+                |(_, credentials)| named::prepare(&root, workload, credentials, temporary()?);
+            return seats.map(start).collect();
+        }
+        let unpacked = Unpacked::of(&self.images, &workload.image.digest, temporary()?).await?;
+        seats.map(|(seat, credentials)| unpacked.at_seat(workload, credentials, seat)).collect()
+    }
+
+    /// The root that processes of an image have in which somebody else has one in mind, with a shell
+    /// or an interpreter in it (fabric-builder-k8s `samples`).
+    async fn root(&self, workload: &Workload) -> Result<Option<Arc<ImageRoot>>, StartError> {
+        match workload.content {
+            PackageContent::Image => Ok(Some(Arc::new(self.named.laid_out(workload).await?))),
+            PackageContent::Code(_) => Ok(None),
+        }
     }
 }
 

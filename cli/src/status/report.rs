@@ -50,6 +50,9 @@ pub(super) struct Chaincode {
     /// Null before it was started.
     pub(super) replicas_wanted: Option<u32>,
     pub(super) replicas_registered: u32,
+    /// How many processes there may be at once in function mode, where those wanted are those that
+    /// are called for; null in service mode.
+    pub(super) function_processes: Option<u32>,
     /// `starting`, `ready`, `changing`, `ending`; `unknown` if only a newer command line knows it.
     pub(super) state: &'static str,
     /// When that began.
@@ -122,6 +125,7 @@ impl Chaincode {
             deployment,
             replicas_wanted,
             replicas_registered: told.replicas_registered,
+            function_processes: Some(told.function_processes).filter(|most| *most > 0),
             state,
             since: Moment::of(told.state_since),
             lifted: told.lifted,

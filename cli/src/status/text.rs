@@ -94,10 +94,13 @@ fn row(chaincode: &Chaincode, now: SystemTime, is_short: bool) -> [String; 7] {
         (_, _, Some(_)) => "this machine".to_owned(),
         (_, _, None) => "-".to_owned(),
     };
-    let replicas = chaincode.replicas_wanted.map_or_else(
-        || "-".to_owned(),
-        |wanted| format!("{}/{wanted}", chaincode.replicas_registered),
-    );
+    let registered = chaincode.replicas_registered;
+    let replicas = match (chaincode.replicas_wanted, chaincode.function_processes) {
+        (None, _) => "-".to_owned(),
+        (Some(wanted), None) => format!("{registered}/{wanted}"),
+        // What is not there is no fault.
+        (Some(_), Some(most)) => format!("{registered}, up to {most}"),
+    };
     [
         shown(&chaincode.package_id),
         plain(&chaincode.msp_id),
@@ -228,6 +231,7 @@ mod tests {
             transactions_run_again: 12,
             transactions_answered: 3,
             transactions_differed: 0,
+            function_processes: 0,
         }
     }
 
@@ -256,7 +260,14 @@ mod tests {
             state_since: NOW - 200_000,
             ..ChaincodeStatus::default()
         };
-        let text = shown(launcher(), &[basic(), next, local], None);
+        let function = ChaincodeStatus {
+            package_id: "called:04".into(),
+            function_processes: 4,
+            replicas_registered: 0,
+            replicas_wanted: 0,
+            ..local.clone()
+        };
+        let text = shown(launcher(), &[basic(), next, local, function], None);
         let lines: Vec<String> = text
             .lines()
             .map(|line| {
@@ -278,6 +289,7 @@ mod tests {
                 r"1m 5s ago: it ended: \u{1b}[2Jexit status: 3",
                 "next:02|starting|0s|-|-|-",
                 "small:03|ready|2days 7h|1/1|this machine|-",
+                "called:04|ready|2days 7h|0, up to 4|this machine|-",
             ],
             "{text}"
         );

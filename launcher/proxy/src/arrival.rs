@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::credentials::Credential;
+use crate::identity::Credential;
 use crate::replica::Place;
 use crate::replica_http::Connected;
 

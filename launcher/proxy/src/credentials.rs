@@ -9,13 +9,6 @@ use tokio_rustls::rustls::pki_types::pem::{self as pki_pem, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer};
 use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
-
-use crate::digest::Digest;
-
-/// Prefix of the URI in a replica's certificate that names its package ID.
-const PACKAGE_URN: &str = "urn:selvedge:package:";
 
 /// Where a peer listens for chaincode.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,43 +190,6 @@ fn client_config(chain: &str, key: &str, root: &str) -> Result<ClientConfig, Cre
     Ok(config)
 }
 
-/// The name that the certificate of a replica that listens must bear besides, as subject
-/// alternative name (a DNS name): it is made before the replica has an address.
-pub const SERVER_NAME: &str = "replica.selvedge.internal";
-
-/// The name that a replica's certificate must bear as subject alternative name (a URI).
-pub fn replica_name(package_id: &str) -> String {
-    format!("{PACKAGE_URN}{package_id}")
-}
-
-/// What replicas are told from others by: the SHA-256 of the certificate that they show. Replicas
-/// that share a certificate share this. One that is dialled without TLS shows nothing: it has the
-/// credential that it is dialled for, and nothing but its address speaks for it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Credential(Digest);
-
-impl Credential {
-    /// That of the replicas that show this certificate (DER).
-    pub fn of(certificate: &[u8]) -> Self {
-        Self(Digest::of(certificate))
-    }
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(out)
-    }
-}
-
-/// Whether the certificate (DER) is for a replica of the package.
-pub(crate) fn names_package(certificate: &[u8], package_id: &str) -> bool {
-    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return false };
-    let Ok(Some(names)) = certificate.subject_alternative_name() else { return false };
-    names.value.general_names.iter().any(|name| {
-        matches!(name, GeneralName::URI(uri) if uri.strip_prefix(PACKAGE_URN) == Some(package_id))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,17 +214,5 @@ mod tests {
         let sec1 =
             pem::encode(&pem::Pem::new("EC PRIVATE KEY", vec![0x30, 0x77, 0x02, 0x01, 0x01]));
         assert_eq!(relabelled(&sec1), sec1);
-    }
-
-    #[test]
-    fn a_certificate_is_for_one_package() {
-        let mut parameters = rcgen::CertificateParams::default();
-        let name = replica_name("basic_1.0:ab12").as_str().try_into().unwrap();
-        parameters.subject_alt_names.push(rcgen::SanType::URI(name));
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = parameters.self_signed(&key).unwrap();
-        assert!(names_package(certificate.der(), "basic_1.0:ab12"));
-        assert!(!names_package(certificate.der(), "basic_1.0:ab1"));
-        assert!(!names_package(b"no certificate", "basic_1.0:ab12"));
     }
 }

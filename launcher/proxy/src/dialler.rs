@@ -16,7 +16,8 @@ use tracing::debug;
 
 use crate::arrival::Arrival;
 use crate::client::{self, ClientTls, Socket};
-use crate::credentials::{Credential, CredentialsError, ReplicaAuthority, SERVER_NAME};
+use crate::credentials::{CredentialsError, ReplicaAuthority};
+use crate::identity::{Credential, Identity, SERVER_NAME};
 use crate::pongs::LatePongs;
 use crate::replica::Place;
 use crate::replica_http::{Connected, ReplicaHttp};
@@ -127,11 +128,10 @@ impl Dialler {
             Security::Plain => None,
         };
         let socket = client::connect(address, tls).await.map_err(|error| refused(&error))?;
-        if let Some(shown) = shown(&socket)
-            && shown != credential
-        {
+        let shown = shown(&socket, credential);
+        let Some(identity) = shown.filter(|identity| identity.credential == credential) else {
             return Err(Failure::Failed("its certificate is not that of its set".to_owned()));
-        }
+        };
         let broken = |error: h2::Error| Failure::Unreached(transport::broken(&error));
         let (mut requests, http) = h2::client::Builder::new()
             .initial_window_size(NARROW_WINDOW)
@@ -148,15 +148,17 @@ impl Dialler {
         let stream = (Body::from(answer), Outbound::of_client(outbound));
         let (near, far) = tether();
         let http = ReplicaHttp::dialled(http, stream, near);
-        Ok((Connected { http, address: Some(address), credential }, far))
+        Ok((Connected { http, address: Some(address), identity }, far))
     }
 }
 
-/// What a server has shown.
-fn shown(socket: &Socket) -> Option<Credential> {
-    let Either::Right(tls) = socket else { return None };
-    let certificates = tls.get_ref().1.peer_certificates()?;
-    certificates.first().map(|leaf| Credential::of(leaf))
+/// What a server has shown; without TLS, what it is taken for. Its address tells it from the others
+/// of its set.
+fn shown(socket: &Socket, taken_for: Credential) -> Option<Identity> {
+    let Either::Right(tls) = socket else {
+        return Some(Identity { credential: taken_for, seat: None });
+    };
+    Identity::of(tls.get_ref().1.peer_certificates()?.first()?)
 }
 
 /// Why there is no connection: one with whom TLS cannot be agreed on is there.

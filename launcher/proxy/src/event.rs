@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use crate::credentials::Credential;
+use crate::identity::{Credential, ReplicaPlace};
 
 /// Something that happened to a chaincode's link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,27 @@ pub enum Event {
         replica: u64,
         /// What it has shown.
         credential: Credential,
+        /// Which of its set it is.
+        place: ReplicaPlace,
+    },
+    /// A replica that was there on demand has had its calls, or nothing to do for a while: its stream
+    /// was ended, with nothing in flight. No loss.
+    ReplicaReleased {
+        /// The replica's number.
+        replica: u64,
+        /// What it has shown.
+        credential: Credential,
+        /// Which of its set it is.
+        place: ReplicaPlace,
+    },
+    /// So many replicas are to be there on demand now. Told when that changes, and after each event
+    /// that changes how many there are, in the order of events; what was not heard of yet when the
+    /// next one is told is not told any more.
+    Wanted {
+        /// What they have to show.
+        credential: Credential,
+        /// How many: those that are registered, and those that are to come.
+        processes: usize,
     },
     /// A replica's stream has ended.
     ReplicaGone {

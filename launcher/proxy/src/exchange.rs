@@ -14,10 +14,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use crate::alarm::Alarm;
-use crate::credentials::Credential;
 use crate::dialler::Target;
 use crate::event::Event;
+use crate::identity::{Credential, ReplicaPlace};
 use crate::notices::NoticeSender;
+use crate::on_demand::OnDemand;
 use crate::pace::{Pace, give_way};
 use crate::peer_endpoint::PeerEndpoint;
 use crate::peer_link::PeerLink;
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Release(Place, Duration),
     /// Who was released there is gone.
     Vacate(Place),
+    /// Replicas are there on demand, or not.
+    OnDemand(Option<OnDemand>),
     /// Whether transactions that begin from now on are run again when their replica ends.
     Replay(bool),
     /// Replicas listen there.
@@ -215,6 +218,9 @@ impl Exchange {
                     self.switch.release(place, limit);
                 }
                 Poll::Ready(Some(Command::Vacate(place))) => self.switch.vacate(place),
+                Poll::Ready(Some(Command::OnDemand(on_demand))) => {
+                    self.switch.set_on_demand(on_demand);
+                }
                 Poll::Ready(Some(Command::Replay(is_wanted))) => self.switch.set_replay(is_wanted),
                 Poll::Ready(Some(Command::Dial(target))) => self.dial(target),
                 Poll::Ready(Some(Command::Undial(address))) => self.replicas.undial(address),
@@ -316,6 +322,7 @@ impl Exchange {
                 Some(Command::Retire(credential, limit)) => self.retire(credential, limit),
                 Some(Command::Release(place, limit)) => self.switch.release(place, limit),
                 Some(Command::Vacate(place)) => self.switch.vacate(place),
+                Some(Command::OnDemand(on_demand)) => self.switch.set_on_demand(on_demand),
                 Some(Command::Replay(is_wanted)) => self.switch.set_replay(is_wanted),
                 Some(Command::Dial(target)) => self.dial(target),
                 Some(Command::Undial(address)) => self.replicas.undial(address),
@@ -366,6 +373,14 @@ impl Exchange {
 
     fn publish(&mut self) {
         while let Some(event) = self.switch.take_event() {
+            if let Event::ReplicaReleased {
+                place: ReplicaPlace { address: Some(address), .. },
+                ..
+            } = event
+            {
+                // One that listens would be taken up again before it has ended.
+                self.replicas.undial(address);
+            }
             self.events.send(event);
         }
     }

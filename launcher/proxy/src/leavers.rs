@@ -1,6 +1,6 @@
 //! Who are to go together.
 
-use crate::credentials::Credential;
+use crate::identity::Credential;
 use crate::replica::Place;
 
 /// Which replicas: all of a set, or those in one place.

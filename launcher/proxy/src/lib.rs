@@ -25,6 +25,7 @@ mod excerpt;
 mod exchange;
 mod exchanged;
 mod frame;
+mod identity;
 mod iterators;
 mod journal;
 mod keepalive;
@@ -32,6 +33,7 @@ mod leavers;
 mod limits;
 mod memory;
 mod notices;
+mod on_demand;
 mod pace;
 mod peer_endpoint;
 mod peer_link;
@@ -59,13 +61,12 @@ mod violation;
 mod waiting;
 mod wakes;
 
-pub use credentials::{
-    Credential, PeerAddress, PeerAddressError, PeerCredentials, ReplicaAuthority, SERVER_NAME,
-    replica_name,
-};
+pub use credentials::{PeerAddress, PeerAddressError, PeerCredentials, ReplicaAuthority};
 pub use dialler::{Security, Target};
 pub use event::{Event, Fates, Notice};
 pub use frame::{Frame, FrameError, TransactionKey, Type};
+pub use identity::{Credential, ReplicaPlace, SERVER_NAME, replica_name, seat_name};
 pub use limits::Limits;
+pub use on_demand::OnDemand;
 pub use proxy::{Proxy, ProxyError, ProxySettings};
 pub use registration::RegistrationDeadline;

@@ -82,6 +82,10 @@ impl Queue {
             }
             self.losses += 1;
         }
+        if is_demand(&notice.event) {
+            // The last word counts.
+            self.notices.pop_back_if(|last| is_demand(&last.event));
+        }
         self.notices.push_back(notice);
     }
 
@@ -116,12 +120,14 @@ impl Queue {
 fn lost(event: &Event) -> Option<u64> {
     match event {
         Event::ReplicaGone { replica, .. }
+        | Event::ReplicaReleased { replica, .. }
         | Event::ReplicaHung { replica, .. }
         | Event::ReplicaCutOff { replica, .. }
         | Event::ReplicaLeft { replica, .. } => Some(*replica),
         Event::Ready
         | Event::ReplicaReady { .. }
         | Event::ReplicaUnreached { .. }
+        | Event::Wanted { .. }
         | Event::TransactionDiffered { .. }
         | Event::Retired { .. }
         | Event::ReplicasLost { .. }
@@ -129,18 +135,22 @@ fn lost(event: &Event) -> Option<u64> {
     }
 }
 
+fn is_demand(event: &Event) -> bool {
+    matches!(event, Event::Wanted { .. })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::Credential;
     use crate::event::Fates;
+    use crate::identity::{Credential, ReplicaPlace};
 
     fn credential() -> Credential {
         Credential::of(b"a certificate")
     }
 
     fn joined(replica: u64) -> Event {
-        Event::ReplicaReady { replica, credential: credential() }
+        Event::ReplicaReady { replica, credential: credential(), place: ReplicaPlace::default() }
     }
 
     fn gone(replica: u64) -> Event {

@@ -12,13 +12,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tracing::{Span, info_span};
 
-use crate::credentials::{Credential, PeerAddress, PeerCredentials, ReplicaAuthority};
+use crate::credentials::{PeerAddress, PeerCredentials, ReplicaAuthority};
 use crate::dialler::{Dialler, Target};
 use crate::event::{Event, Notice};
 use crate::exchange::{Command, Exchange};
+use crate::identity::Credential;
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::notices::{self, NoticeSender, Notices};
+use crate::on_demand::OnDemand;
 use crate::peer_endpoint::PeerEndpoint;
 use crate::registration::RegistrationDeadline;
 use crate::replica::Place;
@@ -134,10 +136,19 @@ impl Proxy {
 
     /// Says why no replica with this credential will come soon: transactions that wait for one
     /// are answered with it, and new ones too, until a replica registers. What is said of a
-    /// credential that is retired means nothing any more.
+    /// credential that is retired means nothing any more. Of replicas that are there on demand it
+    /// concerns what waits now, if none of them is there: the next call asks for one again.
     pub async fn set_trouble(&self, credential: Credential, reason: String) {
         // A proxy that has ended has nothing waiting.
         let _ = self.commands.send(Command::Trouble(credential, reason)).await;
+    }
+
+    /// From now on there are replicas with one credential only while they are called for, within
+    /// these bounds; `None` if all are there to stay. The peer is asked for registration at once, and
+    /// [`Event::Wanted`] says how many there are to be. What is said of others is over with it: they
+    /// are to be retired.
+    pub async fn set_on_demand(&self, on_demand: Option<OnDemand>) {
+        let _ = self.commands.send(Command::OnDemand(on_demand)).await;
     }
 
     /// Whether transactions that begin from now on are run again when their replica ends

@@ -6,9 +6,10 @@ use std::task::Waker;
 use tokio::time::Instant;
 
 use crate::backlog::Backlog;
-use crate::credentials::Credential;
 use crate::frame::Frame;
+use crate::identity::{Credential, ReplicaPlace};
 use crate::limits::Limits;
+use crate::on_demand::Term;
 
 /// A replica's number, in the order of connection.
 pub(crate) type ReplicaId = u64;
@@ -31,6 +32,8 @@ pub(crate) struct Place {
 #[derive(Clone)]
 pub(crate) struct ReplicaLink {
     pub(crate) place: Place,
+    /// Which of its set it is.
+    pub(crate) seat: ReplicaPlace,
     /// Wakes its connection.
     pub(crate) waker: Waker,
 }
@@ -52,6 +55,8 @@ pub(crate) struct Replica {
     pub(crate) standing: Standing,
     /// It answers nothing: it may hang, or be at work with the one thread that it has.
     pub(crate) is_silent: bool,
+    /// What it gets, if it is there on demand.
+    pub(crate) term: Option<Term>,
 }
 
 /// Whether a replica gets transactions.
@@ -67,7 +72,7 @@ pub(crate) enum Standing {
 }
 
 impl Replica {
-    pub(crate) fn new(link: ReplicaLink, standing: Standing) -> Self {
+    pub(crate) fn new(link: ReplicaLink, standing: Standing, term: Option<Term>) -> Self {
         Self {
             link,
             outbox: Backlog::default(),
@@ -77,6 +82,7 @@ impl Replica {
             answer: 0,
             standing,
             is_silent: false,
+            term,
         }
     }
 
@@ -86,6 +92,32 @@ impl Replica {
 
     pub(crate) fn credential(&self) -> Credential {
         self.link.place.credential
+    }
+
+    pub(crate) fn seat(&self) -> ReplicaPlace {
+        self.link.seat
+    }
+
+    /// Whether it has room for one more transaction.
+    pub(crate) fn has_room(&self) -> bool {
+        self.term.as_ref().is_none_or(|term| term.room(self.in_flight) > 0)
+    }
+
+    /// Who gets the next transaction: the first by this order. Of those that are to stay the one with
+    /// the fewest in flight; of those that are there on demand the one with the least room, so that
+    /// others may go.
+    pub(crate) fn rank(&self) -> (bool, bool, usize, u64) {
+        let is_leaving = self.standing == Standing::Leaving;
+        let (load, turn) = match &self.term {
+            None => (self.in_flight, self.last_given),
+            Some(term) => (term.room(self.in_flight), u64::MAX - self.last_given),
+        };
+        (self.is_silent, is_leaving, load, turn)
+    }
+
+    /// Whether it gets transactions now, if it has room, be it only what no other one can have.
+    pub(crate) fn takes(&self) -> bool {
+        matches!(self.standing, Standing::Good | Standing::Leaving)
     }
 
     /// Whether it gets transactions, be it later, and is not to go.

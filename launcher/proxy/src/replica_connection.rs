@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{Span, debug};
 
-use crate::credentials::Credential;
+use crate::identity::{Identity, ReplicaPlace};
 use crate::keepalive::{Keepalive, Sign};
 use crate::limits::Limits;
 use crate::memory::Memory;
@@ -48,7 +48,7 @@ pub(crate) struct Host {
 pub(crate) struct ReplicaConnection {
     http: ReplicaHttp,
     address: Option<SocketAddr>,
-    credential: Credential,
+    identity: Identity,
     keepalive: Keepalive,
     streams: Vec<ReplicaStream>,
     /// Until when a first stream, or another one, is awaited.
@@ -63,12 +63,12 @@ pub(crate) struct ReplicaConnection {
 
 impl ReplicaConnection {
     pub(crate) fn new(connected: Connected, source: Source) -> Self {
-        let Connected { http, address, credential } = connected;
+        let Connected { http, address, identity } = connected;
         let keepalive = Keepalive::new(IDLE, SUSPICION, PATIENCE);
         Self {
             http,
             address,
-            credential,
+            identity,
             keepalive,
             streams: Vec::new(),
             idle_until: None,
@@ -154,7 +154,9 @@ impl ReplicaConnection {
         });
         let limits = &host.limits;
         let inbound = Inbound::within(body, limits.message, host.memory.clone());
-        let link = ReplicaLink { place: self.place(), waker: self.source.waker().clone() };
+        let seat = ReplicaPlace { address: self.address, seat: self.identity.seat };
+        let waker = self.source.waker().clone();
+        let link = ReplicaLink { place: self.place(), seat, waker };
         self.streams.push(ReplicaStream::new(replica, link, inbound, outbound, limits));
         // Its queue is not looked at yet.
         self.source.waker().wake_by_ref();
@@ -164,7 +166,7 @@ impl ReplicaConnection {
     fn place(&self) -> Place {
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let origin = self.address.map_or(unknown, |address| address.ip().to_canonical());
-        Place { origin, credential: self.credential }
+        Place { origin, credential: self.identity.credential }
     }
 
     /// Lets a replica that has registered send more at once than one of whom nothing is known.

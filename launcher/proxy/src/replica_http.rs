@@ -12,7 +12,7 @@ use tokio_rustls::server::TlsStream;
 use tonic::Status;
 
 use crate::client::ClientHttp;
-use crate::credentials::Credential;
+use crate::identity::Identity;
 use crate::keepalive::Probe;
 use crate::pongs::LatePongs;
 use crate::stream::{Body, Outbound, Outgoing};
@@ -26,7 +26,7 @@ pub(crate) type AcceptedHttp = server::Connection<LatePongs<TlsStream<TcpStream>
 pub(crate) struct Connected {
     pub(crate) http: ReplicaHttp,
     pub(crate) address: Option<SocketAddr>,
-    pub(crate) credential: Credential,
+    pub(crate) identity: Identity,
 }
 
 /// The two directions of a stream.

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use crate::arrival::Arrival;
-use crate::credentials::{Credential, names_package};
+use crate::identity::Identity;
 use crate::pongs::LatePongs;
 use crate::replica_http::{Connected, ReplicaHttp};
 use crate::transport::NARROW_WINDOW;
@@ -110,10 +110,10 @@ impl Door {
         let (tcp, session) = stream.get_ref();
         let leaf = session.peer_certificates().and_then(|chain| chain.first());
         // Here and not on each stream: a stranger takes no place among the replicas.
-        let Some(leaf) = leaf.filter(|leaf| names_package(leaf, &self.package_id)) else {
+        let identity = leaf.and_then(|leaf| Identity::for_package(leaf, &self.package_id));
+        let Some(identity) = identity else {
             return Err(io::Error::other("the certificate is not for this chaincode"));
         };
-        let credential = Credential::of(leaf);
         let address = tcp.peer_addr().ok();
         let http = server::Builder::new()
             .initial_window_size(NARROW_WINDOW)
@@ -123,7 +123,7 @@ impl Door {
             .handshake(LatePongs::new(stream))
             .await
             .map_err(io::Error::other)?;
-        Ok(Connected { http: ReplicaHttp::accepted(http), address, credential })
+        Ok(Connected { http: ReplicaHttp::accepted(http), address, identity })
     }
 }
 

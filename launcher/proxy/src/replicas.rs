@@ -12,8 +12,8 @@ use tracing::Instrument;
 
 use crate::alarm::Alarm;
 use crate::arrival::Arrival;
-use crate::credentials::Credential;
 use crate::dialler::{Dialler, Target};
+use crate::identity::Credential;
 use crate::replica_connection::{Host, ReplicaConnection};
 use crate::replica_listener::{self, Door};
 use crate::replica_stream::Turn;

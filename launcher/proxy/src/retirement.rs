@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::credentials::Credential;
 use crate::event::Event;
+use crate::identity::Credential;
 use crate::leavers::Leavers;
 use crate::replica::{Place, Standing};
 use crate::roster::Roster;

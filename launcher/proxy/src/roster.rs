@@ -7,10 +7,11 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use crate::breaches::Breaches;
-use crate::credentials::Credential;
 use crate::frame::Frame;
+use crate::identity::{Credential, ReplicaPlace};
 use crate::leavers::Leavers;
 use crate::limits::Limits;
+use crate::on_demand::{Crew, OnDemand, Term};
 use crate::replica::{Place, Replica, ReplicaId, ReplicaLink, Standing};
 use crate::violation::Violation;
 
@@ -20,6 +21,18 @@ pub(crate) enum ForReplica {
     Message(Frame),
     /// Nothing more, and with it the end of its stream.
     End(Status),
+}
+
+/// What follows when a transaction weighs on a replica no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relief {
+    Nothing,
+    /// It gets no other, and neither do those with the same credential.
+    Retired(Credential),
+    /// It has room again, which it had not.
+    Room,
+    /// It has had what it gets, and has nothing in flight.
+    Spent,
 }
 
 /// The replicas that were admitted, and the last words to those that were dismissed.
@@ -53,6 +66,7 @@ impl Roster {
         &mut self,
         id: ReplicaId,
         link: ReplicaLink,
+        term: Option<Term>,
         now: Instant,
     ) -> Result<(), Violation> {
         let (own, all) = (self.limits.replicas, self.limits.all_replicas());
@@ -64,7 +78,7 @@ impl Roster {
         }
         let barred_until = self.breaches.barred_until(link.place, now);
         let standing = barred_until.map_or(Standing::Good, Standing::Barred);
-        self.replicas.insert(id, Replica::new(link, standing));
+        self.replicas.insert(id, Replica::new(link, standing, term));
         Ok(())
     }
 
@@ -144,6 +158,11 @@ impl Roster {
         self.replicas.values().any(Replica::stays)
     }
 
+    /// Whether there is one that gets transactions now, as soon as it has room.
+    pub(crate) fn has_good(&self) -> bool {
+        self.replicas.values().any(Replica::takes)
+    }
+
     pub(crate) fn contains(&self, id: ReplicaId) -> bool {
         self.replicas.contains_key(&id)
     }
@@ -198,14 +217,9 @@ impl Roster {
 
     /// Who gets the next transaction.
     pub(crate) fn least_busy(&self) -> Option<ReplicaId> {
-        let good = self
-            .replicas
-            .iter()
-            .filter(|(_, replica)| matches!(replica.standing, Standing::Good | Standing::Leaving));
-        let (id, _) = good.min_by_key(|(_, replica)| {
-            let is_leaving = replica.standing == Standing::Leaving;
-            (replica.is_silent, is_leaving, replica.in_flight, replica.last_given)
-        })?;
+        let may = |replica: &Replica| replica.takes() && replica.has_room();
+        let able = self.replicas.iter().filter(|(_, replica)| may(replica));
+        let (id, _) = able.min_by_key(|(_, replica)| replica.rank())?;
         Some(*id)
     }
 
@@ -222,14 +236,63 @@ impl Roster {
         if let Some(replica) = self.replicas.get_mut(&id) {
             replica.in_flight += 1;
             replica.last_given = self.given;
+            replica.term.iter_mut().for_each(Term::given);
         }
     }
 
-    /// A transaction weighs on a replica no more; its credential, if it is to go.
-    pub(crate) fn relieve(&mut self, id: ReplicaId) -> Option<Credential> {
-        let replica = self.replicas.get_mut(&id)?;
+    /// A transaction weighs on a replica no more; what follows.
+    pub(crate) fn relieve(&mut self, id: ReplicaId) -> Relief {
+        let Some(replica) = self.replicas.get_mut(&id) else { return Relief::Nothing };
         replica.in_flight -= 1;
-        (!replica.stays()).then(|| replica.credential())
+        if !replica.stays() {
+            return Relief::Retired(replica.credential());
+        }
+        let Some(term) = &mut replica.term else { return Relief::Nothing };
+        if replica.in_flight == 0 {
+            term.idle_since = Instant::now();
+            if term.is_spent() {
+                return Relief::Spent;
+            }
+        }
+        Relief::Room
+    }
+
+    /// Those with this credential that are there on demand.
+    pub(crate) fn crew(&self, credential: Credential) -> Crew {
+        let mut crew = Crew::default();
+        for (_, replica) in self.of(Leavers::Set(credential)) {
+            let Some(term) = &replica.term else { continue };
+            if replica.in_flight > 0 {
+                crew.at_work += 1;
+            } else {
+                crew.free += 1;
+            }
+            if replica.standing == Standing::Good {
+                crew.room += term.room(replica.in_flight);
+            }
+        }
+        crew
+    }
+
+    /// Who of those that are there on demand has nothing to do for the longest time, and since when,
+    /// unless all of those are to be kept.
+    pub(crate) fn idlest(&self, terms: &OnDemand) -> Option<(ReplicaId, Instant)> {
+        let mut free = 0;
+        let mut idlest: Option<(ReplicaId, Instant)> = None;
+        for (id, replica) in &self.replicas {
+            let is_one = replica.credential() == terms.credential && replica.in_flight == 0;
+            let Some(term) = replica.term.as_ref().filter(|_| is_one) else { continue };
+            free += 1;
+            if idlest.is_none_or(|(_, since)| term.idle_since < since) {
+                idlest = Some((*id, term.idle_since));
+            }
+        }
+        idlest.filter(|_| free > terms.ahead)
+    }
+
+    /// Which of its set a replica is.
+    pub(crate) fn seat(&self, id: ReplicaId) -> ReplicaPlace {
+        self.replicas.get(&id).map(Replica::seat).unwrap_or_default()
     }
 
     /// A request of a replica went to the peer.
@@ -248,10 +311,16 @@ impl Roster {
 
     /// Who gets the next transaction first, as long as all have equally many, and what they have.
     #[cfg(test)]
-    pub(crate) fn in_turn(&self) -> Vec<(ReplicaId, usize, Standing)> {
+    pub(crate) fn in_turn(&self) -> Vec<InTurn> {
         let mut all: Vec<_> = self.replicas.iter().collect();
         all.sort_by_key(|(_, replica)| replica.last_given);
-        all.into_iter().map(|(id, replica)| (*id, replica.in_flight, replica.standing)).collect()
+        let in_turn = |(id, replica): (&ReplicaId, &Replica)| InTurn {
+            id: *id,
+            in_flight: replica.in_flight,
+            standing: replica.standing,
+            room: replica.term.as_ref().map(|term| (term.room(0), term.room(replica.in_flight))),
+        };
+        all.into_iter().map(in_turn).collect()
     }
 
     /// When a first one of those that are barred gets transactions again.
@@ -271,6 +340,18 @@ impl Roster {
         }
         is_due
     }
+}
+
+/// What tells a replica from others, for a search that must not tell more.
+#[cfg(test)]
+#[derive(Debug)]
+#[expect(dead_code, reason = "most of it is printed alone")]
+pub(crate) struct InTurn {
+    pub(crate) id: ReplicaId,
+    pub(crate) in_flight: usize,
+    standing: Standing,
+    /// For how many it would have room that has nothing in flight, and for how many it has.
+    pub(crate) room: Option<(usize, usize)>,
 }
 
 fn farewell(violation: &Violation) -> Status {

@@ -4,6 +4,7 @@
 //! to the peer in [`Switch::take_for_peer`], and to a replica in
 //! [`Switch::take_for_replica`]. One task owns it, so nothing here is locked.
 
+mod demand;
 mod granting;
 mod losses;
 mod messages;
@@ -15,11 +16,12 @@ use tokio::time::Instant;
 
 use crate::backlog::Backlog;
 use crate::budget::Budget;
-use crate::credentials::Credential;
 use crate::event::{Event, Fates};
 use crate::frame::Frame;
+use crate::identity::Credential;
 use crate::leavers::Leavers;
 use crate::limits::Limits;
+use crate::on_demand::Demand;
 use crate::protocol::{self, Offer};
 use crate::replica::{Place, ReplicaId, ReplicaLink, Standing};
 use crate::retirement::Retirements;
@@ -61,6 +63,8 @@ pub(crate) struct Switch {
     differed: u64,
     budget: Budget,
     waiting: WaitingLine,
+    /// Those that are there on demand, if there are such.
+    demand: Option<Demand>,
     /// Why no replica will come soon, if that is known, and whose trouble it is.
     trouble: Option<(Credential, String)>,
     /// Why no new transaction is taken.
@@ -83,6 +87,7 @@ impl Switch {
             differed: 0,
             budget: Budget::default(),
             waiting: WaitingLine::default(),
+            demand: None,
             trouble: None,
             closed: None,
             for_peer: Backlog::default(),
@@ -122,14 +127,16 @@ impl Switch {
 
     /// What happened that someone outside wants to know, oldest first.
     pub(crate) fn take_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| self.tell_demand())
     }
 
     /// Whether the peer is to be asked for registration now. True once: when the
     /// first replica is there, or when none will be and callers are to be told. Not
-    /// sooner: the peer sends transactions at once, and takes the launch for over.
+    /// sooner: the peer sends transactions at once, and takes the launch for over. With
+    /// replicas that are there on demand it is to do just that.
     pub(crate) fn start_registration(&mut self) -> bool {
-        let is_due = self.roster.has_some_to_stay() || self.closed.is_some();
+        let is_due =
+            self.roster.has_some_to_stay() || self.closed.is_some() || self.demand.is_some();
         let start = matches!(self.peer, Peer::Silent) && is_due;
         if start {
             self.peer = Peer::Registering;
@@ -151,8 +158,10 @@ impl Switch {
     /// A replica's first message.
     pub(crate) fn replica_registers(&mut self, id: ReplicaId, link: ReplicaLink, first: &Frame) {
         let place = link.place;
+        let now = Instant::now();
+        let term = self.term_of(place.credential, now);
         let admitted = protocol::registers(first, &self.package_id)
-            .and_then(|()| self.roster.admit(id, link, Instant::now()));
+            .and_then(|()| self.roster.admit(id, link, term, now));
         if let Err(violation) = admitted {
             self.roster.turn_away(id, place, &violation);
             self.tell_cut_off(id, place, violation.to_string(), Fates::default());
@@ -180,7 +189,9 @@ impl Switch {
         self.send(id, ready.clone());
         // One that is to go gets nothing for which it would have to be ready.
         if let Some(credential) = self.roster.stays(id) {
-            self.events.push_back(Event::ReplicaReady { replica: id, credential });
+            let place = self.roster.seat(id);
+            self.events.push_back(Event::ReplicaReady { replica: id, credential, place });
+            self.crew_changes(credential);
         }
     }
 
@@ -191,6 +202,7 @@ impl Switch {
             self.roster.end_of_bars(),
             self.transactions.next_review(),
             self.retirements.deadline(),
+            self.next_release(),
         ];
         moments.into_iter().flatten().min()
     }
@@ -211,6 +223,7 @@ impl Switch {
             }
             self.let_all_go(given_up.leavers);
         }
+        self.release_idle(now);
         if self.roster.lift_bars(now) {
             self.grant_waiting();
             self.let_idle_go();
@@ -219,9 +232,12 @@ impl Switch {
     }
 
     /// Says why no replica with this credential will come soon, so that nothing waits for one in
-    /// vain; holds until a replica registers, or those with this credential are to go.
+    /// vain; holds until a replica registers, or those with this credential are to go. Of those that
+    /// are there on demand it is a word for what waits now.
     pub(crate) fn set_trouble(&mut self, credential: Credential, reason: String) {
-        if !self.retirements.contains(credential) {
+        if self.is_on_demand(credential) {
+            self.refuse_waiting(credential, reason);
+        } else if !self.retirements.contains(credential) {
             // A process's end may be known before that of its stream is.
             self.trouble = Some((credential, reason));
             self.grant_waiting();

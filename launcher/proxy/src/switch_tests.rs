@@ -10,6 +10,7 @@ use tokio::time::advance;
 
 use super::*;
 use crate::frame::Type;
+use crate::identity::ReplicaPlace;
 use crate::violation::quote;
 
 #[path = "switch_tests/batches.rs"]
@@ -18,6 +19,8 @@ mod batches;
 mod bounds;
 #[path = "switch_tests/model.rs"]
 mod model;
+#[path = "switch_tests/on_demand.rs"]
+mod on_demand;
 #[path = "switch_tests/outstanding.rs"]
 mod outstanding;
 #[path = "switch_tests/release.rs"]
@@ -80,8 +83,7 @@ impl Bench {
     fn replica_at(&mut self, place: Place, first: &Frame) -> ReplicaId {
         let id = self.connected;
         self.connected += 1;
-        let link = ReplicaLink { place, waker: Waker::noop().clone() };
-        self.switch.replica_registers(id, link, first);
+        self.switch.replica_registers(id, link(place), first);
         id
     }
 
@@ -164,6 +166,16 @@ impl Bench {
     }
 }
 
+/// One that is there.
+fn link(place: Place) -> ReplicaLink {
+    ReplicaLink { place, seat: ReplicaPlace::default(), waker: Waker::noop().clone() }
+}
+
+/// What is told of one that is ready.
+fn came(replica: ReplicaId, credential: Credential) -> Event {
+    Event::ReplicaReady { replica, credential, place: ReplicaPlace::default() }
+}
+
 fn frame(kind: Type, channel: &str, txid: &str) -> Frame {
     let message = ChaincodeMessage {
         r#type: kind.into(),
@@ -218,7 +230,7 @@ fn every_replica_gets_the_peers_own_ready() {
         assert_eq!(frames[0].kind(), Some(Type::Registered));
         assert_eq!(frames[1].bytes(), ready().bytes());
     }
-    let ready = |replica| Event::ReplicaReady { replica, credential: usual() };
+    let ready = |replica| came(replica, usual());
     assert_eq!(bench.events(), [ready(0), Event::Ready, ready(1)]);
 }
 
@@ -283,7 +295,7 @@ fn what_is_asked_after_the_end_is_answered_and_not_punished() {
     assert_eq!(bench.kinds(only), [Type::Error]);
     assert!(bench.said_to_peer().is_empty());
     assert!(!bench.is_cut(only));
-    assert_eq!(bench.events(), [Event::ReplicaReady { replica: only, credential: usual() }]);
+    assert_eq!(bench.events(), [came(only, usual())]);
 }
 
 #[test]

@@ -66,6 +66,26 @@ impl WaitingLine {
         self.rejoin(Waiting { wish, until: now + limits.replica_wait });
     }
 
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.line.len()
+    }
+
+    /// The first one, to be tried again; who still has to wait goes back by [`Self::put_back`].
+    pub(crate) fn take_first(&mut self) -> Option<Waiting> {
+        let first = self.line.pop_front()?;
+        self.bytes -= first.wish.bytes();
+        Some(first)
+    }
+
+    /// Puts those back before the others that were the first, in their order.
+    pub(crate) fn put_back(&mut self, first: Vec<Waiting>) {
+        for waiting in first.into_iter().rev() {
+            self.bytes += waiting.wish.bytes();
+            self.line.push_front(waiting);
+        }
+    }
+
     /// All of them, to be tried again; who still has to wait goes back by [`Self::rejoin`].
     pub(crate) fn take_all(&mut self) -> VecDeque<Waiting> {
         self.bytes = 0;

@@ -7,12 +7,12 @@ use selvedge_manifest::baseline::Lifted;
 use selvedge_proto::launcher::Reason;
 use selvedge_proxy::{Credential, Event, Fates, Notice, Proxy, Target};
 use tokio::time::{sleep_until, timeout};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::error::{Preparation, RunError};
 use super::succession::{Happening, Parting, Succession};
 use super::tally::Tally;
-use crate::backend::{Beginning, ReplicaEvent, ReplicaExit};
+use crate::backend::{Beginning, Meeting, ReplicaEvent, ReplicaExit};
 use crate::deadline::{LaunchDeadline, TELLING};
 use crate::desertion::Desertion;
 use crate::run_log::RunLog;
@@ -117,20 +117,32 @@ impl<'a> Link<'a> {
                 self.ready = true;
                 self.log.ready();
             }
-            Event::ReplicaReady { replica, credential } => {
+            Event::ReplicaReady { replica, credential, place } => {
                 info!(replica, "replica is ready");
-                self.desertion.joined(replica, credential, at);
-                self.succession.joined(replica, credential);
+                if self.succession.stay(credential) {
+                    self.desertion.joined(replica, credential, at);
+                }
+                self.succession.joined(replica, credential, place);
             }
+            Event::ReplicaReleased { replica, credential, .. } => {
+                debug!(replica, "replica is let go");
+                self.succession.left(replica, credential, Meeting::Released);
+            }
+            Event::Wanted { credential, processes } => self.succession.want(credential, processes),
             Event::ReplicaGone { replica, credential, reason, fates } => {
-                self.desertion.left(replica, at);
-                self.gone(replica, credential, &reason, fates).await;
+                if self.succession.stay(credential) {
+                    self.desertion.left(replica, at);
+                }
+                self.gone((replica, credential, Meeting::Lost), &reason, fates).await;
             }
             Event::ReplicaHung { replica, credential, reason, fates } => {
-                self.desertion.hangs(replica, at);
-                self.gone(replica, credential, &reason, fates).await;
+                if self.succession.stay(credential) {
+                    self.desertion.hangs(replica, at);
+                }
+                self.gone((replica, credential, Meeting::Hung), &reason, fates).await;
                 // Of the last one its process is ended, and started again.
-                if self.ready && self.desertion.others_are_there() {
+                let stays = self.succession.stay(credential);
+                if self.ready && stays && self.desertion.others_are_there() {
                     self.succession.replace(self.log);
                 }
             }
@@ -142,14 +154,16 @@ impl<'a> Link<'a> {
                 self.log.line(format!("{reason}; trying again"));
             }
             Event::ReplicaCutOff { replica, credential, reason, fates } => {
-                self.desertion.left(replica, at);
+                if self.succession.stay(credential) {
+                    self.desertion.left(replica, at);
+                }
                 self.tally.add(fates);
                 let Fates { answered, run_again } = fates;
                 warn!(replica, reason, answered, run_again, "replica was cut off");
                 if !self.ready {
                     return Some(Err(RunError::CutOff(reason)));
                 }
-                if self.succession.left(replica, credential) {
+                if self.succession.left(replica, credential, Meeting::Lost) {
                     let reason = format!("it was cut off: {reason}");
                     self.succession.give_up(Some(reason), &self.proxy, self.log).await;
                 } else {
@@ -161,7 +175,7 @@ impl<'a> Link<'a> {
             }
             Event::ReplicaLeft { replica, credential, reason, fates } => {
                 self.desertion.left_well(replica);
-                self.succession.left(replica, credential);
+                self.succession.left(replica, credential, Meeting::Lost);
                 self.tally.add(fates);
                 let Fates { answered, run_again } = fates;
                 if answered + run_again == 0 {
@@ -266,16 +280,25 @@ impl<'a> Link<'a> {
                 self.proxy.set_trouble(credential, reason).await;
             }
             ReplicaEvent::Trouble(reason) => return Err(RunError::Trouble(reason)),
+            ReplicaEvent::Refused(reason) => {
+                let credential = self.succession.current().credential;
+                self.proxy.set_trouble(credential, reason).await;
+            }
         }
         Ok(())
     }
 
     /// A replica has lost its connection.
-    async fn gone(&mut self, replica: u64, credential: Credential, reason: &str, fates: Fates) {
+    async fn gone(
+        &mut self,
+        (replica, credential, how): (u64, Credential, Meeting),
+        reason: &str,
+        fates: Fates,
+    ) {
         self.tally.add(fates);
         let Fates { answered, run_again } = fates;
         warn!(replica, reason, answered, run_again, "replica is gone");
-        if self.succession.left(replica, credential) {
+        if self.succession.left(replica, credential, how) {
             let reason = format!("it has lost its connection: {reason}");
             self.succession.give_up(Some(reason), &self.proxy, self.log).await;
         }
@@ -311,6 +334,8 @@ impl<'a> Link<'a> {
                 return;
             }
             ReplicaEvent::Delayed(reason) => return self.succession.delay_next(reason.as_deref()),
+            // None is called for before it is their turn.
+            ReplicaEvent::Refused(_) => return,
             ReplicaEvent::Exited(exit) => format!("it ended: {exit}"),
             ReplicaEvent::Trouble(reason) => reason,
         };
@@ -346,8 +371,14 @@ impl<'a> Link<'a> {
     }
 
     fn ended(&mut self, exit: &ReplicaExit) {
-        warn!(status = exit.status, "replica ended, it is started again");
-        self.mishap(format!("the chaincode ended and is started again: {exit}"));
+        let credential = self.succession.current().credential;
+        if self.succession.stay(credential) {
+            warn!(status = exit.status, "replica ended, it is started again");
+            self.mishap(format!("the chaincode ended and is started again: {exit}"));
+        } else {
+            warn!(status = exit.status, "a process that was called for ended");
+            self.mishap(format!("a process of the chaincode ended: {exit}"));
+        }
     }
 
     /// A transaction was run again and did something else than before. Chaincode like that does it

@@ -1,19 +1,20 @@
-//! A set of replicas: those that run by the same settings, and are known by one certificate.
+//! A set of replicas: those that run by the same settings, and are known by one key.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use selvedge_config::Chaincode;
+use selvedge_config::{Chaincode, Execution};
 use selvedge_manifest::ReplicaCredentials;
 use selvedge_manifest::baseline::Lifted;
 use selvedge_proto::launcher::{ImageReference, Reason};
-use selvedge_proxy::Credential;
+use selvedge_proxy::{Credential, OnDemand};
 
 use super::error::RunError;
 use super::order::ChaincodeRun;
 use super::outset::SetOutset;
-use crate::backend::{Beginning, Replicas, Workload};
+use crate::backend::{Beginning, Replicas, SetCredentials, Workload};
 use crate::certificates::{Certified, RunAuthority};
 use crate::deadline::AGES;
 use crate::estate::{Bequest, described};
@@ -69,6 +70,9 @@ impl Plan {
     ) -> Result<Set, RunError> {
         let SetOutset { beginning, number, credentials, credential } = set;
         let ReplicaCredentials { certificate, key, .. } = credentials.clone();
+        let seats = settings.function().map_or(0, |function| seats(function.max_replicas));
+        let seats = self.authority.seats(self.run.shim, &credentials, seats)?;
+        let credentials = SetCredentials { shared: credentials, seats };
         let workload = Workload {
             package_id: self.run.package_id.clone(),
             msp_id: self.run.msp_id.clone(),
@@ -120,10 +124,37 @@ impl Plan {
     }
 }
 
+/// How many processes of a function may be told from one another: one begins while another one that
+/// has had its calls is about to end.
+fn seats(most: NonZeroU16) -> u32 {
+    2 * u32::from(most.get())
+}
+
 impl Set {
     /// What transactions in flight get when a replica has to go.
     pub(super) fn drain(&self) -> Duration {
         self.settings.timeouts.drain.duration().min(AGES)
+    }
+
+    /// How its replicas come and go, if they do.
+    pub(super) fn on_demand(&self) -> Option<OnDemand> {
+        let function = self.settings.function()?;
+        Some(OnDemand {
+            credential: self.credential,
+            concurrency: function.concurrency.into(),
+            calls: function.calls_per_process,
+            idle: function.idle.duration(),
+            ahead: function.ahead.into(),
+            most: function.max_replicas.into(),
+        })
+    }
+
+    /// How many of them are to register when it is started.
+    pub(super) fn awaited(&self) -> usize {
+        match self.settings.execution() {
+            Execution::Service { replicas } => replicas.into(),
+            Execution::Function(_) => 0,
+        }
     }
 
     /// What keeps its replicas away.

@@ -4,17 +4,18 @@
 //! The new set is started beside the old one, which goes on. When as many of it as wanted are
 //! registered, and have been for a while, the proxy gives the old ones nothing new; when these have
 //! nothing in flight any more, they are ended. A new set that does not come up is ended, the old one
-//! stays, and the new settings are tried again later.
+//! stays, and the new settings are tried again later. A set of which there are processes only while
+//! they are called for takes over at once.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use selvedge_config::{Chaincode, Operator};
+use selvedge_config::{Chaincode, Execution, Operator};
 use selvedge_proto::launcher::{Reason, RunState};
-use selvedge_proxy::{Credential, Proxy, Security};
+use selvedge_proxy::{Credential, Proxy, ReplicaPlace, Security};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -25,7 +26,7 @@ use super::error::RunError;
 use super::next::Next;
 use super::set::{Plan, Set};
 use super::tally::Tally;
-use crate::backend::ReplicaEvent;
+use crate::backend::{Meeting, ReplicaEvent};
 use crate::backoff::doubled;
 use crate::configuration::Configuration;
 use crate::deadline::AGES;
@@ -56,7 +57,11 @@ pub(super) struct Succession {
     replaced: Option<Instant>,
     /// The replicas that are registered, by the proxy's numbers: those of a set that is just being
     /// started may be faster than the word that it was.
-    registered: HashMap<u64, Credential>,
+    registered: HashMap<u64, Registered>,
+    /// The sets so far whose replicas come and go as they are called for.
+    functions: HashSet<Credential>,
+    /// How many of those are wanted of the set that there is.
+    wanted: usize,
     /// The set that is being started.
     starting: JoinSet<Result<Set, RunError>>,
     /// What is to follow when there is a place for it: there are two.
@@ -70,6 +75,12 @@ pub(super) struct Succession {
     /// Fires when a set that ends has nothing in flight any more.
     retired: HashMap<Credential, oneshot::Sender<()>>,
     configuration: Configuration,
+}
+
+/// A replica that is registered.
+struct Registered {
+    credential: Credential,
+    place: ReplicaPlace,
 }
 
 /// That settings which still count have failed.
@@ -110,10 +121,23 @@ pub(super) enum Happening {
 }
 
 impl Succession {
-    pub(super) fn new(plan: Plan, first: Set, configuration: Configuration) -> Self {
+    /// With the first set, which the proxy is told of.
+    pub(super) async fn begin(
+        plan: Plan,
+        first: Set,
+        configuration: Configuration,
+        proxy: &Proxy,
+    ) -> Self {
+        let on_demand = first.on_demand();
+        let functions = on_demand.iter().map(|function| function.credential).collect();
+        if on_demand.is_some() {
+            proxy.set_on_demand(on_demand).await;
+        }
         Self {
             plan: Arc::new(plan),
             current: first,
+            functions,
+            wanted: 0,
             next: Next::None,
             cause: Cause::Settings,
             replaced: None,
@@ -145,7 +169,13 @@ impl Succession {
         let lifted: BTreeSet<String> = lifted.map(|lifted| lifted.allowance.to_string()).collect();
         self.plan.run.standing.is(|status| {
             status.place = Some(set.replicas.place());
-            status.replicas_wanted = set.settings.replicas.into();
+            let (wanted, most) = match set.settings.execution() {
+                Execution::Service { replicas } => (replicas.into(), 0),
+                Execution::Function(function) => {
+                    (self.wanted.try_into().unwrap_or(u32::MAX), function.max_replicas.get().into())
+                }
+            };
+            (status.replicas_wanted, status.function_processes) = (wanted, most);
             status.replicas_registered =
                 self.registered(set.credential).try_into().unwrap_or(u32::MAX);
             status.set_state(state);
@@ -209,12 +239,14 @@ impl Succession {
 
     /// How many replicas with this credential are registered.
     fn registered(&self, credential: Credential) -> usize {
-        self.registered.values().filter(|registered| **registered == credential).count()
+        let all = self.registered.values();
+        all.filter(|registered| registered.credential == credential).count()
     }
 
     /// A replica has registered.
-    pub(super) fn joined(&mut self, replica: u64, credential: Credential) {
-        self.registered.insert(replica, credential);
+    pub(super) fn joined(&mut self, replica: u64, credential: Credential, place: ReplicaPlace) {
+        self.registered.insert(replica, Registered { credential, place });
+        self.met(credential, place, Meeting::Joined);
         self.set_unreached(credential, None);
         self.try_next();
     }
@@ -228,9 +260,30 @@ impl Succession {
     }
 
     /// A replica is not registered, or no more; whether it is one of those that are to take over.
-    pub(super) fn left(&mut self, replica: u64, credential: Credential) -> bool {
-        self.registered.remove(&replica);
+    pub(super) fn left(&mut self, replica: u64, credential: Credential, how: Meeting) -> bool {
+        if let Some(Registered { place, .. }) = self.registered.remove(&replica) {
+            self.met(credential, place, how);
+        }
         self.is_next(credential)
+    }
+
+    /// Whether replicas with this credential are there to stay.
+    pub(super) fn stay(&self, credential: Credential) -> bool {
+        !self.functions.contains(&credential)
+    }
+
+    /// So many replicas with this credential are wanted.
+    pub(super) fn want(&mut self, credential: Credential, processes: usize) {
+        if self.current.credential == credential {
+            self.wanted = processes;
+            self.current.replicas.want(processes);
+        }
+    }
+
+    fn met(&self, credential: Credential, place: ReplicaPlace, meeting: Meeting) {
+        if self.current.credential == credential && !self.stay(credential) {
+            self.current.replicas.met(place, meeting);
+        }
     }
 
     /// Of some replicas nobody knows any more whether they are registered.
@@ -241,7 +294,7 @@ impl Succession {
     /// Lets the next set be tried once as many as wanted of it are registered.
     fn try_next(&mut self) {
         if let Next::Coming(set, _) = &self.next
-            && self.registered(set.credential) >= usize::from(set.settings.replicas)
+            && self.registered(set.credential) >= set.awaited()
             && let Some(set) = self.next.take()
         {
             self.next = Next::Tried(set, Instant::now() + TRIED);
@@ -337,8 +390,13 @@ impl Succession {
         match started {
             Ok(set) if is_wanted => {
                 let limit = set.settings.timeouts.start.duration().min(AGES);
+                let is_called_for = set.on_demand().is_some();
                 self.next = Next::Coming(set, Instant::now() + limit);
-                self.try_next();
+                if is_called_for {
+                    self.succeed(proxy, log).await;
+                } else {
+                    self.try_next();
+                }
             }
             Ok(set) => self.dismiss(*set, proxy, log).await,
             Err(error) => {
@@ -365,7 +423,7 @@ impl Succession {
         let reason = reason
             .or_else(|| set.hindrance().map(|hindrance| hindrance.text.clone()))
             .unwrap_or_else(|| {
-                let (limit, wanted) = (set.settings.timeouts.start, set.settings.replicas);
+                let (limit, wanted) = (set.settings.timeouts.start, set.awaited());
                 let registered = self.registered(set.credential);
                 format!(
                     "{registered} of {wanted} registered within {limit} (chaincode.timeouts.start)"
@@ -400,6 +458,10 @@ impl Succession {
         let Some(set) = self.next.take() else { return };
         let old = std::mem::replace(&mut self.current, *set);
         self.plan.bequeath(&self.current);
+        let on_demand = self.current.on_demand();
+        self.functions.extend(on_demand.iter().map(|function| function.credential));
+        self.wanted = 0;
+        proxy.set_on_demand(on_demand).await;
         self.failure = None;
         if self.cause == Cause::Hang {
             self.replaced = Some(Instant::now());
@@ -412,6 +474,10 @@ impl Succession {
 
     /// Has a set finish what it has in flight, and ends it then.
     async fn dismiss(&mut self, mut set: Set, proxy: &Proxy, log: &RunLog) {
+        if set.on_demand().is_some() {
+            // What would come from now on would come in vain.
+            set.replicas.want(0);
+        }
         let (told, mut is_retired) = oneshot::channel();
         self.retired.insert(set.credential, told);
         let limit = self.current.drain();

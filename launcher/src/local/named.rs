@@ -14,7 +14,7 @@ use selvedge_buildpack::image::{CHAINCODE_USER_ID, Foreign, Layout, UnfitImage, 
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::shim::Shim;
-use selvedge_manifest::{LaunchPlan, listening_at};
+use selvedge_manifest::{LaunchPlan, ReplicaCredentials, listening_at};
 use selvedge_registry::{DockerConfig, FetchError, Origin, Reference, RegistryAuth, fetch};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -24,7 +24,7 @@ use super::guard::guarded;
 use super::process::Process;
 use super::replica::said;
 use super::rooted::{Given, Rooted};
-use super::supervise::Start;
+use super::started::Start;
 use crate::backend::{NamedAs, StartError, Unrunnable, Workload};
 use crate::configuration::Configuration;
 use crate::data::{DataDirectory, TemporaryDirectory};
@@ -184,10 +184,11 @@ impl NamedImages {
 pub(super) fn prepare(
     root: &Arc<ImageRoot>,
     workload: &Workload,
+    credentials: &ReplicaCredentials,
     files: TemporaryDirectory,
 ) -> Result<Start, StartError> {
     let root = Arc::clone(root);
-    let plan = workload.launch_plan("");
+    let plan = workload.launch_plan("", credentials);
     let given = given(&plan, files.path()).map_err(StartError::Files)?;
     let program = root.image.command();
     let rooted = Rooted {
@@ -218,7 +219,7 @@ pub(super) fn prepare(
                 .current_dir(&here);
             guarded
         }),
-        _files: files,
+        _files: Arc::new(files),
     })
 }
 

@@ -6,82 +6,124 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use selvedge_buildpack::image::oci_spec::image::ImageConfiguration;
+use selvedge_buildpack::image::oci_spec::image::{Config, ImageConfiguration};
 use selvedge_buildpack::image::{Layout, ZONEINFO, unpack};
 use selvedge_buildpack::shim::Shim;
 use selvedge_config::{Chaincode, Variable};
-use selvedge_manifest::{LaunchPlan, listening_at};
+use selvedge_manifest::{LaunchPlan, ReplicaCredentials, listening_at};
 use tokio::task::spawn_blocking;
 
 use super::guard::guarded;
 use super::search_path::find_in;
-use super::supervise::Start;
+use super::started::Start;
 use crate::backend::{StartError, Workload};
 use crate::data::TemporaryDirectory;
 
-/// Unpacks the image into `files` and plans the command that starts the replica.
-pub(super) async fn prepare(
-    images: &Layout,
-    workload: &Workload,
-    files: TemporaryDirectory,
-) -> Result<Start, StartError> {
-    let root = files.path().join("root");
-    let image = workload.image.digest.clone();
-    let configuration = {
-        let (images, image, root) = (images.clone(), image.clone(), root.clone());
-        spawn_blocking(move || unpacked(&images, &image, &root)).await
-    };
-    let configuration = configuration
-        .map_err(BoxError::from)
-        .and_then(|configuration| configuration)
-        .map_err(|source| StartError::Image { image, source })?;
-    let plan = workload.launch_plan(&root.to_string_lossy());
-    write_files(&plan).map_err(StartError::Files)?;
-    let config = configuration.config().clone().unwrap_or_default();
-    let mut command = config.entrypoint().clone().unwrap_or_default();
-    if command.is_empty() {
-        let source = "it has no entrypoint".into();
-        return Err(StartError::Image { image: workload.image.digest.clone(), source });
+/// An image's content in a private directory, and how the image has its process started.
+pub(super) struct Unpacked {
+    files: Arc<TemporaryDirectory>,
+    config: Config,
+}
+
+impl Unpacked {
+    /// Unpacks the image into `files`.
+    pub(super) async fn of(
+        images: &Layout,
+        image: &str,
+        files: TemporaryDirectory,
+    ) -> Result<Self, StartError> {
+        let failed = |source| StartError::Image { image: image.to_owned(), source };
+        let configuration = {
+            let (images, image, root) = (images.clone(), image.to_owned(), root_in(files.path()));
+            spawn_blocking(move || unpacked(&images, &image, &root)).await
+        };
+        let configuration = configuration.map_err(|error| failed(error.into()))?.map_err(failed)?;
+        let config = configuration.config().clone().unwrap_or_default();
+        if config.entrypoint().as_ref().is_none_or(Vec::is_empty) {
+            return Err(failed("it has no entrypoint".into()));
+        }
+        Ok(Self { files: Arc::new(files), config })
     }
-    let (program, path) = program(&command.remove(0), &root)?;
-    let directory = config.working_dir().as_deref().unwrap_or("/").trim_start_matches('/');
-    let directory = root.join(directory);
-    // As in a container, and equal on every peer: the image's time zones, and UTC where code asks
-    // for the local one. Without these Go finds the machine's (`src/time/zoneinfo.go`,
-    // `LoadLocation`; `zoneinfo_unix.go`, `initLocal`). A name that the image does not have, it
-    // looks up there all the same: nothing but a root of its own keeps a process from that.
-    let zones = root.join(ZONEINFO.trim_start_matches('/'));
-    command.extend(plan.arguments);
-    let environment: Vec<_> = config
-        .env()
-        .iter()
-        .flatten()
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .chain(said(&workload.settings))
-        .chain(plan.environment)
-        .collect();
-    Ok(Start {
-        program: program.to_string_lossy().into_owned(),
-        listens: matches!(workload.shim, Shim::Listens(_)),
-        command: Box::new(move |listening| {
-            let mut guarded = guarded(program.as_os_str());
-            guarded
-                .args(&command)
-                .env_clear()
-                .env("TMPDIR", root.join("tmp"))
-                .env("HOME", root.join("tmp"))
-                .env("ZONEINFO", &zones)
-                .env("TZ", "UTC")
-                .envs(path.iter().map(|path| ("PATH", path)))
-                .envs(environment.iter().map(|(name, value)| (name, value)))
-                .envs(listening.into_iter().flat_map(listening_at))
-                .current_dir(&directory);
-            guarded
-        }),
-        _files: files,
-    })
+
+    fn root(&self) -> PathBuf {
+        root_in(self.files.path())
+    }
+
+    /// What starts a replica that has this directory for itself alone: its own files are in the root.
+    pub(super) fn alone(self, workload: &Workload) -> Result<Start, StartError> {
+        let root = self.root();
+        self.start(workload, &workload.credentials.shared, &root)
+    }
+
+    /// What starts one of several replicas, whose own files are beside the root.
+    pub(super) fn at_seat(
+        &self,
+        workload: &Workload,
+        credentials: &ReplicaCredentials,
+        seat: usize,
+    ) -> Result<Start, StartError> {
+        let own = self.files.path().join(format!("seat-{seat}"));
+        fs::create_dir_all(own.join("tmp")).map_err(StartError::Files)?;
+        self.start(workload, credentials, &own)
+    }
+
+    fn start(
+        &self,
+        workload: &Workload,
+        credentials: &ReplicaCredentials,
+        own: &Path,
+    ) -> Result<Start, StartError> {
+        let root = self.root();
+        let plan = workload.launch_plan(&own.to_string_lossy(), credentials);
+        write_files(&plan).map_err(StartError::Files)?;
+        let mut command = self.config.entrypoint().clone().unwrap_or_default();
+        let (program, path) = program(&command.remove(0), &root)?;
+        let directory = self.config.working_dir().as_deref().unwrap_or("/").trim_start_matches('/');
+        let directory = root.join(directory);
+        // As in a container, and equal on every peer: the image's time zones, and UTC where code asks
+        // for the local one. Without these Go finds the machine's (`src/time/zoneinfo.go`,
+        // `LoadLocation`; `zoneinfo_unix.go`, `initLocal`). A name that the image does not have, it
+        // looks up there all the same: nothing but a root of its own keeps a process from that.
+        let zones = root.join(ZONEINFO.trim_start_matches('/'));
+        let tmp = own.join("tmp");
+        command.extend(plan.arguments);
+        let environment: Vec<_> = self
+            .config
+            .env()
+            .iter()
+            .flatten()
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .chain(said(&workload.settings))
+            .chain(plan.environment)
+            .collect();
+        Ok(Start {
+            program: program.to_string_lossy().into_owned(),
+            listens: matches!(workload.shim, Shim::Listens(_)),
+            command: Box::new(move |listening| {
+                let mut guarded = guarded(program.as_os_str());
+                guarded
+                    .args(&command)
+                    .env_clear()
+                    .env("TMPDIR", &tmp)
+                    .env("HOME", &tmp)
+                    .env("ZONEINFO", &zones)
+                    .env("TZ", "UTC")
+                    .envs(path.iter().map(|path| ("PATH", path)))
+                    .envs(environment.iter().map(|(name, value)| (name, value)))
+                    .envs(listening.into_iter().flat_map(listening_at))
+                    .current_dir(&directory);
+                guarded
+            }),
+            _files: Arc::clone(&self.files),
+        })
+    }
+}
+
+fn root_in(files: &Path) -> PathBuf {
+    files.join("root")
 }
 
 /// The program that starts chaincode: the image's, or this machine's runtime where the image names

@@ -1,37 +1,22 @@
 //! Keeps replicas' processes running: what Kubernetes does with pods' containers.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use selvedge_proto::launcher::LocalPlace;
 use selvedge_proto::launcher::chaincode_status::Place;
-use tokio::process::Command;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::error;
 
-use super::process::{Process, ProcessEnd};
+use super::restarts::{RECOVERED, delay};
+use super::started::{Start, Started, end_gently, exit, follow};
 use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas, StartError};
-use crate::backoff::doubled;
-
-/// The delay before the second restart in a row; it doubles from there. The first is at once.
-const FIRST_DELAY: Duration = Duration::from_millis(500);
-
-/// The longest delay.
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
-
-/// A process that lived this long has recovered: its next restart is at once again.
-const RECOVERED: Duration = Duration::from_secs(20);
 
 /// From this many ends in a row on, transactions do not wait for the next start.
 const HOPELESS: u32 = 3;
-
-/// What a process gets between SIGTERM and SIGKILL.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// Supervised replicas.
 pub(crate) struct Supervised {
@@ -43,18 +28,6 @@ pub(crate) struct Supervised {
     tasks: JoinSet<()>,
 }
 
-/// What starts the replica, each time anew.
-pub(crate) struct Start {
-    /// The program, for error messages.
-    pub(crate) program: String,
-    /// Whether it listens, and is told where.
-    pub(crate) listens: bool,
-    /// Makes the command; of one that listens, there.
-    pub(crate) command: Box<dyn Fn(Option<SocketAddr>) -> Command + Send + Sync>,
-    /// What must live as long as the replica.
-    pub(crate) _files: crate::data::TemporaryDirectory,
-}
-
 impl Supervised {
     /// Starts the replicas; an error when the first start of one fails.
     pub(crate) fn start(starts: Vec<Start>) -> Result<Self, StartError> {
@@ -63,7 +36,7 @@ impl Supervised {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for start in starts {
-            let started = spawn(&start)?;
+            let started = start.spawn()?;
             tasks.spawn(supervise(start, started, sink.clone(), since.clone(), stop.clone()));
         }
         Ok(Self { events, disconnected, stop, tasks })
@@ -133,7 +106,7 @@ async fn supervise(
                 () = sleep(delay(ends)) => {}
                 () = stop.cancelled() => return,
             }
-            match spawn(&start) {
+            match start.spawn() {
                 Ok(started) => break started,
                 Err(error) => {
                     ends += 1;
@@ -145,80 +118,11 @@ async fn supervise(
     }
 }
 
-async fn follow(
-    process: &mut Process,
-    events: &mpsc::Sender<ReplicaEvent>,
-) -> std::io::Result<ProcessEnd> {
-    while let Some(line) = process.next_line().await {
-        // Nobody listens any more once the replica is to stop.
-        let _ = events.send(ReplicaEvent::Line(line)).await;
-    }
-    process.end().await
-}
-
-fn exit(end: std::io::Result<ProcessEnd>) -> ReplicaExit {
-    match end {
-        Ok(end) => ReplicaExit { status: end.status.to_string(), last_lines: end.last_lines },
-        Err(error) => ReplicaExit { status: error.to_string(), last_lines: Vec::new() },
-    }
-}
-
 /// Ready when a process that began then is to be replaced.
 async fn is_outdated(begun: SystemTime, disconnected: &mut watch::Receiver<Option<SystemTime>>) {
     let is_older = |since: &Option<SystemTime>| since.is_some_and(|since| begun < since);
     if disconnected.wait_for(is_older).await.is_err() {
         // Nobody is left to say so.
         std::future::pending::<()>().await;
-    }
-}
-
-/// A process, and where it was told to listen.
-struct Started {
-    process: Process,
-    listening: Option<SocketAddr>,
-}
-
-fn spawn(start: &Start) -> Result<Started, StartError> {
-    let failed = |source| StartError::Process { program: start.program.clone(), source };
-    let listening = start.listens.then(free_address).transpose().map_err(failed)?;
-    let process = Process::spawn((start.command)(listening)).map_err(failed)?;
-    Ok(Started { process, listening })
-}
-
-/// Where nobody listens: another one each time, since somebody may by the next.
-fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
-}
-
-/// The delay before a restart after so many ends in a row.
-fn delay(ends: u32) -> Duration {
-    match ends.checked_sub(2) {
-        None => Duration::ZERO,
-        Some(doublings) => doubled(FIRST_DELAY, doublings, LONGEST_DELAY),
-    }
-}
-
-async fn end_gently(mut process: Process) {
-    process.terminate();
-    if timeout(GRACE, process.end()).await.is_err() {
-        debug!("the chaincode did not end on SIGTERM");
-        process.kill();
-        if timeout(GRACE, process.end()).await.is_err() {
-            warn!("the chaincode's guard did not end it, and is killed");
-            process.abandon();
-            let _ = timeout(GRACE, process.end()).await;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn restarts_at_once_then_ever_later() {
-        let delays: Vec<u128> = (1..=10).map(|ends| delay(ends).as_millis()).collect();
-        assert_eq!(delays, [0, 500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
-        assert_eq!(delay(u32::MAX), LONGEST_DELAY);
     }
 }

@@ -268,6 +268,10 @@ pub struct ChaincodeStatus {
     /// an error: the chaincode is not deterministic.
     #[prost(uint64, tag = "15")]
     pub transactions_differed: u64,
+    /// In function mode (`execution: function`), how many processes there may be at
+    /// once; those wanted are those that are called for now. 0 in service mode.
+    #[prost(uint32, tag = "16")]
+    pub function_processes: u32,
     /// Where it runs; absent before it was started.
     #[prost(oneof = "chaincode_status::Place", tags = "5, 6")]
     pub place: ::core::option::Option<chaincode_status::Place>,

@@ -6,6 +6,7 @@ mod deaths;
 mod faults;
 mod figures;
 mod found;
+mod function;
 mod install;
 mod machine;
 mod proxy;
@@ -29,6 +30,7 @@ enum Benchmark {
     Proxy(proxy::Options),
     Deaths(deaths::Options),
     Faults(faults::Options),
+    Function(function::Options),
     Install(install::Options),
 }
 
@@ -37,6 +39,7 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Proxy(options) => proxy::run(&options),
         Benchmark::Deaths(options) => deaths::run(&options),
         Benchmark::Faults(options) => faults::run(&options),
+        Benchmark::Function(options) => function::run(&options),
         Benchmark::Install(options) => install::run(&options),
     }
 }

@@ -83,6 +83,11 @@ impl Process {
         Self { pid: pid.parse().unwrap_or_else(|_| panic!("{pid:?} is no process ID")) }
     }
 
+    /// Its ID.
+    pub fn id(&self) -> i32 {
+        self.pid
+    }
+
     /// SIGKILL.
     ///
     /// # Panics

@@ -35,6 +35,21 @@ impl Switch {
         }
     }
 
+    /// Gives what waits to those who have room for it, in its order.
+    pub(super) fn grant_room(&mut self) {
+        let (now, mut others) = (Instant::now(), Vec::new());
+        while self.roster.least_busy().is_some()
+            && let Some(mut waiting) = self.waiting.take_first()
+        {
+            if let Err(wish) = self.try_grant(waiting.wish, now) {
+                // It waits for something else.
+                waiting.wish = wish;
+                others.push(waiting);
+            }
+        }
+        self.waiting.put_back(others);
+    }
+
     /// Gives a transaction to a replica, or answers it; gives the wish back if it has to wait.
     fn try_grant(&mut self, wish: Wish, now: Instant) -> Result<(), Wish> {
         match wish {
@@ -96,6 +111,10 @@ impl Switch {
 
     /// Why it would be in vain to wait for a replica, if that is known.
     fn why_nobody(&self, now: Instant) -> Option<String> {
+        if self.roster.has_good() {
+            // It will have room again.
+            return None;
+        }
         if let Some(end) = self.roster.end_of_bars() {
             let seconds = end.saturating_duration_since(now).as_secs_f32();
             return (end > now + self.limits.replica_wait).then(|| {
@@ -131,7 +150,7 @@ impl Switch {
             let reason = if is_running {
                 format!("an earlier run of this transaction did not end within {seconds} s")
             } else {
-                format!("no replica of the chaincode became ready within {seconds} s")
+                self.why_none_came()
             };
             self.refuse(&wish, &reason);
         }

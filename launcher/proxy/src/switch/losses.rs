@@ -7,9 +7,9 @@ use super::Switch;
 use super::granting::lost;
 use crate::budget::Budget;
 use crate::course::Once;
-use crate::credentials::Credential;
 use crate::event::{Event, Fates};
 use crate::frame::{Frame, TransactionKey};
+use crate::identity::Credential;
 use crate::leavers::Leavers;
 use crate::replica::{Place, ReplicaId};
 use crate::transaction::Loss;
@@ -76,6 +76,7 @@ impl Switch {
         let place = gone.place();
         let fates = self.orphan(id, reason, Budget::spend);
         let reason = reason.to_owned();
+        self.crew_changes(place.credential);
         if self.is_to_go(place) {
             return self.tell_left(id, place, reason, fates);
         }
@@ -86,6 +87,7 @@ impl Switch {
     pub(super) fn let_go(&mut self, id: ReplicaId) {
         let Some(gone) = self.roster.let_go(id) else { return };
         let fates = self.orphan(id, LET_GO, Budget::spend);
+        self.crew_changes(gone.credential());
         self.tell_left(id, gone.place(), LET_GO.to_owned(), fates);
     }
 
@@ -122,11 +124,12 @@ impl Switch {
     ) {
         let Some(dismissed) = self.roster.dismiss(id, violation) else { return };
         let fates = self.orphan(id, &broke(violation), obstacle);
+        self.crew_changes(dismissed.credential());
         self.tell_cut_off(id, dismissed.place(), violation.to_string(), fates);
     }
 
     /// Sees to the transactions of a replica that is gone.
-    fn orphan(
+    pub(super) fn orphan(
         &mut self,
         id: ReplicaId,
         reason: &str,

@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::frame::{Frame, TransactionKey};
 use crate::protocol::{self, FromPeer, FromReplica};
 use crate::replica::ReplicaId;
+use crate::roster::Relief;
 use crate::transaction::{Asked, Reader};
 use crate::transactions::Outcome;
 
@@ -117,11 +118,15 @@ impl Switch {
 
     /// Does what follows when something has happened to a transaction.
     pub(super) fn follow(&mut self, outcome: Outcome) {
-        if let Some(credential) = outcome.relieved.and_then(|id| self.roster.relieve(id)) {
-            self.finish_retirement(credential);
-        }
+        let relief = outcome.relieved.map(|id| (id, self.roster.relieve(id)));
         if let Some(frame) = outcome.for_peer {
             self.for_peer.push_back(frame);
+        }
+        match relief {
+            None | Some((_, Relief::Nothing)) => {}
+            Some((_, Relief::Retired(credential))) => self.finish_retirement(credential),
+            Some((_, Relief::Room)) => self.grant_room(),
+            Some((id, Relief::Spent)) => self.part_with(id),
         }
         if outcome.is_free {
             self.grant_waiting();

@@ -6,7 +6,8 @@
 //! run again; nobody is told what is not his; while a request is outstanding neither another one
 //! nor an end goes to the peer, nor an end while an iterator is open; the peer's simulation hears
 //! each request of a run once, whoever had to ask it anew; who asks is answered; and nothing is
-//! kept, nor counted, of what is over.
+//! kept, nor counted, of what is over. Where replicas are there on demand, one gets no more than it
+//! may, is let go with nothing in flight, and as many are called for as what waits needs.
 //!
 //! Each scenario is exhausted: there is no bound on the depth. Together they have about 63,000
 //! states.
@@ -25,21 +26,26 @@ mod search;
 mod world;
 
 use std::collections::BTreeSet;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::rc::Rc;
 use std::time::Duration;
 
 use peer::Heard::{Asked, Closing, Completed, Failed, TooLate};
 use scenario::{Left, Scenario};
 use search::exhaust;
-use world::Sight::{self, BegunAnew, Differed, LetGo, Peer, Retired, RunAgain};
-use world::World;
+use world::Sight::{self, BegunAnew, Differed, LetGo, Peer, Released, Retired, RunAgain};
+use world::{World, credential};
 
 use crate::frame::Type;
 use crate::limits::Limits;
+use crate::on_demand::OnDemand;
 
 /// One transaction reads a range to its end, the other one leaves one open.
 const USUAL: [&[Type]; 2] =
     [&[Type::GetStateByRange, Type::QueryStateNext], &[Type::GetStateByRange]];
+
+/// As little as there is to say: who comes and goes makes for states enough.
+const SHORT: [&[Type]; 2] = [&[Type::GetStateByRange], &[]];
 
 fn limits() -> Limits {
     let (replica_wait, execution) = (Duration::from_secs(2), Duration::from_secs(3));
@@ -47,7 +53,7 @@ fn limits() -> Limits {
 }
 
 fn usual(left: Left) -> Scenario {
-    Scenario { limits: limits(), code: [USUAL, USUAL], losses: 2, left }
+    Scenario { limits: limits(), code: [USUAL, USUAL], losses: 2, on_demand: None, left }
 }
 
 /// What is seen wherever replicas die.
@@ -138,3 +144,39 @@ async fn the_chaincode_may_have_to_stop_at_any_time() {
     let left = Left { closures: 1, deaths: 1, ..Left::default() };
     holds(usual(left), &DEATHS);
 }
+
+/// Replicas that get one call each, or any number, one or two at once.
+fn on_demand(concurrency: usize, calls: u32, ahead: usize, left: Left) -> Scenario {
+    let terms = OnDemand {
+        credential: credential(0),
+        concurrency: NonZeroUsize::new(concurrency).unwrap(),
+        calls: NonZeroU32::new(calls),
+        idle: Duration::from_secs(1),
+        ahead,
+        most: NonZeroUsize::new(2).unwrap(),
+    };
+    // Where no time passes, who waits for something else would have another one come for ever.
+    let left = Left { arrivals: 4, ..left };
+    Scenario { on_demand: Some(terms), code: [SHORT, SHORT], ..usual(left) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_may_come_and_go_with_each_call() {
+    let left = Left { deaths: 1, ..Left::default() };
+    holds(on_demand(1, 1, 0, left), &ON_DEMAND);
+    holds(on_demand(1, 1, 1, left), &ON_DEMAND);
+    let left = Left { no_shows: 1, deaths: 1, ..Left::default() };
+    holds(on_demand(2, 2, 0, left), &ON_DEMAND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_may_go_when_nothing_is_to_be_done() {
+    let left = Left { deaths: 1, begins: 1, ..Left::default() };
+    holds(on_demand(1, 0, 0, left), &ON_DEMAND);
+    let left = Left { breaches: 1, ..Left::default() };
+    holds(on_demand(2, 0, 1, left), &ON_DEMAND);
+}
+
+/// What is seen wherever such replicas come, go and die.
+const ON_DEMAND: [Sight; 6] =
+    [Peer(Asked), Peer(Closing), Peer(Completed), Peer(Failed), RunAgain, Released];

@@ -81,7 +81,7 @@ fn one_that_is_alone_goes_on_until_another_has_come() {
     bench.begin("c");
     bench.txids(going);
     let next = bench.greeted_at(elsewhere());
-    let ready = Event::ReplicaReady { replica: next, credential: usual() };
+    let ready = came(next, usual());
     assert_eq!(bench.events(), [ready]);
     bench.begin("d");
     assert_eq!(bench.txids(next), ["d"]);
@@ -203,7 +203,7 @@ async fn who_comes_late_is_let_go_until_the_place_is_anothers() {
     assert_eq!(bench.events(), [let_go(later)]);
     bench.switch.vacate(there());
     let another = bench.greeted_at(there());
-    let ready = Event::ReplicaReady { replica: another, credential: usual() };
+    let ready = came(another, usual());
     assert_eq!(bench.events(), [ready]);
     assert!(!bench.is_cut(another));
 }

@@ -292,7 +292,7 @@ fn who_is_to_go_before_the_peer_is_ready_brings_about_no_registration() {
     let staying = bench.replica_showing(new(), &Frame::register(PACKAGE));
     assert!(bench.switch.start_registration());
     bench.switch.peer_is_ready(ready());
-    let ready = Event::ReplicaReady { replica: staying, credential: new() };
+    let ready = came(staying, new());
     assert_eq!(bench.events(), [ready, Event::Ready]);
     assert!(bench.is_let_go(going));
     bench.frames(staying);

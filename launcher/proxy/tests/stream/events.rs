@@ -37,7 +37,9 @@ async fn streams_that_come_and_go_are_counted_and_hide_nothing() {
             | Event::ReplicaLeft { .. }
             | Event::ReplicaUnreached { .. }
             | Event::TransactionDiffered { .. }
-            | Event::Retired { .. } => {}
+            | Event::Retired { .. }
+            | Event::ReplicaReleased { .. }
+            | Event::Wanted { .. } => {}
         }
     }
     assert!(counted > 0, "all {one_by_one} were told of one by one");

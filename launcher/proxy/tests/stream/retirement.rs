@@ -17,7 +17,7 @@ async fn succession() -> (Scene, Replica, Replica, Identity) {
     let identity = scene.stage.authority.replica(PACKAGE);
     let new = scene.replica_of(&identity).await;
     let joined = |event| match event {
-        Event::ReplicaReady { replica: 1, credential } => Some(credential),
+        Event::ReplicaReady { replica: 1, credential, .. } => Some(credential),
         _ => None,
     };
     assert_eq!(scene.stage.event("the new replica", joined).await, identity.credential());

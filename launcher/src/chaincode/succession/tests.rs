@@ -101,19 +101,29 @@ impl Scene {
         let configuration = Configuration::of("apiVersion: selvedge/v1\n");
         let settings = plan.run.settings(&configuration.now(), &Silent).unwrap();
         let first = plan.begin(settings, first).await.unwrap();
-        let succession = Succession::new(plan, first, configuration);
+        let succession = Succession::begin(plan, first, configuration, &proxy).await;
         let log = RunLog::new(mpsc::channel(64).0);
         Self { succession, proxy, standing, log, _directory: directory }
     }
 
     /// Says that two replicas are wanted; the set that is started for that.
     async fn starts_two(&mut self) -> Box<Set> {
-        let two = Configuration::of("apiVersion: selvedge/v1\nchaincode: {replicas: 2}\n").now();
-        self.succession.configured(&two, &self.proxy, &self.log).await;
+        self.starts("replicas: 2").await
+    }
+
+    /// Says how it is to run; the set that is started for that.
+    async fn starts(&mut self, said: &str) -> Box<Set> {
+        let text = format!("apiVersion: selvedge/v1\nchaincode: {{{said}}}\n");
+        let operator = Configuration::of(&text).now();
+        self.succession.configured(&operator, &self.proxy, &self.log).await;
         match self.succession.happens(false).await {
             Happening::Started(set) => set.unwrap(),
             _ => panic!("something else than a start"),
         }
+    }
+
+    fn joined(&mut self, replica: u64, credential: Credential) {
+        self.succession.joined(replica, credential, ReplicaPlace::default());
     }
 
     fn registered(&self) -> u32 {
@@ -128,16 +138,16 @@ async fn replicas_that_are_faster_than_the_word_of_their_start_are_counted() {
     let mut scene = Scene::new().await;
     let set = scene.starts_two().await;
     let credential = set.credential;
-    scene.succession.joined(1, credential);
+    scene.joined(1, credential);
     scene.succession.started(Ok(set), &scene.proxy, &scene.log).await;
     assert!(matches!(scene.succession.next, Next::Coming(..)), "one of two is enough");
-    scene.succession.joined(2, credential);
+    scene.joined(2, credential);
     assert!(matches!(scene.succession.next, Next::Tried(..)), "two of two are not enough");
 
     let mut scene = Scene::new().await;
     let set = scene.starts_two().await;
     for replica in [1, 2] {
-        scene.succession.joined(replica, set.credential);
+        scene.joined(replica, set.credential);
     }
     scene.succession.started(Ok(set), &scene.proxy, &scene.log).await;
     assert!(matches!(scene.succession.next, Next::Tried(..)), "nobody tries the set");
@@ -147,10 +157,10 @@ async fn replicas_that_are_faster_than_the_word_of_their_start_are_counted() {
 async fn one_that_was_refused_takes_nothing_from_those_that_are_registered() {
     let mut scene = Scene::new().await;
     let credential = scene.succession.current().credential;
-    scene.succession.joined(1, credential);
-    scene.succession.left(2, credential);
+    scene.joined(1, credential);
+    scene.succession.left(2, credential, Meeting::Lost);
     assert_eq!(scene.registered(), 1);
-    scene.succession.left(1, credential);
+    scene.succession.left(1, credential, Meeting::Lost);
     assert_eq!(scene.registered(), 0);
 }
 
@@ -158,7 +168,7 @@ async fn one_that_was_refused_takes_nothing_from_those_that_are_registered() {
 async fn of_several_replicas_of_which_one_hangs_all_are_replaced_and_not_at_once_again() {
     let mut scene = Scene::new().await;
     let before = scene.succession.current().credential;
-    scene.succession.joined(1, before);
+    scene.joined(1, before);
     scene.succession.replace(&scene.log);
     scene.succession.replace(&scene.log);
     let set = match scene.succession.happens(true).await {
@@ -166,7 +176,7 @@ async fn of_several_replicas_of_which_one_hangs_all_are_replaced_and_not_at_once
         _ => panic!("something else than a start"),
     };
     let after = set.credential;
-    scene.succession.joined(2, after);
+    scene.joined(2, after);
     scene.succession.started(Ok(set), &scene.proxy, &scene.log).await;
     scene.succession.due(&scene.proxy, &scene.log).await;
     assert_eq!(scene.succession.current().credential, after);
@@ -177,4 +187,23 @@ async fn of_several_replicas_of_which_one_hangs_all_are_replaced_and_not_at_once
     assert!(matches!(scene.succession.next, Next::None));
     let reason = scene.succession.failure.as_ref().map(|failure| failure.reason.text.clone());
     assert!(reason.unwrap().contains("one hangs again; trying again in 1 min"));
+}
+
+#[tokio::test]
+async fn a_set_that_is_called_for_takes_over_without_a_replica() {
+    let mut scene = Scene::new().await;
+    let set = scene.starts("execution: function").await;
+    let function = set.credential;
+    assert!(scene.succession.stay(function));
+    scene.succession.started(Ok(set), &scene.proxy, &scene.log).await;
+    assert!(matches!(scene.succession.next, Next::None));
+    assert_eq!(scene.succession.current().credential, function);
+    assert!(!scene.succession.stay(function));
+
+    scene.succession.want(function, 3);
+    scene.joined(1, function);
+    scene.succession.tell(true, None, &Tally::default());
+    let status = scene.standing.now();
+    let told = (status.replicas_registered, status.replicas_wanted, status.function_processes);
+    assert_eq!(told, (1, 3, 1));
 }

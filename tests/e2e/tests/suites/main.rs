@@ -10,6 +10,7 @@ mod core;
 mod credentials;
 mod death;
 mod fabric_chaincode;
+mod function;
 mod greed;
 mod java;
 mod late;

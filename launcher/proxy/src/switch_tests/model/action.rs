@@ -30,6 +30,8 @@ pub(super) enum Action {
     Silence(ReplicaId, bool),
     /// Another replica comes.
     Arrive,
+    /// One that is called for does not come, which is known.
+    NoShow,
     /// Replicas like this one are to go.
     Retire(ReplicaId),
     /// The pod of replicas like this one is to go.

@@ -30,6 +30,8 @@ pub(super) struct Process {
     /// Whether the last request was said out of turn.
     strayed: bool,
     pub(super) is_silent: bool,
+    /// How many transactions it was given.
+    pub(super) given: u8,
 }
 
 /// A run of a transaction.
@@ -45,7 +47,13 @@ pub(super) struct Thread {
 
 impl Process {
     pub(super) fn new(id: ReplicaId) -> Self {
-        Self { id, threads: [None, None], owed: [0, 0], strayed: false, is_silent: false }
+        let (threads, owed) = ([None, None], [0, 0]);
+        Self { id, threads, owed, strayed: false, is_silent: false, given: 0 }
+    }
+
+    /// How many transactions it is at.
+    pub(super) fn at_work(&self) -> usize {
+        self.threads.iter().flatten().count()
     }
 
     /// Whether it is at this run.
@@ -90,6 +98,7 @@ impl Process {
         if frame.kind() == Some(Type::Transaction) {
             let thread =
                 Thread { begin: payload[0], answers: vec![], waits: false, has_failed: false };
+            self.given += 1;
             return match self.threads[tx as usize].replace(thread) {
                 None => Ok(()),
                 Some(_) => Err(format!("{} has two runs of {tx:?} at once", self.id)),

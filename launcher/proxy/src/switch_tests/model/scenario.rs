@@ -2,6 +2,7 @@
 
 use crate::frame::{Frame, Type};
 use crate::limits::Limits;
+use crate::on_demand::OnDemand;
 use crate::replica::ReplicaId;
 
 /// One of the two transactions.
@@ -32,6 +33,8 @@ pub(super) struct Scenario {
     pub(super) code: [[&'static [Type]; 2]; 2],
     /// How many replicas have to die for a transaction to fail of that alone.
     pub(super) losses: u8,
+    /// Whether there are replicas while they are called for, and how: then there is none at first.
+    pub(super) on_demand: Option<OnDemand>,
     pub(super) left: Left,
 }
 
@@ -65,4 +68,6 @@ pub(super) struct Left {
     pub(super) retirements: u8,
     pub(super) releases: u8,
     pub(super) closures: u8,
+    /// How often one that is called for does not come.
+    pub(super) no_shows: u8,
 }

@@ -9,7 +9,6 @@ mod laws;
 
 use std::mem;
 use std::rc::Rc;
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -18,11 +17,11 @@ use super::action::Action;
 use super::chaincode::Process;
 use super::peer::{AtPeer, Context, Heard};
 use super::scenario::{Left, Scenario, Tx};
-use crate::credentials::Credential;
 use crate::frame::{Frame, Type};
-use crate::replica::{Place, ReplicaId, ReplicaLink};
+use crate::identity::Credential;
+use crate::replica::{Place, ReplicaId};
 use crate::switch::Switch;
-use crate::switch::tests::{HERE, PACKAGE, frame, ready};
+use crate::switch::tests::{HERE, PACKAGE, frame, link, ready};
 use crate::violation::Violation;
 
 /// Something that has to have been seen for a search to be worth anything.
@@ -40,6 +39,8 @@ pub(super) enum Sight {
     Retired,
     /// The stream of one that was to go was ended.
     LetGo,
+    /// One that was there on demand was let go.
+    Released,
 }
 
 /// How it stands with all of them.
@@ -57,6 +58,8 @@ pub(super) struct World {
     retired: Option<ReplicaId>,
     released: Option<ReplicaId>,
     is_closed: bool,
+    /// How many are called for.
+    wanted: usize,
     sights: Vec<Sight>,
 }
 
@@ -74,11 +77,15 @@ impl World {
             retired: None,
             released: None,
             is_closed: false,
+            wanted: 0,
             sights: Vec::new(),
         };
+        world.switch.set_on_demand(world.scenario.on_demand);
         world.switch.peer_is_ready(ready());
-        world.arrive();
-        world.arrive();
+        if world.scenario.on_demand.is_none() {
+            world.arrive();
+            world.arrive();
+        }
         world.settle().expect("nothing has happened");
         world
     }
@@ -119,7 +126,11 @@ impl World {
             may(left.retirements > 0, Action::Retire(id));
             may(left.releases > 0, Action::Release(id));
         }
-        may(left.arrivals > 0, Action::Arrive);
+        let there = self.processes.iter().flatten().count();
+        let is_called_for = there < self.wanted && !self.is_closed;
+        let may_come = self.scenario.on_demand.is_none() || is_called_for;
+        may(left.arrivals > 0 && may_come, Action::Arrive);
+        may(left.no_shows > 0 && is_called_for, Action::NoShow);
         may(left.closures > 0 && !self.is_closed, Action::Close);
         may(left.closures > 0 && self.is_closed, Action::Interrupt);
         may(self.may_wait(), Action::Wait);
@@ -187,10 +198,16 @@ impl World {
                 self.left.arrivals -= 1;
                 self.arrive();
             }
+            Action::NoShow => {
+                self.left.no_shows -= 1;
+                self.excuse_waiting(|_| true);
+                let credential = self.credential(0);
+                self.switch.set_trouble(credential, "it does not start".into());
+            }
             Action::Retire(id) => {
                 self.left.retirements -= 1;
                 self.retired = Some(id);
-                self.switch.retire(credential(id), Duration::from_secs(1));
+                self.switch.retire(self.credential(id), Duration::from_secs(1));
             }
             Action::Release(id) => {
                 self.left.releases -= 1;
@@ -242,8 +259,18 @@ impl World {
     fn arrive(&mut self) {
         let id = self.processes.len() as ReplicaId;
         self.processes.push(Some(Process::new(id)));
-        let link = ReplicaLink { place: place(id), waker: Waker::noop().clone() };
+        let link = link(self.place(id));
         self.switch.replica_registers(id, link, &Frame::register(PACKAGE));
+    }
+
+    /// What a replica shows: those that are there on demand the same.
+    fn credential(&self, id: ReplicaId) -> Credential {
+        self.scenario.on_demand.map_or_else(|| credential(id), |terms| terms.credential)
+    }
+
+    /// Where it is.
+    fn place(&self, id: ReplicaId) -> Place {
+        Place { credential: self.credential(id), ..place(id) }
     }
 
     /// What is said out of turn for a run that goes on makes it another one.
@@ -318,7 +345,7 @@ impl World {
 }
 
 /// Every second one comes from the same place, and shows the same.
-fn credential(id: ReplicaId) -> Credential {
+pub(super) fn credential(id: ReplicaId) -> Credential {
     Credential::of(&[u8::try_from(id % 2).unwrap()])
 }
 

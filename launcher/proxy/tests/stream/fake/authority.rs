@@ -1,7 +1,8 @@
 //! Certificates: of the peer, of the proxy, and of replicas.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PublicKeyData, SanType,
 };
 use selvedge_proxy::{Credential, PeerCredentials, ReplicaAuthority, SERVER_NAME, replica_name};
 
@@ -22,7 +23,7 @@ pub(crate) struct Identity {
 impl Identity {
     /// What the proxy knows replicas by that have it.
     pub(crate) fn credential(&self) -> Credential {
-        Credential::of(pem::parse(&self.certificate).unwrap().contents())
+        Credential::of(&KeyPair::from_pem(&self.key).unwrap().subject_public_key_info())
     }
 }
 

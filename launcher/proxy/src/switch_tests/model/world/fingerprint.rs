@@ -10,7 +10,7 @@ impl World {
     pub(in super::super) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         (&self.left, &self.peer, &self.processes).hash(&mut hasher);
-        (self.breaches, self.retired, self.released, self.is_closed).hash(&mut hasher);
+        (self.breaches, self.retired, self.released, self.is_closed, self.wanted).hash(&mut hasher);
         let mut transactions: Vec<_> = self.switch.transactions.all().collect();
         transactions.sort_by_key(|transaction| transaction.key().txid());
         let routing = (

@@ -57,7 +57,31 @@ impl World {
             let losses = self.peer[tx as usize].context.as_ref().map(|context| context.losses);
             self.sights.extend((losses > Some(0)).then_some(Sight::RunAgain));
         }
-        self.process(id).hear(tx, frame)
+        self.process(id).hear(tx, frame)?;
+        self.check_terms(id)
+    }
+
+    /// Whether a replica that is there on demand has no more than it may have.
+    fn check_terms(&mut self, id: ReplicaId) -> Result<(), String> {
+        let Some(terms) = self.scenario.on_demand else { return Ok(()) };
+        let process = self.process(id);
+        if process.at_work() > terms.concurrency.get() {
+            return Err(format!("{id} has more at once than it may have"));
+        }
+        if terms.calls.is_some_and(|calls| u32::from(process.given) > calls.get()) {
+            return Err(format!("{id} gets more than it may have"));
+        }
+        Ok(())
+    }
+
+    /// One is let go, and ends.
+    fn let_go(&mut self, id: ReplicaId) -> Result<(), String> {
+        self.sights.push(Sight::Released);
+        if self.process(id).at_work() > 0 {
+            return Err(format!("{id} is let go amidst a transaction"));
+        }
+        self.lose(id);
+        Ok(())
     }
 
     /// Whether one is there that is not like this one.
@@ -77,6 +101,8 @@ impl World {
             }
             Event::TransactionDiffered { .. } => self.sights.push(Sight::Differed),
             Event::Retired { .. } => self.sights.push(Sight::Retired),
+            Event::ReplicaReleased { replica, .. } => self.let_go(*replica)?,
+            Event::Wanted { processes, .. } => self.wanted = *processes,
             _ => {}
         }
         Ok(())

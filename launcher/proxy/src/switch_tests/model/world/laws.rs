@@ -3,6 +3,7 @@
 use super::super::peer::Context;
 use super::super::scenario::Tx;
 use super::World;
+use crate::roster::InTurn;
 use crate::transaction::Transaction;
 
 impl World {
@@ -25,7 +26,28 @@ impl World {
                 && peer.busy.is_none()
                 && alive().all(|process| process.threads[tx as usize].is_none());
         }
+        self.check_demand()?;
         self.check_memory(is_idle)
+    }
+
+    /// As many are called for as what waits needs, and no more.
+    fn check_demand(&self) -> Result<(), String> {
+        let Some(terms) = self.scenario.on_demand.filter(|_| !self.is_closed) else {
+            return Ok(());
+        };
+        let there = self.processes.iter().flatten().count();
+        let most = terms.most.get();
+        let has_room = self.switch.roster.least_busy().is_some();
+        let waits = self.switch.waiting.len() > 0;
+        if waits && !has_room && there < most && self.wanted <= there {
+            return Err(format!("nobody is called for what waits: {} of {there}", self.wanted));
+        }
+        let at_work = self.processes.iter().flatten().filter(|one| one.at_work() > 0).count();
+        let kept = there.max((at_work + terms.ahead).min(most));
+        if !waits && self.wanted != kept {
+            return Err(format!("{} are called for where nothing waits, {kept} stay", self.wanted));
+        }
+        Ok(())
     }
 
     fn check_memory(&self, is_idle: bool) -> Result<(), String> {
@@ -40,7 +62,7 @@ impl World {
                 return Err(format!("{what}: {counted} by the count, {there} there"));
             }
         }
-        for (id, in_flight, _) in self.switch.roster.in_turn() {
+        for InTurn { id, in_flight, .. } in self.switch.roster.in_turn() {
             let there = all().filter(|one| one.burdens() == Some(id)).count();
             if in_flight != there {
                 return Err(format!("{id} has {in_flight} by the count, {there} are there"));
