@@ -32,7 +32,7 @@ pub struct Chaincode {
     /// `execution: function`.
     #[schemars(range(min = 1, max = 64))]
     pub replicas: u16,
-    /// When there are processes of it.
+    /// When there are processes of it. Only on the `local` backend so far.
     pub execution: Mode,
     /// How processes come and go. Means something with `execution: function` alone.
     pub function: Function,

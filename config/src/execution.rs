@@ -20,23 +20,10 @@ pub enum Mode {
     Function,
 }
 
-/// What stays of a chaincode's pods while no process runs in them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Keep {
-    /// The pods, with a keeper in each, which starts the process.
-    #[default]
-    Pod,
-    /// Nothing: a call has pods made first, which takes most of a second.
-    Nothing,
-}
-
 /// How processes come and go with `execution: function`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Function {
-    /// What stays while no process runs. Only on Kubernetes.
-    pub keep: Keep,
     /// How many calls a process gets before it ends: 1 is a process for each call. Default: no
     /// bound.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,8 +39,7 @@ pub struct Function {
     /// `maxReplicas`.
     #[schemars(range(min = 0, max = 64))]
     pub ahead: u16,
-    /// How many processes there are at once, each in a pod of its own on Kubernetes. What they have
-    /// no room for waits, for 2 s at most.
+    /// How many processes there are at once. What they have no room for waits, for 2 s at most.
     #[schemars(range(min = 1, max = 64))]
     pub max_replicas: NonZeroU16,
 }
@@ -61,7 +47,6 @@ pub struct Function {
 impl Default for Function {
     fn default() -> Self {
         Self {
-            keep: Keep::default(),
             calls_per_process: None,
             concurrency: NonZeroU16::new(64).expect("not zero"),
             idle: Span::seconds(60),

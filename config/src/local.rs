@@ -17,17 +17,17 @@ const CHAINCODE: [&str; 6] =
 /// The keys of `chaincode.timeouts` that do.
 const TIMEOUTS: [&str; 2] = ["start", "drain"];
 
-/// The keys of `chaincode.function` that mean something on Kubernetes alone.
-const FUNCTION_OF_PODS: [&str; 1] = ["keep"];
+/// Those of `chaincode` that do there alone.
+const CHAINCODE_ONLY_LOCAL: [&str; 2] = ["execution", "function"];
 
 /// Whether a key means something on the backend.
 pub(crate) fn has_meaning(path: &[&str], backend: BackendKind) -> bool {
     match (backend, path) {
         (BackendKind::Kubernetes, ["builds", key, ..]) => !ONLY_LOCAL.contains(key),
+        (BackendKind::Kubernetes, ["chaincode", key, ..]) => !CHAINCODE_ONLY_LOCAL.contains(key),
         (BackendKind::Local, ["registry", key, ..]) => *key == "rewrites",
         (BackendKind::Local, ["builds", key, ..]) => BUILDS.contains(key),
         (BackendKind::Local, ["chaincode", "timeouts", key, ..]) => TIMEOUTS.contains(key),
-        (BackendKind::Local, ["chaincode", "function", key, ..]) => !FUNCTION_OF_PODS.contains(key),
         (BackendKind::Local, ["chaincode", key, ..]) => CHAINCODE.contains(key),
         _ => true,
     }
@@ -71,7 +71,7 @@ pub(crate) fn meaningless(root: &Node, backend: BackendKind) -> Vec<Fault> {
     for (at, node) in &chaincodes {
         let at: Vec<&str> = at.iter().map(String::as_str).collect();
         look(node, &at, &["chaincode"]);
-        for key in ["timeouts", "environment", "function"] {
+        for key in ["timeouts", "environment"] {
             if let Some(below) = node.child(key) {
                 let at: Vec<&str> = at.iter().copied().chain([key]).collect();
                 look(below, &at, &["chaincode", key]);

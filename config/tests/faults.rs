@@ -4,6 +4,8 @@ use selvedge_config::Operator;
 
 const HEAD: &str = "apiVersion: selvedge/v1\nbackend: kubernetes\n";
 
+const LOCAL: &str = "apiVersion: selvedge/v1\nbackend: local\n";
+
 /// What is told of a text.
 fn told(text: &str) -> Vec<String> {
     let faults = Operator::read(text.as_bytes()).expect_err(text);
@@ -13,6 +15,12 @@ fn told(text: &str) -> Vec<String> {
 #[track_caller]
 fn is_told(text: &str, expected: &[&str]) {
     assert_eq!(told(&format!("{HEAD}{text}")), expected, "{text}");
+}
+
+/// The same of a file for the `local` backend.
+#[track_caller]
+fn is_told_on_local(text: &str, expected: &[&str]) {
+    assert_eq!(told(&format!("{LOCAL}{text}")), expected, "{text}");
 }
 
 #[test]
@@ -238,12 +246,15 @@ fn what_means_nothing_on_the_local_backend_is_refused() {
 #[test]
 fn keys_of_one_way_of_execution_mean_nothing_in_the_other() {
     let end = "means nothing without `execution: function`";
-    is_told("chaincode: {function: {idle: 5m}}\n", &[&format!("3:13: chaincode.function: {end}")]);
-    is_told(
+    is_told_on_local(
+        "chaincode: {function: {idle: 5m}}\n",
+        &[&format!("3:13: chaincode.function: {end}")],
+    );
+    is_told_on_local(
         "overrides:\n  - match: {label: a}\n    chaincode: {execution: service, function: {ahead: 1}}\n",
         &[&format!("5:37: overrides[0].chaincode.function: {end}")],
     );
-    is_told(
+    is_told_on_local(
         "chaincode: {execution: function, replicas: 2}\n",
         &["3:34: chaincode.replicas: means nothing with `execution: function`: say \
            `function.maxReplicas`"],
@@ -251,7 +262,7 @@ fn keys_of_one_way_of_execution_mean_nothing_in_the_other() {
     // What an override asks for may be said by the defaults, and the other way about.
     let sound = "chaincode: {replicas: 2, function: {maxReplicas: 3}}\noverrides:\n  - match: {label: \
                  a}\n    chaincode: {execution: function}\n";
-    Operator::read(format!("{HEAD}{sound}").as_bytes()).unwrap();
+    Operator::read(format!("{LOCAL}{sound}").as_bytes()).unwrap();
 }
 
 #[test]
@@ -264,20 +275,18 @@ fn what_a_function_cannot_have() {
         ("concurrency: 0", "58: chaincode.function.concurrency: must be at least 1"),
         ("callsPerProcess: 0", "62: chaincode.function.callsPerProcess: must be at least 1"),
         ("maxReplicas: 65", "58: chaincode.function.maxReplicas: must be at most 64"),
-        (
-            "keep: pods",
-            "51: chaincode.function.keep: \"pods\" is not known; did you mean `pod`?; known are `pod`, \
-             `nothing`",
-        ),
     ] {
         let said = format!("chaincode: {{execution: function, function: {{{text}}}}}\n");
-        is_told(&said, &[&format!("3:{expected}")]);
+        is_told_on_local(&said, &[&format!("3:{expected}")]);
     }
-    let local =
-        "apiVersion: selvedge/v1\nchaincode: {execution: function, function: {keep: pod}}\n";
-    let expected = "2:45: chaincode.function.keep: means nothing on the `local` backend: leave it out, \
-                    or set `backend: kubernetes`";
-    assert_eq!(told(local), [expected]);
+    let end = "means nothing on Kubernetes: leave it out, or set `backend: local`";
+    is_told(
+        "chaincode: {execution: function, function: {idle: 5m}}\n",
+        &[
+            &format!("3:13: chaincode.execution: {end}"),
+            &format!("3:34: chaincode.function: {end}"),
+        ],
+    );
 }
 
 #[test]
