@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::allowance::Allowance;
-use crate::execution::{Function, Mode};
+use crate::execution::{Execution, Function, Mode};
 use crate::pod_overlay::PodTemplateOverlay;
 use crate::source::{FileSource, Variable};
 use crate::span::Span;
@@ -122,6 +122,24 @@ pub struct Timeouts {
     /// How long a stopped chaincode's objects are kept, and those of a peer that is gone. Only on
     /// Kubernetes.
     pub forget: Span,
+}
+
+impl Chaincode {
+    /// When there are how many processes.
+    pub fn execution(&self) -> Execution {
+        match self.execution {
+            Mode::Service => Execution::Service { replicas: self.replicas },
+            Mode::Function => Execution::Function(self.function),
+        }
+    }
+
+    /// How processes come and go, if they do.
+    pub fn function(&self) -> Option<Function> {
+        match self.execution() {
+            Execution::Service { .. } => None,
+            Execution::Function(function) => Some(function),
+        }
+    }
 }
 
 impl Default for Chaincode {

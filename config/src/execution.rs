@@ -5,7 +5,6 @@ use std::num::{NonZeroU16, NonZeroU32};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::chaincode::Chaincode;
 use crate::span::Span;
 
 /// When there are processes of a chaincode.
@@ -66,22 +65,4 @@ pub enum Execution {
     },
     /// As calls come.
     Function(Function),
-}
-
-impl Chaincode {
-    /// When there are how many processes.
-    pub fn execution(&self) -> Execution {
-        match self.execution {
-            Mode::Service => Execution::Service { replicas: self.replicas },
-            Mode::Function => Execution::Function(self.function),
-        }
-    }
-
-    /// How processes come and go, if they do.
-    pub fn function(&self) -> Option<Function> {
-        match self.execution() {
-            Execution::Service { .. } => None,
-            Execution::Function(function) => Some(function),
-        }
-    }
 }

@@ -19,7 +19,7 @@ use testbed::scratch::{Scratch, ScratchError};
 use thiserror::Error;
 
 /// Changes when what is made below changes.
-const RECIPE: &str = "3";
+const RECIPE: &str = "4";
 
 /// Where the toolchain image has Go, as the official images do.
 const GO: &str = "/usr/local/go";
