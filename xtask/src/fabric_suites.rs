@@ -5,7 +5,6 @@
 //! of Docker (`integration/nwo/network.go`, `New`).
 
 mod list;
-mod token;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -19,12 +18,11 @@ use testbed::{Launcher, LauncherSpec, Release, Scratch, dist_dir, fabric_source}
 use crate::steps::Steps;
 
 use list::{Peers, SUITES, Suite};
-use token::Token;
 
 /// Runs specs of Fabric's own integration suites, with Selvedge in the place of their builder.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Needs Go, jq, for two of the suites a C compiler, and the binaries of `cargo \
+    after_help = "Needs Go, jq, for one of the suites a C compiler, and the binaries of `cargo \
                         xtask dist`. The list of specs, and why \
                         others are left out, is in docs/fabric-suites.md."
 )]
@@ -102,12 +100,11 @@ fn run(suite: &Suite, focus: Option<&str>, fabric: &Path) -> Result<()> {
         None => drop(command.args(["-ginkgo.skip", &suite.without.join("|")])),
     }
     // As the testbed's own programs are built: most is in Go's cache by then.
-    let with_c = if suite.peers == Peers::Pure { "0" } else { "1" };
-    command.env("CGO_ENABLED", with_c).env("GOFLAGS", "-trimpath").env("GOWORK", "off");
-    let _token = match suite.peers {
-        Peers::Pure | Peers::WithC => None,
-        Peers::WithToken => Some(Token::make(&mut command)?),
+    let with_c = match suite.peers {
+        Peers::Pure => "0",
+        Peers::WithC => "1",
     };
+    command.env("CGO_ENABLED", with_c).env("GOFLAGS", "-trimpath").env("GOWORK", "off");
     let status = command.current_dir(fabric).status().context("cannot run go")?;
     ensure!(status.success(), "specs of {} failed", suite.name);
     Ok(())
