@@ -14,6 +14,10 @@ use crate::backend::{Meeting, ReplicaEvent, ReplicaExit};
 /// How long a process may take to end that has lost its stream.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long the proxy's word of a process may take that has ended by then: a quick one has registered,
+/// answered, and been let go before that is heard of.
+pub(super) const HEARSAY: Duration = Duration::from_millis(500);
+
 /// What a call waits for a process (the proxy's `replica_wait`): it is told at once where that would be
 /// in vain.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -76,6 +80,8 @@ enum Stage {
     Free,
     /// It has not registered.
     Starting { since: Instant },
+    /// It has ended, and the proxy may yet say that it had registered.
+    Ended { since: Instant, end: End, until: Instant },
     /// It has registered, with so many streams; how it has ended, if it has, until the proxy says so.
     Registered { since: Instant, streams: u32, end: Option<End> },
     /// The proxy has nothing to do with it any more; it is to be ended then, if it was not.
@@ -115,6 +121,14 @@ impl Seats {
     /// The proxy has met the process of a seat. How many are wanted then, it says next.
     pub(super) fn met(&mut self, seat: usize, meeting: Meeting, now: Instant) {
         self.is_current = false;
+        if meeting == Meeting::Joined
+            && let Stage::Ended { .. } = &self.stages[seat]
+            && let Stage::Ended { since, end, .. } =
+                std::mem::replace(&mut self.stages[seat], Stage::Free)
+        {
+            self.stages[seat] = Stage::Registered { since, streams: 1, end: Some(end) };
+            return;
+        }
         match (&mut self.stages[seat], meeting) {
             (Stage::Starting { since }, Meeting::Joined) => {
                 let since = *since;
@@ -127,7 +141,10 @@ impl Seats {
                 self.parted(seat, meeting, (since, end), now);
             }
             // Of one that has ended it says nothing new.
-            (Stage::Free | Stage::Starting { .. } | Stage::Leaving { .. }, _) => {}
+            (
+                Stage::Free | Stage::Starting { .. } | Stage::Ended { .. } | Stage::Leaving { .. },
+                _,
+            ) => {}
         }
     }
 
@@ -160,8 +177,7 @@ impl Seats {
             Stage::Registered { end: known, .. } => *known = Some(end),
             Stage::Starting { since } => {
                 let since = *since;
-                self.clear(seat);
-                self.failed_to_start(end.exit, since, now);
+                self.stages[seat] = Stage::Ended { since, end, until: now + HEARSAY };
             }
             Stage::Leaving { since, why, .. } => {
                 let (since, why) = (*since, *why);
@@ -183,7 +199,20 @@ impl Seats {
                     }
                 }
             }
-            Stage::Free => {}
+            Stage::Free | Stage::Ended { .. } => {}
+        }
+    }
+
+    /// Takes processes for failed of which the proxy has said nothing in time.
+    fn judge_ended(&mut self, now: Instant) {
+        for seat in 0..self.stages.len() {
+            if matches!(self.stages[seat], Stage::Ended { until, .. } if until <= now)
+                && let Stage::Ended { since, end, .. } =
+                    std::mem::replace(&mut self.stages[seat], Stage::Free)
+            {
+                self.free.push_back(seat);
+                self.failed_to_start(end.exit, since, now);
+            }
         }
     }
 
@@ -217,13 +246,13 @@ impl Seats {
 
     /// How many there are for the proxy: those that are to register, and those that have.
     fn present(&self) -> usize {
-        let is_present =
-            |stage: &&Stage| matches!(stage, Stage::Starting { .. } | Stage::Registered { .. });
-        self.stages.iter().filter(is_present).count()
+        let is_absent = |stage: &&Stage| matches!(stage, Stage::Free | Stage::Leaving { .. });
+        self.stages.iter().filter(|stage| !is_absent(stage)).count()
     }
 
     /// What is to be done now.
     pub(super) fn what_is_due(&mut self, now: Instant) -> Vec<Deed> {
+        self.judge_ended(now);
         let mut deeds: Vec<Deed> = self.news.drain(..).map(Deed::Tell).collect();
         for (seat, stage) in self.stages.iter_mut().enumerate() {
             match stage {
@@ -284,6 +313,7 @@ impl Seats {
         let of_stages = self.stages.iter().filter_map(|stage| match stage {
             Stage::Starting { since } => since.checked_add(self.start_limit),
             Stage::Leaving { until, .. } => *until,
+            Stage::Ended { until, .. } => Some(*until),
             Stage::Free | Stage::Registered { .. } => None,
         });
         let Failures { until, told_until, .. } = self.failures;
