@@ -8,7 +8,6 @@
 use std::time::Duration;
 
 use crate::connection::Connection;
-use crate::way::Way;
 
 /// How often is looked whether the connection is still there.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);
@@ -29,44 +28,4 @@ pub struct Drain {
     pub connection: Connection,
     /// And no longer than this.
     pub limit: Duration,
-}
-
-/// When a chaincode is started, and how it ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// Where its proxy listens, if it is to be started only while that can be reached.
-    pub way: Option<Way>,
-    /// How it is brought to its end when the container is to end.
-    pub ending: Ending,
-}
-
-/// What of this is told with these words on the command line.
-const DRAIN: &str = "--drain-ms=";
-const GRACE: &str = "--grace-ms=";
-const PROXY: &str = "--proxy=";
-const AT: &str = "--server-port=";
-
-impl Terms {
-    /// What these options say; none if one of them is none, or one is missing.
-    pub(crate) fn read<'a>(options: impl Iterator<Item = &'a str>) -> Option<Self> {
-        let (mut limit, mut server, mut way, mut grace) = (None, None, None, None);
-        for option in options {
-            if let Some(time) = option.strip_prefix(DRAIN) {
-                limit = Some(Duration::from_millis(time.parse().ok()?));
-            } else if let Some(time) = option.strip_prefix(GRACE) {
-                grace = Some(Duration::from_millis(time.parse().ok()?));
-            } else if let Some(address) = option.strip_prefix(PROXY) {
-                way = Some(Way::read(address)?);
-            } else {
-                server = Some(Connection::At(option.strip_prefix(AT)?.parse().ok()?));
-            }
-        }
-        let connection = server.or(way.map(|way: Way| Connection::To(way.port())));
-        let drain = match (limit, connection) {
-            (None, _) if server.is_none() => None,
-            (Some(limit), Some(connection)) => Some(Drain { connection, limit }),
-            _ => return None,
-        };
-        Some(Self { way, ending: Ending { drain, grace } })
-    }
 }

@@ -18,11 +18,12 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
-use crate::ending::{Drain, LOOK, Terms};
+use crate::ending::{Drain, LOOK};
 use crate::memory;
 use crate::program::Program;
 use crate::report::{End, Report, say};
 use crate::restarts::Restarts;
+use crate::terms::Terms;
 use crate::ward::{Ward, adopt, lock, outlive};
 
 /// By these a container is asked to end (`STOPSIGNAL` of an image).

@@ -18,6 +18,7 @@ pub mod process_tree;
 mod program;
 pub mod report;
 mod restarts;
+pub mod terms;
 mod ward;
 mod way;
 

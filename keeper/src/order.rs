@@ -5,11 +5,11 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::ending::Terms;
 use crate::guard::{BECOME, become_program, guard};
 use crate::keep::keep;
 use crate::program::Program;
 use crate::report::say;
+use crate::terms::Terms;
 
 /// How one ends that could not do what it is there for.
 const FAILED: u8 = 125;
