@@ -132,15 +132,22 @@ fn everything_ends_with_the_launcher() {
 
 #[test]
 fn a_program_that_forks_without_end_is_ended() {
+    // Four at a time, for more would leave nobody else a processor. Each tells by itself that it
+    // rages: to count its processes takes so long that they fill the machine meanwhile.
     let storms = [
-        "storm() { setsid sh -c 'sleep 1000' & (storm &); }; while :; do storm; done",
+        // What forks stays in the program's group; what it forks does not.
+        r#"storm='[ $((depth += 1)) = 25 ] && : > "$rages"; setsid sleep 1000 & sh -c "$storm" &'
+           depth=0 rages=$1/rages; export storm depth rages
+           for each in 1 2 3 4; do sh -c "$storm" & done; sleep 1000"#,
         // Each process is of a session, and a group, of its own.
-        r#"storm='sleep 1000 & setsid sh -c "$storm" &'; export storm;
+        r#"storm='[ $((depth += 1)) = 25 ] && : > "$rages"; sleep 1000 & setsid sh -c "$storm" &'
+           depth=0 rages=$1/rages; export storm depth rages
            for each in 1 2 3 4; do setsid sh -c "$storm" & done; sleep 1000"#,
     ];
     for storm in storms {
         let mut guarded = Guarded::start(storm);
-        guarded.await_processes(50);
+        let rages = guarded.scratch.path().join("left/rages");
+        assert!(wait_until(SOON, || rages.exists()));
         guarded.wishes.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(guarded.end().signal(), Some(9));
         guarded.assert_nothing_left();
