@@ -1,6 +1,7 @@
 //! `chaincode`: how one chaincode runs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU16;
 
 use k8s_openapi::api::core::v1::{
     Affinity, HostAlias, LocalObjectReference, ResourceRequirements, Toleration,
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::allowance::Allowance;
-use crate::execution::{Execution, Function, Mode};
+use crate::execution::{Execution, Function, Mode, Scaling};
 use crate::pod_overlay::PodTemplateOverlay;
 use crate::source::{FileSource, Variable};
 use crate::span::Span;
@@ -32,6 +33,9 @@ pub struct Chaincode {
     /// `execution: function`.
     #[schemars(range(min = 1, max = 64))]
     pub replicas: u16,
+    /// How the number of replicas follows what there is to do. Means nothing with `execution:
+    /// function`.
+    pub scaling: Scaling,
     /// When there are processes of it. Only on the `local` backend so far.
     pub execution: Mode,
     /// How processes come and go. Means something with `execution: function` alone.
@@ -128,7 +132,10 @@ impl Chaincode {
     /// When there are how many processes.
     pub fn execution(&self) -> Execution {
         match self.execution {
-            Mode::Service => Execution::Service { replicas: self.replicas },
+            Mode::Service => {
+                let most = self.scaling.max_replicas.map_or(0, NonZeroU16::get);
+                Execution::Service { replicas: self.replicas, most: most.max(self.replicas) }
+            }
             Mode::Function => Execution::Function(self.function),
         }
     }
@@ -147,6 +154,7 @@ impl Default for Chaincode {
         Self {
             namespace: None,
             replicas: 1,
+            scaling: Scaling::default(),
             execution: Mode::default(),
             function: Function::default(),
             replay: true,

@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 use crate::document::{Content, Node};
+use crate::execution::Wait;
 use crate::fault::{Fault, path_of};
 use crate::overlaying::without_nulls;
 use crate::{amount, schema, span};
@@ -38,6 +39,7 @@ fn validator() -> &'static Validator {
             .should_validate_formats(true)
             .with_format("quantity", |text| amount::amount(&Quantity(text.into())).is_some())
             .with_format(span::FORMAT, |text| span::Span::parse(text).is_ok())
+            .with_format(Wait::FORMAT, |text| Wait::parse(text).is_ok())
             .with_format("size", |text| text.parse::<bytesize::ByteSize>().is_ok())
             .with_format("network", |text| text.parse::<ipnet::IpNet>().is_ok())
             .with_format("socket-address", |text| text.parse::<std::net::SocketAddr>().is_ok())
@@ -215,6 +217,7 @@ fn in_format(format: &str) -> &'static str {
     match format {
         "quantity" => amount::EXPECTED,
         span::FORMAT => "a time such as 90s, 5m or 1h 30m",
+        Wait::FORMAT => "a time such as 1500ms or 4s, 10s at most",
         "size" => "a size such as 500MiB or 10GiB",
         "network" => "a network such as 10.0.0.0/8",
         "socket-address" => "an address and a port such as 0.0.0.0:8087",

@@ -11,14 +11,14 @@ const BUILDS: [&str; 5] = ["timeout", "parallel", "imagesLimit", "disk", "memory
 const ONLY_LOCAL: [&str; 2] = ["imagesLimit", "memoryLimit"];
 
 /// The keys of `chaincode` that do.
-const CHAINCODE: [&str; 6] =
-    ["replicas", "execution", "function", "replay", "environment", "timeouts"];
+const CHAINCODE: [&str; 7] =
+    ["replicas", "scaling", "execution", "function", "replay", "environment", "timeouts"];
 
 /// The keys of `chaincode.timeouts` that do.
 const TIMEOUTS: [&str; 2] = ["start", "drain"];
 
 /// Those of `chaincode` that do there alone.
-const CHAINCODE_ONLY_LOCAL: [&str; 2] = ["execution", "function"];
+const CHAINCODE_ONLY_LOCAL: [&str; 3] = ["execution", "function", "scaling"];
 
 /// Whether a key means something on the backend.
 pub(crate) fn has_meaning(path: &[&str], backend: BackendKind) -> bool {

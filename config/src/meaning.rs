@@ -9,7 +9,7 @@ use crate::amount::amount;
 use crate::builds::Builds;
 use crate::chaincode::Chaincode;
 use crate::document::Node;
-use crate::execution::Function;
+use crate::execution::{Execution, Function};
 use crate::fault::{Fault, path_of};
 use crate::source::{FileSource, Variable};
 
@@ -60,6 +60,7 @@ pub(crate) fn placed(node: &Node, below: &[&str], found: Vec<Senseless>) -> Vec<
 pub(crate) fn senseless(chaincode: &Chaincode) -> Vec<Senseless> {
     let mut found = Vec::new();
     more_ahead_than_may_be(chaincode, &mut found);
+    fewer_at_most_than_at_least(chaincode, &mut found);
     requests_beyond_limits(&chaincode.resources, &mut found);
     for (name, variable) in &chaincode.environment {
         environment(name, variable, &mut found);
@@ -92,6 +93,15 @@ fn more_ahead_than_may_be(chaincode: &Chaincode, found: &mut Vec<Senseless>) {
     if ahead > max_replicas.get() {
         let reason = format!("is more than there may be at once (`maxReplicas`: {max_replicas})");
         found.push((vec!["function".into(), "ahead".into()], reason));
+    }
+}
+
+/// Replicas that are there with little to do are some of those that may be there.
+fn fewer_at_most_than_at_least(chaincode: &Chaincode, found: &mut Vec<Senseless>) {
+    let Execution::Service { replicas, .. } = chaincode.execution() else { return };
+    if chaincode.scaling.max_replicas.is_some_and(|most| most.get() < replicas) {
+        let reason = format!("is less than there are in any case (`replicas`: {replicas})");
+        found.push((vec!["scaling".into(), "maxReplicas".into()], reason));
     }
 }
 

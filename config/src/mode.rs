@@ -12,6 +12,7 @@ pub(crate) fn has_meaning(path: &[&str], chaincode: &Node) -> bool {
     match path {
         ["function", ..] => is_function(chaincode),
         ["replicas"] => !is_function(chaincode),
+        ["scaling", ..] => !is_function(chaincode) && scales(chaincode),
         _ => true,
     }
 }
@@ -22,6 +23,7 @@ pub(crate) fn has_meaning(path: &[&str], chaincode: &Node) -> bool {
 pub(crate) fn meaningless(root: &Node) -> Vec<Fault> {
     let chaincodes = chaincodes(root);
     let is_some_function = chaincodes.iter().any(|(_, node)| is_function(node));
+    let some_scale = chaincodes.iter().any(|(_, node)| scales(node));
     let defaults = serde_json::to_value(Chaincode::default()).unwrap_or_default();
     let mut faults = Vec::new();
     for (at, node) in &chaincodes {
@@ -35,6 +37,9 @@ pub(crate) fn meaningless(root: &Node) -> Vec<Fault> {
                 });
             }
         };
+        if !some_scale {
+            refuse("scaling", "means nothing without `scaling.maxReplicas`");
+        }
         if !is_some_function {
             refuse("function", "means nothing without `execution: function`");
         } else if is_function(node) {
@@ -42,9 +47,18 @@ pub(crate) fn meaningless(root: &Node) -> Vec<Fault> {
                 "replicas",
                 "means nothing with `execution: function`: say `function.maxReplicas`",
             );
+            refuse(
+                "scaling",
+                "means nothing with `execution: function`: say `function.maxReplicas`",
+            );
         }
     }
     faults
+}
+
+fn scales(chaincode: &Node) -> bool {
+    let most = chaincode.child("scaling").and_then(|scaling| scaling.child("maxReplicas"));
+    most.is_some_and(|most| !most.is_null())
 }
 
 fn is_function(chaincode: &Node) -> bool {

@@ -182,7 +182,7 @@ fn kind(schema: &Value) -> String {
         return "one of these".to_owned();
     }
     match (object.get("format").and_then(Value::as_str), object.get("additionalProperties")) {
-        (Some("time-span"), _) => "a time".to_owned(),
+        (Some("time-span" | "call-wait"), _) => "a time".to_owned(),
         (Some("size"), _) => "a size".to_owned(),
         (Some("network"), _) => "a network".to_owned(),
         (Some("socket-address"), _) => "an address and a port".to_owned(),

@@ -162,7 +162,7 @@ fn what_counts_is_what_the_execution_has_a_use_for() {
                 {maxReplicas: 3}}\n";
     let operator = Operator::read(text.as_bytes()).unwrap();
     let of = |label| operator.chaincode(&subject(label, "Org1MSP", "peer")).unwrap().execution();
-    assert_eq!(of("b"), Execution::Service { replicas: 2 });
+    assert_eq!(of("b"), Execution::Service { replicas: 2, most: 2 });
     let Execution::Function(function) = of("a") else { panic!("it is executed otherwise") };
     assert_eq!(function.max_replicas.get(), 3);
     assert_eq!(function.calls_per_process.map(u32::from), Some(1));

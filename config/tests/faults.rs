@@ -259,6 +259,11 @@ fn keys_of_one_way_of_execution_mean_nothing_in_the_other() {
         &["3:34: chaincode.replicas: means nothing with `execution: function`: say \
            `function.maxReplicas`"],
     );
+    is_told_on_local(
+        "chaincode: {execution: function, scaling: {maxReplicas: 2}}\n",
+        &["3:34: chaincode.scaling: means nothing with `execution: function`: say \
+           `function.maxReplicas`"],
+    );
     // What an override asks for may be said by the defaults, and the other way about.
     let sound = "chaincode: {replicas: 2, function: {maxReplicas: 3}}\noverrides:\n  - match: {label: \
                  a}\n    chaincode: {execution: function}\n";
@@ -274,6 +279,10 @@ fn what_a_function_cannot_have() {
         ),
         ("concurrency: 0", "58: chaincode.function.concurrency: must be at least 1"),
         ("callsPerProcess: 0", "62: chaincode.function.callsPerProcess: must be at least 1"),
+        (
+            "wait: 11s",
+            "51: chaincode.function.wait: expected a time such as 1500ms or 4s, 10s at most, found \"11s\"",
+        ),
         ("maxReplicas: 65", "58: chaincode.function.maxReplicas: must be at most 64"),
     ] {
         let said = format!("chaincode: {{execution: function, function: {{{text}}}}}\n");
@@ -285,6 +294,20 @@ fn what_a_function_cannot_have() {
         &[
             &format!("3:13: chaincode.execution: {end}"),
             &format!("3:34: chaincode.function: {end}"),
+        ],
+    );
+}
+
+#[test]
+fn what_does_not_scale() {
+    is_told_on_local(
+        "chaincode: {scaling: {calm: 1m}}\n",
+        &["3:13: chaincode.scaling: means nothing without `scaling.maxReplicas`"],
+    );
+    is_told_on_local(
+        "chaincode: {replicas: 3, scaling: {maxReplicas: 2}}\n",
+        &[
+            "3:49: chaincode.scaling.maxReplicas: is less than there are in any case (`replicas`: 3)",
         ],
     );
 }

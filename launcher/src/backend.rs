@@ -16,7 +16,7 @@ use selvedge_manifest::baseline::Lifted;
 use selvedge_manifest::{LaunchPlan, LaunchTarget, ReplicaCredentials};
 use selvedge_proto::launcher::ImageReference;
 use selvedge_proto::launcher::chaincode_status::Place;
-use selvedge_proxy::ReplicaPlace;
+use selvedge_proxy::{Origin, ReplicaPlace};
 use tokio::sync::mpsc;
 
 use crate::bounds::Exceeded;
@@ -96,15 +96,24 @@ pub(crate) trait Replicas: Send {
     /// connection to the proxy and do not end.
     fn replace_disconnected(&self, since: SystemTime);
 
-    /// In function mode: so many processes are to be there from now on, those included that start,
-    /// and those without that were let go or lost. Said again whenever one has registered, was let go
-    /// or is lost; who is behind hears the last word alone. More than are wanted stay until they are
-    /// let go. In service mode it is never said.
+    /// So many replicas are to be there from now on. Who is behind hears the last word alone.
+    ///
+    /// In service mode, where their number follows what there is to do: those that are too many are told
+    /// of as leaving, and end when the proxy has let them go.
+    ///
+    /// In function mode: those included that start, and those without that were let go or lost. Said
+    /// again whenever one has registered, was let go or is lost. More than are wanted stay until they
+    /// are let go.
     fn want(&self, _processes: usize) {}
 
-    /// In function mode: something has happened to a process that the proxy knows. What follows from
-    /// it for how many are wanted is said next.
+    /// Something has happened to a process that the proxy knows. What follows from it in function mode
+    /// for how many are wanted is said next.
     fn met(&self, _place: ReplicaPlace, _meeting: Meeting) {}
+
+    /// Whether one of them that hangs is replaced when that is told ([`Meeting::Hung`]), and no other.
+    fn replaces_one(&self, _place: ReplicaPlace) -> bool {
+        false
+    }
 
     /// Ends them, and returns when nothing runs any more. What the next run can start from is kept.
     async fn stop(self: Box<Self>);
@@ -121,7 +130,7 @@ pub(crate) trait Replicas: Send {
     }
 }
 
-/// What the proxy has to do with a process that is there while it is called for.
+/// What the proxy has to do with a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meeting {
     /// It has registered.
@@ -152,6 +161,8 @@ pub(crate) struct Workload {
     pub(crate) credentials: SetCredentials,
     /// How they run.
     pub(crate) settings: Arc<Chaincode>,
+    /// How many are to be there from the beginning: none in function mode.
+    pub(crate) replicas: usize,
     /// Which set of replicas this is, counted from run to run: one may run beside the one before it,
     /// and beside no other.
     pub(crate) set: u64,
@@ -210,9 +221,9 @@ pub(crate) enum ReplicaEvent {
     /// No replica listens there any more.
     Silenced(SocketAddr),
     /// One that comes from there, or listens there, is to go: its transactions may finish.
-    Leaving(IpAddr),
+    Leaving(Origin),
     /// What was to go there is gone.
-    Left(IpAddr),
+    Left(Origin),
     /// This is lifted of the security of all of them.
     Lifted(Vec<Lifted>),
     /// It ended, and is started again.

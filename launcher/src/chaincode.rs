@@ -6,6 +6,7 @@ mod link;
 mod next;
 mod order;
 mod outset;
+mod scaling;
 mod set;
 mod succession;
 mod tally;

@@ -58,7 +58,7 @@ use crate::source::StagedSource;
 use collection::Collection;
 use compile::LocalWorkshop;
 use named::{ImageRoot, NamedImages};
-use pool::Pool;
+use pool::{Patience, Pool};
 use replica::Unpacked;
 use started::Start;
 use supervise::Supervised;
@@ -308,36 +308,25 @@ impl Backend for LocalBackend {
 
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
         match workload.settings.execution() {
-            Execution::Service { replicas } => {
-                let starts = self.starts(&workload, replicas).await?;
-                Ok(Box::new(Supervised::start(starts)?))
-            }
-            Execution::Function(_) => {
+            Execution::Service { .. } => {
                 let starts = self.seats(&workload).await?;
-                Ok(Box::new(Pool::open(starts, workload.settings.timeouts.start.duration())))
+                let drain = workload.settings.timeouts.drain.duration();
+                Ok(Box::new(Supervised::start(starts, workload.replicas, drain)?))
+            }
+            Execution::Function(function) => {
+                let starts = self.seats(&workload).await?;
+                let patience = Patience {
+                    start: workload.settings.timeouts.start.duration(),
+                    call: function.wait.duration(),
+                };
+                Ok(Box::new(Pool::open(starts, patience)))
             }
         }
     }
 }
 
 impl LocalBackend {
-    /// What starts replicas that are there to stay.
-    async fn starts(&self, workload: &Workload, number: u16) -> Result<Vec<Start>, StartError> {
-        let root = self.root(workload).await?;
-        let mut starts = Vec::new();
-        for _ in 0..number {
-            let files = self.data.temporary("replica").map_err(StartError::Files)?;
-            starts.push(match &root {
-                Some(root) => named::prepare(root, workload, &workload.credentials.shared, files)?,
-                None => Unpacked::of(&self.images, &workload.image.digest, files)
-                    .await?
-                    .alone(workload)?,
-            });
-        }
-        Ok(starts)
-    }
-
-    /// What starts those that are there while they are called for: one for each seat.
+    /// What starts a replica in each seat.
     async fn seats(&self, workload: &Workload) -> Result<Vec<Start>, StartError> {
         let seats = workload.credentials.seats.iter().enumerate();
         let temporary = || self.data.temporary("replica").map_err(StartError::Files);

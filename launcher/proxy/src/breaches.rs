@@ -65,7 +65,7 @@ mod tests {
     const THERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
     fn mine() -> Place {
-        Place { origin: HERE, credential: Credential::of(b"mine") }
+        Place { origin: HERE.into(), credential: Credential::of(b"mine") }
     }
 
     #[test]
@@ -78,7 +78,7 @@ mod tests {
         }
         let expected = [0, 1, 2, 4, 8, 16, 32, 60, 60].map(|bar| Some(bar).filter(|bar| *bar > 0));
         assert_eq!(bars, expected);
-        assert_eq!(breaches.barred_until(Place { origin: THERE, ..mine() }, now), None);
+        assert_eq!(breaches.barred_until(Place { origin: THERE.into(), ..mine() }, now), None);
         let anothers = Place { credential: Credential::of(b"another's"), ..mine() };
         assert_eq!(breaches.barred_until(anothers, now), None);
     }

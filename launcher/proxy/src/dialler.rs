@@ -17,7 +17,7 @@ use tracing::debug;
 use crate::arrival::Arrival;
 use crate::client::{self, ClientTls, Socket};
 use crate::credentials::{CredentialsError, ReplicaAuthority};
-use crate::identity::{Credential, Identity, SERVER_NAME};
+use crate::identity::{Credential, Identity, Origin, SERVER_NAME};
 use crate::pongs::LatePongs;
 use crate::replica::Place;
 use crate::replica_http::{Connected, ReplicaHttp};
@@ -207,7 +207,8 @@ impl Story {
                 self.absent_since = None;
                 let is_told = self.told.replace(reason.clone()).as_ref() == Some(&reason);
                 let reason = format!("{reason} (at {address})");
-                let place = Place { origin: address.ip().to_canonical(), credential };
+                let origin = Origin::from(address.ip()).canonical();
+                let place = Place { origin, credential };
                 (!is_told).then_some(Arrival::Failed { place, reason })
             }
             Failure::Unreached(reason) => {

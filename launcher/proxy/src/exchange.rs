@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use crate::alarm::Alarm;
@@ -57,6 +57,8 @@ pub(crate) enum Command {
     OnDemand(Option<OnDemand>),
     /// Whether transactions that begin from now on are run again when their replica ends.
     Replay(bool),
+    /// How much there is to do.
+    Load(oneshot::Sender<usize>),
     /// Replicas listen there.
     Dial(Target),
     /// No replica is there any more.
@@ -222,6 +224,7 @@ impl Exchange {
                     self.switch.set_on_demand(on_demand);
                 }
                 Poll::Ready(Some(Command::Replay(is_wanted))) => self.switch.set_replay(is_wanted),
+                Poll::Ready(Some(Command::Load(asked))) => self.tell_load(asked),
                 Poll::Ready(Some(Command::Dial(target))) => self.dial(target),
                 Poll::Ready(Some(Command::Undial(address))) => self.replicas.undial(address),
                 Poll::Ready(Some(Command::Refuse(reason))) => self.refuse(reason),
@@ -324,6 +327,7 @@ impl Exchange {
                 Some(Command::Vacate(place)) => self.switch.vacate(place),
                 Some(Command::OnDemand(on_demand)) => self.switch.set_on_demand(on_demand),
                 Some(Command::Replay(is_wanted)) => self.switch.set_replay(is_wanted),
+                Some(Command::Load(asked)) => self.tell_load(asked),
                 Some(Command::Dial(target)) => self.dial(target),
                 Some(Command::Undial(address)) => self.replicas.undial(address),
                 Some(Command::Refuse(reason)) => {
@@ -351,6 +355,11 @@ impl Exchange {
             _ => {}
         }
         link.tick(now)
+    }
+
+    fn tell_load(&self, asked: oneshot::Sender<usize>) {
+        // Who asked may have gone on.
+        let _ = asked.send(self.switch.load());
     }
 
     fn retire(&mut self, credential: Credential, limit: Duration) {

@@ -1,7 +1,7 @@
 //! Who a replica is: what its certificate says of it.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -55,6 +55,36 @@ pub struct ReplicaPlace {
     pub address: Option<SocketAddr>,
     /// The seat in its certificate, if that has one.
     pub seat: Option<u32>,
+}
+
+/// What those have in common whom nobody can tell from one another, of one credential: where they are,
+/// and which of their set they are, where their certificates say that.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// The machine or pod that they connect from, or are dialled at.
+    pub address: IpAddr,
+    /// The seat in their certificate.
+    pub seat: Option<u32>,
+}
+
+impl Origin {
+    /// As whoever looks at a connection has it: an IPv4 address is one, however it came.
+    pub(crate) fn canonical(self) -> Self {
+        Self { address: self.address.to_canonical(), ..self }
+    }
+}
+
+impl From<IpAddr> for Origin {
+    fn from(address: IpAddr) -> Self {
+        Self { address, seat: None }
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.address)?;
+        self.seat.map_or(Ok(()), |seat| write!(out, ", seat {seat}"))
+    }
 }
 
 /// What a certificate says.

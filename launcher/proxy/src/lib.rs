@@ -65,7 +65,7 @@ pub use credentials::{PeerAddress, PeerAddressError, PeerCredentials, ReplicaAut
 pub use dialler::{Security, Target};
 pub use event::{Event, Fates, Notice};
 pub use frame::{Frame, FrameError, TransactionKey, Type};
-pub use identity::{Credential, ReplicaPlace, SERVER_NAME, replica_name, seat_name};
+pub use identity::{Credential, Origin, ReplicaPlace, SERVER_NAME, replica_name, seat_name};
 pub use limits::Limits;
 pub use on_demand::OnDemand;
 pub use proxy::{Proxy, ProxyError, ProxySettings};

@@ -23,6 +23,8 @@ pub struct OnDemand {
     pub ahead: usize,
     /// How many there are at once.
     pub most: NonZeroUsize,
+    /// How long a transaction waits for one that has room for it.
+    pub wait: Duration,
 }
 
 impl OnDemand {
@@ -132,6 +134,7 @@ mod tests {
             idle: Duration::from_mins(1),
             ahead: 0,
             most: NonZeroUsize::new(8).unwrap(),
+            wait: Duration::from_secs(2),
         }
     }
 

@@ -3,7 +3,7 @@
 //! A thread each, with a runtime that does not leave it: a message crosses no
 //! thread on its way, and a replica that floods its proxy slows no other chaincode.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::credentials::{PeerAddress, PeerCredentials, ReplicaAuthority};
 use crate::dialler::{Dialler, Target};
 use crate::event::{Event, Notice};
 use crate::exchange::{Command, Exchange};
-use crate::identity::Credential;
+use crate::identity::{Credential, Origin};
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::notices::{self, NoticeSender, Notices};
@@ -157,6 +157,14 @@ impl Proxy {
         let _ = self.commands.send(Command::Replay(is_wanted)).await;
     }
 
+    /// How many transactions there are just now: those that replicas have, and those that wait for one.
+    pub async fn load(&self) -> usize {
+        let (asked, answer) = oneshot::channel();
+        let _ = self.commands.send(Command::Load(asked)).await;
+        // A proxy that has ended has nothing to do.
+        answer.await.unwrap_or(0)
+    }
+
     /// Dials a replica that listens, and takes it for one that has connected. It is dialled again
     /// whenever it is not there, until [`Self::undial`] or its credential is retired. One that is
     /// not there for a while is told of ([`Event::ReplicaUnreached`]), as is what is there and is
@@ -183,20 +191,20 @@ impl Proxy {
         let _ = self.commands.send(Command::Retire(credential, limit)).await;
     }
 
-    /// Lets the replicas with this credential go that connect from `origin`, or are dialled there: their
-    /// pod is to go. While others are there that answer, they get no new transaction, and as soon as
+    /// Lets the replicas with this credential go that are of this `origin`: their pod, or process, is to
+    /// go. While others are there that answer, they get no new transaction, and as soon as
     /// they have nothing in flight their streams are ended well; what others could not take is left to
     /// them for up to `limit`. What they have in flight then is answered with an error, and their
     /// streams end. That is no loss ([`Event::ReplicaLeft`]). The same goes for those that come to be
     /// there, until [`Self::vacate`].
-    pub async fn release(&self, origin: IpAddr, credential: Credential, limit: Duration) {
-        let place = Place { origin: origin.to_canonical(), credential };
+    pub async fn release(&self, origin: Origin, credential: Credential, limit: Duration) {
+        let place = Place { origin: origin.canonical(), credential };
         let _ = self.commands.send(Command::Release(place, limit)).await;
     }
 
     /// Says that what was released there is gone: who comes from there now is another.
-    pub async fn vacate(&self, origin: IpAddr, credential: Credential) {
-        let place = Place { origin: origin.to_canonical(), credential };
+    pub async fn vacate(&self, origin: Origin, credential: Credential) {
+        let place = Place { origin: origin.canonical(), credential };
         let _ = self.commands.send(Command::Vacate(place)).await;
     }
 

@@ -1,13 +1,12 @@
 //! A registered replica, as the switch knows it.
 
-use std::net::IpAddr;
 use std::task::Waker;
 
 use tokio::time::Instant;
 
 use crate::backlog::Backlog;
 use crate::frame::Frame;
-use crate::identity::{Credential, ReplicaPlace};
+use crate::identity::{Credential, Origin, ReplicaPlace};
 use crate::limits::Limits;
 use crate::on_demand::Term;
 
@@ -22,8 +21,8 @@ const MESSAGES: usize = 4096;
 /// another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
-    /// The machine or pod that it connects from, or is dialled at.
-    pub(crate) origin: IpAddr,
+    /// The machine or pod that it connects from, or is dialled at, and its seat.
+    pub(crate) origin: Origin,
     /// What it has shown.
     pub(crate) credential: Credential,
 }

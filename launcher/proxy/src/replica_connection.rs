@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{Span, debug};
 
-use crate::identity::{Identity, ReplicaPlace};
+use crate::identity::{Identity, Origin, ReplicaPlace};
 use crate::keepalive::{Keepalive, Sign};
 use crate::limits::Limits;
 use crate::memory::Memory;
@@ -165,8 +165,9 @@ impl ReplicaConnection {
     /// Where it is, and whose; one place for all of whom that is not known.
     fn place(&self) -> Place {
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        let origin = self.address.map_or(unknown, |address| address.ip().to_canonical());
-        Place { origin, credential: self.identity.credential }
+        let address = self.address.map_or(unknown, |address| address.ip());
+        let Identity { credential, seat } = self.identity;
+        Place { origin: Origin { address, seat }.canonical(), credential }
     }
 
     /// Lets a replica that has registered send more at once than one of whom nothing is known.

@@ -117,6 +117,11 @@ impl Roster {
         self.of(leavers).map(|(_, replica)| replica.in_flight).sum()
     }
 
+    /// How many transactions weigh on all of them.
+    pub(crate) fn burden_of_all(&self) -> usize {
+        self.replicas.values().map(|replica| replica.in_flight).sum()
+    }
+
     /// Whether a replica is there that is one of these.
     pub(crate) fn has(&self, id: ReplicaId, leavers: Leavers) -> bool {
         self.replicas.get(&id).is_some_and(|replica| leavers.include(replica.place()))

@@ -244,6 +244,11 @@ impl Switch {
         }
     }
 
+    /// How many transactions weigh on replicas, or wait for one.
+    pub(crate) fn load(&self) -> usize {
+        self.roster.burden_of_all() + self.waiting.len()
+    }
+
     /// Whether transactions that begin from now on are run again.
     pub(crate) fn set_replay(&mut self, is_wanted: bool) {
         self.transactions.set_replay(is_wanted);

@@ -10,7 +10,7 @@ use tokio::time::advance;
 
 use super::*;
 use crate::frame::Type;
-use crate::identity::ReplicaPlace;
+use crate::identity::{Origin, ReplicaPlace};
 use crate::violation::quote;
 
 #[path = "switch_tests/batches.rs"]
@@ -77,7 +77,7 @@ impl Bench {
     }
 
     fn replica_showing(&mut self, credential: Credential, first: &Frame) -> ReplicaId {
-        self.replica_at(Place { origin: HERE, credential }, first)
+        self.replica_at(Place { origin: HERE.into(), credential }, first)
     }
 
     fn replica_at(&mut self, place: Place, first: &Frame) -> ReplicaId {

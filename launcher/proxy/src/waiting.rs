@@ -39,7 +39,8 @@ pub(crate) struct Waiting {
     until: Instant,
 }
 
-/// Those that wait, in the order of their coming. All wait equally long.
+/// Those that wait, in the order of their coming. All wait equally long; when that changes, nobody for
+/// longer than who came before.
 #[derive(Default)]
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct WaitingLine {
@@ -48,8 +49,8 @@ pub(crate) struct WaitingLine {
 }
 
 impl WaitingLine {
-    /// Adds one that came `now`; gives it back where there is no place.
-    pub(crate) fn join(&mut self, wish: Wish, now: Instant, limits: &Limits) -> Result<(), Wish> {
+    /// Adds one that waits `until` then; gives it back where there is no place.
+    pub(crate) fn join(&mut self, wish: Wish, until: Instant, limits: &Limits) -> Result<(), Wish> {
         // A message alone may be of any length that a message may have.
         let bytes = self.bytes + wish.bytes();
         let is_heavy = !self.line.is_empty() && bytes > limits.waiting_bytes;
@@ -57,13 +58,13 @@ impl WaitingLine {
             return Err(wish);
         }
         self.bytes = bytes;
-        self.line.push_back(Waiting { wish, until: now + limits.replica_wait });
+        self.line.push_back(Waiting { wish, until });
         Ok(())
     }
 
     /// Has one wait on that was taken out of the line for having waited too long.
-    pub(crate) fn extend(&mut self, wish: Wish, now: Instant, limits: &Limits) {
-        self.rejoin(Waiting { wish, until: now + limits.replica_wait });
+    pub(crate) fn extend(&mut self, wish: Wish, until: Instant) {
+        self.rejoin(Waiting { wish, until });
     }
 
     /// How many wait.

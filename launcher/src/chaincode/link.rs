@@ -1,11 +1,11 @@
 //! A chaincode's two sides while it runs: the proxy with the peer's stream, and the replicas.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use selvedge_manifest::baseline::Lifted;
 use selvedge_proto::launcher::Reason;
-use selvedge_proxy::{Credential, Event, Fates, Notice, Proxy, Target};
+use selvedge_proxy::{Credential, Event, Fates, Notice, Origin, Proxy, Target};
 use tokio::time::{sleep_until, timeout};
 use tracing::{debug, info, warn};
 
@@ -139,9 +139,10 @@ impl<'a> Link<'a> {
                 if self.succession.stay(credential) {
                     self.desertion.hangs(replica, at);
                 }
+                let is_replaced_alone = self.succession.replaces_one(replica);
                 self.gone((replica, credential, Meeting::Hung), &reason, fates).await;
                 // Of the last one its process is ended, and started again.
-                let stays = self.succession.stay(credential);
+                let stays = self.succession.stay(credential) && !is_replaced_alone;
                 if self.ready && stays && self.desertion.others_are_there() {
                     self.succession.replace(self.log);
                 }
@@ -227,6 +228,11 @@ impl<'a> Link<'a> {
             }
             Happening::Room => {
                 self.succession.go_on();
+                Ok(())
+            }
+            Happening::Look => {
+                let transactions = self.proxy.load().await;
+                self.succession.looked(transactions);
                 Ok(())
             }
         }
@@ -349,9 +355,9 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Has the proxy let a replica go whose pod is to go.
-    async fn release(&mut self, origin: IpAddr, credential: Credential, limit: Duration) {
-        info!(%origin, "replica is to go");
+    /// Has the proxy let a replica go whose pod, or process, is to go.
+    async fn release(&mut self, origin: Origin, credential: Credential, limit: Duration) {
+        info!(?origin, "replica is to go");
         self.proxy.release(origin, credential, limit).await;
     }
 

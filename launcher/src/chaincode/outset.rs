@@ -24,6 +24,8 @@ pub(super) struct SetOutset {
     pub(super) number: u64,
     pub(super) credentials: ReplicaCredentials,
     pub(super) credential: Credential,
+    /// How many replicas there were before it.
+    pub(super) before: usize,
 }
 
 impl Outset {
@@ -45,15 +47,26 @@ impl Outset {
     fn anew(run: &ChaincodeRun) -> Result<Self, CertificateError> {
         let authority = RunAuthority::new(&run.package_id)?;
         let (credentials, credential) = authority.replica(run.shim)?;
-        let first = SetOutset { beginning: Beginning::First, number: 0, credentials, credential };
+        let first = SetOutset {
+            beginning: Beginning::First,
+            number: 0,
+            credentials,
+            credential,
+            before: 0,
+        };
         Ok(Self { authority, port: 0, first })
     }
 
     fn again(run: &ChaincodeRun, left: &Bequest) -> Result<Self, CertificateError> {
         let authority = RunAuthority::again(&run.package_id, &left.authority, left.made)?;
         let (credentials, credential) = authority.replica_again(&left.replicas)?;
-        let first =
-            SetOutset { beginning: Beginning::TakenUp, number: left.set, credentials, credential };
+        let first = SetOutset {
+            beginning: Beginning::TakenUp,
+            number: left.set,
+            credentials,
+            credential,
+            before: 0,
+        };
         Ok(Self { authority, port: left.port, first })
     }
 }

@@ -1,7 +1,6 @@
 //! A set of replicas: those that run by the same settings, and are known by one key.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use selvedge_proxy::{Credential, OnDemand};
 use super::error::RunError;
 use super::order::ChaincodeRun;
 use super::outset::SetOutset;
+use super::scaling::Scaling;
 use crate::backend::{Beginning, Replicas, SetCredentials, Workload};
 use crate::certificates::{Certified, RunAuthority};
 use crate::deadline::AGES;
@@ -42,6 +42,10 @@ pub(super) struct Set {
     /// Counted from run to run, where one goes on with what another has left.
     pub(super) number: u64,
     pub(super) beginning: Beginning,
+    /// How many replicas are wanted.
+    pub(super) wanted: usize,
+    /// How that follows what there is to do, if it does.
+    pub(super) scaling: Option<Scaling>,
     /// Why none can be started just now.
     pub(super) delayed: Option<Reason>,
     /// Why one that listens is not reached.
@@ -51,27 +55,31 @@ pub(super) struct Set {
 }
 
 impl Plan {
-    /// Starts a set that is to take over from the one before.
+    /// Starts a set that is to take over from the one before, which had so many replicas.
     pub(super) async fn start(
         &self,
         settings: Arc<Chaincode>,
         number: u64,
+        before: usize,
     ) -> Result<Set, RunError> {
         let (credentials, credential) = self.authority.replica(self.run.shim)?;
         let beginning = Beginning::Next;
-        self.begin(settings, SetOutset { beginning, number, credentials, credential }).await
+        let outset = SetOutset { beginning, number, credentials, credential, before };
+        self.begin(settings, outset).await
     }
 
-    /// Starts a set.
+    /// Starts a set. Where the number of replicas follows what there is to do, there are as many as
+    /// before it if that may be.
     pub(super) async fn begin(
         &self,
         settings: Arc<Chaincode>,
         set: SetOutset,
     ) -> Result<Set, RunError> {
-        let SetOutset { beginning, number, credentials, credential } = set;
+        let SetOutset { beginning, number, credentials, credential, before } = set;
         let ReplicaCredentials { certificate, key, .. } = credentials.clone();
-        let seats = settings.function().map_or(0, |function| seats(function.max_replicas));
-        let seats = self.authority.seats(self.run.shim, &credentials, seats)?;
+        let seats = self.authority.seats(self.run.shim, &credentials, seats(&settings))?;
+        let scaling = Scaling::of(&settings, before);
+        let wanted = scaling.as_ref().map_or(steady(&settings), Scaling::wanted);
         let credentials = SetCredentials { shared: credentials, seats };
         let workload = Workload {
             package_id: self.run.package_id.clone(),
@@ -82,6 +90,7 @@ impl Plan {
             proxy: self.proxy,
             credentials,
             settings: Arc::clone(&settings),
+            replicas: wanted,
             set: number,
             beginning,
         };
@@ -93,6 +102,8 @@ impl Plan {
             settings,
             number,
             beginning,
+            wanted,
+            scaling,
             delayed: None,
             unreached: None,
             lifted: Vec::new(),
@@ -124,10 +135,21 @@ impl Plan {
     }
 }
 
-/// How many processes of a function may be told from one another: one begins while another one that
-/// has had its calls is about to end.
-fn seats(most: NonZeroU16) -> u32 {
-    2 * u32::from(most.get())
+/// How many processes may be told from one another: of a function, one begins while another one that has
+/// had its calls is about to end.
+fn seats(settings: &Chaincode) -> u32 {
+    match settings.execution() {
+        Execution::Service { most, .. } => most.into(),
+        Execution::Function(function) => 2 * u32::from(function.max_replicas.get()),
+    }
+}
+
+/// How many replicas there are whatever there is to do.
+fn steady(settings: &Chaincode) -> usize {
+    match settings.execution() {
+        Execution::Service { replicas, .. } => replicas.into(),
+        Execution::Function(_) => 0,
+    }
 }
 
 impl Set {
@@ -146,15 +168,8 @@ impl Set {
             idle: function.idle.duration(),
             ahead: function.ahead.into(),
             most: function.max_replicas.into(),
+            wait: function.wait.duration(),
         })
-    }
-
-    /// How many of them are to register when it is started.
-    pub(super) fn awaited(&self) -> usize {
-        match self.settings.execution() {
-            Execution::Service { replicas } => replicas.into(),
-            Execution::Function(_) => 0,
-        }
     }
 
     /// What keeps its replicas away.

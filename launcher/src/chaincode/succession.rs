@@ -13,7 +13,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use selvedge_config::{Chaincode, Execution, Operator};
+use selvedge_config::{Chaincode, Operator};
 use selvedge_proto::launcher::{Reason, RunState};
 use selvedge_proxy::{Credential, Proxy, ReplicaPlace, Security};
 use tokio::sync::oneshot;
@@ -24,6 +24,7 @@ use tracing::{info, warn};
 use super::cause::Cause;
 use super::error::RunError;
 use super::next::Next;
+use super::scaling::Scaling;
 use super::set::{Plan, Set};
 use super::tally::Tally;
 use crate::backend::{Meeting, ReplicaEvent};
@@ -60,8 +61,6 @@ pub(super) struct Succession {
     registered: HashMap<u64, Registered>,
     /// The sets so far whose replicas come and go as they are called for.
     functions: HashSet<Credential>,
-    /// How many of those are wanted of the set that there is.
-    wanted: usize,
     /// The set that is being started.
     starting: JoinSet<Result<Set, RunError>>,
     /// What is to follow when there is a place for it: there are two.
@@ -118,6 +117,8 @@ pub(super) enum Happening {
     Due,
     /// There may be a place for what waits.
     Room,
+    /// It is time to look how much there is to do.
+    Look,
 }
 
 impl Succession {
@@ -137,7 +138,6 @@ impl Succession {
             plan: Arc::new(plan),
             current: first,
             functions,
-            wanted: 0,
             next: Next::None,
             cause: Cause::Settings,
             replaced: None,
@@ -169,13 +169,9 @@ impl Succession {
         let lifted: BTreeSet<String> = lifted.map(|lifted| lifted.allowance.to_string()).collect();
         self.plan.run.standing.is(|status| {
             status.place = Some(set.replicas.place());
-            let (wanted, most) = match set.settings.execution() {
-                Execution::Service { replicas } => (replicas.into(), 0),
-                Execution::Function(function) => {
-                    (self.wanted.try_into().unwrap_or(u32::MAX), function.max_replicas.get().into())
-                }
-            };
-            (status.replicas_wanted, status.function_processes) = (wanted, most);
+            status.replicas_wanted = set.wanted.try_into().unwrap_or(u32::MAX);
+            let most = set.settings.function().map_or(0, |function| function.max_replicas.get());
+            status.function_processes = most.into();
             status.replicas_registered =
                 self.registered(set.credential).try_into().unwrap_or(u32::MAX);
             status.set_state(state);
@@ -213,6 +209,7 @@ impl Succession {
         };
         let held_back = self.failure.as_ref().filter(|failure| !failure.is_over);
         let again = held_back.filter(|_| self.has_room()).map(|failure| failure.until);
+        let look = self.current.scaling.as_ref().map(Scaling::next_look);
         let event = async {
             match self.next.set_mut() {
                 Some(set) => set.replicas.next_event().await,
@@ -232,6 +229,7 @@ impl Succession {
                 self.failure.iter_mut().for_each(|failure| failure.is_over = true);
                 Happening::Room
             }
+            () = sleep_until(look.unwrap_or_else(Instant::now)), if look.is_some() => Happening::Look,
             Some(_) = self.leaving.join_next() => Happening::Room,
             else => pending().await,
         }
@@ -275,15 +273,38 @@ impl Succession {
     /// So many replicas with this credential are wanted.
     pub(super) fn want(&mut self, credential: Credential, processes: usize) {
         if self.current.credential == credential {
-            self.wanted = processes;
+            self.current.wanted = processes;
             self.current.replicas.want(processes);
         }
     }
 
+    /// So many transactions are there.
+    pub(super) fn looked(&mut self, transactions: usize) {
+        let Some(scaling) = &mut self.current.scaling else { return };
+        let Some(wanted) = scaling.looked(transactions, Instant::now()) else { return };
+        info!(wanted, "the number of replicas follows what there is to do");
+        self.current.wanted = wanted;
+        self.current.replicas.want(wanted);
+    }
+
     fn met(&self, credential: Credential, place: ReplicaPlace, meeting: Meeting) {
-        if self.current.credential == credential && !self.stay(credential) {
-            self.current.replicas.met(place, meeting);
+        if let Some(set) = self.set_of(credential) {
+            set.replicas.met(place, meeting);
         }
+    }
+
+    /// The set that there is, or the one that is to take its place, if this is its credential.
+    fn set_of(&self, credential: Credential) -> Option<&Set> {
+        let sets = [Some(&self.current), self.next.set()];
+        sets.into_iter().flatten().find(|set| set.credential == credential)
+    }
+
+    /// Whether this replica alone is replaced if it hangs.
+    pub(super) fn replaces_one(&self, replica: u64) -> bool {
+        let registered = self.registered.get(&replica);
+        registered.is_some_and(|Registered { credential, place }| {
+            self.set_of(*credential).is_some_and(|set| set.replicas.replaces_one(*place))
+        })
     }
 
     /// Of some replicas nobody knows any more whether they are registered.
@@ -294,7 +315,7 @@ impl Succession {
     /// Lets the next set be tried once as many as wanted of it are registered.
     fn try_next(&mut self) {
         if let Next::Coming(set, _) = &self.next
-            && self.registered(set.credential) >= set.awaited()
+            && self.registered(set.credential) >= set.wanted
             && let Some(set) = self.next.take()
         {
             self.next = Next::Tried(set, Instant::now() + TRIED);
@@ -376,7 +397,8 @@ impl Succession {
         let Some(settings) = self.waiting.take() else { return };
         self.next = Next::Starting(Arc::clone(&settings));
         let (plan, number) = (Arc::clone(&self.plan), self.current.number + 1);
-        self.starting.spawn(async move { plan.start(settings, number).await });
+        let before = self.current.wanted;
+        self.starting.spawn(async move { plan.start(settings, number, before).await });
     }
 
     /// A set was started, which may not be wanted any more.
@@ -391,6 +413,9 @@ impl Succession {
             Ok(set) if is_wanted => {
                 let limit = set.settings.timeouts.start.duration().min(AGES);
                 let is_called_for = set.on_demand().is_some();
+                // They were faster than the word that the set was started.
+                let own = self.registered.values().filter(|one| one.credential == set.credential);
+                own.for_each(|one| set.replicas.met(one.place, Meeting::Joined));
                 self.next = Next::Coming(set, Instant::now() + limit);
                 if is_called_for {
                     self.succeed(proxy, log).await;
@@ -423,7 +448,7 @@ impl Succession {
         let reason = reason
             .or_else(|| set.hindrance().map(|hindrance| hindrance.text.clone()))
             .unwrap_or_else(|| {
-                let (limit, wanted) = (set.settings.timeouts.start, set.awaited());
+                let (limit, wanted) = (set.settings.timeouts.start, set.wanted);
                 let registered = self.registered(set.credential);
                 format!(
                     "{registered} of {wanted} registered within {limit} (chaincode.timeouts.start)"
@@ -460,7 +485,6 @@ impl Succession {
         self.plan.bequeath(&self.current);
         let on_demand = self.current.on_demand();
         self.functions.extend(on_demand.iter().map(|function| function.credential));
-        self.wanted = 0;
         proxy.set_on_demand(on_demand).await;
         self.failure = None;
         if self.cause == Cause::Hang {

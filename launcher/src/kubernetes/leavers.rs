@@ -20,8 +20,8 @@ impl Leavers {
         let shared: BTreeSet<_> = staying.into_iter().flat_map(addresses).collect();
         let now = leaving.into_iter().flat_map(addresses).filter(|one| !shared.contains(one));
         let now: BTreeSet<_> = now.collect();
-        let gone = self.0.difference(&now).copied().map(ReplicaEvent::Left);
-        let new = now.difference(&self.0).copied().map(ReplicaEvent::Leaving);
+        let gone = self.0.difference(&now).map(|one| ReplicaEvent::Left((*one).into()));
+        let new = now.difference(&self.0).map(|one| ReplicaEvent::Leaving((*one).into()));
         let events = gone.chain(new).collect();
         self.0 = now;
         events

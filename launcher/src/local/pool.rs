@@ -10,7 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use selvedge_proto::launcher::LocalPlace;
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error};
 
+pub(super) use self::seats::Patience;
 use self::seats::{Deed, End, Seats};
 use super::process::{Process, ProcessEnd};
 use super::started::{Start, Started, end_gently, exit};
@@ -46,14 +47,14 @@ enum Word {
 }
 
 impl Pool {
-    /// Opens a pool with these seats; nothing runs in it. A process may take `start_limit` to register.
-    pub(super) fn open(starts: Vec<Start>, start_limit: Duration) -> Self {
+    /// Opens a pool with these seats; nothing runs in it.
+    pub(super) fn open(starts: Vec<Start>, patience: Patience) -> Self {
         let (sink, events) = mpsc::channel(256);
         let (words, heard) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let listens = starts.iter().any(|start| start.listens);
         let keeper = Keeper {
-            seats: Seats::new(starts.len(), listens, start_limit),
+            seats: Seats::new(starts.len(), listens, patience),
             runs: starts.iter().map(|_| None).collect(),
             starts,
             running: JoinSet::new(),

@@ -51,12 +51,6 @@ impl Unpacked {
         root_in(self.files.path())
     }
 
-    /// What starts a replica that has this directory for itself alone: its own files are in the root.
-    pub(super) fn alone(self, workload: &Workload) -> Result<Start, StartError> {
-        let root = self.root();
-        self.start(workload, &workload.credentials.shared, &root)
-    }
-
     /// What starts one of several replicas, whose own files are beside the root.
     pub(super) fn at_seat(
         &self,

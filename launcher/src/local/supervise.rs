@@ -1,45 +1,71 @@
 //! Keeps replicas' processes running: what Kubernetes does with pods' containers.
 
-use std::time::SystemTime;
+mod seat;
+
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use selvedge_proto::launcher::LocalPlace;
 use selvedge_proto::launcher::chaincode_status::Place;
+use selvedge_proxy::ReplicaPlace;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::restarts::{RECOVERED, delay};
-use super::started::{Start, Started, end_gently, exit, follow};
-use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit, Replicas, StartError};
+use self::seat::{Seat, Word};
+use super::started::Start;
+use crate::backend::{Meeting, ReplicaEvent, Replicas, StartError};
 
-/// From this many ends in a row on, transactions do not wait for the next start.
-const HOPELESS: u32 = 3;
-
-/// Supervised replicas.
-pub(crate) struct Supervised {
+/// Supervised replicas: one in each seat that is wanted.
+pub(super) struct Supervised {
     events: mpsc::Receiver<ReplicaEvent>,
     /// Since when what runs is of no use.
     disconnected: watch::Sender<Option<SystemTime>>,
+    /// How many are wanted: the first ones.
+    wanted: watch::Sender<usize>,
+    /// What each seat is told that the proxy says.
+    words: Vec<mpsc::UnboundedSender<Word>>,
     stop: CancellationToken,
-    /// One for each.
+    /// One for each seat.
     tasks: JoinSet<()>,
 }
 
 impl Supervised {
-    /// Starts the replicas; an error when the first start of one fails.
-    pub(crate) fn start(starts: Vec<Start>) -> Result<Self, StartError> {
+    /// Starts so many replicas, with what starts one in each seat; an error when the first start of one
+    /// fails. One that is not wanted any more has `drain` to finish what it has in flight.
+    pub(super) fn start(
+        starts: Vec<Start>,
+        wanted: usize,
+        drain: Duration,
+    ) -> Result<Self, StartError> {
         let (sink, events) = mpsc::channel(256);
         let (disconnected, since) = watch::channel(None);
+        let (wanted, number) = watch::channel(wanted);
         let stop = CancellationToken::new();
-        let mut tasks = JoinSet::new();
-        for start in starts {
-            let started = start.spawn()?;
-            tasks.spawn(supervise(start, started, sink.clone(), since.clone(), stop.clone()));
+        let (mut words, mut tasks) = (Vec::new(), JoinSet::new());
+        for (seat, start) in starts.into_iter().enumerate() {
+            let first = (seat < *number.borrow()).then(|| start.spawn()).transpose()?;
+            let (sender, heard) = mpsc::unbounded_channel();
+            words.push(sender);
+            let seat = Seat {
+                number: seat,
+                start,
+                drain,
+                wanted: number.clone(),
+                words: heard,
+                disconnected: since.clone(),
+                stop: stop.clone(),
+                events: sink.clone(),
+            };
+            tasks.spawn(seat.keep(first));
         }
-        Ok(Self { events, disconnected, stop, tasks })
+        Ok(Self { events, disconnected, wanted, words, stop, tasks })
+    }
+
+    /// Who is told what happens to a replica: nobody where its certificate does not say which it is.
+    fn seat(&self, place: ReplicaPlace) -> Option<&mpsc::UnboundedSender<Word>> {
+        self.words.get(usize::try_from(place.seat?).ok()?)
     }
 }
 
@@ -57,6 +83,21 @@ impl Replicas for Supervised {
         self.disconnected.send_replace(Some(since));
     }
 
+    fn want(&self, replicas: usize) {
+        self.wanted.send_replace(replicas);
+    }
+
+    fn met(&self, place: ReplicaPlace, meeting: Meeting) {
+        if let (Some(seat), Some(address)) = (self.seat(place), place.address) {
+            // A seat that has ended has nothing to hear.
+            let _ = seat.send(Word { connection: address, meeting });
+        }
+    }
+
+    fn replaces_one(&self, place: ReplicaPlace) -> bool {
+        self.seat(place).is_some() && place.address.is_some()
+    }
+
     async fn stop(mut self: Box<Self>) {
         self.stop.cancel();
         // What they still write is nobody's concern, but must not hold them up.
@@ -66,63 +107,5 @@ impl Replicas for Supervised {
                 error!(%error, "the supervision of a replica failed");
             }
         }
-    }
-}
-
-async fn supervise(
-    start: Start,
-    mut started: Started,
-    events: mpsc::Sender<ReplicaEvent>,
-    mut disconnected: watch::Receiver<Option<SystemTime>>,
-    stop: CancellationToken,
-) {
-    let mut ends = 0;
-    loop {
-        let (begun, begun_at) = (Instant::now(), SystemTime::now());
-        let Started { mut process, listening } = started;
-        if let Some(address) = listening {
-            let _ = events.send(ReplicaEvent::Listening(address)).await;
-        }
-        let exit = tokio::select! {
-            end = follow(&mut process, &events) => exit(end),
-            () = is_outdated(begun_at, &mut disconnected) => {
-                end_gently(process).await;
-                ReplicaExit { status: DISCONNECTED.to_owned(), last_lines: Vec::new() }
-            }
-            () = stop.cancelled() => return end_gently(process).await,
-        };
-        ends = if begun.elapsed() >= RECOVERED { 1 } else { ends + 1 };
-        let trouble = (ends >= HOPELESS)
-            .then(|| ReplicaEvent::Trouble(format!("it ended {ends} times in a row: {exit}")));
-        if let Some(address) = listening {
-            let _ = events.send(ReplicaEvent::Silenced(address)).await;
-        }
-        let _ = events.send(ReplicaEvent::Exited(exit)).await;
-        if let Some(trouble) = trouble {
-            let _ = events.send(trouble).await;
-        }
-        started = loop {
-            tokio::select! {
-                () = sleep(delay(ends)) => {}
-                () = stop.cancelled() => return,
-            }
-            match start.spawn() {
-                Ok(started) => break started,
-                Err(error) => {
-                    ends += 1;
-                    let reason = crate::error_chain::one_line(&error);
-                    let _ = events.send(ReplicaEvent::Trouble(reason)).await;
-                }
-            }
-        };
-    }
-}
-
-/// Ready when a process that began then is to be replaced.
-async fn is_outdated(begun: SystemTime, disconnected: &mut watch::Receiver<Option<SystemTime>>) {
-    let is_older = |since: &Option<SystemTime>| since.is_some_and(|since| begun < since);
-    if disconnected.wait_for(is_older).await.is_err() {
-        // Nobody is left to say so.
-        std::future::pending::<()>().await;
     }
 }

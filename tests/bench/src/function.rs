@@ -142,7 +142,9 @@ impl Way {
     fn settings(self) -> Value {
         let chaincode = match self {
             Self::Service => json!({}),
-            Self::Cold => json!({ "execution": "function", "function": { "callsPerProcess": 1 } }),
+            Self::Cold => {
+                json!({ "execution": "function", "function": { "callsPerProcess": 1, "wait": "10s" } })
+            }
             Self::Ahead => json!({
                 "execution": "function",
                 "function": { "callsPerProcess": 1, "ahead": 1, "maxReplicas": 2 },

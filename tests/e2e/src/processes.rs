@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use testbed::dist_dir;
+use testbed::process::wait_until;
 
 use crate::stage::Stage;
 
@@ -97,13 +99,23 @@ impl Process {
         self.signal(Signal::KILL);
     }
 
-    /// SIGSTOP: from then on it hangs.
+    /// SIGSTOP: it hangs when this returns.
     ///
     /// # Panics
     ///
     /// When it is gone already.
     pub fn stop(&self) {
         self.signal(Signal::STOP);
+        // On a busy machine its threads may do a good deal yet before the signal reaches them.
+        let hangs = || {
+            let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).expect("it is there");
+            threads.flatten().all(|thread| {
+                let stat = fs::read(thread.path().join("stat")).unwrap_or_default();
+                let stat = String::from_utf8_lossy(&stat);
+                stat.rsplit_once(')').is_none_or(|(_, fields)| fields.starts_with(" T"))
+            })
+        };
+        assert!(wait_until(Duration::from_secs(10), hangs), "{self:?} does not stop");
     }
 
     fn signal(&self, signal: Signal) {

@@ -1,5 +1,7 @@
 //! Replicas that are there while they are called for: when one goes, and how many are wanted.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{Peer, Switch};
@@ -84,9 +86,14 @@ impl Switch {
         }
     }
 
+    /// How long something waits for a replica.
+    pub(super) fn patience(&self) -> Duration {
+        self.demand.as_ref().map_or(self.limits.replica_wait, |demand| demand.terms.wait)
+    }
+
     /// Why something has waited for a replica in vain.
     pub(super) fn why_none_came(&self) -> String {
-        let seconds = self.limits.replica_wait.as_secs_f32();
+        let seconds = self.patience().as_secs_f32();
         let Some(demand) = &self.demand else {
             return format!("no replica of the chaincode became ready within {seconds} s");
         };
@@ -99,8 +106,9 @@ impl Switch {
             );
         }
         format!(
-            "no process of the chaincode was started and registered within {seconds} s; one that takes \
-             longer is to be kept ready (chaincode.function.ahead, or `execution: service`)"
+            "no process of the chaincode was started and registered within {seconds} s \
+             (chaincode.function.wait); one that takes longer is to be kept ready \
+             (chaincode.function.ahead, or `execution: service`)"
         )
     }
 }

@@ -20,7 +20,7 @@ impl Switch {
     pub(super) fn grant(&mut self, wish: Wish) {
         let now = Instant::now();
         let Err(wish) = self.try_grant(wish, now) else { return };
-        if let Err(wish) = self.waiting.join(wish, now, &self.limits) {
+        if let Err(wish) = self.waiting.join(wish, now + self.patience(), &self.limits) {
             self.refuse(&wish, "too many transactions wait for a replica of the chaincode");
         }
     }
@@ -117,7 +117,7 @@ impl Switch {
         }
         if let Some(end) = self.roster.end_of_bars() {
             let seconds = end.saturating_duration_since(now).as_secs_f32();
-            return (end > now + self.limits.replica_wait).then(|| {
+            return (end > now + self.patience()).then(|| {
                 format!(
                     "it broke the protocol again and again, and gets no transaction for another \
                      {seconds:.1} s"
@@ -139,10 +139,10 @@ impl Switch {
             if let Wish::RunAgain { key, .. } = &wish
                 && self.transactions.readiness(key) == Readiness::NotYet
             {
-                self.waiting.extend(wish, now, &self.limits);
+                self.waiting.extend(wish, now + self.patience());
                 continue;
             }
-            let seconds = self.limits.replica_wait.as_secs_f32();
+            let seconds = self.patience().as_secs_f32();
             let is_running = match &wish {
                 Wish::Begin(first) => self.transactions.contains(&first.transaction()),
                 Wish::RunAgain { .. } => false,

@@ -154,6 +154,7 @@ fn on_demand(concurrency: usize, calls: u32, ahead: usize, left: Left) -> Scenar
         idle: Duration::from_secs(1),
         ahead,
         most: NonZeroUsize::new(2).unwrap(),
+        wait: Limits::default().replica_wait,
     };
     // Where no time passes, who waits for something else would have another one come for ever.
     let left = Left { arrivals: 4, ..left };

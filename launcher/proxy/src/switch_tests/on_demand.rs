@@ -16,6 +16,7 @@ fn terms() -> OnDemand {
         idle: IDLE,
         ahead: 0,
         most: NonZeroUsize::MIN,
+        wait: Limits::default().replica_wait,
     }
 }
 

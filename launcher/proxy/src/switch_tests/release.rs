@@ -6,12 +6,12 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// Where the pod is that is to go.
 fn there() -> Place {
-    Place { origin: Ipv4Addr::new(10, 0, 0, 1).into(), credential: usual() }
+    Place { origin: IpAddr::from([10, 0, 0, 1]).into(), credential: usual() }
 }
 
 /// Where another one of the same set is.
 fn elsewhere() -> Place {
-    Place { origin: Ipv4Addr::new(10, 0, 0, 2).into(), credential: usual() }
+    Place { origin: IpAddr::from([10, 0, 0, 2]).into(), credential: usual() }
 }
 
 fn let_go(replica: ReplicaId) -> Event {
@@ -98,7 +98,7 @@ fn an_idle_one_goes_at_once_and_when_another_comes_or_answers_again() {
     assert_eq!(bench.events(), [let_go(one)]);
     bench.switch.release(elsewhere(), LIMIT);
     assert!(bench.events().is_empty(), "nobody else is there");
-    let third = Place { origin: HERE, ..there() };
+    let third = Place { origin: HERE.into(), ..there() };
     bench.greeted_at(third);
     assert!(bench.events().contains(&let_go(other)));
 
@@ -217,4 +217,27 @@ fn others_at_the_same_place_stay() {
     bench.switch.release(there(), LIMIT);
     assert_eq!(bench.events(), [let_go(one)]);
     assert!(!bench.is_cut(other));
+}
+
+#[test]
+fn of_those_in_one_place_the_one_in_its_seat_is_to_go() {
+    let at_seat = |seat| {
+        let address = there().origin.address;
+        Place { origin: Origin { address, seat: Some(seat) }, ..there() }
+    };
+    let mut bench = Bench::ready(once());
+    let [first, second] = [0, 1].map(|seat| bench.greeted_at(at_seat(seat)));
+    assert_eq!(bench.switch.load(), 0);
+    for txid in ["a", "b"] {
+        bench.begin(txid);
+    }
+    assert_eq!((bench.txids(first).len(), bench.txids(second).len()), (1, 1));
+    assert_eq!(bench.switch.load(), 2);
+    bench.events();
+    bench.switch.release(at_seat(1), LIMIT);
+    bench.begin("c");
+    assert_eq!(bench.txids(first), ["c"]);
+    bench.says(second, Type::Completed, "b");
+    assert_eq!(bench.events(), [let_go(second)]);
+    assert_eq!(bench.switch.load(), 2);
 }

@@ -220,7 +220,7 @@ fn the_end_of_one_that_is_to_go_is_no_loss() {
     // Who is killed may be in the middle of a word.
     let cut = bench.greeted_as(old());
     bench.switch.replica_breaks(cut, &Violation::NotWriting);
-    let place = Place { origin: HERE, credential: old() };
+    let place = Place { origin: HERE.into(), credential: old() };
     bench.switch.replica_never_registered(99, place, "it closed its stream".into());
     let [
         Event::ReplicaLeft { replica: one, reason: why, .. },

@@ -44,7 +44,7 @@ async fn one_that_dialled_finishes_and_its_connection_ends() {
     let own = scene.stage.credential();
     scene.peer.begin("slow").await;
     going.expect(Type::Transaction, "slow").await;
-    scene.stage.proxy.release(HERE, own, AMPLE).await;
+    scene.stage.proxy.release(HERE.into(), own, AMPLE).await;
     // Nobody else is there yet.
     scene.serve(&mut going, "meanwhile").await;
     let identity = scene.stage.authority.replica(PACKAGE);
@@ -58,8 +58,8 @@ async fn one_that_dialled_finishes_and_its_connection_ends() {
     let mut late = scene.stage.registering_replica().await;
     late.end().await.unwrap();
     late.disconnected().await;
-    scene.stage.proxy.vacate(HERE, own).await;
-    scene.stage.proxy.release(HERE, identity.credential(), AMPLE).await;
+    scene.stage.proxy.vacate(HERE.into(), own).await;
+    scene.stage.proxy.release(HERE.into(), identity.credential(), AMPLE).await;
     let mut another = scene.replica().await;
     next.end().await.unwrap();
     scene.serve(&mut another, "d").await;
@@ -81,7 +81,7 @@ async fn one_that_was_dialled_finishes_and_its_connection_ends() {
     scene.peer.begin("slow").await;
     going.expect(Type::Transaction, "slow").await;
     scene.stage.proxy.undial(target.address).await;
-    scene.stage.proxy.release(target.address.ip(), target.credential, AMPLE).await;
+    scene.stage.proxy.release(target.address.ip().into(), target.credential, AMPLE).await;
     for txid in ["a", "b"] {
         scene.serve(&mut other, txid).await;
     }

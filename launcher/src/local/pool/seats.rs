@@ -18,12 +18,18 @@ const LINGER: Duration = Duration::from_secs(1);
 /// answered, and been let go before that is heard of.
 pub(super) const HEARSAY: Duration = Duration::from_millis(500);
 
-/// What a call waits for a process (the proxy's `replica_wait`): it is told at once where that would be
-/// in vain.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// How often that is told, for as long as calls come.
 const AGAIN: Duration = Duration::from_millis(100);
+
+/// How long what is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Patience {
+    /// A process may take to register.
+    pub(in super::super) start: Duration,
+    /// A call waits for a process (`chaincode.function.wait`): it is told at once where that would be
+    /// in vain.
+    pub(in super::super) call: Duration,
+}
 
 /// What is to be done.
 #[derive(Debug)]
@@ -57,7 +63,7 @@ pub(super) struct Seats {
     news: Vec<ReplicaEvent>,
     failures: Failures,
     listens: bool,
-    start_limit: Duration,
+    patience: Patience,
 }
 
 /// How often processes failed.
@@ -98,7 +104,7 @@ enum Why {
 
 impl Seats {
     /// So many, all free.
-    pub(super) fn new(number: usize, listens: bool, start_limit: Duration) -> Self {
+    pub(super) fn new(number: usize, listens: bool, patience: Patience) -> Self {
         let now = Instant::now();
         Self {
             stages: (0..number).map(|_| Stage::Free).collect(),
@@ -108,7 +114,7 @@ impl Seats {
             news: Vec::new(),
             failures: Failures { count: 0, until: now, reason: String::new(), told_until: now },
             listens,
-            start_limit,
+            patience,
         }
     }
 
@@ -192,7 +198,7 @@ impl Seats {
                     Why::NeverRegistered => {
                         let status = format!(
                             "it did not register within {} s (chaincode.timeouts.start), and was ended",
-                            self.start_limit.as_secs_f32()
+                            self.patience.start.as_secs_f32()
                         );
                         let last_lines = end.exit.last_lines;
                         self.failed_to_start(ReplicaExit { status, last_lines }, since, now);
@@ -256,7 +262,7 @@ impl Seats {
         let mut deeds: Vec<Deed> = self.news.drain(..).map(Deed::Tell).collect();
         for (seat, stage) in self.stages.iter_mut().enumerate() {
             match stage {
-                Stage::Starting { since } if now - *since >= self.start_limit => {
+                Stage::Starting { since } if now - *since >= self.patience.start => {
                     let why = Why::NeverRegistered;
                     *stage = Stage::Leaving { since: *since, why, until: None };
                     deeds.push(Deed::End(seat));
@@ -298,7 +304,7 @@ impl Seats {
     fn refuse(&mut self, now: Instant) -> Option<ReplicaEvent> {
         let Failures { until, told_until, count, reason, .. } = &mut self.failures;
         let wait = *until - now;
-        if wait <= PATIENCE || *told_until > now {
+        if wait <= self.patience.call || *told_until > now {
             return None;
         }
         *told_until = now + AGAIN;
@@ -311,7 +317,7 @@ impl Seats {
     /// When [`Self::what_is_due`] has something new to say by itself.
     pub(super) fn next_moment(&self, now: Instant) -> Option<Instant> {
         let of_stages = self.stages.iter().filter_map(|stage| match stage {
-            Stage::Starting { since } => since.checked_add(self.start_limit),
+            Stage::Starting { since } => since.checked_add(self.patience.start),
             Stage::Leaving { until, .. } => *until,
             Stage::Ended { until, .. } => Some(*until),
             Stage::Free | Stage::Registered { .. } => None,

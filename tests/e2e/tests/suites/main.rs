@@ -30,6 +30,7 @@ mod releases;
 mod replay;
 mod reproducible;
 mod rooted;
+mod scaling;
 mod served;
 mod status;
 mod store;

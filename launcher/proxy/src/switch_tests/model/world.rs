@@ -350,7 +350,7 @@ pub(super) fn credential(id: ReplicaId) -> Credential {
 }
 
 fn place(id: ReplicaId) -> Place {
-    Place { origin: HERE, credential: credential(id) }
+    Place { origin: HERE.into(), credential: credential(id) }
 }
 
 fn is_like(one: ReplicaId, other: ReplicaId) -> bool {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const START_LIMIT: Duration = Duration::from_mins(1);
+const PATIENCE: Patience = Patience { start: Duration::from_mins(1), call: Duration::from_secs(2) };
 
 /// Seats with a clock of their own.
 struct Bench {
@@ -24,7 +24,7 @@ use Seen::{End as ToEnd, Exited, Refused, Start};
 
 impl Bench {
     fn new(number: usize) -> Self {
-        Self { seats: Seats::new(number, false, START_LIMIT), now: Instant::now() }
+        Self { seats: Seats::new(number, false, PATIENCE), now: Instant::now() }
     }
 
     fn due(&mut self) -> Vec<Seen> {
@@ -237,7 +237,7 @@ fn one_that_never_registers_is_ended_and_that_is_told() {
     let mut bench = Bench::new(2);
     assert_eq!(bench.want(1), [Start(0)]);
     bench.want(0);
-    assert_eq!(bench.passes(START_LIMIT), [ToEnd(0)]);
+    assert_eq!(bench.passes(PATIENCE.start), [ToEnd(0)]);
     bench.ended(0, 0);
     let reason =
         "it did not register within 60 s (chaincode.timeouts.start), and was ended; it wrote: oh";
