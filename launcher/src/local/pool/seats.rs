@@ -23,12 +23,12 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// How long what is waited for.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Patience {
+pub(crate) struct Patience {
     /// A process may take to register.
-    pub(in super::super) start: Duration,
+    pub(crate) start: Duration,
     /// A call waits for a process (`chaincode.function.wait`): it is told at once where that would be
     /// in vain.
-    pub(in super::super) call: Duration,
+    pub(crate) call: Duration,
 }
 
 /// What is to be done.

@@ -1,7 +1,5 @@
 //! Replicas whose number follows what there is to do (`chaincode.scaling`).
 
-use std::time::Duration;
-
 use e2e::{Op, SharedStage, Stage, StageSpec, Turn, processes_of};
 use serde_json::json;
 use testbed::Release;
