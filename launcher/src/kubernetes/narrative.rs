@@ -12,6 +12,18 @@ use crate::last_lines::LastLines;
 /// not wait for it, as they would for 2 s at most.
 const HOPELESS: Duration = Duration::from_secs(1);
 
+/// What a line tells.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// The chaincode has written it.
+    Line(String),
+    /// This; the chaincode has ended, and is started again then.
+    Again(Vec<ReplicaEvent>, SystemTime),
+    /// It has ended in this way, and rests until it is wanted. Whether that is something to tell of, the
+    /// proxy knows.
+    Rests(ReplicaExit),
+}
+
 /// The log of one container.
 pub(super) struct Narrative {
     /// What the chaincode wrote since it was last started.
@@ -28,11 +40,11 @@ impl Narrative {
         Self { last_lines: LastLines::default(), out_of_memory, is_from_before }
     }
 
-    /// What the next line tells, and when the chaincode is started again if it has ended.
-    pub(super) fn line(&mut self, line: String) -> (Vec<ReplicaEvent>, Option<SystemTime>) {
+    /// What the next line tells.
+    pub(super) fn line(&mut self, line: String) -> Told {
         let Some(Report { end, row, delay }) = Report::read(&line) else {
             self.last_lines.remember(&line);
-            return (vec![ReplicaEvent::Line(line)], None);
+            return Told::Line(line);
         };
         let status = match end {
             End::OutOfMemory => self.out_of_memory.clone(),
@@ -40,15 +52,17 @@ impl Narrative {
         };
         let last_lines = std::mem::take(&mut self.last_lines).of_end(Some(end.code()));
         let exit = ReplicaExit { status, last_lines };
-        let next_start = Some(SystemTime::now() + delay);
-        if std::mem::take(&mut self.is_from_before) {
+        let is_from_before = std::mem::take(&mut self.is_from_before);
+        let Some(delay) = delay else { return Told::Rests(exit) };
+        let next_start = SystemTime::now() + delay;
+        if is_from_before {
             let line = format!("what an earlier run has left ended: {exit}");
-            return (vec![ReplicaEvent::Line(line)], next_start);
+            return Told::Again(vec![ReplicaEvent::Line(line)], next_start);
         }
         let trouble = (delay >= HOPELESS)
             .then(|| ReplicaEvent::Trouble(format!("it ended {row} times in a row: {exit}")));
         let events = [ReplicaEvent::Exited(exit)].into_iter().chain(trouble).collect();
-        (events, next_start)
+        Told::Again(events, next_start)
     }
 }
 
@@ -58,18 +72,13 @@ mod tests {
 
     /// What is told of these lines, without what is told of each as a line.
     fn told(narrative: &mut Narrative, lines: &[&str], end: End, seconds: u64) -> Vec<String> {
-        let report = Report { end, row: 2, delay: Duration::from_secs(seconds) };
+        let report = Report { end, row: 2, delay: Some(Duration::from_secs(seconds)) };
         let report = format!("{}{report}", selvedge_keeper::report::PREFIX);
         for line in lines {
-            let (events, again) = narrative.line((*line).to_owned());
-            assert!(
-                matches!(&events[..], [ReplicaEvent::Line(told)] if told == line),
-                "{events:?}"
-            );
-            assert_eq!(again, None);
+            let told = narrative.line((*line).to_owned());
+            assert!(matches!(&told, Told::Line(told) if told == line), "{told:?}");
         }
-        let (events, again) = narrative.line(report);
-        assert!(again.is_some());
+        let Told::Again(events, _) = narrative.line(report) else { panic!("no end") };
         let words = events.into_iter().map(|event| match event {
             ReplicaEvent::Exited(exit) => exit.to_string(),
             ReplicaEvent::Trouble(reason) => format!("trouble: {reason}"),
@@ -92,7 +101,13 @@ mod tests {
         );
         let last = told(&mut narrative, &[], End::OutOfMemory, 0);
         assert_eq!(last, ["too much memory; it wrote nothing"]);
+        narrative.line("no configuration".to_owned());
+        let report = Report { end: End::Exited(3), row: 1, delay: None };
+        let report = format!("{}{report}", selvedge_keeper::report::PREFIX);
+        let Told::Rests(exit) = narrative.line(report) else { panic!("it rests") };
+        assert_eq!(exit.to_string(), "exit status: 3; it wrote: no configuration");
     }
+
     #[test]
     fn that_one_from_before_has_ended_is_no_failure_and_that_the_next_has_is_one() {
         let mut narrative = Narrative::new("too much memory".to_owned(), true);

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::mock::Api;
+use super::order::Order;
 use super::place::Place;
 use super::replicas::ClusterReplicas;
-use super::run::Order;
 use super::sweep::Sweeper;
 use crate::backend::Beginning;
 use crate::configuration::Configuration;

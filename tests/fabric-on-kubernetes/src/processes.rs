@@ -82,9 +82,17 @@ pub fn peer_in(peer: &PeerPod) -> Pid {
     })
 }
 
+/// How the images of Selvedge's own builds start.
+const CHAINCODE: &str = "/usr/local/bin/chaincode";
+
 /// The chaincode in a pod.
 pub fn chaincode_in(pod: &str) -> Pid {
-    find("the chaincode", |process| process.is_in(pod, "/usr/local/bin/chaincode"))
+    find("the chaincode", |process| process.is_in(pod, CHAINCODE))
+}
+
+/// All processes of the chaincode in a pod.
+pub fn chaincodes_in(pod: &str) -> Vec<Pid> {
+    all(|process| process.is_in(pod, CHAINCODE))
 }
 
 /// The first process of the chaincode's container in a pod.

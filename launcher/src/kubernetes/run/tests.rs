@@ -1,6 +1,6 @@
 //! A run from its start to its end, beside other hands and an API that fails.
 
-use selvedge_manifest::Slot;
+use selvedge_manifest::{Identity, Slot};
 use serde_json::{Value, json};
 use tokio_util::task::AbortOnDropHandle;
 
