@@ -1,6 +1,6 @@
 //! Starts a chaincode when its launcher wants it to run, and at no other time.
 //!
-//! The launcher dials the keeper and writes an order a line ([`START`], [`STOP`]); the keeper writes
+//! The launcher dials the keeper and writes an order a line ([`START`], [`STOP`], [`LET_GO`]); the keeper writes
 //! how its chaincode stands ([`RESTS`], [`RUNS`], [`ENDED`] with an exit status), at once and whenever
 //! that changes. Who can reach the port can start and stop this one chaincode, and no more: it is no
 //! secret, and what is started has to show its proxy a certificate as ever. The launcher believes a
@@ -16,6 +16,10 @@ pub const START: &str = "start";
 
 /// That it is to end: nothing, if it does not run.
 pub const STOP: &str = "stop";
+
+/// That what runs was let go by its proxy: nobody waits for it any more. What it still writes can be told
+/// from what it wrote before, then.
+pub const LET_GO: &str = "let go";
 
 /// That the chaincode does not run, and has not run.
 pub const RESTS: &str = "rests";
@@ -49,6 +53,7 @@ pub struct Demand {
 pub(crate) enum Order {
     Start,
     Stop,
+    LetGo,
 }
 
 /// How the chaincode stands.
@@ -127,6 +132,7 @@ pub(crate) fn orders(line: impl Read) -> impl Iterator<Item = Order> {
         match word.strip_suffix(b"\n")? {
             word if word == START.as_bytes() => Some(Order::Start),
             word if word == STOP.as_bytes() => Some(Order::Stop),
+            word if word == LET_GO.as_bytes() => Some(Order::LetGo),
             _ => None,
         }
     })
@@ -151,7 +157,8 @@ mod tests {
     #[test]
     fn orders_are_lines_and_nothing_else_is() {
         let read = |text: &str| orders(text.as_bytes()).collect::<Vec<_>>();
-        assert_eq!(read("start\nstop\nstart\n"), [Order::Start, Order::Stop, Order::Start]);
+        let all = [Order::Start, Order::LetGo, Order::Stop, Order::Start];
+        assert_eq!(read("start\nlet go\nstop\nstart\n"), all);
         for nothing in ["", "start", "begin\nstart\n", "\nstart\n", "start \n", "START\n"] {
             assert_eq!(read(nothing), [], "{nothing:?}");
         }

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// How each of a keeper's lines begins.
 pub const PREFIX: &str = "selvedge-keeper: ";
 
+/// What is said of a chaincode that was let go by its proxy, before it ends.
+pub const LET_GO: &str = "the chaincode has had its calls, and is to end";
+
 const ENDED: &str = "the chaincode ended: ";
 const IN_A_ROW: &str = "; ends in a row: ";
 const AGAIN: &str = "; it is started again ";

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use super::{Keeper, State, Wish, spawn};
 use crate::demand::{Order, Stand, orders};
+use crate::report::{LET_GO, say};
 use crate::ward::{Ward, lock};
 
 impl Keeper {
@@ -36,6 +37,8 @@ impl Keeper {
             // What runs, runs, and is not started a second time when it has ended.
             Order::Start if runs => {}
             Order::Start => state.wish = Wish::Start,
+            Order::LetGo if runs => say(&LET_GO),
+            Order::LetGo => {}
             Order::Stop if !runs => state.wish = Wish::GoOn,
             Order::Stop if state.wish == Wish::Stop => {}
             Order::Stop => {

@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
 
-use selvedge_keeper::demand::{ENDED, RESTS, RUNS, START, STOP};
+use selvedge_keeper::demand::{ENDED, LET_GO, RESTS, RUNS, START, STOP};
+use selvedge_keeper::report;
 
 use super::*;
 
@@ -149,6 +150,24 @@ fn a_launcher_that_dials_again_is_told_how_it_stands_and_the_one_before_is_heard
     third.hears_end(0);
     // Who comes later is told as well.
     function.dial().hears_end(0);
+    function.ends_well();
+}
+
+#[test]
+fn that_one_was_let_go_is_among_its_lines() {
+    let mut function = OnDemand::start(RUN);
+    let mut line = function.dial();
+    line.hears(RESTS);
+    // Nobody is there who could be.
+    line.says(LET_GO);
+    line.says(START);
+    line.hears(RUNS);
+    line.says(LET_GO);
+    assert_eq!(function.kept.line(), format!("{PREFIX}{}", report::LET_GO));
+    function.kept.await_file("runs");
+    function.go();
+    line.hears_end(0);
+    assert_eq!(function.kept.report().end, End::Exited(0));
     function.ends_well();
 }
 

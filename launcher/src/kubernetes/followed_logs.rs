@@ -12,7 +12,7 @@ use selvedge_manifest::CONTAINER;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{Instrument, info};
+use tracing::{Instrument, debug, info};
 
 use super::ground::Ground;
 use super::narrative::{Narrative, Told};
@@ -122,6 +122,10 @@ impl FollowedLogs {
                     'told: while let Some(line) = lines.recv().await {
                         let told = match narrative.line(line) {
                             Told::Line(line) => vec![ReplicaEvent::Line(line)],
+                            Told::Aside(line) => {
+                                debug!(target: "chaincode", line);
+                                Vec::new()
+                            }
                             Told::Again(told, next_start) => {
                                 started.send_replace(Some(next_start));
                                 told

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use selvedge_keeper::report::{End, Report};
+use selvedge_keeper::report::{End, LET_GO, PREFIX, Report};
 
 use crate::backend::{ReplicaEvent, ReplicaExit};
 use crate::last_lines::LastLines;
@@ -17,6 +17,9 @@ const HOPELESS: Duration = Duration::from_secs(1);
 pub(super) enum Told {
     /// The chaincode has written it.
     Line(String),
+    /// It has written it when nobody waited for it any more. A shim has the end of its stream for an
+    /// error, and says so.
+    Aside(String),
     /// This; the chaincode has ended, and is started again then.
     Again(Vec<ReplicaEvent>, SystemTime),
     /// It has ended in this way, and rests until it is wanted. Whether that is something to tell of, the
@@ -32,20 +35,28 @@ pub(super) struct Narrative {
     out_of_memory: String,
     /// What runs was started before, and ends when it has lost its connection to an earlier run.
     is_from_before: bool,
+    /// What runs was let go by its proxy.
+    is_let_go: bool,
 }
 
 impl Narrative {
     /// Before its first line, or, of a container `is_from_before`, its next one.
     pub(super) fn new(out_of_memory: String, is_from_before: bool) -> Self {
-        Self { last_lines: LastLines::default(), out_of_memory, is_from_before }
+        let last_lines = LastLines::default();
+        Self { last_lines, out_of_memory, is_from_before, is_let_go: false }
     }
 
     /// What the next line tells.
     pub(super) fn line(&mut self, line: String) -> Told {
         let Some(Report { end, row, delay }) = Report::read(&line) else {
+            self.is_let_go |= line.strip_prefix(PREFIX) == Some(LET_GO);
+            if self.is_let_go {
+                return Told::Aside(line);
+            }
             self.last_lines.remember(&line);
             return Told::Line(line);
         };
+        self.is_let_go = false;
         let status = match end {
             End::OutOfMemory => self.out_of_memory.clone(),
             end => end.to_string(),
@@ -106,6 +117,23 @@ mod tests {
         let report = format!("{}{report}", selvedge_keeper::report::PREFIX);
         let Told::Rests(exit) = narrative.line(report) else { panic!("it rests") };
         assert_eq!(exit.to_string(), "exit status: 3; it wrote: no configuration");
+    }
+
+    #[test]
+    fn what_one_writes_that_was_let_go_is_told_to_nobody() {
+        let mut narrative = Narrative::new("too much memory".to_owned(), false);
+        let told = |told: Told| match told {
+            Told::Line(line) => line,
+            Told::Aside(line) => format!("aside: {line}"),
+            other => format!("{other:?}"),
+        };
+        let mut hear = |line: &str| told(narrative.line(line.to_owned()));
+        assert_eq!(hear("answered"), "answered");
+        assert!(hear(&format!("{PREFIX}{LET_GO}")).starts_with("aside"));
+        assert_eq!(hear("EOF"), "aside: EOF");
+        let report = Report { end: End::Exited(1), row: 1, delay: None };
+        assert!(hear(&format!("{PREFIX}{report}")).contains("answered"));
+        assert_eq!(hear("the next one starts"), "the next one starts");
     }
 
     #[test]

@@ -207,8 +207,10 @@ impl Crew {
         let is_its = |pod: &SeatedPod| pod.addresses.contains(&address);
         let seat = self.pods.iter_mut().position(|pod| pod.as_ref().is_some_and(is_its));
         if let Some(seat) = seat {
-            if let (Meeting::Joined, Some(pod)) = (meeting, &mut self.pods[seat]) {
-                pod.registered = Some(address);
+            match (meeting, &mut self.pods[seat]) {
+                (Meeting::Joined, Some(pod)) => pod.registered = Some(address),
+                (Meeting::Released, Some(pod)) => pod.line.tell(Order::LetGo),
+                _ => {}
             }
             return self.seats.met(seat, meeting, now);
         }

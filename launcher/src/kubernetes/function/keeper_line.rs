@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use selvedge_keeper::demand::{LINE, START, STOP, Stand};
+use selvedge_keeper::demand::{LET_GO, LINE, START, STOP, Stand};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -39,6 +39,8 @@ const ORDERS: usize = 8;
 pub(super) enum Order {
     Start,
     Stop,
+    /// To know that its process was let go.
+    LetGo,
 }
 
 /// What is heard of a keeper.
@@ -129,6 +131,7 @@ async fn speak(
                 let word = match order {
                     Order::Start => START,
                     Order::Stop => STOP,
+                    Order::LetGo => LET_GO,
                 };
                 let word = format!("{word}\n");
                 let written = timeout(ARRIVAL, write.write_all(word.as_bytes()));

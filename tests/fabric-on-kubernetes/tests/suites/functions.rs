@@ -69,9 +69,12 @@ impl<'a> Guest<'a> {
     }
 }
 
+/// What a call waits for a process, on a machine that has much to do.
+const WAIT: &str = "10s";
+
 /// A process for each call, and two at once.
 fn once() -> Value {
-    json!({ "callsPerProcess": 1, "maxReplicas": 2 })
+    json!({ "callsPerProcess": 1, "maxReplicas": 2, "wait": WAIT })
 }
 
 #[test]
@@ -98,8 +101,9 @@ fn a_pod_that_is_kept_has_a_process_for_as_long_as_it_is_called() {
         }
 
         kill_process(launcher_of(guest.peer), Signal::KILL).unwrap();
-        guest.peer.await_line("launcher", &[GOES_ON], LIMIT).await.unwrap();
+        // The peer has it launched again for the next call.
         await_answer(&mut guest.gateway, "2").await;
+        guest.peer.await_line("launcher", &[GOES_ON], LIMIT).await.unwrap();
         guest.put_and_get("again");
         assert_eq!(guest.await_rest(2).await, resting, "the next launcher found them");
 
@@ -145,20 +149,14 @@ fn what_fails_is_told_to_the_call_and_what_listens_is_dialled_while_it_runs() {
 
 #[test]
 fn where_nothing_is_kept_a_call_has_a_pod_made() {
-    let nothing = json!({ "keep": "nothing", "idle": "3s" });
+    let nothing = json!({ "keep": "nothing", "idle": "3s", "wait": WAIT });
     let spec = functions("function-nothing", &[("nothing", nothing, json!({}))]);
     on_fabric(&spec, async |_, fabric| {
         let package_id = deploy_ledger(fabric, "nothing");
         let mut guest = Guest::of(fabric, "nothing", &package_id).await;
         for round in 0..2 {
             guest.await_rest(0).await;
-            // On a machine that is slow a pod may take longer than a call waits for it.
-            until("an answer", LIMIT, async || {
-                guest.gateway.call(Op::Submit, &["Put", "k", &round.to_string()]).map(drop)
-            })
-            .await
-            .unwrap();
-            assert_eq!(guest.gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), round.to_string());
+            guest.put_and_get(&round.to_string());
         }
         guest.await_rest(0).await;
     });

@@ -72,7 +72,7 @@ impl Line {
     async fn hears_start(&mut self) {
         loop {
             match self.next().await.as_str() {
-                "stop" => {}
+                "let go" | "stop" => {}
                 word => return assert_eq!(word, "start"),
             }
         }
@@ -219,6 +219,7 @@ async fn one_that_is_there_from_before_is_ended_and_what_listens_is_dialled_whil
     bench.words.met(kept.address, Meeting::Joined);
     bench.words.met(kept.address, Meeting::Released);
     bench.words.want(0);
+    line.hears("let go").await;
     line.hears("stop").await;
     line.say(Stand::Ended(143)).await;
     assert_eq!(bench.told().await, format!("Silenced({}:9999)", kept.address));
