@@ -36,7 +36,7 @@ pub struct Chaincode {
     /// How the number of replicas follows what there is to do. Means nothing with `execution:
     /// function`.
     pub scaling: Scaling,
-    /// When there are processes of it. Only on the `local` backend so far.
+    /// When there are processes of it.
     pub execution: Mode,
     /// How processes come and go. Means something with `execution: function` alone.
     pub function: Function,

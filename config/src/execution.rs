@@ -21,10 +21,23 @@ pub enum Mode {
     Function,
 }
 
+/// What stays of a chaincode's pods while no process runs in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Keep {
+    /// The pods, with a keeper in each, which starts the process.
+    #[default]
+    Pod,
+    /// Nothing: a call has a pod made first, which takes a second or more.
+    Nothing,
+}
+
 /// How processes come and go with `execution: function`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Function {
+    /// What stays while no process runs. Only on Kubernetes.
+    pub keep: Keep,
     /// How many calls a process gets before it ends: 1 is a process for each call. Default: no
     /// bound.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +53,8 @@ pub struct Function {
     /// `maxReplicas`.
     #[schemars(range(min = 0, max = 64))]
     pub ahead: u16,
-    /// How many processes there are at once. What they have no room for waits.
+    /// How many processes there are at once, on Kubernetes each in a pod of its own. What they have no
+    /// room for waits.
     #[schemars(range(min = 1, max = 64))]
     pub max_replicas: NonZeroU16,
     /// How long a call waits for a process that has room for it, 10 s at most. All of its channel
@@ -95,6 +109,7 @@ impl JsonSchema for Wait {
 impl Default for Function {
     fn default() -> Self {
         Self {
+            keep: Keep::default(),
             calls_per_process: None,
             concurrency: NonZeroU16::new(64).expect("not zero"),
             idle: Span::seconds(60),

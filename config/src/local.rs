@@ -18,7 +18,10 @@ const CHAINCODE: [&str; 7] =
 const TIMEOUTS: [&str; 2] = ["start", "drain"];
 
 /// Those of `chaincode` that do there alone.
-const CHAINCODE_ONLY_LOCAL: [&str; 3] = ["execution", "function", "scaling"];
+const CHAINCODE_ONLY_LOCAL: [&str; 1] = ["scaling"];
+
+/// The keys of `chaincode.function` that mean something where there are pods.
+const FUNCTION_OF_PODS: [&str; 1] = ["keep"];
 
 /// Whether a key means something on the backend.
 pub(crate) fn has_meaning(path: &[&str], backend: BackendKind) -> bool {
@@ -28,6 +31,7 @@ pub(crate) fn has_meaning(path: &[&str], backend: BackendKind) -> bool {
         (BackendKind::Local, ["registry", key, ..]) => *key == "rewrites",
         (BackendKind::Local, ["builds", key, ..]) => BUILDS.contains(key),
         (BackendKind::Local, ["chaincode", "timeouts", key, ..]) => TIMEOUTS.contains(key),
+        (BackendKind::Local, ["chaincode", "function", key, ..]) => !FUNCTION_OF_PODS.contains(key),
         (BackendKind::Local, ["chaincode", key, ..]) => CHAINCODE.contains(key),
         _ => true,
     }
@@ -71,7 +75,7 @@ pub(crate) fn meaningless(root: &Node, backend: BackendKind) -> Vec<Fault> {
     for (at, node) in &chaincodes {
         let at: Vec<&str> = at.iter().map(String::as_str).collect();
         look(node, &at, &["chaincode"]);
-        for key in ["timeouts", "environment"] {
+        for key in ["timeouts", "environment", "function"] {
             if let Some(below) = node.child(key) {
                 let at: Vec<&str> = at.iter().copied().chain([key]).collect();
                 look(below, &at, &["chaincode", key]);

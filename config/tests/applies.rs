@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use selvedge_config::{
-    Chaincode, Execution, Match, Operator, Origin, Place, Subject, Unmatched, Variable,
+    Chaincode, Execution, Keep, Match, Operator, Origin, Place, Subject, Unmatched, Variable,
 };
 
 const FILE: &str = "apiVersion: selvedge/v1
@@ -167,4 +167,5 @@ fn what_counts_is_what_the_execution_has_a_use_for() {
     assert_eq!(function.max_replicas.get(), 3);
     assert_eq!(function.calls_per_process.map(u32::from), Some(1));
     assert_eq!(function.idle.to_string(), "1m");
+    assert_eq!(function.keep, Keep::Pod);
 }

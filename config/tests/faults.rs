@@ -288,13 +288,10 @@ fn what_a_function_cannot_have() {
         let said = format!("chaincode: {{execution: function, function: {{{text}}}}}\n");
         is_told_on_local(&said, &[&format!("3:{expected}")]);
     }
-    let end = "means nothing on Kubernetes: leave it out, or set `backend: local`";
-    is_told(
-        "chaincode: {execution: function, function: {idle: 5m}}\n",
-        &[
-            &format!("3:13: chaincode.execution: {end}"),
-            &format!("3:34: chaincode.function: {end}"),
-        ],
+    let end = "means nothing on the `local` backend: leave it out, or set `backend: kubernetes`";
+    is_told_on_local(
+        "chaincode: {execution: function, function: {keep: nothing}}\n",
+        &[&format!("3:45: chaincode.function.keep: {end}")],
     );
 }
 

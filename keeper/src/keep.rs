@@ -4,6 +4,8 @@
 //! asked, at the time for it (`ending.rs`) or when the container is asked a second time; when it has
 //! ended then, it is not started again. What it leaves behind when it ends, ends with it.
 
+mod on_demand;
+
 use std::io;
 use std::mem;
 use std::os::fd::AsFd;
@@ -18,6 +20,7 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
+use crate::demand::{Line, Stand, listen};
 use crate::ending::{Drain, LOOK};
 use crate::memory;
 use crate::program::Program;
@@ -53,10 +56,28 @@ struct Keeper {
     changed: Condvar,
 }
 
+/// What a chaincode is to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Wish {
+    /// To go on resting, or running.
+    #[default]
+    GoOn,
+    /// To start, when it has ended if it runs: always, where it is not run on demand.
+    Start,
+    /// To end, though the container is not to.
+    Stop,
+}
+
 #[derive(Default)]
 struct State {
     /// What runs, or ran last.
     ward: Option<Arc<Mutex<Ward>>>,
+    /// How that stands.
+    stand: Stand,
+    /// What it is to do next.
+    wish: Wish,
+    /// Where is said how it stands.
+    line: Line,
     /// The container is to end.
     ends: bool,
     /// By now the chaincode is asked, too, whatever the container is asked.
@@ -67,22 +88,28 @@ struct State {
 /// container is to end.
 pub(crate) fn keep(program: &Program, terms: Terms) -> io::Result<ExitCode> {
     adopt()?;
-    let keeper = Keeper { terms, state: Mutex::default(), changed: Condvar::new() };
-    let keeper = Arc::new(keeper);
+    let is_wanted = terms.demand.is_none_or(|demand| demand.is_there);
+    let wish = if is_wanted { Wish::Start } else { Wish::GoOn };
+    let state = Mutex::new(State { wish, ..State::default() });
+    let keeper = Arc::new(Keeper { terms, state, changed: Condvar::new() });
     // From now on none of them ends the keeper by itself.
     let signals = Signals::new(ENDING.iter().chain(&OTHERS))?;
     let heeding = Arc::clone(&keeper);
     spawn(move || heed(&heeding, signals))?;
+    if let Some(demand) = terms.demand {
+        let (attending, listener) = (Arc::clone(&keeper), listen(demand.port)?);
+        spawn(move || attending.attend(&listener))?;
+    }
 
     let (mut restarts, mut code) = (Restarts::default(), 0);
     loop {
-        if let Some(way) = terms.way {
-            way.await_open(|time| !keeper.rest(time));
+        if !keeper.await_turn() {
+            return Ok(exit_code(code));
         }
         let (begun, kills) = (Instant::now(), memory::kills());
         let ward = match keeper.start(program) {
             Ok(Some(ward)) => ward,
-            Ok(None) => return Ok(exit_code(code)),
+            Ok(None) => continue,
             Err(error) => {
                 say(&format_args!("cannot start {}: {error}", program.name.display()));
                 let is_there = error.kind() != io::ErrorKind::NotFound;
@@ -96,8 +123,15 @@ pub(crate) fn keep(program: &Program, terms: Terms) -> io::Result<ExitCode> {
             return Ok(exit_code(code));
         }
         await_taken();
-        say(&Report { end, row, delay });
-        keeper.rest(delay);
+        if terms.demand.is_none() {
+            say(&Report { end, row, delay: Some(delay) });
+            keeper.rest(delay);
+        } else {
+            say(&Report { end, row, delay: None });
+            keeper.rests(code);
+            // Nobody asks how one ended before.
+            code = 0;
+        }
     }
 }
 
@@ -205,16 +239,20 @@ impl Keeper {
         }
     }
 
-    /// Starts the program; none if the container is to end.
+    /// Starts the program; none if it is not to run any more.
     fn start(&self, program: &Program) -> io::Result<Option<Arc<Mutex<Ward>>>> {
-        let mut state = lock(&self.state);
-        if state.ends {
+        let state = &mut *lock(&self.state);
+        if state.ends || state.wish != Wish::Start {
             return Ok(None);
+        }
+        if self.terms.demand.is_some() {
+            state.wish = Wish::GoOn;
         }
         let started =
             Command::new(&program.name).args(&program.arguments).process_group(0).spawn()?;
         let ward = Ward::new(&started);
-        state.ward = Some(Arc::clone(&ward));
+        (state.ward, state.stand) = (Some(Arc::clone(&ward)), Stand::Runs);
+        state.line.tell(state.stand);
         Ok(Some(ward))
     }
 

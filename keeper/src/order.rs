@@ -95,6 +95,7 @@ mod tests {
 
     use super::*;
     use crate::connection::Connection;
+    use crate::demand::Demand;
     use crate::ending::{Drain, Ending};
     use crate::way::Way;
 
@@ -123,7 +124,8 @@ mod tests {
         let drain = |connection| Some(Drain { connection, limit });
         let (to, at) = (Connection::To(7052), Connection::At(9999));
         let (way, grace) = (Way::read("10.96.0.7:7052"), Some(Duration::from_secs(2)));
-        let terms = |way, drain, grace| Terms { way, ending: Ending { drain, grace } };
+        let terms =
+            |way, drain, grace| Terms { way, demand: None, ending: Ending { drain, grace } };
         for (options, terms) in [
             (&[][..], Terms::default()),
             (&["--"], Terms::default()),
@@ -139,8 +141,17 @@ mod tests {
             let words = [&["keep"], options, &["sh", "--"]].concat();
             assert_eq!(read(&words), Some(Order::Keep { program, terms }), "{words:?}");
         }
+        for (now, is_there) in [(&[][..], false), (&["--now"], true)] {
+            let program = Program { name: "sh".into(), arguments: Vec::new() };
+            let words = [&["keep", "--on-demand=9998"], now, &["sh"]].concat();
+            let demand = Some(Demand { port: 9998, is_there });
+            let terms = Terms { demand, ..Terms::default() };
+            assert_eq!(read(&words), Some(Order::Keep { program, terms }));
+        }
         for wrong in [
             "--drain-ms=30000",
+            "--on-demand=",
+            "--now",
             "--server-port=9999",
             "--proxy=proxy:7052",
             "--grace-ms=",

@@ -14,10 +14,15 @@ use std::time::Duration;
 /// How each of a keeper's lines begins.
 pub const PREFIX: &str = "selvedge-keeper: ";
 
+/// What is said of a chaincode that was let go by its proxy, before it ends.
+pub const LET_GO: &str = "the chaincode has had its calls, and is to end";
+
 const ENDED: &str = "the chaincode ended: ";
 const IN_A_ROW: &str = "; ends in a row: ";
-const AGAIN: &str = "; it is started again in ";
+const AGAIN: &str = "; it is started again ";
+const IN: &str = "in ";
 const MILLISECONDS: &str = " ms";
+const ON_DEMAND: &str = "on demand";
 
 const STATUS: &str = "exit status: ";
 const SIGNAL: &str = "signal: ";
@@ -30,8 +35,8 @@ pub struct Report {
     pub end: End,
     /// How often in a row by now, which begins anew with each that has recovered.
     pub row: u32,
-    /// After what time it is started again.
-    pub delay: Duration,
+    /// After what time it is started again; when it is wanted, without.
+    pub delay: Option<Duration>,
 }
 
 /// How a chaincode has ended.
@@ -76,20 +81,24 @@ impl Report {
         let rest = line.strip_prefix(PREFIX)?.strip_prefix(ENDED)?;
         let (end, rest) = rest.split_once(IN_A_ROW)?;
         let (row, rest) = rest.split_once(AGAIN)?;
-        let delay = rest.strip_suffix(MILLISECONDS)?;
-        Some(Self {
-            end: end.parse().ok()?,
-            row: row.parse().ok()?,
-            delay: Duration::from_millis(delay.parse().ok()?),
-        })
+        let delay = if rest == ON_DEMAND {
+            None
+        } else {
+            let delay = rest.strip_prefix(IN)?.strip_suffix(MILLISECONDS)?;
+            Some(Duration::from_millis(delay.parse().ok()?))
+        };
+        Some(Self { end: end.parse().ok()?, row: row.parse().ok()?, delay })
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { end, row, delay } = self;
-        let delay = delay.as_millis();
-        write!(out, "{ENDED}{end}{IN_A_ROW}{row}{AGAIN}{delay}{MILLISECONDS}")
+        write!(out, "{ENDED}{end}{IN_A_ROW}{row}{AGAIN}")?;
+        match delay {
+            Some(delay) => write!(out, "{IN}{}{MILLISECONDS}", delay.as_millis()),
+            None => write!(out, "{ON_DEMAND}"),
+        }
     }
 }
 
@@ -130,7 +139,7 @@ mod tests {
             (End::Signalled(9), "signal: 9"),
             (End::OutOfMemory, "out of memory"),
         ] {
-            let report = Report { end, row: 2, delay: Duration::from_millis(100) };
+            let report = Report { end, row: 2, delay: Some(Duration::from_millis(100)) };
             let line = format!("{PREFIX}{report}");
             let told = format!(
                 "selvedge-keeper: the chaincode ended: {words}; ends in a row: 2; it is started \
@@ -141,6 +150,10 @@ mod tests {
             for cut in 0..line.len() {
                 assert_eq!(Report::read(&line[..cut]), None, "{cut}");
             }
+            let report = Report { end, row: 1, delay: None };
+            let line = format!("{PREFIX}{report}");
+            assert!(line.ends_with("; it is started again on demand"), "{line}");
+            assert_eq!(Report::read(&line), Some(report));
         }
     }
 

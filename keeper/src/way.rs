@@ -30,12 +30,15 @@ impl Way {
     }
 
     /// Returns when the proxy takes a connection, or when `rest`, which lets a time pass, says that it
-    /// is not worth waiting any more.
-    pub(crate) fn await_open(self, rest: impl Fn(Duration) -> bool) {
+    /// is not worth waiting any more; whether it takes one.
+    pub(crate) fn await_open(self, rest: impl Fn(Duration) -> bool) -> bool {
         let begun = Instant::now();
-        while TcpStream::connect_timeout(&self.0, ATTEMPT).is_err() && rest(delay(begun.elapsed()))
-        {
+        while TcpStream::connect_timeout(&self.0, ATTEMPT).is_err() {
+            if !rest(delay(begun.elapsed())) {
+                return false;
+            }
         }
+        true
     }
 }
 

@@ -14,6 +14,8 @@ use selvedge_keeper::report::{End, PREFIX, Report};
 use tempfile::TempDir;
 use testbed::process::wait_until;
 
+#[path = "keep/demand.rs"]
+mod demand;
 #[path = "keep/ending.rs"]
 mod ending;
 
@@ -115,7 +117,7 @@ fn what_ends_is_started_again_and_each_end_is_told_behind_its_last_lines() {
         : > "$1/runs"; exec sleep 1000"#,
     );
     assert_eq!(kept.line(), "no configuration");
-    let report = |end, row, delay| Report { end, row, delay: Duration::from_millis(delay) };
+    let report = |end, row, delay| Report { end, row, delay: Some(Duration::from_millis(delay)) };
     assert_eq!(kept.report(), report(End::Exited(3), 1, 0));
     assert_eq!(kept.report(), report(End::Signalled(9), 2, 100));
     assert_eq!(kept.report(), report(End::Exited(0), 3, 200));

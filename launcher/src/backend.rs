@@ -344,6 +344,9 @@ pub(crate) enum StartError {
         "cannot find {program}, which runs this chaincode; install it, or add it to the launcher's PATH"
     )]
     Runtime { program: String },
+    /// It cannot run as its settings say.
+    #[error("it cannot run as its settings say")]
+    Unfit(#[source] Box<dyn Error + Send + Sync>),
     /// The process cannot be started.
     #[error("cannot start {program}")]
     Process { program: String, source: std::io::Error },

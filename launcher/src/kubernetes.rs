@@ -7,6 +7,7 @@ mod departed;
 mod dispute;
 mod failure;
 mod followed_logs;
+mod function;
 mod ground;
 mod hindrance;
 mod kept;
@@ -18,6 +19,7 @@ mod mock;
 mod narrative;
 mod objects;
 mod observed;
+mod order;
 mod place;
 mod places;
 mod pod_log;
@@ -42,9 +44,9 @@ use tracing::info;
 
 use self::build::{Builds, BuildsError};
 use self::ground::{Ground, GroundError};
+use self::order::Order;
 use self::places::Places;
 use self::replicas::ClusterReplicas;
-use self::run::Order;
 use crate::backend::{Backend, BuildError, Replicas, Sighting, StartError, Unrunnable, Workload};
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
@@ -150,7 +152,7 @@ impl Backend for KubernetesBackend {
             &workload.credentials.shared,
             workload.proxy.ip(),
         );
-        Ok(Box::new(ClusterReplicas::start(Order {
+        let order = Order {
             launcher_image: self.builds.launcher_image().to_owned(),
             pull_secrets: self.builds.pull_secrets(&place.ground.namespace),
             settings: workload.settings,
@@ -163,7 +165,9 @@ impl Backend for KubernetesBackend {
             plan,
             credentials: Sha256::of(workload.credentials.shared.certificate.as_bytes()).hex(),
             proxy: workload.proxy,
-        })))
+        };
+        order.fits().map_err(|unfit| StartError::Unfit(unfit.into()))?;
+        Ok(Box::new(ClusterReplicas::start(order)))
     }
 
     fn estate(&self) -> Option<&Estate> {

@@ -20,7 +20,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 
 pub use deployment::{Deployed, Unfit};
 use selvedge_buildpack::image::ImageCommand;
-use selvedge_config::Chaincode;
+use selvedge_config::{Chaincode, Execution, Function, Keep};
 
 use crate::identity::Identity;
 use crate::launch::LaunchPlan;
@@ -28,6 +28,9 @@ use crate::peer::PeerPod;
 
 /// The port of the stable address, as a peer's own for chaincode.
 pub const PROXY_PORT: u16 = 7052;
+
+/// The port at which a keeper is told when its chaincode is to run, where that is not always.
+pub const KEEPER_PORT: u16 = 9998;
 
 /// The port's name, which Service and EndpointSlice must agree on.
 const PORT_NAME: &str = "chaincode";
@@ -62,12 +65,23 @@ pub struct Blueprint<'a> {
     pub peer: &'a PeerPod,
     /// How it runs by the operator's file.
     pub settings: &'a Chaincode,
+    /// How many pods there are to be.
+    pub pods: u16,
     /// The launcher's own image, which waits in the pods for the way to the proxy, and has the keeper.
     pub launcher_image: &'a str,
     /// The Secrets that the images are pulled with, besides those of the settings.
     pub pull_secrets: &'a [String],
     /// What runs the peer, with which all of it is to go.
     pub owner: Option<&'a OwnerReference>,
+}
+
+/// How many pods there are of a chaincode that runs by these settings while nobody calls it.
+pub fn pods_at_rest(settings: &Chaincode) -> u16 {
+    match settings.execution() {
+        Execution::Service { replicas, .. } => replicas,
+        Execution::Function(Function { keep: Keep::Pod, max_replicas, .. }) => max_replicas.get(),
+        Execution::Function(Function { keep: Keep::Nothing, .. }) => 0,
+    }
 }
 
 impl Blueprint<'_> {

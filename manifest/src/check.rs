@@ -100,6 +100,9 @@ fn lifted(
     match Sketch::new(identity, content, "namespace", settings.clone()).objects() {
         Ok((_, lifted)) => Ok(lifted),
         Err(Unfit::Overlay(faults)) => Err(told(faults, Whose::Merged)),
+        Err(unfit @ Unfit::Unkept(_)) => {
+            Err(vec![(Path::default(), unfit.to_string(), Whose::Overlay)])
+        }
         Err(Unfit::Refused(Refusals(refusals))) => {
             let fault = |refusal: crate::baseline::Refusal| {
                 let message = refusal.message();

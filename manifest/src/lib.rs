@@ -16,7 +16,8 @@ pub mod restricted;
 mod sketch;
 
 pub use blueprint::{
-    Blueprint, CONTAINER, Deployed, GATE, NoAddress, PROXY_PORT, Unfit, address, owner,
+    Blueprint, CONTAINER, Deployed, GATE, KEEPER_PORT, NoAddress, PROXY_PORT, Unfit, address,
+    owner, pods_at_rest,
 };
 pub use check::{Lifting, check, check_variant};
 pub use identity::{

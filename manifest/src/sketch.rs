@@ -19,7 +19,7 @@ use selvedge_config::Chaincode;
 use serde::Serialize;
 
 use crate::baseline::Lifted;
-use crate::blueprint::{Blueprint, Deployed, PROXY_PORT, Unfit, owner};
+use crate::blueprint::{Blueprint, Deployed, PROXY_PORT, Unfit, owner, pods_at_rest};
 use crate::identity::Identity;
 use crate::launch::{LaunchPlan, LaunchTarget, ReplicaCredentials};
 use crate::peer::PeerPod;
@@ -43,6 +43,9 @@ pub const REGISTRY: &str = "registry.example.com/selvedge";
 /// The digest of an image that was not built.
 pub const IMAGE_DIGEST: &str =
     "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+/// What an image that somebody else made has a container run.
+const ENTRYPOINT: &str = "entrypoint-of-the-image";
 
 /// A chaincode in a cluster that need not be there.
 pub struct Sketch {
@@ -99,7 +102,10 @@ impl Sketch {
         let command = match content {
             // One as good as any.
             PackageContent::Code(_) => Some(Form::program().command()),
-            PackageContent::Image => None,
+            // Without one it could be no function.
+            PackageContent::Image => settings
+                .function()
+                .map(|_| ImageCommand { entrypoint: vec![ENTRYPOINT.to_owned()], cmd: Vec::new() }),
         };
         Self {
             identity,
@@ -137,6 +143,7 @@ impl Sketch {
             proxy: self.proxy,
             peer: &self.peer,
             settings: &self.settings,
+            pods: pods_at_rest(&self.settings),
             launcher_image: &self.launcher_image,
             pull_secrets: &self.pull_secrets,
             owner: None,

@@ -52,7 +52,9 @@ impl<'a> Link<'a> {
         start_limit: Duration,
     ) -> Self {
         let mut desertion = Desertion::new(start_limit);
-        if succession.current().beginning == Beginning::TakenUp {
+        let first = succession.current();
+        // Nobody misses those that are there while they are called for.
+        if first.beginning == Beginning::TakenUp && first.on_demand().is_none() {
             desertion.expects_return();
         }
         Self {

@@ -10,15 +10,15 @@ use kube::ResourceExt;
 use kube::api::LogParams;
 use selvedge_manifest::CONTAINER;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{Instrument, info};
+use tracing::{Instrument, debug, info};
 
 use super::ground::Ground;
-use super::narrative::Narrative;
+use super::narrative::{Narrative, Told};
 use super::pod_log;
 use super::trouble::{self, Ended};
-use crate::backend::ReplicaEvent;
+use crate::backend::{ReplicaEvent, ReplicaExit};
 
 /// What reading the last lines may take.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -26,11 +26,24 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// Bytes of the last lines that are read.
 const LAST_BYTES: i64 = 64 << 10;
 
+/// How a chaincode ended last that is started on demand.
+#[derive(Debug)]
+pub(crate) struct LastEnd {
+    /// When that was read.
+    pub(crate) at: Instant,
+    pub(crate) exit: ReplicaExit,
+}
+
+/// The same of each pod, by its UID.
+pub(crate) type LastEnds = HashMap<String, LastEnd>;
+
 /// The logs that are followed; dropping them ends that.
 pub(crate) struct FollowedLogs {
     ground: Arc<Ground>,
     /// Who takes the lines.
     events: mpsc::Sender<ReplicaEvent>,
+    /// Where is said how those ended that are started on demand.
+    ends: watch::Sender<LastEnds>,
     /// By the pod's UID.
     logs: HashMap<String, FollowedLog>,
 }
@@ -47,7 +60,13 @@ struct FollowedLog {
 impl FollowedLogs {
     /// Follows none yet.
     pub(crate) fn new(ground: Arc<Ground>, events: mpsc::Sender<ReplicaEvent>) -> Self {
-        Self { ground, events, logs: HashMap::new() }
+        let (ends, _) = watch::channel(LastEnds::new());
+        Self { ground, events, ends, logs: HashMap::new() }
+    }
+
+    /// How chaincode ended that is started on demand.
+    pub(crate) fn last_ends(&self) -> watch::Receiver<LastEnds> {
+        self.ends.subscribe()
     }
 
     /// Whether no pod's log is followed.
@@ -58,6 +77,11 @@ impl FollowedLogs {
     /// Lets go of the pods that are gone; `there` are the UIDs of the others.
     pub(crate) fn retain(&mut self, there: &[String]) {
         self.logs.retain(|uid, _| there.contains(uid));
+        // Nobody waits for that.
+        self.ends.send_if_modified(|ends| {
+            ends.retain(|uid, _| there.contains(uid));
+            false
+        });
     }
 
     /// Follows the pod's log, once its container has started; again when that was started anew.
@@ -91,15 +115,27 @@ impl FollowedLogs {
         let mut narrative = Narrative::new(trouble::out_of_memory(pod), since.is_some());
         let (started, restarted) = watch::channel(None);
         let follow = {
-            let again = Arc::clone(&again);
+            let (again, ends, pod) = (Arc::clone(&again), self.ends.clone(), uid.clone());
             async move {
                 let (sink, mut lines) = mpsc::channel(64);
                 let relay = async {
                     'told: while let Some(line) = lines.recv().await {
-                        let (told, next_start) = narrative.line(line);
-                        if next_start.is_some() {
-                            started.send_replace(next_start);
-                        }
+                        let told = match narrative.line(line) {
+                            Told::Line(line) => vec![ReplicaEvent::Line(line)],
+                            Told::Aside(line) => {
+                                debug!(target: "chaincode", line);
+                                Vec::new()
+                            }
+                            Told::Again(told, next_start) => {
+                                started.send_replace(Some(next_start));
+                                told
+                            }
+                            Told::Rests(exit) => {
+                                let end = LastEnd { at: Instant::now(), exit };
+                                ends.send_modify(|ends| drop(ends.insert(pod.clone(), end)));
+                                Vec::new()
+                            }
+                        };
                         for event in told {
                             if events.send(event).await.is_err() {
                                 break 'told;

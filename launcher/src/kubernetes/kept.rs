@@ -88,6 +88,11 @@ impl<K: Kind> Kept<K> {
         Ok(&self.applied.insert(Box::new(Applied { wanted, object, seen: false })).object)
     }
 
+    /// The object as it was last applied.
+    pub(crate) fn applied(&self) -> Option<&K> {
+        self.applied.as_ref().map(|applied| &applied.object)
+    }
+
     /// How the object, as the watch shows it, differs from what was applied.
     pub(crate) fn departure(&mut self, live: Option<&K>) -> Option<Departure> {
         let applied = self.applied.as_mut()?;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use selvedge_keeper::report::{End, Report};
+use selvedge_keeper::report::{End, LET_GO, PREFIX, Report};
 
 use crate::backend::{ReplicaEvent, ReplicaExit};
 use crate::last_lines::LastLines;
@@ -11,6 +11,21 @@ use crate::last_lines::LastLines;
 /// One that is started again only after this time is told of as one that cannot run: transactions need
 /// not wait for it, as they would for 2 s at most.
 const HOPELESS: Duration = Duration::from_secs(1);
+
+/// What a line tells.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// The chaincode has written it.
+    Line(String),
+    /// It has written it when nobody waited for it any more. A shim has the end of its stream for an
+    /// error, and says so.
+    Aside(String),
+    /// This; the chaincode has ended, and is started again then.
+    Again(Vec<ReplicaEvent>, SystemTime),
+    /// It has ended in this way, and rests until it is wanted. Whether that is something to tell of, the
+    /// proxy knows.
+    Rests(ReplicaExit),
+}
 
 /// The log of one container.
 pub(super) struct Narrative {
@@ -20,35 +35,45 @@ pub(super) struct Narrative {
     out_of_memory: String,
     /// What runs was started before, and ends when it has lost its connection to an earlier run.
     is_from_before: bool,
+    /// What runs was let go by its proxy.
+    is_let_go: bool,
 }
 
 impl Narrative {
     /// Before its first line, or, of a container `is_from_before`, its next one.
     pub(super) fn new(out_of_memory: String, is_from_before: bool) -> Self {
-        Self { last_lines: LastLines::default(), out_of_memory, is_from_before }
+        let last_lines = LastLines::default();
+        Self { last_lines, out_of_memory, is_from_before, is_let_go: false }
     }
 
-    /// What the next line tells, and when the chaincode is started again if it has ended.
-    pub(super) fn line(&mut self, line: String) -> (Vec<ReplicaEvent>, Option<SystemTime>) {
+    /// What the next line tells.
+    pub(super) fn line(&mut self, line: String) -> Told {
         let Some(Report { end, row, delay }) = Report::read(&line) else {
+            self.is_let_go |= line.strip_prefix(PREFIX) == Some(LET_GO);
+            if self.is_let_go {
+                return Told::Aside(line);
+            }
             self.last_lines.remember(&line);
-            return (vec![ReplicaEvent::Line(line)], None);
+            return Told::Line(line);
         };
+        self.is_let_go = false;
         let status = match end {
             End::OutOfMemory => self.out_of_memory.clone(),
             end => end.to_string(),
         };
         let last_lines = std::mem::take(&mut self.last_lines).of_end(Some(end.code()));
         let exit = ReplicaExit { status, last_lines };
-        let next_start = Some(SystemTime::now() + delay);
-        if std::mem::take(&mut self.is_from_before) {
+        let is_from_before = std::mem::take(&mut self.is_from_before);
+        let Some(delay) = delay else { return Told::Rests(exit) };
+        let next_start = SystemTime::now() + delay;
+        if is_from_before {
             let line = format!("what an earlier run has left ended: {exit}");
-            return (vec![ReplicaEvent::Line(line)], next_start);
+            return Told::Again(vec![ReplicaEvent::Line(line)], next_start);
         }
         let trouble = (delay >= HOPELESS)
             .then(|| ReplicaEvent::Trouble(format!("it ended {row} times in a row: {exit}")));
         let events = [ReplicaEvent::Exited(exit)].into_iter().chain(trouble).collect();
-        (events, next_start)
+        Told::Again(events, next_start)
     }
 }
 
@@ -58,18 +83,13 @@ mod tests {
 
     /// What is told of these lines, without what is told of each as a line.
     fn told(narrative: &mut Narrative, lines: &[&str], end: End, seconds: u64) -> Vec<String> {
-        let report = Report { end, row: 2, delay: Duration::from_secs(seconds) };
+        let report = Report { end, row: 2, delay: Some(Duration::from_secs(seconds)) };
         let report = format!("{}{report}", selvedge_keeper::report::PREFIX);
         for line in lines {
-            let (events, again) = narrative.line((*line).to_owned());
-            assert!(
-                matches!(&events[..], [ReplicaEvent::Line(told)] if told == line),
-                "{events:?}"
-            );
-            assert_eq!(again, None);
+            let told = narrative.line((*line).to_owned());
+            assert!(matches!(&told, Told::Line(told) if told == line), "{told:?}");
         }
-        let (events, again) = narrative.line(report);
-        assert!(again.is_some());
+        let Told::Again(events, _) = narrative.line(report) else { panic!("no end") };
         let words = events.into_iter().map(|event| match event {
             ReplicaEvent::Exited(exit) => exit.to_string(),
             ReplicaEvent::Trouble(reason) => format!("trouble: {reason}"),
@@ -92,7 +112,30 @@ mod tests {
         );
         let last = told(&mut narrative, &[], End::OutOfMemory, 0);
         assert_eq!(last, ["too much memory; it wrote nothing"]);
+        narrative.line("no configuration".to_owned());
+        let report = Report { end: End::Exited(3), row: 1, delay: None };
+        let report = format!("{}{report}", selvedge_keeper::report::PREFIX);
+        let Told::Rests(exit) = narrative.line(report) else { panic!("it rests") };
+        assert_eq!(exit.to_string(), "exit status: 3; it wrote: no configuration");
     }
+
+    #[test]
+    fn what_one_writes_that_was_let_go_is_told_to_nobody() {
+        let mut narrative = Narrative::new("too much memory".to_owned(), false);
+        let told = |told: Told| match told {
+            Told::Line(line) => line,
+            Told::Aside(line) => format!("aside: {line}"),
+            other => format!("{other:?}"),
+        };
+        let mut hear = |line: &str| told(narrative.line(line.to_owned()));
+        assert_eq!(hear("answered"), "answered");
+        assert!(hear(&format!("{PREFIX}{LET_GO}")).starts_with("aside"));
+        assert_eq!(hear("EOF"), "aside: EOF");
+        let report = Report { end: End::Exited(1), row: 1, delay: None };
+        assert!(hear(&format!("{PREFIX}{report}")).contains("answered"));
+        assert_eq!(hear("the next one starts"), "the next one starts");
+    }
+
     #[test]
     fn that_one_from_before_has_ended_is_no_failure_and_that_the_next_has_is_one() {
         let mut narrative = Narrative::new("too much memory".to_owned(), true);

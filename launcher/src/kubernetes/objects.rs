@@ -84,6 +84,21 @@ impl Objects {
         Ok(lifted)
     }
 
+    /// Applies another number of pods, of which nothing else has changed.
+    pub(crate) async fn resize(
+        &mut self,
+        ground: &Ground,
+        blueprint: &Blueprint<'_>,
+    ) -> Result<Vec<Lifted>, ApplyError> {
+        let Some(service) = self.service.applied() else {
+            return self.apply(ground, blueprint).await;
+        };
+        let (owner, address) = (owner(service), address(service)?);
+        let Deployed { deployment, lifted } = blueprint.deployment(&owner, address)?;
+        self.deployment.apply(ground, &deployment).await?;
+        Ok(lifted)
+    }
+
     /// What someone else did to them, in words. The Secret is not looked at: nobody who
     /// may watch one Secret may be kept from the others of its namespace.
     pub(crate) fn departures(&mut self, observed: &Observed, identity: &Identity) -> Vec<String> {

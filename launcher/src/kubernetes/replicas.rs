@@ -5,18 +5,23 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use selvedge_proto::launcher::KubernetesPlace;
 use selvedge_proto::launcher::chaincode_status::Place;
+use selvedge_proxy::ReplicaPlace;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{Instrument, error};
 
-use super::run::{End, Order, supervise};
-use crate::backend::{ReplicaEvent, Replicas};
+use super::function::FunctionWords;
+use super::order::Order;
+use super::run::{End, Run};
+use crate::backend::{Meeting, ReplicaEvent, Replicas};
 
 /// The replicas of one run.
 pub(crate) struct ClusterReplicas {
     events: mpsc::Receiver<ReplicaEvent>,
     /// Since when what runs is of no use.
     disconnected: watch::Sender<Option<SystemTime>>,
+    /// What the proxy says of a function's processes, if they are that.
+    words: Option<FunctionWords>,
     /// Says how the run is to end; it ends with this, too.
     end: oneshot::Sender<End>,
     task: JoinHandle<()>,
@@ -38,8 +43,10 @@ impl ClusterReplicas {
             namespace: order.place.ground.namespace.clone(),
             deployment: order.identity.name.clone(),
         };
-        let task = tokio::spawn(supervise(order, sink, since, ended).in_current_span());
-        Self { events, disconnected, end, task, place }
+        let run = Run::new(order, sink, since);
+        let words = run.function_words();
+        let task = tokio::spawn(run.supervise(ended).in_current_span());
+        Self { events, disconnected, words, end, task, place }
     }
 
     async fn end(self, end: End) {
@@ -66,6 +73,16 @@ impl Replicas for ClusterReplicas {
 
     fn replace_disconnected(&self, since: SystemTime) {
         self.disconnected.send_replace(Some(since));
+    }
+
+    fn want(&self, processes: usize) {
+        self.words.iter().for_each(|words| words.want(processes));
+    }
+
+    fn met(&self, place: ReplicaPlace, meeting: Meeting) {
+        if let Some((words, address)) = self.words.as_ref().zip(place.address) {
+            words.met(address.ip(), meeting);
+        }
     }
 
     async fn stop(self: Box<Self>) {

@@ -2,29 +2,28 @@
 //! and scaled to zero at its end.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use selvedge_buildpack::image::ImageCommand;
-use selvedge_config::Chaincode;
 use selvedge_manifest::baseline::Lifted;
-use selvedge_manifest::{Blueprint, CREDENTIALS, GENERATION, INSTANCE, Identity, LaunchPlan};
+use selvedge_manifest::{CREDENTIALS, GENERATION, INSTANCE, pods_at_rest};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{info, warn};
 
-use super::adopted::Adoption;
 use super::dispute::Disputes;
 use super::followed_logs::FollowedLogs;
+use super::function::{Function, FunctionWords};
 use super::lease::NotHeld;
 use super::leavers::Leavers;
 use super::listeners::Listeners;
 use super::objects::{ApplyError, Objects, scale_to_zero};
 use super::observed::find;
+use super::order::Order;
 use super::place::Place;
 use super::trouble::{self, Scene, TroubleKind};
 use crate::backend::{Beginning, DISCONNECTED, ReplicaEvent, ReplicaExit};
@@ -50,25 +49,6 @@ const RETURN: Duration = Duration::from_secs(30);
 /// Times in the Kubernetes API are whole seconds.
 const RESOLUTION: Duration = Duration::from_secs(1);
 
-/// What one run needs.
-pub(crate) struct Order {
-    pub(crate) place: Place,
-    /// Keeps the sweeper from the run's objects.
-    pub(crate) adoption: Adoption,
-    pub(crate) identity: Identity,
-    /// What this set of replicas begins as.
-    pub(crate) beginning: Beginning,
-    pub(crate) image: String,
-    /// What it has a container run, where that is known: a keeper starts it.
-    pub(crate) command: Option<ImageCommand>,
-    pub(crate) plan: LaunchPlan,
-    pub(crate) credentials: String,
-    pub(crate) proxy: SocketAddr,
-    pub(crate) settings: Arc<Chaincode>,
-    pub(crate) launcher_image: String,
-    pub(crate) pull_secrets: Vec<String>,
-}
-
 /// What becomes of a run's objects.
 #[derive(Clone, Copy)]
 pub(super) enum End {
@@ -80,39 +60,16 @@ pub(super) enum End {
     Discard,
 }
 
-/// Runs the replicas until they are to end, and ends them.
-pub(super) async fn supervise(
-    order: Order,
-    events: mpsc::Sender<ReplicaEvent>,
-    disconnected: watch::Receiver<Option<SystemTime>>,
-    ended: oneshot::Receiver<End>,
-) {
-    let mut run = Run {
-        logs: FollowedLogs::new(Arc::clone(&order.place.ground), events.clone()),
-        order,
-        events,
-        objects: Objects::default(),
-        disconnected,
-        disputes: Disputes::default(),
-        generation: 1,
-        begun: Timestamp::now(),
-        taken_up: Vec::new(),
-        listeners: Listeners::default(),
-        leavers: Leavers::default(),
-        ended: HashMap::new(),
-        trouble: None,
-        delay: None,
-        attempted: false,
-        lifted: Vec::new(),
-    };
-    let end = tokio::select! {
-        () = run.follow() => End::Keep,
-        end = ended => end.unwrap_or(End::Keep),
-    };
-    run.end(end).await;
+/// How much of the objects is applied.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    All,
+    /// The number of pods alone.
+    Size,
 }
 
-struct Run {
+/// One run.
+pub(super) struct Run {
     order: Order,
     events: mpsc::Sender<ReplicaEvent>,
     objects: Objects,
@@ -129,6 +86,8 @@ struct Run {
     listeners: Listeners,
     /// Which pods are to go.
     leavers: Leavers,
+    /// Those that run the chaincode on demand, if they do.
+    function: Option<Function>,
     /// The last end that was told of each pod, by UID.
     ended: HashMap<String, String>,
     /// What was last told, while it lasts.
@@ -151,13 +110,56 @@ enum Unapplied {
 }
 
 impl Run {
+    /// One that has not begun. What happens goes to `events`.
+    pub(super) fn new(
+        order: Order,
+        events: mpsc::Sender<ReplicaEvent>,
+        disconnected: watch::Receiver<Option<SystemTime>>,
+    ) -> Self {
+        let logs = FollowedLogs::new(Arc::clone(&order.place.ground), events.clone());
+        let (port, ends) = (order.plan.port, logs.last_ends());
+        Self {
+            function: Function::of(&order.settings, port, events.clone(), ends),
+            logs,
+            order,
+            events,
+            objects: Objects::default(),
+            disconnected,
+            disputes: Disputes::default(),
+            generation: 1,
+            begun: Timestamp::now(),
+            taken_up: Vec::new(),
+            listeners: Listeners::default(),
+            leavers: Leavers::default(),
+            ended: HashMap::new(),
+            trouble: None,
+            delay: None,
+            attempted: false,
+            lifted: Vec::new(),
+        }
+    }
+
+    /// By whom the proxy's words are passed on, if the chaincode is run on demand.
+    pub(super) fn function_words(&self) -> Option<FunctionWords> {
+        self.function.as_ref().map(Function::words)
+    }
+
+    /// Runs the replicas until they are to end, and ends them.
+    pub(super) async fn supervise(mut self, ended: oneshot::Receiver<End>) {
+        let end = tokio::select! {
+            () = self.follow() => End::Keep,
+            end = ended => end.unwrap_or(End::Keep),
+        };
+        self.end(end).await;
+    }
+
     /// Never returns by itself.
     async fn follow(&mut self) {
         self.prepare().await;
         if self.order.beginning == Beginning::TakenUp {
             self.take_up();
         }
-        self.apply().await;
+        self.apply(Extent::All).await;
         let mut changes = self.order.place.observed.changes();
         loop {
             let due = self.put_right().await;
@@ -170,6 +172,7 @@ impl Run {
                 () = self.order.place.lease.gained(), if !self.order.place.lease.is_held() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 Ok(()) = self.disconnected.changed() => self.replace_disconnected().await,
+                () = resized(&mut self.function) => self.apply(Extent::Size).await,
             }
         }
     }
@@ -183,7 +186,7 @@ impl Run {
             let reason = observed.failure();
             let reason = reason.unwrap_or_else(|| "the Kubernetes API does not answer".into());
             if self.order.beginning.is_first() {
-                self.tell(ReplicaEvent::Trouble(reason)).await;
+                self.trouble(reason).await;
             } else {
                 // A namespace that was not looked at before; nobody waits for an answer.
                 self.set_delay(Some(reason)).await;
@@ -225,7 +228,7 @@ impl Run {
     async fn replace(&mut self) {
         self.generation += 1;
         self.taken_up.clear();
-        self.apply().await;
+        self.apply(Extent::All).await;
     }
 
     /// Waits until this launcher may act for its peer.
@@ -238,18 +241,18 @@ impl Run {
                 self.set_delay(Some(reason)).await;
             } else if !is_told && (!denied.is_anothers() || begun.elapsed() >= LEASE) {
                 is_told = true;
-                self.tell(ReplicaEvent::Trouble(reason)).await;
+                self.trouble(reason).await;
             }
         }
         self.set_delay(None).await;
     }
 
     /// Applies the objects, as often as it takes.
-    async fn apply(&mut self) {
+    async fn apply(&mut self, extent: Extent) {
         self.attempted = true;
         let mut told = None;
         loop {
-            let failure = match self.apply_once().await {
+            let failure = match self.apply_once(extent).await {
                 Ok(lifted) => {
                     self.tell_of(lifted).await;
                     return self.set_delay(None).await;
@@ -265,7 +268,7 @@ impl Run {
                 self.set_delay(Some(reason)).await;
             } else if told.as_ref() != Some(&reason) {
                 told = Some(reason.clone());
-                self.tell(ReplicaEvent::Trouble(reason)).await;
+                self.trouble(reason).await;
             }
             sleep(AGAIN).await;
         }
@@ -286,25 +289,21 @@ impl Run {
         }
     }
 
-    async fn apply_once(&mut self) -> Result<Vec<Lifted>, Unapplied> {
+    async fn apply_once(&mut self, extent: Extent) -> Result<Vec<Lifted>, Unapplied> {
         let order = &self.order;
-        let owner = order.place.ground.owner().await.map_err(ApplyError::from)?;
-        let blueprint = Blueprint {
-            identity: &order.identity,
-            image: &order.image,
-            command: order.command.as_ref(),
-            plan: &order.plan,
-            credentials: &order.credentials,
-            generation: self.generation,
-            proxy: order.proxy,
-            peer: &order.place.ground.pod.peer,
-            settings: &order.settings,
-            launcher_image: &order.launcher_image,
-            pull_secrets: &order.pull_secrets,
-            owner: owner.as_ref(),
+        let pods = match &mut self.function {
+            Some(function) => function.pods(),
+            None => pods_at_rest(&order.settings),
         };
+        let owner = order.place.ground.owner().await.map_err(ApplyError::from)?;
+        let blueprint = order.blueprint(self.generation, pods, owner.as_ref());
         // Boxed: five calls are in it, and several tasks hold it.
-        let applying = Box::pin(self.objects.apply(&order.place.ground, &blueprint));
+        let applying = Box::pin(async {
+            match extent {
+                Extent::All => self.objects.apply(&order.place.ground, &blueprint).await,
+                Extent::Size => self.objects.resize(&order.place.ground, &blueprint).await,
+            }
+        });
         Ok(order.place.lease.act(applying).await??)
     }
 
@@ -321,7 +320,7 @@ impl Run {
             return Some(due);
         }
         warn!(?departures, "the chaincode's objects are put right");
-        self.apply().await;
+        self.apply(Extent::All).await;
         for departure in &departures {
             if let Some(line) = self.disputes.put_right(departure) {
                 self.tell(ReplicaEvent::Line(line)).await;
@@ -341,7 +340,12 @@ impl Run {
         let there: Vec<String> = own.iter().filter_map(|pod| pod.uid()).collect();
         self.logs.retain(&there);
         self.ended.retain(|uid, _| there.contains(uid));
-        let listening = self.listeners.seen(&own, self.order.plan.port);
+        if let Some(function) = &mut self.function {
+            function.see(&own);
+        }
+        // Of a function those are dialled that have been started.
+        let port = self.order.plan.port.filter(|_| self.function.is_none());
+        let listening = self.listeners.seen(&own, port);
         for event in listening.into_iter().chain(self.leavers.seen(&own)) {
             self.tell(event).await;
         }
@@ -373,15 +377,20 @@ impl Run {
             let lacks = matches!(found.kind, TroubleKind::Sandbox | TroubleKind::Container);
             if lacks && self.order.place.lease.is_held() {
                 // The Secret may be missing, which no watch tells.
-                self.apply().await;
+                self.apply(Extent::All).await;
             }
             if self.is_taking_up() && found.kind == TroubleKind::Crash {
                 warn!(reason = found.reason, "pods that an earlier run has left are made anew");
                 return self.replace().await;
             }
-            self.tell(ReplicaEvent::Trouble(found.reason)).await;
+            self.trouble(found.reason).await;
         }
         self.trouble = kind;
+        if kind.is_none()
+            && let Some(function) = &mut self.function
+        {
+            function.hinder(None);
+        }
     }
 
     /// Has the Deployment replace the pods, if there is one that lost its connection and runs on.
@@ -423,14 +432,25 @@ impl Run {
             return;
         }
         let is_from_before = self.is_taking_up() && self.taken_up.contains(&uid);
-        self.ended.insert(uid, end.container.clone());
+        self.ended.insert(uid.clone(), end.container.clone());
         if is_from_before {
             return;
         }
         if let Some(lines) = self.logs.last_lines(pod, &end).await {
             end.exit.last_lines = lines;
         }
-        self.tell(ReplicaEvent::Exited(end.exit)).await;
+        match &self.function {
+            Some(function) => function.ended(uid, end.exit),
+            None => self.tell(ReplicaEvent::Exited(end.exit)).await,
+        }
+    }
+
+    /// None can run, and is not expected to soon, for this reason. Of a function others may.
+    async fn trouble(&mut self, reason: String) {
+        match &mut self.function {
+            Some(function) => function.hinder(Some(reason)),
+            None => self.tell(ReplicaEvent::Trouble(reason)).await,
+        }
     }
 
     async fn tell(&self, event: ReplicaEvent) {
@@ -469,6 +489,14 @@ impl Run {
         };
         warn!(reason, "cannot scale to zero, trying again");
         false
+    }
+}
+
+/// Returns when another number of pods is wanted.
+async fn resized(function: &mut Option<Function>) {
+    match function {
+        Some(function) => function.resized().await,
+        None => pending().await,
     }
 }
 

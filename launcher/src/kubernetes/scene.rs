@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use selvedge_buildpack::image::ImageCommand;
+use selvedge_config::{Chaincode, Function, Keep, Mode};
 use selvedge_manifest::{Identity, LaunchPlan, PACKAGE_ID, STOPPED_AT, Slot};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::mock::Api;
+use super::order::Order;
 use super::place::Place;
 use super::replicas::ClusterReplicas;
-use super::run::Order;
 use super::sweep::Sweeper;
 use crate::backend::Beginning;
 use crate::configuration::Configuration;
@@ -50,6 +52,17 @@ impl Scene {
     /// Starts a set of replicas of a run.
     pub(super) async fn set(&self, set: u64) -> ClusterReplicas {
         start(&self.place, self.identity.clone(), set).await
+    }
+
+    /// Starts a run of the chaincode as a function, of which nothing is kept.
+    pub(super) async fn function(&self) -> ClusterReplicas {
+        let mut order = order(&self.place, self.identity.clone(), 0, Beginning::First).await;
+        let function = Function { keep: Keep::Nothing, ..Function::default() };
+        order.settings =
+            Arc::new(Chaincode { execution: Mode::Function, function, ..Chaincode::default() });
+        let entrypoint = vec!["/usr/local/bin/chaincode".to_owned()];
+        order.command = Some(ImageCommand { entrypoint, cmd: Vec::new() });
+        ClusterReplicas::start(order)
     }
 
     /// Starts a run that goes on with what an earlier one has left of a set.
@@ -115,8 +128,12 @@ async fn begin(
     set: u64,
     beginning: Beginning,
 ) -> ClusterReplicas {
+    ClusterReplicas::start(order(place, identity, set, beginning).await)
+}
+
+async fn order(place: &Place, identity: Identity, set: u64, beginning: Beginning) -> Order {
     let identity = identity.within(Slot::of(set));
-    ClusterReplicas::start(Order {
+    Order {
         place: place.clone(),
         adoption: place.adopted.adopt(&identity.name).await,
         identity,
@@ -129,7 +146,7 @@ async fn begin(
         settings: Arc::default(),
         launcher_image: "launcher".into(),
         pull_secrets: Vec::new(),
-    })
+    }
 }
 
 /// The operator's file of the scene.

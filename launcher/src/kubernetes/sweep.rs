@@ -183,7 +183,10 @@ impl Sweeper {
 
     fn judge(&self, deployment: &Deployment, now: Timestamp, is_late: bool) -> Verdict {
         let running = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1) > 0;
-        if running {
+        let stopped: Option<Timestamp> =
+            deployment.annotations().get(STOPPED_AT).and_then(|time| time.parse().ok());
+        // A function that keeps no pods has none while it rests, and has not been stopped.
+        if running || stopped.is_none() {
             let may_come = match self.place.adopted.left(&deployment.name_any()) {
                 None => !is_late,
                 Some(Left::Awaiting(until)) => Instant::now() < until,
@@ -191,8 +194,6 @@ impl Sweeper {
             };
             return if may_come { Verdict::Keep } else { Verdict::Stop };
         }
-        let stopped: Option<Timestamp> =
-            deployment.annotations().get(STOPPED_AT).and_then(|time| time.parse().ok());
         let forget = self.times().forget.duration();
         let limit = SignedDuration::try_from(forget).unwrap_or(SignedDuration::MAX);
         match stopped {

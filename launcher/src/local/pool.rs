@@ -4,8 +4,6 @@
 //! says, too: each of them has a seat, whose number is in its certificate. What follows from that is
 //! `seats.rs`' matter; here it is done.
 
-mod seats;
-
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,12 +21,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error};
 
-pub(super) use self::seats::Patience;
-use self::seats::{Deed, End, Seats};
 use super::process::{Process, ProcessEnd};
 use super::started::{Start, Started, end_gently, exit};
 use crate::backend::{DISCONNECTED, Meeting, ReplicaEvent, ReplicaExit, Replicas};
 use crate::error_chain::one_line;
+use crate::seats::{Deed, End, Patience, Seats};
 
 /// The processes of one function.
 pub(super) struct Pool {
@@ -175,10 +172,18 @@ impl Keeper {
                     run.end.cancel();
                 }
             }
-            Deed::Tell(event) => {
-                let _ = self.events.send(event).await;
+            Deed::Failed(failure) => {
+                for event in failure.events() {
+                    self.tell(event).await;
+                }
             }
+            Deed::Tell(event) => self.tell(event).await,
         }
+    }
+
+    async fn tell(&self, event: ReplicaEvent) {
+        // Nobody listens any more once it is to end.
+        let _ = self.events.send(event).await;
     }
 
     async fn start(&mut self, seat: usize) {

@@ -46,10 +46,24 @@ pub enum Unfit {
     /// It is no overlay for a pod's template.
     #[error("chaincode.podTemplate is not right: {0}")]
     Overlay(#[from] overlay::Faults),
+    /// No keeper can be told when the chaincode is to run.
+    #[error(
+        "chaincode.execution is `function`, and no keeper can start the chaincode when it is called: \
+         {0}; or say `execution: service`"
+    )]
+    Unkept(&'static str),
     /// It lifts what it must not.
     #[error("chaincode.podTemplate is refused: {0}")]
     Refused(#[from] baseline::Refusals),
 }
+
+/// Why no keeper can, and what to do about it.
+const UNKNOWN: &str = "what its image starts is not known, since its registry could not be asked when \
+                       the package was installed; install it again";
+const STARTED_OTHERWISE: &str = "chaincode.podTemplate gives its container another image or command, or \
+                                 its pod another gate; leave them out";
+const WITHOUT_ADDRESS: &str = "by chaincode.podTemplate its pods have no address of their own; leave \
+                               `hostNetwork` out";
 
 impl Blueprint<'_> {
     /// The Deployment; its pods find their proxy at the stable address.
@@ -58,7 +72,7 @@ impl Blueprint<'_> {
         let deployment = Deployment {
             metadata: self.metadata(Some(owner)),
             spec: Some(DeploymentSpec {
-                replicas: Some(self.settings.replicas.into()),
+                replicas: Some(self.pods.into()),
                 // What an earlier run's pods had is of no use to anybody.
                 revision_history_limit: Some(0),
                 selector: LabelSelector {
@@ -87,10 +101,29 @@ impl Blueprint<'_> {
     fn overlaid_template(&self, address: IpAddr) -> Result<(PodTemplateSpec, Vec<Lifted>), Unfit> {
         let template = self.template(address, self.command);
         let overlaid = self.overlaid(template.clone())?;
-        if self.command.is_none() || keeper::stays(&template, &overlaid.0) {
+        let stays = keeper::stays(&template, &overlaid.0);
+        if self.settings.function().is_some() {
+            return match self.unkept(&overlaid.0, stays) {
+                Some(reason) => Err(Unfit::Unkept(reason)),
+                None => Ok(overlaid),
+            };
+        }
+        if self.command.is_none() || stays {
             return Ok(overlaid);
         }
         self.overlaid(self.template(address, None))
+    }
+
+    /// Why no keeper can be told when its chaincode is to run, if so.
+    fn unkept(&self, overlaid: &PodTemplateSpec, stays: bool) -> Option<&'static str> {
+        let is_on_node = overlaid.spec.as_ref().and_then(|pod| pod.host_network);
+        if self.command.is_none() {
+            Some(UNKNOWN)
+        } else if !stays {
+            Some(STARTED_OTHERWISE)
+        } else {
+            is_on_node.filter(|is_so| *is_so).map(|_| WITHOUT_ADDRESS)
+        }
     }
 
     /// The template with the operator's overlay, and what that lifts, which the pods say.
@@ -301,7 +334,7 @@ impl Blueprint<'_> {
                     Some(port) => Meeting::Server(port),
                     None => Meeting::Proxy(SocketAddr::new(address, PROXY_PORT)),
                 };
-                keeper::command(image, self.drain(), meeting)
+                keeper::command(image, self.drain(), meeting, said.function())
             }),
             args: some(arguments),
             env: Some(planned.chain(more).collect()),

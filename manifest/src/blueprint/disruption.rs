@@ -4,13 +4,14 @@ use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec}
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::Blueprint;
+use super::{Blueprint, pods_at_rest};
 
 impl Blueprint<'_> {
     /// One after the other, where there are several. Of a chaincode that has one pod none could go
-    /// otherwise, and the drain of its node would never end.
+    /// otherwise, and the drain of its node would never end. Nobody misses one that a call has made and
+    /// that has answered it.
     pub fn disruption_budget(&self, owner: &OwnerReference) -> Option<PodDisruptionBudget> {
-        (self.settings.replicas > 1).then(|| PodDisruptionBudget {
+        (pods_at_rest(self.settings) > 1).then(|| PodDisruptionBudget {
             metadata: self.metadata(Some(owner)),
             spec: Some(PodDisruptionBudgetSpec {
                 max_unavailable: Some(IntOrString::Int(1)),

@@ -8,7 +8,9 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, Volume, VolumeMount};
 use selvedge_buildpack::image::ImageCommand;
 
-use super::{CONTAINER, GATE};
+use selvedge_config::{Function, Keep};
+
+use super::{CONTAINER, GATE, KEEPER_PORT};
 use crate::container::{empty, mount};
 
 /// The volume that it is brought in.
@@ -21,6 +23,7 @@ const DIRECTORY: &str = "/selvedge";
 const PROGRAM: &str = "/selvedge/keeper";
 const KEEP: &str = "keep";
 const END_OF_OPTIONS: &str = "--";
+const NOW: &str = "--now";
 
 /// What the chaincode gets between SIGTERM and SIGKILL, when its transactions have had their time.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
@@ -42,8 +45,14 @@ pub(super) enum Meeting {
 
 /// The command of a container in which a keeper starts what the image would have started. When the
 /// pod is to go, its transactions in flight have this long, and the keeper knows by the ports of
-/// connections whether there can be any.
-pub(super) fn command(image: &ImageCommand, drain: Duration, meeting: Meeting) -> Vec<String> {
+/// connections whether there can be any. In function mode it is started when the launcher says so; and
+/// in a pod that a call has made, at once.
+pub(super) fn command(
+    image: &ImageCommand,
+    drain: Duration,
+    meeting: Meeting,
+    function: Option<Function>,
+) -> Vec<String> {
     let meeting = match meeting {
         Meeting::Proxy(address) => format!("--proxy={address}"),
         Meeting::Server(port) => format!("--server-port={port}"),
@@ -51,7 +60,10 @@ pub(super) fn command(image: &ImageCommand, drain: Duration, meeting: Meeting) -
     let drain = format!("--drain-ms={}", drain.as_millis());
     let grace = format!("--grace-ms={}", GRACE.as_millis());
     let own = [PROGRAM, KEEP].map(str::to_owned).into_iter();
-    let own = own.chain([drain, meeting, grace, END_OF_OPTIONS.to_owned()]);
+    let demand = function.map(|_| format!("--on-demand={KEEPER_PORT}"));
+    let is_called = function.is_some_and(|function| function.keep == Keep::Nothing);
+    let demand = demand.into_iter().chain(is_called.then(|| NOW.to_owned()));
+    let own = own.chain([drain, meeting, grace]).chain(demand).chain([END_OF_OPTIONS.to_owned()]);
     own.chain(image.entrypoint.iter().map(|word| verbatim(word))).collect()
 }
 
@@ -146,8 +158,15 @@ mod tests {
         ]);
         let drain = Duration::from_millis(1500);
         let proxy = Meeting::Proxy("10.96.0.7:7052".parse().unwrap());
-        assert_eq!(super::command(&image, drain, proxy), kept);
-        assert_eq!(super::command(&image, drain, Meeting::Server(9999))[3], "--server-port=9999");
+        assert_eq!(super::command(&image, drain, proxy, None), kept);
+        let server = Meeting::Server(9999);
+        assert_eq!(super::command(&image, drain, server, None)[3], "--server-port=9999");
+        let on_demand = |keep| {
+            let function = Function { keep, ..Function::default() };
+            super::command(&image, drain, proxy, Some(function))[5..8].to_vec()
+        };
+        assert_eq!(on_demand(Keep::Pod), words(&["--on-demand=9998", "--", "/bin/sh"]));
+        assert_eq!(on_demand(Keep::Nothing), words(&["--on-demand=9998", "--now", "--"]));
         assert_eq!(arguments(&image, &[]), words(&["-jar", "$$HOME/it.jar"]));
         let planned = words(&["--peerAddress", "proxy:7052"]);
         assert_eq!(arguments(&image, &planned), planned);

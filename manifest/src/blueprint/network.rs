@@ -8,7 +8,7 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
 
-use super::{Blueprint, PORT_NAME, PROXY_PORT};
+use super::{Blueprint, KEEPER_PORT, PORT_NAME, PROXY_PORT};
 use crate::egress::{address, pods, port};
 use crate::identity::MANAGER;
 
@@ -41,9 +41,9 @@ impl Blueprint<'_> {
         }
     }
 
-    /// The pods reach their proxy and what the operator lets them; nothing reaches them, but the proxy
-    /// those that listen. Not even a server of
-    /// names, which would pass on whatever is put into a name: they know the one that they need.
+    /// The pods reach their proxy and what the operator lets them, and not even a server of names, which
+    /// would pass on whatever is put into a name: they know the one that they need. Nothing reaches
+    /// them but the launcher's pod, for what it dials.
     pub fn network_policy(&self, owner: &OwnerReference, service: &Service) -> NetworkPolicy {
         NetworkPolicy {
             metadata: self.metadata(Some(owner)),
@@ -53,7 +53,7 @@ impl Blueprint<'_> {
                     ..LabelSelector::default()
                 }),
                 policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
-                ingress: self.plan.port.map(|port| vec![self.of_proxy(port)]),
+                ingress: self.ingress(),
                 egress: Some(
                     [self.to_proxy()]
                         .into_iter()
@@ -73,6 +73,15 @@ impl Blueprint<'_> {
             to: Some(self.proxy_pod()),
             ports: Some(vec![port("TCP", self.proxy.port())]),
         }
+    }
+
+    /// What the launcher's pod dials: chaincode that listens, and keepers that are told when it is to
+    /// run.
+    fn ingress(&self) -> Option<Vec<NetworkPolicyIngressRule>> {
+        let keeper = self.settings.function().map(|_| KEEPER_PORT);
+        let ports = self.plan.port.into_iter().chain(keeper);
+        let rules: Vec<_> = ports.map(|port| self.of_proxy(port)).collect();
+        (!rules.is_empty()).then_some(rules)
     }
 
     /// The proxy dials from the pod that it is in.

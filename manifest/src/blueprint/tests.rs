@@ -96,6 +96,7 @@ impl Scene {
             proxy: SocketAddr::new(self.proxy, 40123),
             peer: &self.peer,
             settings: &self.settings,
+            pods: pods_at_rest(&self.settings),
             launcher_image: "registry.example/selvedge/launcher:1",
             pull_secrets: &self.pull_secrets,
             owner: Some(&self.owner),
@@ -276,6 +277,55 @@ fn a_keeper_starts_what_the_image_would_have_started_and_nothing_else() {
     assert!(is_kept(&scene));
     scene.command = None;
     assert!(!is_kept(&scene), "nobody knows what the image starts");
+}
+
+/// What makes a chaincode a function.
+const FUNCTION: &str = "  execution: function\n  function: {maxReplicas: 4}\n";
+
+#[test]
+fn a_function_has_keepers_that_are_told_when_it_is_to_run() {
+    let mut scene = Scene::new(PeerNode::Required);
+    scene.settings = said(FUNCTION);
+    let blueprint = scene.blueprint();
+    let service = applied(blueprint.service());
+    let (owner, address) = (owner(&service), address(&service).unwrap());
+    golden("function-network-policy.yaml", &blueprint.network_policy(&owner, &service));
+    let deployment = blueprint.deployment(&owner, address).unwrap().deployment.spec.unwrap();
+    assert_eq!(deployment.replicas, Some(4), "each process has a pod of its own");
+    golden("function-container.yaml", &deployment.template.spec.unwrap().containers[0]);
+    assert!(blueprint.disruption_budget(&owner).is_some(), "one keeper is always there");
+
+    scene.settings = said("  execution: function\n  function: {keep: nothing, maxReplicas: 4}\n");
+    let blueprint = scene.blueprint();
+    let deployment = blueprint.deployment(&owner, address).unwrap().deployment;
+    assert_eq!(deployment.spec.unwrap().replicas, Some(0));
+    assert_eq!(blueprint.disruption_budget(&owner), None, "what has answered is missed by nobody");
+}
+
+#[test]
+fn what_no_keeper_can_start_is_no_function() {
+    let mut scene = Scene::new(PeerNode::Required);
+    let refused = |scene: &Scene| {
+        let blueprint = scene.blueprint();
+        let service = applied(blueprint.service());
+        let refused = blueprint.deployment(&owner(&service), address(&service).unwrap());
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.ends_with("or say `execution: service`"), "{refused}");
+        refused
+    };
+    for (overlay, allow, told) in [
+        ("containers: [{name: chaincode, command: [sh]}]", "chaincodeCommand", "another image"),
+        ("hostNetwork: true", "hostNetwork", "leave `hostNetwork` out"),
+    ] {
+        let overlay = format!("  podTemplate: {{spec: {{{overlay}}}}}\n  allow: [{allow}]\n");
+        scene.settings = said(&[FUNCTION, &overlay].concat());
+        let refused = refused(&scene);
+        assert!(refused.contains(told), "{refused}");
+    }
+    scene.settings = said(FUNCTION);
+    scene.command = None;
+    let refused = refused(&scene);
+    assert!(refused.contains("what its image starts is not known"), "{refused}");
 }
 
 #[test]

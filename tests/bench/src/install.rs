@@ -14,9 +14,10 @@ use clap::Args;
 use serde::Serialize;
 
 use self::here::Here;
-use self::in_cluster::Ground;
+use self::in_cluster::InCluster;
 use self::round::Times;
 use self::sample::Sample;
+use crate::ground::Ground;
 use crate::spread::Spread;
 
 /// From `peer lifecycle chaincode install` to its answer, beside the language's own tools by hand.
@@ -91,7 +92,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for round in 1..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
         all.extend(match &ground {
-            Some(ground) => round::measure(&ground.network(round)?, &options.sample)?,
+            Some(ground) => round::measure(&InCluster::of_round(ground, round)?, &options.sample)?,
             None => round::measure(&Here::raise()?, &options.sample)?,
         });
     }

@@ -7,6 +7,7 @@ mod faults;
 mod figures;
 mod found;
 mod function;
+mod ground;
 mod install;
 mod machine;
 mod proxy;

@@ -82,14 +82,36 @@ pub fn peer_in(peer: &PeerPod) -> Pid {
     })
 }
 
+/// How the images of Selvedge's own builds start.
+const CHAINCODE: &str = "/usr/local/bin/chaincode";
+
+/// How a keeper starts.
+const KEEPER: &str = "/selvedge/keeper";
+
 /// The chaincode in a pod.
 pub fn chaincode_in(pod: &str) -> Pid {
-    find("the chaincode", |process| process.is_in(pod, "/usr/local/bin/chaincode"))
+    find("the chaincode", |process| process.is_in(pod, CHAINCODE))
+}
+
+/// All processes of the chaincode in a pod.
+pub fn chaincodes_in(pod: &str) -> Vec<Pid> {
+    all(|process| process.is_in(pod, CHAINCODE))
+}
+
+/// The processes of a chaincode, in whatever pods: those that keepers have started.
+pub fn chaincodes_of(package_id: &str) -> Vec<Pid> {
+    let keepers = all(|process| {
+        process.words().next() == Some(KEEPER) && process.has("CORE_CHAINCODE_ID_NAME", package_id)
+    });
+    // One that has ended meanwhile has started none.
+    let children = |keeper| fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children"));
+    let children: String = keepers.into_iter().filter_map(|keeper| children(keeper).ok()).collect();
+    children.split_whitespace().filter_map(|child| Pid::from_raw(child.parse().ok()?)).collect()
 }
 
 /// The first process of the chaincode's container in a pod.
 pub fn keeper_in(pod: &str) -> Pid {
-    find("the keeper", |process| process.is_in(pod, "/selvedge/keeper"))
+    find("the keeper", |process| process.is_in(pod, KEEPER))
 }
 
 /// What a process holds in memory, in KiB (`proc_pid_status(5)`).

@@ -25,6 +25,7 @@ async fn apply(api: &Api) -> Result<Objects, ApplyError> {
         proxy: SocketAddr::new(ground.pod.ip, 40123),
         peer: &ground.pod.peer,
         settings: &settings,
+        pods: 1,
         launcher_image: "launcher",
         pull_secrets: &[],
         owner: None,

@@ -1,6 +1,6 @@
 //! A run from its start to its end, beside other hands and an API that fails.
 
-use selvedge_manifest::Slot;
+use selvedge_manifest::{Identity, STOPPED_AT, Slot};
 use serde_json::{Value, json};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -294,4 +294,28 @@ async fn what_awaits_another_run_ends_with_the_peers_pod() {
     scene.api.put(&path, pod);
     scene.place.release().await;
     assert_eq!(scene.deployment().unwrap()["spec"]["replicas"], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_keeps_nothing_has_pods_while_it_is_called_for_and_is_swept_at_rest() {
+    let scene = Scene::new().await;
+    let sweeper = AbortOnDropHandle::new(tokio::spawn(scene.sweeper().sweep()));
+    let run = scene.function().await;
+    until("the Deployment", || scene.deployment().is_some()).await;
+    let pods = || scene.deployment().unwrap()["spec"]["replicas"].clone();
+    assert_eq!(pods(), 0);
+    sleep(Duration::from_hours(2)).await;
+    for _ in 0..2 {
+        run.want(1);
+        until("a pod", || pods() == 1).await;
+        let services = scene.writes("services");
+        run.want(0);
+        until("none", || pods() == 0).await;
+        assert_eq!(scene.writes("services"), services, "nothing else has changed");
+    }
+    Box::new(run).leave().await;
+    let stopped = || scene.deployment().unwrap()["metadata"]["annotations"][STOPPED_AT].clone();
+    assert!(stopped().is_null(), "a run that follows may go on with it");
+    until("its end", || !stopped().is_null()).await;
+    drop(sweeper);
 }

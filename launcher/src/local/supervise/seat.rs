@@ -10,11 +10,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::super::restarts::{RECOVERED, delay};
 use super::super::started::{Start, Started, end_gently, exit, follow};
 use crate::backend::{DISCONNECTED, Meeting, ReplicaEvent, ReplicaExit};
 use crate::deadline::AGES;
 use crate::error_chain::one_line;
+use crate::restarts::{RECOVERED, delay};
 
 /// From this many ends in a row on, transactions do not wait for the next start.
 const HOPELESS: u32 = 3;

@@ -11,7 +11,7 @@ use crate::shared::{BUILDER, LIMIT, MSP_ID, gateway, on_fabric, one};
 use fabric_on_kubernetes::processes::{chaincode_in, keeper_in, launcher_of, peer_in};
 
 /// What the launcher logs of a run that goes on with what another has left.
-const GOES_ON: &str = "goes on with pods that are there";
+pub(crate) const GOES_ON: &str = "goes on with pods that are there";
 
 /// Of a chaincode, what is to stay as it is.
 #[derive(Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ mod dependencies;
 mod draining;
 mod edits;
 mod elsewhere;
+mod functions;
 mod go_modules;
 mod gopath;
 mod guarded;

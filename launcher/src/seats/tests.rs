@@ -28,14 +28,17 @@ impl Bench {
     }
 
     fn due(&mut self) -> Vec<Seen> {
-        let deeds = self.seats.what_is_due(self.now).into_iter();
+        let deeds = self.seats.what_is_due(self.now).into_iter().flat_map(|deed| match deed {
+            Deed::Failed(failure) => failure.events().map(Deed::Tell).collect(),
+            other => vec![other],
+        });
         let seen = |deed| match deed {
             Deed::Start(seat) => Start(seat),
             Deed::End(seat) => ToEnd(seat),
             Deed::Tell(ReplicaEvent::Exited(exit)) => Exited(exit.to_string()),
             Deed::Tell(ReplicaEvent::Refused(reason)) => Refused(reason),
             Deed::Tell(ReplicaEvent::Trouble(reason)) => Seen::Trouble(reason),
-            Deed::Tell(other) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         };
         deeds.map(seen).collect()
     }
@@ -201,7 +204,7 @@ fn after_several_failures_calls_are_told_when_there_is_another_start() {
         "{reason}"
     );
     assert_eq!(bench.want(1), [], "not again and again at the same time");
-    assert!(matches!(bench.passes(AGAIN)[..], [Refused(_)]), "the next call is told, too");
+    assert!(matches!(bench.passes(due::AGAIN)[..], [Refused(_)]), "the next call is told, too");
     assert_eq!(bench.want(0), []);
     bench.passes(Duration::from_secs(2));
     assert_eq!(bench.want(1), [], "the rest of it may be waited for");
@@ -265,4 +268,103 @@ fn where_all_seats_are_taken_the_one_that_was_let_go_is_ended_sooner() {
     assert_eq!(bench.want(1), [ToEnd(second)]);
     bench.ended(first, 0);
     assert_eq!(bench.due(), [Start(first)]);
+}
+
+impl Bench {
+    /// Seats that orders do not reach yet.
+    fn unreached(number: usize) -> Self {
+        let mut bench = Self::new(0);
+        (0..number).for_each(|seat| assert_eq!(bench.seats.add(), seat));
+        bench
+    }
+
+    fn reach(&mut self, seat: usize, found: Found) -> Vec<Seen> {
+        self.seats.reach(seat, found, self.now);
+        self.due()
+    }
+}
+
+#[test]
+fn a_seat_that_no_order_reaches_is_passed_over() {
+    let mut bench = Bench::unreached(2);
+    assert_eq!(bench.want(1), []);
+    assert_eq!(bench.reach(1, Found::Nothing), [Start(1)]);
+    // Whether it was told to start nobody knows.
+    bench.seats.lose(1);
+    assert_eq!(bench.want(1), []);
+    assert_eq!(bench.reach(0, Found::Nothing), [Start(0)]);
+    assert_eq!(bench.reach(1, Found::Nothing), []);
+    bench.seats.lose(0);
+    assert_eq!(bench.want(1), [Start(1)], "it had not been told");
+}
+
+#[test]
+fn one_that_has_registered_is_there_whether_its_seat_is_reached_or_not() {
+    let mut bench = Bench::unreached(1);
+    bench.reach(0, Found::Nothing);
+    assert_eq!(bench.registered(), 0);
+    bench.seats.lose(0);
+    assert_eq!(bench.want(1), []);
+    assert_eq!(bench.reach(0, Found::Forgotten), []);
+    bench.seats.lose(0);
+    assert_eq!(bench.reach(0, Found::Nothing), [], "it may have been let go");
+    bench.met(0, Meeting::Lost);
+    assert_eq!(bench.want(1), [Start(0)], "nobody has seen how it ended");
+
+    let mut bench = Bench::unreached(1);
+    bench.met(0, Meeting::Joined);
+    assert_eq!(bench.want(1), []);
+    assert!(bench.seats.vacate(0));
+    bench.seats.are_elsewhere(1);
+    assert_eq!(bench.want(1), []);
+    assert_eq!(bench.seats.add(), 1);
+    assert_eq!(bench.reach(1, Found::Nothing), []);
+    bench.seats.are_elsewhere(0);
+    bench.seats.met_elsewhere();
+    assert_eq!(bench.due(), [], "how many are wanted now is said next");
+    assert_eq!(bench.want(1), [Start(1)]);
+}
+
+#[test]
+fn one_that_is_there_from_before_makes_place_unless_it_registers() {
+    let mut bench = Bench::unreached(1);
+    assert_eq!(bench.reach(0, Found::Forgotten), []);
+    assert_eq!(bench.want(1), [ToEnd(0)]);
+    bench.ended(0, 1);
+    assert_eq!(bench.due(), [Start(0)], "its end is nothing to tell of");
+
+    let mut bench = Bench::unreached(1);
+    bench.reach(0, Found::Forgotten);
+    bench.met(0, Meeting::Joined);
+    assert_eq!(bench.want(1), []);
+    assert_eq!(bench.passes(LINGER), []);
+}
+
+#[test]
+fn an_order_to_end_that_was_lost_is_given_again() {
+    let mut bench = Bench::unreached(1);
+    bench.reach(0, Found::Beginner);
+    bench.met(0, Meeting::Joined);
+    bench.met(0, Meeting::Hung);
+    assert_eq!(bench.want(0), [ToEnd(0)]);
+    bench.seats.lose(0);
+    assert_eq!(bench.reach(0, Found::Forgotten), [ToEnd(0)]);
+}
+
+#[test]
+fn calls_are_told_why_no_seat_gets_free_and_only_then() {
+    let mut bench = Bench::unreached(1);
+    let why = || Refused("no node takes its pod".into());
+    assert_eq!(bench.want(1), []);
+    bench.seats.hinder(Some("no node takes its pod".into()));
+    assert_eq!(bench.due(), [why()]);
+    assert_eq!(bench.want(1), [], "not again and again at the same time");
+    assert_eq!(bench.seats.next_moment(bench.now), Some(bench.now + due::AGAIN));
+    assert_eq!(bench.passes(due::AGAIN), [why()]);
+    assert_eq!(bench.want(0), []);
+    bench.passes(due::AGAIN);
+    bench.seats.hinder(None);
+    assert_eq!(bench.want(1), []);
+    bench.seats.hinder(Some("no node takes its pod".into()));
+    assert_eq!(bench.reach(0, Found::Nothing), [Start(0)]);
 }

@@ -11,10 +11,10 @@ const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
 /// A process that lived this long has recovered: its next restart is at once again.
-pub(super) const RECOVERED: Duration = Duration::from_secs(20);
+pub(crate) const RECOVERED: Duration = Duration::from_secs(20);
 
 /// The delay before a restart after so many ends in a row.
-pub(super) fn delay(ends: u32) -> Duration {
+pub(crate) fn delay(ends: u32) -> Duration {
     match ends.checked_sub(2) {
         None => Duration::ZERO,
         Some(doublings) => doubled(FIRST_DELAY, doublings, LONGEST_DELAY),

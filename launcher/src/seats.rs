@@ -1,25 +1,27 @@
 //! The seats of a function's processes: what is to be started and ended, and when.
 //!
-//! Without I/O. A seat is taken from the start of its process to its end, and counts for the proxy's
-//! wish from its start until the proxy has let it go or lost it: the proxy counts as it says.
+//! Without I/O, and for both backends: what a seat is, they know. One is taken from the start of its
+//! process to its end, and counts for the proxy's wish from its start until the proxy has let it go or
+//! lost it: the proxy counts as it says.
+
+mod due;
+mod reach;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::restarts::{RECOVERED, delay};
+pub(crate) use self::reach::Found;
 use crate::backend::{Meeting, ReplicaEvent, ReplicaExit};
+use crate::restarts::{RECOVERED, delay};
 
 /// How long a process may take to end that has lost its stream.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// How long the proxy's word of a process may take that has ended by then: a quick one has registered,
 /// answered, and been let go before that is heard of.
-pub(super) const HEARSAY: Duration = Duration::from_millis(500);
-
-/// How often that is told, for as long as calls come.
-const AGAIN: Duration = Duration::from_millis(100);
+pub(crate) const HEARSAY: Duration = Duration::from_millis(500);
 
 /// How long what is waited for.
 #[derive(Clone, Copy, Debug)]
@@ -33,34 +35,73 @@ pub(crate) struct Patience {
 
 /// What is to be done.
 #[derive(Debug)]
-pub(super) enum Deed {
+pub(crate) enum Deed {
     /// Start the process of a seat.
     Start(usize),
     /// End it.
     End(usize),
+    /// Tell of it.
+    Failed(Failure),
     /// Tell this.
     Tell(ReplicaEvent),
 }
 
+/// A process that has failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) seat: usize,
+    /// When it was started.
+    pub(crate) since: Instant,
+    pub(crate) exit: ReplicaExit,
+    pub(crate) how: Failing,
+}
+
+/// When a process has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failing {
+    /// When it had registered.
+    AtWork,
+    /// Before, by itself.
+    AtStart,
+    /// It did not register in time, and was ended.
+    TooSlow,
+}
+
+impl Failure {
+    /// What is told of it.
+    pub(crate) fn events(self) -> impl Iterator<Item = ReplicaEvent> {
+        let Self { exit, how, .. } = self;
+        let refused = (how != Failing::AtWork)
+            .then(|| ReplicaEvent::Refused(format!("it ended before it registered: {exit}")));
+        [ReplicaEvent::Exited(exit)].into_iter().chain(refused)
+    }
+}
+
 /// How a process ended.
 #[derive(Debug)]
-pub(super) struct End {
-    pub(super) exit: ReplicaExit,
+pub(crate) struct End {
+    pub(crate) exit: ReplicaExit,
     /// With status 0.
-    pub(super) is_well: bool,
+    pub(crate) is_well: bool,
 }
 
 /// All seats of a function.
 #[derive(Debug)]
-pub(super) struct Seats {
+pub(crate) struct Seats {
     stages: Vec<Stage>,
-    /// Those that are free, for the longest time first.
+    /// Whether orders reach each of them.
+    reached: Vec<bool>,
+    /// Those that are free and reached, for the longest time first.
     free: VecDeque<usize>,
+    /// How many processes have registered that have no seat.
+    elsewhere: usize,
+    /// Why none gets free soon, if that is known.
+    hindrance: Option<String>,
     wanted: usize,
     /// Whether that was said since the last thing that bears upon it.
     is_current: bool,
     /// What is to be told.
-    news: Vec<ReplicaEvent>,
+    news: Vec<Deed>,
     failures: Failures,
     listens: bool,
     patience: Patience,
@@ -100,15 +141,20 @@ enum Why {
     Released,
     Lost,
     NeverRegistered,
+    /// It is an earlier run's.
+    Forgotten,
 }
 
 impl Seats {
-    /// So many, all free.
-    pub(super) fn new(number: usize, listens: bool, patience: Patience) -> Self {
+    /// So many, all of them free and reached.
+    pub(crate) fn new(number: usize, listens: bool, patience: Patience) -> Self {
         let now = Instant::now();
         Self {
             stages: (0..number).map(|_| Stage::Free).collect(),
+            reached: vec![true; number],
             free: (0..number).collect(),
+            elsewhere: 0,
+            hindrance: None,
             wanted: 0,
             is_current: true,
             news: Vec::new(),
@@ -118,14 +164,19 @@ impl Seats {
         }
     }
 
+    /// The last failure had this reason, as is known by now.
+    pub(crate) fn explain(&mut self, reason: String) {
+        self.failures.reason = reason;
+    }
+
     /// So many processes are wanted.
-    pub(super) fn want(&mut self, processes: usize) {
+    pub(crate) fn want(&mut self, processes: usize) {
         self.wanted = processes;
         self.is_current = true;
     }
 
     /// The proxy has met the process of a seat. How many are wanted then, it says next.
-    pub(super) fn met(&mut self, seat: usize, meeting: Meeting, now: Instant) {
+    pub(crate) fn met(&mut self, seat: usize, meeting: Meeting, now: Instant) {
         self.is_current = false;
         if meeting == Meeting::Joined
             && let Stage::Ended { .. } = &self.stages[seat]
@@ -136,9 +187,15 @@ impl Seats {
             return;
         }
         match (&mut self.stages[seat], meeting) {
-            (Stage::Starting { since }, Meeting::Joined) => {
+            (
+                Stage::Starting { since } | Stage::Leaving { since, why: Why::Forgotten, .. },
+                Meeting::Joined,
+            ) => {
                 let since = *since;
                 self.stages[seat] = Stage::Registered { since, streams: 1, end: None };
+            }
+            (Stage::Free, Meeting::Joined) if !self.reached[seat] => {
+                self.stages[seat] = Stage::Registered { since: now, streams: 1, end: None };
             }
             (Stage::Registered { streams, .. }, Meeting::Joined) => *streams += 1,
             (Stage::Registered { streams: streams @ 2.., .. }, _) => *streams -= 1,
@@ -177,7 +234,7 @@ impl Seats {
     }
 
     /// The process of a seat has ended.
-    pub(super) fn ended(&mut self, seat: usize, end: End, now: Instant) {
+    pub(crate) fn ended(&mut self, seat: usize, end: End, now: Instant) {
         match &mut self.stages[seat] {
             // The proxy is yet to say whether it has let it go.
             Stage::Registered { end: known, .. } => *known = Some(end),
@@ -189,11 +246,12 @@ impl Seats {
                 let (since, why) = (*since, *why);
                 self.clear(seat);
                 match why {
-                    Why::Released => {}
+                    Why::Released | Why::Forgotten => {}
                     Why::Lost if end.is_well => {}
                     Why::Lost => {
                         self.failed(end.exit.to_string(), since, now);
-                        self.news.push(ReplicaEvent::Exited(end.exit));
+                        let (exit, how) = (end.exit, Failing::AtWork);
+                        self.news.push(Deed::Failed(Failure { seat, since, exit, how }));
                     }
                     Why::NeverRegistered => {
                         let status = format!(
@@ -201,7 +259,9 @@ impl Seats {
                             self.patience.start.as_secs_f32()
                         );
                         let last_lines = end.exit.last_lines;
-                        self.failed_to_start(ReplicaExit { status, last_lines }, since, now);
+                        let exit = ReplicaExit { status, last_lines };
+                        let how = Failing::TooSlow;
+                        self.failed_to_start(Failure { seat, since, exit, how }, now);
                     }
                 }
             }
@@ -216,26 +276,25 @@ impl Seats {
                 && let Stage::Ended { since, end, .. } =
                     std::mem::replace(&mut self.stages[seat], Stage::Free)
             {
-                self.free.push_back(seat);
-                self.failed_to_start(end.exit, since, now);
+                self.clear(seat);
+                let (exit, how) = (end.exit, Failing::AtStart);
+                self.failed_to_start(Failure { seat, since, exit, how }, now);
             }
         }
     }
 
     /// The process of a seat could not be started.
-    pub(super) fn not_started(&mut self, seat: usize, reason: String, now: Instant) {
+    pub(crate) fn not_started(&mut self, seat: usize, reason: String, now: Instant) {
         self.clear(seat);
         self.failed(reason.clone(), now, now);
         self.is_current = false;
-        self.news.push(ReplicaEvent::Trouble(reason));
+        self.news.push(Deed::Tell(ReplicaEvent::Trouble(reason)));
     }
 
-    fn failed_to_start(&mut self, exit: ReplicaExit, since: Instant, now: Instant) {
-        let reason = exit.to_string();
-        self.failed(reason.clone(), since, now);
+    fn failed_to_start(&mut self, failure: Failure, now: Instant) {
+        self.failed(failure.exit.to_string(), failure.since, now);
         self.is_current = false;
-        self.news.push(ReplicaEvent::Exited(exit));
-        self.news.push(ReplicaEvent::Refused(format!("it ended before it registered: {reason}")));
+        self.news.push(Deed::Failed(failure));
     }
 
     fn failed(&mut self, reason: String, since: Instant, now: Instant) {
@@ -247,87 +306,21 @@ impl Seats {
 
     fn clear(&mut self, seat: usize) {
         self.stages[seat] = Stage::Free;
-        self.free.push_back(seat);
+        if self.reached[seat] {
+            self.free.push_back(seat);
+        }
     }
 
     /// How many there are for the proxy: those that are to register, and those that have.
     fn present(&self) -> usize {
-        let is_absent = |stage: &&Stage| matches!(stage, Stage::Free | Stage::Leaving { .. });
-        self.stages.iter().filter(|stage| !is_absent(stage)).count()
-    }
-
-    /// What is to be done now.
-    pub(super) fn what_is_due(&mut self, now: Instant) -> Vec<Deed> {
-        self.judge_ended(now);
-        let mut deeds: Vec<Deed> = self.news.drain(..).map(Deed::Tell).collect();
-        for (seat, stage) in self.stages.iter_mut().enumerate() {
-            match stage {
-                Stage::Starting { since } if now - *since >= self.patience.start => {
-                    let why = Why::NeverRegistered;
-                    *stage = Stage::Leaving { since: *since, why, until: None };
-                    deeds.push(Deed::End(seat));
-                }
-                Stage::Leaving { until: until @ Some(_), .. } if *until <= Some(now) => {
-                    *until = None;
-                    deeds.push(Deed::End(seat));
-                }
-                _ => {}
-            }
-        }
-        let present = self.present();
-        if present < self.wanted && self.is_current {
-            if self.failures.until <= now {
-                deeds.extend((present..self.wanted).filter_map(|_| self.take_seat(now)));
-            } else if present == 0 {
-                deeds.extend(self.refuse(now).map(Deed::Tell));
-            }
-        }
-        deeds
-    }
-
-    /// Starts a process, or makes a place for one.
-    fn take_seat(&mut self, now: Instant) -> Option<Deed> {
-        if let Some(seat) = self.free.pop_front() {
-            self.stages[seat] = Stage::Starting { since: now };
-            return Some(Deed::Start(seat));
-        }
-        let mut stages = self.stages.iter_mut().enumerate();
-        let (seat, until) = stages.find_map(|(seat, stage)| match stage {
-            Stage::Leaving { until: until @ Some(_), .. } => Some((seat, until)),
-            _ => None,
-        })?;
-        *until = None;
-        Some(Deed::End(seat))
-    }
-
-    /// What is told to calls that come too long before the next start.
-    fn refuse(&mut self, now: Instant) -> Option<ReplicaEvent> {
-        let Failures { until, told_until, count, reason, .. } = &mut self.failures;
-        let wait = *until - now;
-        if wait <= self.patience.call || *told_until > now {
-            return None;
-        }
-        *told_until = now + AGAIN;
-        Some(ReplicaEvent::Refused(format!(
-            "it ended {count} times in a row, and is started again in {:.1} s: {reason}",
-            wait.as_secs_f32()
-        )))
-    }
-
-    /// When [`Self::what_is_due`] has something new to say by itself.
-    pub(super) fn next_moment(&self, now: Instant) -> Option<Instant> {
-        let of_stages = self.stages.iter().filter_map(|stage| match stage {
-            Stage::Starting { since } => since.checked_add(self.patience.start),
-            Stage::Leaving { until, .. } => *until,
-            Stage::Ended { until, .. } => Some(*until),
-            Stage::Free | Stage::Registered { .. } => None,
-        });
-        let Failures { until, told_until, .. } = self.failures;
-        let waits = self.present() < self.wanted && self.is_current && until > now;
-        // Where calls are told, it is looked again whether there are any.
-        let again = Some(told_until).filter(|again| self.present() == 0 && *again > now);
-        let of_failures = waits.then(|| again.map_or(until, |again| again.min(until)));
-        of_stages.chain(of_failures).min()
+        let is_there = |(seat, stage): (usize, &Stage)| match stage {
+            Stage::Free | Stage::Leaving { .. } => false,
+            // It may never have been told to start.
+            Stage::Starting { .. } => self.reached[seat],
+            Stage::Ended { .. } | Stage::Registered { .. } => true,
+        };
+        let seated = self.stages.iter().enumerate().filter(|one| is_there(*one)).count();
+        seated + self.elsewhere
     }
 }
 
