@@ -17,9 +17,6 @@ const CHAINCODE: [&str; 7] =
 /// The keys of `chaincode.timeouts` that do.
 const TIMEOUTS: [&str; 2] = ["start", "drain"];
 
-/// Those of `chaincode` that do there alone.
-const CHAINCODE_ONLY_LOCAL: [&str; 1] = ["scaling"];
-
 /// The keys of `chaincode.function` that mean something where there are pods.
 const FUNCTION_OF_PODS: [&str; 1] = ["keep"];
 
@@ -27,7 +24,6 @@ const FUNCTION_OF_PODS: [&str; 1] = ["keep"];
 pub(crate) fn has_meaning(path: &[&str], backend: BackendKind) -> bool {
     match (backend, path) {
         (BackendKind::Kubernetes, ["builds", key, ..]) => !ONLY_LOCAL.contains(key),
-        (BackendKind::Kubernetes, ["chaincode", key, ..]) => !CHAINCODE_ONLY_LOCAL.contains(key),
         (BackendKind::Local, ["registry", key, ..]) => *key == "rewrites",
         (BackendKind::Local, ["builds", key, ..]) => BUILDS.contains(key),
         (BackendKind::Local, ["chaincode", "timeouts", key, ..]) => TIMEOUTS.contains(key),

@@ -58,6 +58,8 @@ pub(crate) struct Bequest {
     pub(crate) replicas: Certified,
     /// How their shim and the proxy come together.
     pub(crate) shim: String,
+    /// How many were wanted.
+    pub(crate) number: usize,
     /// Which set of its run they are, which says where their objects are.
     pub(crate) set: u64,
     /// The digest of the image that they run.

@@ -156,6 +156,7 @@ impl Backend for KubernetesBackend {
             launcher_image: self.builds.launcher_image().to_owned(),
             pull_secrets: self.builds.pull_secrets(&place.ground.namespace),
             settings: workload.settings,
+            replicas: workload.replicas,
             place,
             adoption,
             identity,

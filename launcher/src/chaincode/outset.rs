@@ -65,7 +65,7 @@ impl Outset {
             number: left.set,
             credentials,
             credential,
-            before: 0,
+            before: left.number,
         };
         Ok(Self { authority, port: left.port, first })
     }

@@ -121,6 +121,7 @@ impl Plan {
             made: self.authority.made(),
             replicas: set.certified.clone(),
             shim: described(self.run.shim),
+            number: set.wanted,
             set: set.number,
             image: self.image.digest.clone(),
             port: self.proxy.port(),

@@ -285,6 +285,7 @@ impl Succession {
         info!(wanted, "the number of replicas follows what there is to do");
         self.current.wanted = wanted;
         self.current.replicas.want(wanted);
+        self.plan.bequeath(&self.current);
     }
 
     fn met(&self, credential: Credential, place: ReplicaPlace, meeting: Meeting) {

@@ -41,6 +41,7 @@ fn bequest(package_id: &str) -> Bequest {
     let authority = RunAuthority::new(package_id).unwrap();
     let (replica, _) = authority.replica(Shim::Dials).unwrap();
     Bequest {
+        number: 2,
         heir: heir(package_id),
         authority: authority.kept(),
         made: authority.made(),

@@ -27,6 +27,8 @@ pub(crate) struct Order {
     pub(crate) credentials: String,
     pub(crate) proxy: SocketAddr,
     pub(crate) settings: Arc<Chaincode>,
+    /// How many replicas there are to be from the beginning, if it is no function.
+    pub(crate) replicas: usize,
     pub(crate) launcher_image: String,
     pub(crate) pull_secrets: Vec<String>,
 }

@@ -20,6 +20,8 @@ pub(crate) struct ClusterReplicas {
     events: mpsc::Receiver<ReplicaEvent>,
     /// Since when what runs is of no use.
     disconnected: watch::Sender<Option<SystemTime>>,
+    /// How many are wanted, unless they are a function's processes.
+    wanted: watch::Sender<usize>,
     /// What the proxy says of a function's processes, if they are that.
     words: Option<FunctionWords>,
     /// Says how the run is to end; it ends with this, too.
@@ -43,10 +45,11 @@ impl ClusterReplicas {
             namespace: order.place.ground.namespace.clone(),
             deployment: order.identity.name.clone(),
         };
-        let run = Run::new(order, sink, since);
+        let (wanted, number) = watch::channel(order.replicas);
+        let run = Run::new(order, sink, since, number);
         let words = run.function_words();
         let task = tokio::spawn(run.supervise(ended).in_current_span());
-        Self { events, disconnected, words, end, task, place }
+        Self { events, disconnected, wanted, words, end, task, place }
     }
 
     async fn end(self, end: End) {
@@ -76,7 +79,10 @@ impl Replicas for ClusterReplicas {
     }
 
     fn want(&self, processes: usize) {
-        self.words.iter().for_each(|words| words.want(processes));
+        match &self.words {
+            Some(words) => words.want(processes),
+            None => drop(self.wanted.send_replace(processes)),
+        }
     }
 
     fn met(&self, place: ReplicaPlace, meeting: Meeting) {

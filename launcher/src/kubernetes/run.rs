@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use selvedge_manifest::baseline::Lifted;
-use selvedge_manifest::{CREDENTIALS, GENERATION, INSTANCE, pods_at_rest};
+use selvedge_manifest::{CREDENTIALS, GENERATION, INSTANCE};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{info, warn};
@@ -86,6 +86,8 @@ pub(super) struct Run {
     listeners: Listeners,
     /// Which pods are to go.
     leavers: Leavers,
+    /// How many are wanted, if they are there to stay.
+    wanted: watch::Receiver<usize>,
     /// Those that run the chaincode on demand, if they do.
     function: Option<Function>,
     /// The last end that was told of each pod, by UID.
@@ -115,6 +117,7 @@ impl Run {
         order: Order,
         events: mpsc::Sender<ReplicaEvent>,
         disconnected: watch::Receiver<Option<SystemTime>>,
+        wanted: watch::Receiver<usize>,
     ) -> Self {
         let logs = FollowedLogs::new(Arc::clone(&order.place.ground), events.clone());
         let (port, ends) = (order.plan.port, logs.last_ends());
@@ -125,6 +128,7 @@ impl Run {
             events,
             objects: Objects::default(),
             disconnected,
+            wanted,
             disputes: Disputes::default(),
             generation: 1,
             begun: Timestamp::now(),
@@ -172,7 +176,7 @@ impl Run {
                 () = self.order.place.lease.gained(), if !self.order.place.lease.is_held() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 Ok(()) = self.disconnected.changed() => self.replace_disconnected().await,
-                () = resized(&mut self.function) => self.apply(Extent::Size).await,
+                () = resized(&mut self.function, &mut self.wanted) => self.apply(Extent::Size).await,
             }
         }
     }
@@ -293,7 +297,7 @@ impl Run {
         let order = &self.order;
         let pods = match &mut self.function {
             Some(function) => function.pods(),
-            None => pods_at_rest(&order.settings),
+            None => u16::try_from(*self.wanted.borrow_and_update()).unwrap_or(u16::MAX),
         };
         let owner = order.place.ground.owner().await.map_err(ApplyError::from)?;
         let blueprint = order.blueprint(self.generation, pods, owner.as_ref());
@@ -493,10 +497,14 @@ impl Run {
 }
 
 /// Returns when another number of pods is wanted.
-async fn resized(function: &mut Option<Function>) {
-    match function {
-        Some(function) => function.resized().await,
-        None => pending().await,
+async fn resized(function: &mut Option<Function>, wanted: &mut watch::Receiver<usize>) {
+    let is_over = match function {
+        Some(function) => return function.resized().await,
+        None => wanted.changed().await.is_err(),
+    };
+    if is_over {
+        // Nobody is left to say so.
+        pending::<()>().await;
     }
 }
 

@@ -144,6 +144,7 @@ async fn order(place: &Place, identity: Identity, set: u64, beginning: Beginning
         credentials: format!("c0ffee{set}"),
         proxy: SocketAddr::new(place.ground.pod.ip, 40123),
         settings: Arc::default(),
+        replicas: 1,
         launcher_image: "launcher".into(),
         pull_secrets: Vec::new(),
     }

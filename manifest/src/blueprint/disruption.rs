@@ -3,6 +3,7 @@
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use selvedge_config::Execution;
 
 use super::{Blueprint, pods_at_rest};
 
@@ -11,7 +12,11 @@ impl Blueprint<'_> {
     /// otherwise, and the drain of its node would never end. Nobody misses one that a call has made and
     /// that has answered it.
     pub fn disruption_budget(&self, owner: &OwnerReference) -> Option<PodDisruptionBudget> {
-        (pods_at_rest(self.settings) > 1).then(|| PodDisruptionBudget {
+        let several = match self.settings.execution() {
+            Execution::Service { most, .. } => most > 1,
+            Execution::Function(_) => pods_at_rest(self.settings) > 1,
+        };
+        several.then(|| PodDisruptionBudget {
             metadata: self.metadata(Some(owner)),
             spec: Some(PodDisruptionBudgetSpec {
                 max_unavailable: Some(IntOrString::Int(1)),

@@ -38,6 +38,7 @@ mod recovery;
 mod registries;
 mod rendered;
 mod repair;
+mod scaling;
 mod shared;
 mod starting;
 mod stopped;
