@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use e2e::{Op, Turn, chaincode_dir, processes_of};
+use e2e::{Op, Process, Turn, chaincode_dir, processes_of};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::binaries::go_build;
@@ -17,6 +17,7 @@ use crate::builds::{append, archive, install_fails};
 use crate::ledger::definition;
 use crate::link::SOON;
 use crate::many::STAGE;
+use crate::status::await_told;
 
 /// A registry on this machine, and what is in it.
 struct Images {
@@ -227,6 +228,37 @@ fn one_that_listens_is_dialled_in_its_root() {
     let package_id = lives_on(&turn, "rooted-server", &image);
     let process = processes_of(&turn, &package_id).pop().unwrap();
     assert!(process.environment().contains("CHAINCODE_SERVER_ADDRESS=127.0.0.1:"));
+}
+
+/// Two replicas of one chaincode and one of another, and replicas that take over from others.
+#[test]
+fn several_that_listen_at_one_port_have_a_network_of_their_own_each() {
+    let (turn, images) = (STAGE.enter(), Images::new());
+    let say = |environment: Value| {
+        let two = json!({ "replicas": 2, "environment": environment });
+        let overrides = json!([{ "match": { "label": "own-port" }, "chaincode": two }]);
+        turn.launcher.say("overrides", overrides).unwrap();
+    };
+    say(json!({}));
+    // Whatever it is told.
+    let script = "export CHAINCODE_SERVER_ADDRESS=0.0.0.0:9999; exec ./chaincode";
+    let (name, digest) = (images.name(), images.push("server", script));
+    let own = |listens: Value| json!({ "name": name, "digest": digest, "listens": listens });
+    let package_id = lives_on(&turn, "own-port", &own(json!({ "port": 9999 })));
+    lives_on(&turn, "own-port-plain", &own(json!({ "port": 9999, "tls": false })));
+    let are_two = |chaincode: &Value| chaincode["replicas_registered"] == 2;
+    await_told(&turn, &package_id, are_two);
+
+    say(json!({ "COLOUR": "blue" }));
+    let have_taken_over = || {
+        let processes = processes_of(&turn, &package_id);
+        let is_new = |process: &Process| process.environment().contains("COLOUR=blue\n");
+        processes.len() == 2 && processes.iter().all(is_new)
+    };
+    assert!(wait_until(SOON, have_taken_over), "{:?}", processes_of(&turn, &package_id));
+    await_told(&turn, &package_id, are_two);
+    let value = turn.gateway("own-port").call(Op::Evaluate, &["Get", "k"]).unwrap();
+    assert_eq!(value, "own-port");
 }
 
 #[test]
