@@ -2,13 +2,16 @@
 //! a root of their own, of which the image made all.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::{Op, Process, Turn, chaincode_dir, processes_of};
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::binaries::go_build;
+use testbed::debian::install_missing;
 use testbed::go_module::CRANE;
 use testbed::process::wait_until;
 use testbed::registry::{self, Access, RegistryServer};
@@ -38,6 +41,7 @@ fn crane(arguments: &[&str]) -> String {
 
 impl Images {
     fn new() -> Self {
+        install_missing(&["zstd"], &mut |line| eprintln!("{line}")).unwrap();
         let files = tempfile::tempdir().unwrap();
         let content = files.path().join("registry");
         fs::create_dir(&content).unwrap();
@@ -54,6 +58,15 @@ impl Images {
         let path = self.files.path().join(name);
         fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
+    }
+
+    /// Writes a layer that is compressed with zstd, as one that is with gzip.
+    fn zstd(&self, layer: &[u8]) -> String {
+        let mut tar = Vec::new();
+        GzDecoder::new(layer).read_to_end(&mut tar).unwrap();
+        let tar = self.write("layer.tar", &tar);
+        said_by(Command::new("zstd").args(["-q", "-f", "--rm", &tar]));
+        format!("{tar}.zst")
     }
 
     /// Pushes an image of nothing, for other machines; its digest.
@@ -75,8 +88,8 @@ impl Images {
         crane(&["digest", &tag])
     }
 
-    /// Pushes an image with a system's libraries and shell, and over it a chaincode of ours, linked
-    /// with them; its digest.
+    /// Pushes an image with a system's libraries and shell, compressed with gzip, and over it a
+    /// chaincode of ours, linked with them, with zstd; its digest.
     fn push(&self, chaincode: &str, script: &str) -> String {
         let program = self.files.path().join(chaincode);
         let pie = ["-buildmode=pie", "."];
@@ -96,7 +109,7 @@ impl Images {
             tar.append_link(&mut header, "opt/chaincode", "usr/bin/made")?;
             append(tar, "etc/.wh.below", b"")
         });
-        let over = self.write("chaincode.tar.gz", &over);
+        let over = self.zstd(&over);
         let tag = format!("{}:{chaincode}", self.name());
         let layers = ["-f", &system, "-f", &over, "-t", &tag];
         crane(&[&["append", "--oci-empty-base"][..], &layers].concat());
