@@ -82,6 +82,9 @@ struct Command {
 #[derive(Deserialize, Serialize)]
 struct Listens {
     tls: bool,
+    /// Absent of one that listens where it is told to, and in what earlier releases left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    port: Option<u32>,
 }
 
 /// What a build made.
@@ -169,7 +172,7 @@ impl Output {
     ) -> Result<(), OutputError> {
         let image = self.checked(image)?;
         let ChaincodeSource { r#type, path, label } = source;
-        let listens = listening.map(|Listening { tls }| Listens { tls });
+        let listens = listening.map(|Listening { tls, port }| Listens { tls, port });
         let ImageReference { name, digest, command } = image;
         let command = command.map(|ImageCommand { entrypoint, cmd }| Command { entrypoint, cmd });
         let launch = Launch { version: VERSION, r#type, path, label, listens, command };
@@ -194,7 +197,7 @@ impl Output {
         let Launch { r#type, path, label, listens, command, .. } = launch;
         let command = command.map(|Command { entrypoint, cmd }| ImageCommand { entrypoint, cmd });
         let image = self.checked(ImageReference { name, digest, command })?;
-        let listening = listens.map(|Listens { tls }| Listening { tls });
+        let listening = listens.map(|Listens { tls, port }| Listening { tls, port });
         Ok((Built { image, listening }, ChaincodeSource { r#type, path, label }))
     }
 

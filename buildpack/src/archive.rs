@@ -16,6 +16,7 @@ mod scan;
 mod staging;
 mod unpack;
 mod write;
+mod zstd;
 
 pub use bounds::{MAX_PATH_BYTES, MAX_PATH_DEPTH};
 pub use error::{ArchiveError, EntryFault};
@@ -31,3 +32,4 @@ pub use scan::{Entry, Kind, Limits, Link, Stamp, Visit, scan};
 pub use staging::stage;
 pub use unpack::{Modes, unpack};
 pub use write::ArchiveWriter;
+pub(crate) use zstd::unzstd;

@@ -4,6 +4,7 @@ mod assemble;
 mod base;
 mod collect;
 mod command;
+mod compression;
 mod config;
 mod descriptor;
 mod fault;

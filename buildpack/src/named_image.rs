@@ -11,7 +11,7 @@ use selvedge_package::{IMAGE_FILE, Listens, RawImage, RawImageError};
 use serde::Serialize;
 
 use crate::digest::Sha256;
-use crate::shim::{Security, Shim};
+use crate::shim::{Security, Server, Shim};
 
 /// The largest `image.json` that Selvedge reads, in bytes: two short texts.
 const MAX_BYTES: u64 = 1 << 20;
@@ -139,11 +139,10 @@ impl NamedImage {
 
     /// How its chaincode and the peer come together, as the package has it.
     pub fn shim(&self) -> Shim {
-        match self.listens {
-            None => Shim::Dials,
-            Some(Listens { tls: true }) => Shim::Listens(Security::Tls),
-            Some(Listens { tls: false }) => Shim::Listens(Security::Plain),
-        }
+        self.listens.map_or(Shim::Dials, |Listens { tls, port }| {
+            let security = if tls { Security::Tls } else { Security::Plain };
+            Shim::Listens(Server { security, port })
+        })
     }
 }
 
@@ -166,6 +165,7 @@ fn is_tag(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shim::ServerPort;
 
     const DIGEST: &str = "sha256:802c336235cc1e7347e2da36c73fa2e4b6437cfc6f52872674d1e23f23bba63b";
 
@@ -187,11 +187,16 @@ mod tests {
 
     #[test]
     fn one_that_listens() {
-        for (listens, security) in [("true", Security::Tls), (r#"{"tls":false}"#, Security::Plain)]
-        {
+        for (listens, security, port) in [
+            ("true", Security::Tls, None),
+            (r#"{"tls":false}"#, Security::Plain, None),
+            (r#"{"port":9999}"#, Security::Tls, Some(9999)),
+            (r#"{"port":1024,"tls":false}"#, Security::Plain, Some(1024)),
+        ] {
             let json = format!(r#"{{"name":"a","digest":"{DIGEST}","listens":{listens}}}"#);
             let image = NamedImage::read(json.as_bytes()).unwrap();
-            assert_eq!(image.shim(), Shim::Listens(security));
+            let port = port.map(|number| ServerPort::new(number).unwrap());
+            assert_eq!(image.shim(), Shim::Listens(Server { security, port }));
         }
     }
 

@@ -1,5 +1,7 @@
 //! How a chaincode's shim and its peer come together: which of the two listens.
 
+pub use selvedge_package::{ServerPort, UnfitPort};
+
 /// Who dials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shim {
@@ -7,7 +9,16 @@ pub enum Shim {
     #[default]
     Dials,
     /// The chaincode listens for its peer, and dials at most where it is not told to listen.
-    Listens(Security),
+    Listens(Server),
+}
+
+/// How a chaincode listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Whether it does so with TLS.
+    pub security: Security,
+    /// Where it does so whatever it is told; none of one that listens where it is told to.
+    pub port: Option<ServerPort>,
 }
 
 /// Whether a chaincode that listens does so with TLS.
@@ -17,6 +28,21 @@ pub enum Security {
     Tls,
     /// Without: it knows of no variable that would have it.
     Plain,
+}
+
+impl Shim {
+    /// That of a chaincode that listens where it is told to.
+    pub const fn listens(security: Security) -> Self {
+        Self::Listens(Server { security, port: None })
+    }
+
+    /// How the chaincode listens, if it does.
+    pub const fn server(self) -> Option<Server> {
+        match self {
+            Self::Dials => None,
+            Self::Listens(server) => Some(server),
+        }
+    }
 }
 
 /// By which words a language's source says how it is linked.
@@ -40,8 +66,8 @@ impl Words {
         }
         match (listens, knows_tls) {
             (false, _) => Shim::Dials,
-            (true, true) => Shim::Listens(Security::Tls),
-            (true, false) => Shim::Listens(Security::Plain),
+            (true, true) => Shim::listens(Security::Tls),
+            (true, false) => Shim::listens(Security::Plain),
         }
     }
 }

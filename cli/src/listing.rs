@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use selvedge_buildpack::package::{Elsewhere, Metadata, Remark};
-use selvedge_buildpack::shim::{Security, Shim};
+use selvedge_buildpack::shim::{Security, Server, Shim};
 
 use crate::screen::BOLD;
 
@@ -67,12 +67,14 @@ pub(crate) fn place(elsewhere: Option<&Elsewhere>, metadata: &Metadata) -> (&'st
 }
 
 /// How an image's chaincode listens, if it does.
-fn listens(shim: Shim) -> &'static str {
-    match shim {
-        Shim::Dials => "",
-        Shim::Listens(Security::Tls) => ", listens with TLS",
-        Shim::Listens(Security::Plain) => ", listens without TLS",
-    }
+fn listens(shim: Shim) -> String {
+    let Some(Server { security, port }) = shim.server() else { return String::new() };
+    let tls = match security {
+        Security::Tls => "with TLS",
+        Security::Plain => "without TLS",
+    };
+    let port = port.map(|port| format!(" at port {port}")).unwrap_or_default();
+    format!(", listens {tls}{port}")
 }
 
 /// What there is to know about files, if anything.

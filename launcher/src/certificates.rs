@@ -143,7 +143,7 @@ impl RunAuthority {
         for name in names.into_iter().flatten() {
             replica.subject_alt_names.push(SanType::URI(name.try_into()?));
         }
-        if matches!(shim, Shim::Listens(_)) {
+        if shim.server().is_some() {
             replica.subject_alt_names.push(SanType::DnsName(SERVER_NAME.try_into()?));
             replica.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
         }

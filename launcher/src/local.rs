@@ -4,6 +4,7 @@ mod collection;
 mod compile;
 mod guard;
 mod named;
+mod passage;
 mod pool;
 mod process;
 mod replica;

@@ -1,9 +1,10 @@
 //! The launcher's hidden command `rooted`, under its guard, as the local backend uses it: what a
 //! process finds that has a root of its own, and that it ends as any other does.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
@@ -31,6 +32,11 @@ struct Rooted {
 
 impl Rooted {
     fn start(script: &str) -> Self {
+        Self::start_in("-", script)
+    }
+
+    /// The same in a network: this machine's, or one of its own, with the way into it.
+    fn start_in(network: &str, script: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let root = scratch.path().join("root");
         let (given, tmp) = (scratch.path().join("given"), scratch.path().join("tmp"));
@@ -49,7 +55,7 @@ impl Rooted {
         let guard = Command::new(env!("CARGO_BIN_EXE_selvedge-launcher"))
             .args(["guard", "/proc/self/exe", "rooted"])
             .arg(&root)
-            .args(["4321", "/tmp", "4"])
+            .args(["4321", "/tmp", network, "4"])
             .args(["/usr", "/usr", "ro"])
             .args([given.to_str().unwrap(), "/etc/deep/given", "ro"])
             .args([given.to_str().unwrap(), &through, "ro"])
@@ -111,6 +117,26 @@ fn what_it_finds_is_its_root_and_what_it_is_given() {
     assert_eq!(status.and_then(|status| status.code()), Some(7));
     assert_eq!(fs::read_to_string(scratch.join("tmp/new")).unwrap(), "x\n");
     assert!(!Path::new("/tmp").join(name_of(&rooted.scratch)).exists());
+}
+
+#[test]
+fn a_network_of_its_own_has_a_loopback_and_nothing_else() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let script = "tail -n +3 /proc/net/dev | cut -d: -f1; grep -o 127.0.0.1 /proc/net/fib_trie";
+    let mut rooted = Rooted::start_in(&format!("{free}>9999"), script);
+    let (written, status) = rooted.end();
+    let found: BTreeSet<&str> = written.split_whitespace().collect();
+    assert_eq!(found, ["127.0.0.1", "lo"].into());
+    assert!(status.unwrap().success());
+}
+
+/// The port that leads in is told of to who dials, and may be somebody else's by then.
+#[test]
+fn one_whose_port_is_taken_does_not_begin() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let network = format!("{}>9999", taken.local_addr().unwrap());
+    let (written, status) = Rooted::start_in(&network, "echo begun").end();
+    assert_eq!((&*written, status.and_then(|status| status.code())), ("", Some(125)));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use selvedge_buildpack::content::PackageContent;
-use selvedge_buildpack::shim::{Security, Shim};
+use selvedge_buildpack::shim::{Security, ServerPort, Shim};
 
 /// Where a chaincode finds its credentials.
 pub const DIRECTORY: &str = "/etc/hyperledger/fabric";
@@ -17,7 +17,8 @@ pub const DIRECTORY: &str = "/etc/hyperledger/fabric";
 /// `start:server` of `asset-transfer-basic/chaincode-typescript`.
 const OF_SAMPLES: &str = "/hyperledger";
 
-/// The port at which a chaincode's pod listens, if its chaincode does: that of Fabric's samples.
+/// The port at which a chaincode's pod listens, if its chaincode does where it is told to: that of
+/// Fabric's samples.
 const SERVER_PORT: u16 = 9999;
 
 /// What a process is given to be a replica.
@@ -29,7 +30,7 @@ pub struct LaunchPlan {
     pub files: Vec<(String, Vec<u8>)>,
     /// Arguments after the image's entrypoint.
     pub arguments: Vec<String>,
-    /// Where it listens, if it is told so from the beginning.
+    /// Where its pod listens, if it does.
     pub port: Option<u16>,
 }
 
@@ -75,15 +76,15 @@ impl LaunchPlan {
             ("CORE_TLS_CLIENT_CERT_FILE", path("client_pem.crt"), certificate.clone().into_bytes()),
             ("CORE_PEER_TLS_ROOTCERT_FILE", path("peer.crt"), root.clone().into_bytes()),
         ];
-        let listens_as_named = match target.content {
-            PackageContent::Image => target.shim,
-            PackageContent::Code(_) => Shim::Dials,
+        let named = match target.content {
+            PackageContent::Image => target.shim.server().map(|server| server.security),
+            PackageContent::Code(_) => None,
         };
         // What an image does is its author's word alone, and it hears the same of all variables: by
         // this one the entry points of Fabric's samples choose (`docker/docker-entrypoint.sh` of
         // `chaincode-java` and `chaincode-typescript`). Code whose text shows no TLS may dial after
         // all, and then needs it.
-        let tls = listens_as_named != Shim::Listens(Security::Plain);
+        let tls = named != Some(Security::Plain);
         let mut environment = vec![
             ("CORE_CHAINCODE_ID_NAME".to_owned(), target.package_id.to_owned()),
             ("CORE_PEER_TLS_ENABLED".to_owned(), tls.to_string()),
@@ -92,12 +93,12 @@ impl LaunchPlan {
         ];
         environment
             .extend(files.iter().map(|(variable, path, _)| ((*variable).to_owned(), path.clone())));
-        if let Shim::Listens(security) = target.shim {
-            environment.extend(server(target.package_id, security, path));
+        if let Some(listens) = target.shim.server() {
+            environment.extend(server(target.package_id, listens.security, path));
         }
         let mut files: Vec<_> =
             files.into_iter().map(|(_, path, content)| (path, content)).collect();
-        if listens_as_named == Shim::Listens(Security::Tls) {
+        if named == Some(Security::Tls) {
             files.extend(of_samples(target.root, credentials));
         }
         Self { environment, files, arguments: target.content.arguments(target.address), port: None }
@@ -111,13 +112,14 @@ impl LaunchPlan {
         proxy: IpAddr,
     ) -> Self {
         let mut plan = Self::new(target, credentials);
-        if matches!(target.shim, Shim::Listens(_)) {
+        if let Some(server) = target.shim.server() {
+            let port = server.port.map_or(SERVER_PORT, ServerPort::get);
             let any = match proxy {
                 IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
                 IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
             };
-            plan.environment.extend(listening_at(SocketAddr::new(any, SERVER_PORT)));
-            plan.port = Some(SERVER_PORT);
+            plan.environment.extend(listening_at(SocketAddr::new(any, port)));
+            plan.port = Some(port);
         }
         plan
     }
@@ -263,7 +265,7 @@ mod tests {
                 ],
             ),
         ] {
-            let plan = planned(code, Shim::Listens(security), "");
+            let plan = planned(code, Shim::listens(security), "");
             let (same, more) = plan.environment.split_at(dials.environment.len());
             assert_eq!(same, dials.environment);
             let more: Vec<_> = more.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -287,7 +289,7 @@ mod tests {
                 &["privatekey.pem=key", "cert.pem=certificate", "rootcert.pem=root"],
             ),
         ] {
-            let plan = planned(PackageContent::Image, Shim::Listens(security), "/replica");
+            let plan = planned(PackageContent::Image, Shim::listens(security), "/replica");
             let environment: BTreeMap<_, _> = plan.environment.into_iter().collect();
             assert_eq!(environment["CORE_PEER_TLS_ENABLED"], enabled);
             let disabled = &environment["CHAINCODE_TLS_DISABLED"];

@@ -78,11 +78,11 @@ fn the_launcher_gets_what_the_peer_gave() {
 
 #[test]
 fn the_launcher_is_told_again_what_it_said_of_the_chaincode() {
-    for tls in [true, false] {
+    for (tls, port) in [(true, None), (false, None), (true, Some(9999))] {
         let sandbox = Sandbox::built();
         fs::remove_dir_all(sandbox.path("out")).unwrap();
         fs::create_dir(sandbox.path("out")).unwrap();
-        let listening = Some(Listening { tls });
+        let listening = Some(Listening { tls, port });
         let launcher =
             Launcher::building(&sandbox.socket(), move |mut requests, events| async move {
                 while let Ok(Some(_)) = requests.message().await {}

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::go_json::{self, GoJsonError};
+use crate::port::{ServerPort, UnfitPort};
 
 /// The name of the file, which lies at the top of the code.
 pub const IMAGE_FILE: &str = "image.json";
@@ -29,6 +30,9 @@ pub struct RawImage {
 pub struct Listens {
     /// With the certificates that it is given, if nothing else is said.
     pub tls: bool,
+    /// Where it does so whatever it is told; if nothing is said, it listens where it is told to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<ServerPort>,
 }
 
 /// Why an `image.json` cannot be read. Reads on from the file's name.
@@ -44,8 +48,17 @@ pub enum RawImageError {
     /// `tls` is no yes or no.
     #[error("has `{LISTENS}.tls`, {0}: it is true or false")]
     Tls(&'static str),
+    /// `port` is no number.
+    #[error("has `{LISTENS}.port`, {0}: it is a number, such as 9999")]
+    PortKind(&'static str),
+    /// `port` is a number that no port of a chaincode has.
+    #[error("has a `{LISTENS}.port` that does not do: {0}")]
+    Port(#[from] UnfitPort),
     /// Something that nobody reads.
-    #[error("has `{LISTENS}.{}`, which is nothing that can be said there: there is `tls`", .0.escape_debug())]
+    #[error(
+        "has `{LISTENS}.{}`, which is nothing that can be said there: there are `tls` and `port`",
+        .0.escape_debug()
+    )]
     Unknown(String),
 }
 
@@ -61,28 +74,50 @@ impl RawImage {
 }
 
 impl Listens {
+    /// What is so where nothing is said of it.
+    const DEFAULT: Self = Self { tls: true, port: None };
+
     fn read(said: &Value) -> Result<Option<Self>, RawImageError> {
         match said {
-            Value::Bool(listens) => Ok(listens.then_some(Self { tls: true })),
+            Value::Bool(listens) => Ok(listens.then_some(Self::DEFAULT)),
             Value::Object(fields) => Self::of(fields).map(Some),
             other => Err(RawImageError::Listens(kind(other))),
         }
     }
 
     fn of(fields: &Map<String, Value>) -> Result<Self, RawImageError> {
-        let mut listens = Self { tls: true };
+        let mut listens = Self::DEFAULT;
         for (name, value) in fields {
-            match value {
+            if go_json::names(name, "tls") {
+                listens.tls = tls(value)?.unwrap_or(listens.tls);
+            } else if go_json::names(name, "port") {
+                listens.port = port(value)?.or(listens.port);
+            } else {
                 // A typing error here would be without TLS, or not be dialled.
-                _ if !go_json::names(name, "tls") => {
-                    return Err(RawImageError::Unknown(name.clone()));
-                }
-                Value::Bool(tls) => listens.tls = *tls,
-                Value::Null => {}
-                other => return Err(RawImageError::Tls(kind(other))),
+                return Err(RawImageError::Unknown(name.clone()));
             }
         }
         Ok(listens)
+    }
+}
+
+/// Null is nothing said, as everywhere.
+fn tls(value: &Value) -> Result<Option<bool>, RawImageError> {
+    match value {
+        Value::Bool(tls) => Ok(Some(*tls)),
+        Value::Null => Ok(None),
+        other => Err(RawImageError::Tls(kind(other))),
+    }
+}
+
+fn port(value: &Value) -> Result<Option<ServerPort>, RawImageError> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Number(number) => {
+            let number = number.as_u64().ok_or(RawImageError::PortKind("no whole number"))?;
+            Ok(Some(ServerPort::new(number)?))
+        }
+        other => Err(RawImageError::PortKind(kind(other))),
     }
 }
 
@@ -110,7 +145,8 @@ mod tests {
 
     #[test]
     fn who_listens_and_how() {
-        let (with, without) = (Some(Listens { tls: true }), Some(Listens { tls: false }));
+        let [with, without] = [true, false].map(|tls| Some(Listens { tls, port: None }));
+        let port = |tls, port| Some(Listens { tls, port: ServerPort::new(port).ok() });
         for (said, expected) in [
             ("", None),
             (r#","listens":null"#, None),
@@ -123,6 +159,10 @@ mod tests {
             (r#","listens":{"TLS":null}"#, with),
             (r#","listens":{"tls":false}"#, without),
             (r#","listens":{"tls":false},"listens":null"#, without),
+            (r#","listens":{"port":null}"#, with),
+            (r#","listens":{"Port":9999}"#, port(true, 9999)),
+            (r#","listens":{"port":1024,"tls":false}"#, port(false, 1024)),
+            (r#","listens":{"port":65535,"tls":true}"#, port(true, 65535)),
         ] {
             assert_eq!(read(said), Ok(expected), "{said}");
         }
@@ -137,6 +177,15 @@ mod tests {
             (r#","listens":1,"listens":true"#, "has `listens`, a number"),
             (r#","listens":{"tls":"no"}"#, "has `listens.tls`, a text: it is true or false"),
             (r#","listens":{"tls":[]}"#, "has `listens.tls`, a list"),
+            (r#","listens":{"port":"9999"}"#, "has `listens.port`, a text: it is a number"),
+            (r#","listens":{"port":9999.5}"#, "has `listens.port`, no whole number"),
+            (r#","listens":{"port":-1}"#, "has `listens.port`, no whole number"),
+            (r#","listens":{"port":0}"#, "has a `listens.port` that does not do: 0 is no port"),
+            (
+                r#","listens":{"port":1023}"#,
+                "1023 is no port of a chaincode's: it is a number from",
+            ),
+            (r#","listens":{"port":65536}"#, "65536 is no port of a chaincode's"),
             (r#","listens":{"tsl":false}"#, "has `listens.tsl`, which is nothing"),
             (r#","listens":{"a\nb":1}"#, r"has `listens.a\nb`, which is nothing"),
         ] {

@@ -12,6 +12,7 @@ mod kind;
 mod label;
 mod meta_inf;
 mod metadata;
+mod port;
 
 pub use connection::{
     AddressFault, CONFIG_VARIABLE, CONNECTION_FILE, Connection, ConnectionError, ConnectionFault,
@@ -25,3 +26,4 @@ pub use kind::{ChaincodeType, Handling};
 pub use label::{InvalidLabel, Label};
 pub use meta_inf::{IndexFault, MAX_INDEX_BYTES, META_INF, MetaInfFile, Uselessness, check_index};
 pub use metadata::{MAX_METADATA_BYTES, METADATA_FILE, MetadataFault, RawMetadata};
+pub use port::{ServerPort, UnfitPort};

@@ -20,9 +20,11 @@ pub(super) fn shim(source: &Source, path: &GoPath) -> Result<Shim, GoError> {
 }
 
 fn of<'a>(files: impl Iterator<Item = &'a str> + Clone) -> Shim {
-    match WORDS.said_in(files.clone()) {
-        Shim::Listens(Security::Tls) if never_has_tls(files) => Shim::Listens(Security::Plain),
-        shim => shim,
+    let said = WORDS.said_in(files.clone());
+    if said == Shim::listens(Security::Tls) && never_has_tls(files) {
+        Shim::listens(Security::Plain)
+    } else {
+        said
     }
 }
 
@@ -50,7 +52,7 @@ mod tests {
             "server := &shim.ChaincodeServer{Address: os.Getenv(\"CHAINCODE_SERVER_ADDRESS\")}";
         let key = "key := os.Getenv(\"CHAINCODE_TLS_KEY\")";
         let without = "if key == nil { return shim.TLSProperties{Disabled: true} }";
-        let [plain, tls] = [Security::Plain, Security::Tls].map(Shim::Listens);
+        let [plain, tls] = [Security::Plain, Security::Tls].map(Shim::listens);
         for (files, expected) in [
             (vec![start], Shim::Dials),
             (vec![start, "// CHAINCODE_SERVER_ADDRESS is not read"], Shim::Dials),

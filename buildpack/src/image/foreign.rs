@@ -6,6 +6,7 @@ use std::fs;
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 use serde::Deserialize;
 
+use super::compression::Compression;
 use super::{Layout, LayoutError, sha256};
 use crate::digest::Sha256;
 use crate::platform::Platform;
@@ -19,9 +20,16 @@ const LARGEST: u64 = 8 << 30;
 /// An image in a layout.
 #[derive(Clone, Debug)]
 pub struct Foreign {
-    pub(super) layers: Vec<Descriptor>,
-    pub(super) diff_ids: Vec<String>,
+    pub(super) layers: Vec<ForeignLayer>,
     process: Process,
+}
+
+/// A layer of it, and what that is said to hold.
+#[derive(Clone, Debug)]
+pub(super) struct ForeignLayer {
+    pub(super) blob: Descriptor,
+    pub(super) compression: Compression,
+    pub(super) diff_id: String,
 }
 
 /// How an image starts its process (the OCI image specification, `config.md`); null, which Docker
@@ -63,6 +71,9 @@ pub enum UnfitImage {
     /// The configuration is none.
     #[error("has no configuration of an image")]
     Malformed(#[source] serde_json::Error),
+    /// Its layers are none that are taken.
+    #[error(transparent)]
+    Blobs(#[from] UnfitBlobs),
     /// It was made for other machines.
     #[error("is for {found}, and {wanted} is wanted")]
     Platform {
@@ -97,6 +108,7 @@ impl Foreign {
         if bytes > LARGEST || blobs.len() > MOST_LAYERS + 1 {
             return Err(UnfitBlobs::Size { bytes, blobs: blobs.len() });
         }
+        manifest.layers().iter().try_for_each(|layer| compression(layer).map(drop))?;
         Ok(blobs)
     }
 
@@ -141,13 +153,17 @@ impl Foreign {
             let (layers, diff_ids) = (layers.len(), diff_ids.len());
             return Err(UnfitImage::Layers { layers, diff_ids });
         }
-        let foreign = Self { layers, diff_ids, process: config.unwrap_or_default() };
+        let layer =
+            |(blob, diff_id)| Ok(ForeignLayer { compression: compression(&blob)?, blob, diff_id });
+        let layers = layers.into_iter().zip(diff_ids).map(layer);
+        let layers = layers.collect::<Result<_, UnfitBlobs>>()?;
+        let foreign = Self { layers, process: config.unwrap_or_default() };
         if foreign.command().is_empty() { Err(UnfitImage::NoCommand) } else { Ok(foreign) }
     }
 
     /// Forgets its layers, of which something is damaged: they are fetched again.
     pub fn forget(&self, layout: &Layout) {
-        self.layers.iter().for_each(|layer| remove(layout, layer));
+        self.layers.iter().for_each(|layer| remove(layout, &layer.blob));
     }
 
     /// The program with its arguments: the entrypoint, and behind it the command.
@@ -175,6 +191,11 @@ impl Foreign {
         let user = self.process.user.as_deref()?.split(':').next()?;
         user.parse().ok().filter(|number| *number != 0)
     }
+}
+
+fn compression(layer: &Descriptor) -> Result<Compression, UnfitBlobs> {
+    let kind = || layer.media_type().to_string().escape_debug().to_string();
+    Compression::of(layer).ok_or_else(|| UnfitBlobs::Layer(kind()))
 }
 
 fn remove(layout: &Layout, blob: &Descriptor) {
@@ -231,6 +252,12 @@ pub enum UnfitBlobs {
     /// A digest of another kind.
     #[error("has the blob {0}, which is not named by a SHA-256 digest")]
     Digest(String),
+    /// A layer of another kind.
+    #[error(
+        "has a layer of the media type {0}: those of OCI and Docker are taken, as they are or \
+         compressed with gzip or zstd"
+    )]
+    Layer(String),
     /// There is too much of it.
     #[error("has {bytes} bytes in {blobs} blobs: at most {LARGEST} in {} are taken", MOST_LAYERS + 1)]
     Size {

@@ -16,14 +16,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use oci_spec::image::Descriptor;
 use tar::EntryType;
 
+use super::foreign::ForeignLayer;
 use super::unpack::drain;
 use super::{Foreign, Layout, UnpackError, sha256};
-use crate::archive::{
-    ArchiveError, EntryFault, Extended, Extensions, Limits, gunzip, printable, stage,
-};
+use crate::archive::{ArchiveError, EntryFault, Extended, Extensions, Limits, printable, stage};
 use crate::digest::Hashing;
 
 /// All layers together: an operating system with a language's tools in it, ten times over.
@@ -45,8 +43,7 @@ pub fn lay_out(layout: &Layout, image: &Foreign, target: &Path) -> Result<(), Un
     let failed = |source| UnpackError::Target { target: target.to_owned(), source };
     stage(target, failed, |staging| {
         let mut root = Root { path: staging, bytes: 0, entries: 0 };
-        let mut layers = image.layers.iter().zip(&image.diff_ids);
-        layers.try_for_each(|(layer, diff_id)| lay(layout, layer, diff_id, &mut root))?;
+        image.layers.iter().try_for_each(|layer| lay(layout, layer, &mut root))?;
         // What layers may have said of it themselves.
         fs::set_permissions(staging, Permissions::from_mode(0o755))
             .map_err(|error| failed(ArchiveError::writing(staging)(error)))
@@ -56,37 +53,26 @@ pub fn lay_out(layout: &Layout, image: &Foreign, target: &Path) -> Result<(), Un
 /// Lays one layer over what is there.
 fn lay(
     layout: &Layout,
-    layer: &Descriptor,
-    diff_id: &str,
+    ForeignLayer { blob, compression, diff_id }: &ForeignLayer,
     root: &mut Root<'_>,
 ) -> Result<(), UnpackError> {
-    let name = || layer.digest().to_string();
+    let name = || blob.digest().to_string();
     let failed = |source| UnpackError::Layer { layer: name(), source };
-    let digest = sha256(layer).ok_or_else(|| failed(ArchiveError::NotGzip))?;
-    let blob = layout.open_blob(digest)?.0.take(layer.size());
-    let mut compressed = Hashing::new(BufReader::new(blob));
-    let actual_diff_id = if is_compressed(layer) {
-        let content = gunzip(&mut compressed).map_err(failed)?;
-        laid(content, root).map_err(failed)?
-    } else {
-        laid(&mut compressed, root).map_err(failed)?
-    };
+    let digest = sha256(blob).ok_or_else(|| failed(ArchiveError::NotGzip))?;
+    let mut compressed =
+        Hashing::new(BufReader::new(layout.open_blob(digest)?.0.take(blob.size())));
+    let content = compression.open(&mut compressed).map_err(failed)?;
+    let actual_diff_id = laid(content, root).map_err(failed)?;
     drain(&mut compressed).map_err(failed)?;
     let (_, actual, _) = compressed.finish();
     let damaged = |what, actual| Err(UnpackError::Damaged { layer: name(), what, actual });
     if actual != digest {
         damaged("digest", actual)
-    } else if actual_diff_id.to_string() != diff_id {
+    } else if actual_diff_id.to_string() != *diff_id {
         damaged("diff ID", actual_diff_id)
     } else {
         Ok(())
     }
-}
-
-/// Of what is neither, the archive's reader complains.
-fn is_compressed(layer: &Descriptor) -> bool {
-    let kind = layer.media_type().to_string();
-    kind.ends_with("gzip")
 }
 
 /// The diff ID of what was laid.

@@ -1,8 +1,13 @@
 //! Layers as other tools write them, and as nobody well-meaning does.
 
+use oci_spec::image::ImageManifest;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use tempfile::TempDir;
 
 use super::*;
+use crate::archive::GzipWriter;
+use crate::digest::Sha256;
+use crate::platform::Platform;
 
 /// An entry: its type, name, what a link leads to or a file holds, and mode.
 type Item<'a> = (EntryType, &'a str, &'a str, u32);
@@ -180,4 +185,88 @@ fn what_is_refused_is_named() {
         let told = lay_all(&TempDir::new().unwrap(), &[items]).unwrap_err();
         assert!(told.starts_with(reason), "{told}");
     }
+}
+
+/// An image of such layers, each by its media type and its bytes as they come, and over what.
+fn image(layout: &Layout, layers: &[(&str, Vec<u8>, &[u8])]) -> ImageManifest {
+    let add = |kind: &str, content: &[u8]| {
+        let digest = Sha256::of(content);
+        layout.write_blob(digest, content).unwrap();
+        serde_json::json!({
+            "mediaType": kind, "digest": digest.to_string(), "size": content.len(),
+        })
+    };
+    let diff_ids: Vec<_> =
+        layers.iter().map(|(_, _, content)| Sha256::of(content).to_string()).collect();
+    let configuration = serde_json::json!({
+        "os": "linux", "architecture": "amd64", "config": { "Entrypoint": ["/start"] },
+        "rootfs": { "type": "layers", "diff_ids": diff_ids },
+    });
+    let kind = "application/vnd.oci.image.config.v1+json";
+    let config = add(kind, configuration.to_string().as_bytes());
+    let layers: Vec<_> = layers.iter().map(|(kind, bytes, _)| add(kind, bytes)).collect();
+    let manifest = serde_json::json!({ "schemaVersion": 2, "config": config, "layers": layers });
+    serde_json::from_value(manifest).unwrap()
+}
+
+fn gzipped(content: &[u8]) -> Vec<u8> {
+    let mut writer = GzipWriter::new(Vec::new());
+    std::io::Write::write_all(&mut writer, content).unwrap();
+    writer.finish().unwrap()
+}
+
+fn laid_out(directory: &TempDir, layers: &[(&str, Vec<u8>, &[u8])]) -> Result<PathBuf, String> {
+    let layout = Layout::create(&directory.path().join("images")).unwrap();
+    let manifest = image(&layout, layers);
+    let foreign = Foreign::read(&layout, &manifest, Platform::LinuxAmd64).unwrap();
+    let root = directory.path().join("root");
+    lay_out(&layout, &foreign, &root).map_err(|error| {
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        format!("{error}: {}", source.unwrap_or_default())
+    })?;
+    Ok(root)
+}
+
+#[test]
+fn layers_are_compressed_in_one_way_or_another_or_not() {
+    let directory = TempDir::new().unwrap();
+    let files = ["a", "b", "c", "d"].map(|name| layer(&[(FILE, name, name, 0o644)]));
+    let zstd = |content: &[u8]| compress_to_vec(content, CompressionLevel::Fastest);
+    let [a, b, c, d] = &files;
+    let layers = [
+        ("application/vnd.oci.image.layer.v1.tar", a.clone(), &a[..]),
+        ("application/vnd.docker.image.rootfs.diff.tar.gzip", gzipped(b), b),
+        ("application/vnd.oci.image.layer.v1.tar+zstd", zstd(c), c),
+        ("application/vnd.docker.image.rootfs.diff.tar.zstd", zstd(d), d),
+    ];
+    assert_eq!(found(&laid_out(&directory, &layers).unwrap()), ["a=a", "b=b", "c=c", "d=d"]);
+}
+
+#[test]
+fn a_layer_that_is_damaged_is_refused_and_nothing_of_it_is_left() {
+    let content = layer(&[(FILE, "a", "a", 0o644)]);
+    let other = layer(&[(FILE, "b", "b", 0o644)]);
+    let whole = compress_to_vec(&content[..], CompressionLevel::Fastest);
+    let kind = "application/vnd.oci.image.layer.v1.tar+zstd";
+    for (bytes, holds, reason) in [
+        (whole[..whole.len() / 2].to_vec(), &content, "truncated"),
+        (gzipped(&content), &content, "not a readable tar archive"),
+        (content.clone(), &content, "not a readable tar archive"),
+        (whole, &other, "is damaged: its diff ID is sha256:"),
+    ] {
+        let directory = TempDir::new().unwrap();
+        let told = laid_out(&directory, &[(kind, bytes, &holds[..])]).unwrap_err();
+        assert!(told.contains(reason), "{told}");
+        assert!(!directory.path().join("root").exists());
+    }
+}
+
+#[test]
+fn a_layer_that_nobody_can_unpack_is_refused_before_it_is_fetched() {
+    let directory = TempDir::new().unwrap();
+    let layout = Layout::create(&directory.path().join("images")).unwrap();
+    let manifest = image(&layout, &[("application/vnd.oci.image.layer.v1.tar+xz", vec![], b"")]);
+    let told = Foreign::blobs(&manifest).unwrap_err().to_string();
+    let reason = "has a layer of the media type application/vnd.oci.image.layer.v1.tar+xz: ";
+    assert!(told.starts_with(reason), "{told}");
 }

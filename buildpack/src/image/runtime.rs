@@ -148,6 +148,9 @@ impl Layout {
     }
 }
 
+/// What Docker's own media types of layers begin with.
+const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
+
 /// A layer as an OCI image names it. Docker's own media types mean the same bytes
 /// (`media-types.md` of the image specification, its table of compatibility).
 fn as_oci(layer: &Descriptor) -> Result<Descriptor, UnfitRuntime> {
@@ -155,9 +158,12 @@ fn as_oci(layer: &Descriptor) -> Result<Descriptor, UnfitRuntime> {
         kind @ (MediaType::ImageLayer | MediaType::ImageLayerGzip | MediaType::ImageLayerZstd) => {
             kind.clone()
         }
-        MediaType::Other(kind) if kind == "application/vnd.docker.image.rootfs.diff.tar.gzip" => {
-            MediaType::ImageLayerGzip
-        }
+        MediaType::Other(kind) => match kind.strip_prefix(DOCKER_LAYER) {
+            Some("") => MediaType::ImageLayer,
+            Some(".gzip") => MediaType::ImageLayerGzip,
+            Some(".zstd") => MediaType::ImageLayerZstd,
+            _ => return Err(UnfitRuntime::Layer(kind.clone())),
+        },
         other => return Err(UnfitRuntime::Layer(other.to_string())),
     };
     Ok(Descriptor::new(kind, layer.size(), layer.digest().clone()))
@@ -276,5 +282,20 @@ mod tests {
     fn for_other_machines() {
         let told = runtime("arm64").unwrap_err().to_string();
         assert_eq!(told, "is for linux/arm64, and chaincode runs on linux/amd64");
+    }
+
+    #[test]
+    fn layers_of_dockers_media_types_are_those_of_oci() {
+        let digest = oci_spec::image::Digest::try_from(Sha256::of(b"a").to_string()).unwrap();
+        for (end, expected) in [
+            ("", Some(MediaType::ImageLayer)),
+            (".gzip", Some(MediaType::ImageLayerGzip)),
+            (".zstd", Some(MediaType::ImageLayerZstd)),
+            (".xz", None),
+        ] {
+            let kind = MediaType::Other(format!("{DOCKER_LAYER}{end}"));
+            let named = as_oci(&Descriptor::new(kind, 1, digest.clone()));
+            assert_eq!(named.ok().map(|layer| layer.media_type().clone()), expected, "{end}");
+        }
     }
 }

@@ -63,8 +63,8 @@ mod tests {
         for (file, text, expected) in [
             (main, "ContractRouter.main(args);", Shim::Dials),
             (main, "// new NettyChaincodeServer(", Shim::Dials),
-            (main, server, Shim::Listens(Security::Plain)),
-            (main, &*with_tls, Shim::Listens(Security::Tls)),
+            (main, server, Shim::listens(Security::Plain)),
+            (main, &*with_tls, Shim::listens(Security::Tls)),
             ("src/src/test/java/example/MainTest.java", server, Shim::Dials),
             ("src/README.md", server, Shim::Dials),
         ] {

@@ -38,7 +38,7 @@ pub(super) fn shim(source: &Source) -> Result<Shim, NodeError> {
         WORDS.said_in(source.texts(is_own_code))
     } else if called.iter().all(|command| *command == SERVER) {
         // Of its files the launcher is told by variables.
-        Shim::Listens(Security::Tls)
+        Shim::listens(Security::Tls)
     } else {
         Shim::Dials
     })
@@ -106,7 +106,7 @@ mod tests {
             ("[ -n \"$X\" ] && npm run serve || fabric-chaincode-node start", false),
             ("fabric-chaincode-node $MODE", false),
         ] {
-            let expected = if listens { Shim::Listens(Security::Tls) } else { Shim::Dials };
+            let expected = if listens { Shim::listens(Security::Tls) } else { Shim::Dials };
             assert_eq!(shim_of(start, ""), expected, "{start}");
             if !listens && !start.starts_with("npm") {
                 assert_eq!(shim_of(start, server), Shim::Dials, "{start}");
@@ -122,8 +122,8 @@ mod tests {
             ("shim.start(chaincode);", Shim::Dials),
             ("// shim.server(chaincode) is not called", Shim::Dials),
             (" * @see shim.server(chaincode)", Shim::Dials),
-            (server, Shim::Listens(Security::Plain)),
-            (&with_tls, Shim::Listens(Security::Tls)),
+            (server, Shim::listens(Security::Plain)),
+            (&with_tls, Shim::listens(Security::Tls)),
         ] {
             assert_eq!(shim_of("node index.js", index), expected, "{index}");
         }

@@ -64,9 +64,15 @@ fn one_that_listens_says_so() {
     let root = directory.path();
     let file = "apiVersion: selvedge/v1\nbackend: kubernetes\n";
     fs::write(root.join("selvedge.yaml"), file).unwrap();
-    for (said, told, json) in [
-        ("true", "with TLS", serde_json::json!({ "tls": true })),
-        ("{\"tls\": false}", "without TLS", serde_json::json!({ "tls": false })),
+    for (said, told, json, port) in [
+        ("true", "with TLS", serde_json::json!({ "tls": true }), 9999),
+        ("{\"tls\": false}", "without TLS", serde_json::json!({ "tls": false }), 9999),
+        (
+            "{\"port\": 7000}",
+            "with TLS at port 7000",
+            serde_json::json!({ "tls": true, "port": 7000 }),
+            7000,
+        ),
     ] {
         let listening = image_json().replace('}', &format!(", \"listens\": {said}}}"));
         fs::write(root.join("image.json"), listening).unwrap();
@@ -79,7 +85,9 @@ fn one_that_listens_says_so() {
         let report: Value = serde_json::from_slice(&report).unwrap();
         assert_eq!(report["image"]["listens"], json);
         let rendered = selvedge(root, &["render", "contract_1.0.tar.gz", "-c", "selvedge.yaml"]);
-        check(&rendered, 0, &["value: 0.0.0.0:9999\n", "containerPort: 9999\n"], &[]);
+        let (value, container) =
+            (format!("value: 0.0.0.0:{port}\n"), format!("containerPort: {port}\n"));
+        check(&rendered, 0, &[&value, &container], &[]);
     }
 }
 
@@ -90,6 +98,10 @@ fn what_names_no_image_is_refused_before_anybody_installs_it() {
         ("{\"name\":\"a\",\"tag\":\"1.0\"}".to_owned(), "has no `digest`"),
         (image_json().replace(DIGEST, "latest"), "has the tag latest as its `digest`"),
         (image_json().replace('}', ", \"listens\": 9999}"), "has `listens`, a number: it is true"),
+        (
+            image_json().replace('}', ", \"listens\": {\"port\": 443}}"),
+            "has a `listens.port` that does not do: 443 is no port of a chaincode's",
+        ),
     ] {
         fs::write(directory.path().join("image.json"), &json).unwrap();
         let output = selvedge(directory.path(), &["package", ".", "-l", "contract_1.0"]);

@@ -189,7 +189,7 @@ fn chaincode_run(
             root: tls.root_cert,
         }),
         content: content(named).map_err(|error| failed(&error))?,
-        shim: kept(start.listening),
+        shim: kept(start.listening).map_err(|error| failed(&error))?,
         deadline,
         standing,
         left: None,

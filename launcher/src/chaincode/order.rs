@@ -60,11 +60,10 @@ impl ChaincodeRun {
 
     /// How its replicas are dialled, if they listen.
     pub(super) fn security(&self) -> Option<Security> {
-        match self.shim {
-            Shim::Dials => None,
-            Shim::Listens(shim::Security::Tls) => Some(Security::Tls),
-            Shim::Listens(shim::Security::Plain) => Some(Security::Plain),
-        }
+        self.shim.server().map(|server| match server.security {
+            shim::Security::Tls => Security::Tls,
+            shim::Security::Plain => Security::Plain,
+        })
     }
 
     /// By what is known what its runs leave.

@@ -65,7 +65,7 @@ fn what_a_run_left_is_found_by_the_next_launcher_and_by_nobody_else() {
     assert!(next.find(&heir("basic_1.0:ab13"), Shim::Dials).is_none());
     let other = Heir { msp_id: "Org2MSP".into(), ..scene.bequest.heir.clone() };
     assert!(next.find(&other, Shim::Dials).is_none());
-    let listens = Shim::Listens(Security::Tls);
+    let listens = Shim::listens(Security::Tls);
     assert!(next.find(&scene.bequest.heir, listens).is_none(), "its certificate is no server's");
 }
 

@@ -13,7 +13,7 @@ use selvedge_buildpack::image::oci_spec::image::ImageManifest;
 use selvedge_buildpack::image::{CHAINCODE_USER_ID, Foreign, Layout, UnfitImage, lay_out};
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::Platform;
-use selvedge_buildpack::shim::Shim;
+use selvedge_buildpack::shim::{ServerPort, Shim};
 use selvedge_manifest::{LaunchPlan, ReplicaCredentials, listening_at};
 use selvedge_registry::{DockerConfig, FetchError, Origin, Reference, RegistryAuth, fetch};
 use tokio::sync::Semaphore;
@@ -21,10 +21,11 @@ use tokio::task::spawn_blocking;
 
 use super::collection::Collection;
 use super::guard::guarded;
+use super::passage::Passage;
 use super::process::Process;
 use super::replica::said;
 use super::rooted::{Given, Rooted};
-use super::started::Start;
+use super::started::{Start, free_address};
 use crate::backend::{NamedAs, StartError, Unrunnable, Workload};
 use crate::configuration::Configuration;
 use crate::data::{DataDirectory, TemporaryDirectory};
@@ -140,10 +141,13 @@ impl NamedImages {
         let no_roots = |reason: String| Unrunnable::NoRoots { image: image.clone(), reason };
         let tried = async {
             let files = self.data.temporary("root")?;
+            let passage = port_of(image.shim())
+                .map(|inside| Ok::<_, io::Error>(Passage { outside: free_address()?, inside }));
             let rooted = Rooted {
                 root: files.path().to_owned(),
                 user: CHAINCODE_USER_ID,
                 directory: "/".into(),
+                passage: passage.transpose()?,
                 given: Vec::new(),
                 program: Vec::new(),
             };
@@ -195,6 +199,7 @@ pub(super) fn prepare(
         root: root.directory.path().join(ROOT),
         user: root.image.user().unwrap_or(CHAINCODE_USER_ID),
         directory: root.image.directory().into(),
+        passage: None,
         given,
         program: program.iter().chain(&plan.arguments).map(OsString::from).collect(),
     };
@@ -205,13 +210,16 @@ pub(super) fn prepare(
     let environment: Vec<(String, String)> =
         of_image.chain(ours).chain(said(&workload.settings)).chain(plan.environment).collect();
     let here = files.path().to_owned();
+    let port = port_of(workload.shim);
     Ok(Start {
         program: program.first().cloned().unwrap_or_default(),
-        listens: matches!(workload.shim, Shim::Listens(_)),
-        command: Box::new(move |listening| {
+        listens: workload.shim.server().is_some(),
+        command: Box::new(move |dialled| {
             // As long as it may be started again, its root stays.
             let _root = &root;
-            let mut guarded = guarded_root(&rooted);
+            let passage = dialled.zip(port).map(|(outside, inside)| Passage { outside, inside });
+            let listening = passage.map_or(dialled, |passage| Some(passage.beyond()));
+            let mut guarded = guarded_root(&Rooted { passage, ..rooted.clone() });
             guarded
                 .env_clear()
                 .envs(environment.iter().map(|(name, value)| (name, value)))
@@ -221,6 +229,11 @@ pub(super) fn prepare(
         }),
         _files: Arc::new(files),
     })
+}
+
+/// The port that a chaincode has of its own.
+fn port_of(shim: Shim) -> Option<ServerPort> {
+    shim.server()?.port
 }
 
 /// The guarded command that makes a root, and a process in it.

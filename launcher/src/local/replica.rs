@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use selvedge_buildpack::image::oci_spec::image::{Config, ImageConfiguration};
 use selvedge_buildpack::image::{Layout, ZONEINFO, unpack};
-use selvedge_buildpack::shim::Shim;
 use selvedge_config::{Chaincode, Variable};
 use selvedge_manifest::{LaunchPlan, ReplicaCredentials, listening_at};
 use tokio::task::spawn_blocking;
@@ -95,7 +94,7 @@ impl Unpacked {
             .collect();
         Ok(Start {
             program: program.to_string_lossy().into_owned(),
-            listens: matches!(workload.shim, Shim::Listens(_)),
+            listens: workload.shim.server().is_some(),
             command: Box::new(move |listening| {
                 let mut guarded = guarded(program.as_os_str());
                 guarded

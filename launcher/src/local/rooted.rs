@@ -7,6 +7,9 @@
 //! lets go of all that it may, and becomes the program. It sees no process but its own, and when it
 //! ends, all that it has started ends with it.
 //!
+//! One that listens at a port of its own choice has a network of its own besides, with one way into it
+//! (`passage.rs`).
+//!
 //! What is bound into the root is bound after the root has become one: until then a link in it could
 //! lead anywhere on this machine.
 
@@ -34,11 +37,16 @@ use rustix::thread::{
     configure_capability_in_ambient_set, set_capabilities, set_no_new_privs,
 };
 
+use super::passage::Passage;
+
 /// The first argument of what begins the namespaces.
 const ENTER: &str = "rooted";
 
 /// The first argument of what makes the root in them.
 const INSIDE: &str = "rooted-inside";
+
+/// The argument of one that has this machine's network.
+const OF_MACHINE: &str = "-";
 
 /// How one ends that could not be made.
 const FAILED: u8 = 125;
@@ -56,6 +64,8 @@ pub(crate) struct Rooted {
     pub(crate) user: u32,
     /// Where it begins.
     pub(crate) directory: OsString,
+    /// The way into its own network; without one it has this machine's.
+    pub(crate) passage: Option<Passage>,
     /// What it is given in its root.
     pub(crate) given: Vec<Given>,
     /// The program and its arguments; none where only the root is tried.
@@ -124,9 +134,10 @@ impl Rooted {
     }
 
     fn arguments(&self, order: &str) -> Vec<OsString> {
-        let Self { root, user, directory, given, program } = self;
+        let Self { root, user, directory, passage, given, program } = self;
         let mut arguments: Vec<OsString> =
             vec![order.into(), root.into(), user.to_string().into(), directory.clone()];
+        arguments.push(passage.map_or_else(|| OF_MACHINE.into(), |it| it.to_string().into()));
         arguments.push(given.len().to_string().into());
         for Given { from, to, writable } in given {
             let how = if *writable { "rw" } else { "ro" };
@@ -140,28 +151,27 @@ impl Rooted {
         let root = arguments.next()?.into();
         let user = arguments.next()?.to_str()?.parse().ok()?;
         let directory = arguments.next()?;
+        let network = arguments.next()?;
+        let passage = match network.to_str()? {
+            OF_MACHINE => None,
+            passage => Some(passage.parse().ok()?),
+        };
         let number: usize = arguments.next()?.to_str()?.parse().ok()?;
         let mut given = Vec::new();
         for _ in 0..number {
             let (from, to) = (arguments.next()?.into(), arguments.next()?);
             given.push(Given { from, to, writable: arguments.next()? == "rw" });
         }
-        Some(Self { root, user, directory, given, program: arguments.collect() })
+        Some(Self { root, user, directory, passage, given, program: arguments.collect() })
     }
 
     /// Begins the namespaces, and outlives what is in them.
     fn enter(&self) -> io::Result<ExitCode> {
         let guard = getppid();
         let (user, group) = (geteuid().as_raw(), getegid().as_raw());
-        let all = UnshareFlags::NEWUSER
-            | UnshareFlags::NEWNS
-            | UnshareFlags::NEWPID
-            | UnshareFlags::NEWIPC;
-        #[expect(
-            deprecated,
-            reason = "its successor is unsafe for the sake of file descriptors, which stay shared here"
-        )]
-        rustix::thread::unshare(all).map_err(failed("user namespaces are not allowed here"))?;
+        let opened = self.passage.map(Passage::open).transpose().map_err(so("its port"))?;
+        let network = if opened.is_some() { UnshareFlags::NEWNET } else { UnshareFlags::empty() };
+        unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNS | UnshareFlags::NEWIPC | network)?;
         // Which the new ones take away.
         set_parent_process_death_signal(Some(Signal::KILL))?;
         if getppid() != guard {
@@ -175,6 +185,11 @@ impl Rooted {
             let path = format!("/proc/self/{file}");
             fs::write(&path, map).map_err(so(path))?;
         }
+        if let Some(opened) = opened {
+            opened.serve().map_err(so("a network of its own"))?;
+        }
+        // Last: who has children in another namespace for processes can begin no threads (`clone(2)`).
+        unshare(UnshareFlags::NEWPID)?;
         keep_one_capability().map_err(so("the right to mount"))?;
         let mut inside = Command::new("/proc/self/exe")
             .arg0("selvedge-root")
@@ -224,6 +239,15 @@ impl Rooted {
         env::set_current_dir("/")?;
         Ok(Path::new("/").join(old.file_name().unwrap_or_default()))
     }
+}
+
+/// Begins namespaces.
+fn unshare(which: UnshareFlags) -> io::Result<()> {
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe for the sake of file descriptors, which stay shared here"
+    )]
+    rustix::thread::unshare(which).map_err(failed("user namespaces are not allowed here"))
 }
 
 /// Lets the next program of this process mount, whoever its user is (`capabilities(7)`).
@@ -305,20 +329,23 @@ mod tests {
 
     #[test]
     fn what_is_ordered_is_what_is_understood() {
-        let rooted = Rooted {
-            root: "/data/root".into(),
-            user: 65532,
-            directory: "/app".into(),
-            given: vec![
-                Given { from: "/data/hosts".into(), to: "/etc/hosts".into(), writable: false },
-                Given { from: "/data/tmp".into(), to: "/tmp".into(), writable: true },
-            ],
-            program: vec!["sh".into(), "-c".into(), "true".into()],
-        };
-        let order = Order::read(rooted.command().into_iter());
-        assert_eq!(order, Some(Order::Enter(rooted.clone())));
-        let inside = iter::once("x".into()).chain(rooted.arguments(INSIDE));
-        assert_eq!(Order::read(inside), Some(Order::Inside(rooted)));
+        for passage in [None, Some("127.0.0.1:40123>9999".parse().unwrap())] {
+            let rooted = Rooted {
+                root: "/data/root".into(),
+                user: 65532,
+                directory: "/app".into(),
+                passage,
+                given: vec![
+                    Given { from: "/data/hosts".into(), to: "/etc/hosts".into(), writable: false },
+                    Given { from: "/data/tmp".into(), to: "/tmp".into(), writable: true },
+                ],
+                program: vec!["sh".into(), "-c".into(), "true".into()],
+            };
+            let order = Order::read(rooted.command().into_iter());
+            assert_eq!(order, Some(Order::Enter(rooted.clone())));
+            let inside = iter::once("x".into()).chain(rooted.arguments(INSIDE));
+            assert_eq!(Order::read(inside), Some(Order::Inside(rooted)));
+        }
         assert_eq!(Order::read(["selvedge-launcher".into(), "--log".into()].into_iter()), None);
     }
 }

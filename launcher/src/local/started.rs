@@ -21,15 +21,15 @@ pub(super) const GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct Start {
     /// The program, for error messages.
     pub(crate) program: String,
-    /// Whether it listens, and is told where.
+    /// Whether it listens.
     pub(crate) listens: bool,
-    /// Makes the command; of one that listens, there.
+    /// Makes the command; of one that listens, such that it is dialled there.
     pub(crate) command: Box<dyn Fn(Option<SocketAddr>) -> Command + Send + Sync>,
     /// What must live as long as the replica.
     pub(crate) _files: Arc<TemporaryDirectory>,
 }
 
-/// A process, and where it was told to listen.
+/// A process, and where it is to be dialled if it listens.
 pub(super) struct Started {
     pub(super) process: Process,
     pub(super) listening: Option<SocketAddr>,
@@ -45,7 +45,7 @@ impl Start {
 }
 
 /// Where nobody listens: another one each time, since somebody may by the next.
-fn free_address() -> io::Result<SocketAddr> {
+pub(super) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 

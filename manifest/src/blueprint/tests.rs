@@ -9,7 +9,7 @@ use super::*;
 use crate::launch::{LaunchTarget, ReplicaCredentials};
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::language::Language;
-use selvedge_buildpack::shim::{Security, Shim};
+use selvedge_buildpack::shim::{Security, Server, ServerPort, Shim};
 
 const PACKAGE_ID: &str =
     "basic_1.0:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -136,7 +136,7 @@ fn golden_manifests() {
 #[test]
 fn one_that_listens_is_reached_by_its_proxy_alone() {
     let mut scene = Scene::new(PeerNode::Required);
-    scene.plan = plan(&scene.identity, Shim::Listens(Security::Tls));
+    scene.plan = plan(&scene.identity, Shim::listens(Security::Tls));
     let blueprint = scene.blueprint();
     let service = applied(blueprint.service());
     let (owner, address) = (owner(&service), address(&service).unwrap());
@@ -146,7 +146,7 @@ fn one_that_listens_is_reached_by_its_proxy_alone() {
     golden("listening-container.yaml", &pod.containers[0]);
 
     // An image of somebody else's may look elsewhere for its certificate, and has files there.
-    scene.plan = plan_of(PackageContent::Image, &scene.identity, Shim::Listens(Security::Tls));
+    scene.plan = plan_of(PackageContent::Image, &scene.identity, Shim::listens(Security::Tls));
     let blueprint = scene.blueprint();
     let kept = blueprint.secret(&owner).data.unwrap();
     let deployment = blueprint.deployment(&owner, address).unwrap().deployment;
@@ -156,6 +156,25 @@ fn one_that_listens_is_reached_by_its_proxy_alone() {
     for path in mounts.iter().filter_map(|mount| mount.sub_path.as_ref()) {
         assert!(kept.contains_key(path), "{path}");
     }
+}
+
+#[test]
+fn one_that_listens_at_a_port_of_its_own_is_reached_there() {
+    let mut scene = Scene::new(PeerNode::Required);
+    let mut of = |port: Option<u64>| {
+        let port = port.map(|number| ServerPort::new(number).unwrap());
+        let shim = Shim::Listens(Server { security: Security::Plain, port });
+        scene.plan = plan_of(PackageContent::Image, &scene.identity, shim);
+        let blueprint = scene.blueprint();
+        let service = applied(blueprint.service());
+        let (owner, address) = (owner(&service), address(&service).unwrap());
+        let policy = blueprint.network_policy(&owner, &service);
+        let deployment = blueprint.deployment(&owner, address).unwrap().deployment;
+        serde_json::to_string(&(policy, deployment)).unwrap()
+    };
+    let told = of(None);
+    assert!(told.contains("0.0.0.0:9999") && told.contains("--server-port=9999"), "{told}");
+    assert_eq!(of(Some(7000)), told.replace("9999", "7000"));
 }
 
 #[test]

@@ -57,6 +57,10 @@ pub struct Listening {
     /// With TLS, on both sides.
     #[prost(bool, tag = "1")]
     pub tls: bool,
+    /// Where it listens whatever it is told. Absent of one that listens where it is
+    /// told to.
+    #[prost(uint32, optional, tag = "2")]
+    pub port: ::core::option::Option<u32>,
 }
 /// An image by its digest: the two fields of image.json.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

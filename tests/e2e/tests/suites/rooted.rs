@@ -2,13 +2,16 @@
 //! a root of their own, of which the image made all.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use e2e::{Op, Turn, chaincode_dir, processes_of};
+use e2e::{Op, Process, Turn, chaincode_dir, processes_of};
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::binaries::go_build;
+use testbed::debian::install_missing;
 use testbed::go_module::CRANE;
 use testbed::process::wait_until;
 use testbed::registry::{self, Access, RegistryServer};
@@ -17,6 +20,7 @@ use crate::builds::{append, archive, install_fails};
 use crate::ledger::definition;
 use crate::link::SOON;
 use crate::many::STAGE;
+use crate::status::await_told;
 
 /// A registry on this machine, and what is in it.
 struct Images {
@@ -37,6 +41,7 @@ fn crane(arguments: &[&str]) -> String {
 
 impl Images {
     fn new() -> Self {
+        install_missing(&["zstd"], &mut |line| eprintln!("{line}")).unwrap();
         let files = tempfile::tempdir().unwrap();
         let content = files.path().join("registry");
         fs::create_dir(&content).unwrap();
@@ -53,6 +58,15 @@ impl Images {
         let path = self.files.path().join(name);
         fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
+    }
+
+    /// Writes a layer that is compressed with zstd, as one that is with gzip.
+    fn zstd(&self, layer: &[u8]) -> String {
+        let mut tar = Vec::new();
+        GzDecoder::new(layer).read_to_end(&mut tar).unwrap();
+        let tar = self.write("layer.tar", &tar);
+        said_by(Command::new("zstd").args(["-q", "-f", "--rm", &tar]));
+        format!("{tar}.zst")
     }
 
     /// Pushes an image of nothing, for other machines; its digest.
@@ -74,8 +88,8 @@ impl Images {
         crane(&["digest", &tag])
     }
 
-    /// Pushes an image with a system's libraries and shell, and over it a chaincode of ours, linked
-    /// with them; its digest.
+    /// Pushes an image with a system's libraries and shell, compressed with gzip, and over it a
+    /// chaincode of ours, linked with them, with zstd; its digest.
     fn push(&self, chaincode: &str, script: &str) -> String {
         let program = self.files.path().join(chaincode);
         let pie = ["-buildmode=pie", "."];
@@ -95,7 +109,7 @@ impl Images {
             tar.append_link(&mut header, "opt/chaincode", "usr/bin/made")?;
             append(tar, "etc/.wh.below", b"")
         });
-        let over = self.write("chaincode.tar.gz", &over);
+        let over = self.zstd(&over);
         let tag = format!("{}:{chaincode}", self.name());
         let layers = ["-f", &system, "-f", &over, "-t", &tag];
         crane(&[&["append", "--oci-empty-base"][..], &layers].concat());
@@ -227,6 +241,37 @@ fn one_that_listens_is_dialled_in_its_root() {
     let package_id = lives_on(&turn, "rooted-server", &image);
     let process = processes_of(&turn, &package_id).pop().unwrap();
     assert!(process.environment().contains("CHAINCODE_SERVER_ADDRESS=127.0.0.1:"));
+}
+
+/// Two replicas of one chaincode and one of another, and replicas that take over from others.
+#[test]
+fn several_that_listen_at_one_port_have_a_network_of_their_own_each() {
+    let (turn, images) = (STAGE.enter(), Images::new());
+    let say = |environment: Value| {
+        let two = json!({ "replicas": 2, "environment": environment });
+        let overrides = json!([{ "match": { "label": "own-port" }, "chaincode": two }]);
+        turn.launcher.say("overrides", overrides).unwrap();
+    };
+    say(json!({}));
+    // Whatever it is told.
+    let script = "export CHAINCODE_SERVER_ADDRESS=0.0.0.0:9999; exec ./chaincode";
+    let (name, digest) = (images.name(), images.push("server", script));
+    let own = |listens: Value| json!({ "name": name, "digest": digest, "listens": listens });
+    let package_id = lives_on(&turn, "own-port", &own(json!({ "port": 9999 })));
+    lives_on(&turn, "own-port-plain", &own(json!({ "port": 9999, "tls": false })));
+    let are_two = |chaincode: &Value| chaincode["replicas_registered"] == 2;
+    await_told(&turn, &package_id, are_two);
+
+    say(json!({ "COLOUR": "blue" }));
+    let have_taken_over = || {
+        let processes = processes_of(&turn, &package_id);
+        let is_new = |process: &Process| process.environment().contains("COLOUR=blue\n");
+        processes.len() == 2 && processes.iter().all(is_new)
+    };
+    assert!(wait_until(SOON, have_taken_over), "{:?}", processes_of(&turn, &package_id));
+    await_told(&turn, &package_id, are_two);
+    let value = turn.gateway("own-port").call(Op::Evaluate, &["Get", "k"]).unwrap();
+    assert_eq!(value, "own-port");
 }
 
 #[test]

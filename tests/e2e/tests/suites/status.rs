@@ -29,7 +29,11 @@ fn told(turn: &Turn<'_>) -> Value {
 }
 
 /// Waits until it tells something of a chaincode.
-fn await_told(turn: &Turn<'_>, package_id: &str, holds: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn await_told(
+    turn: &Turn<'_>,
+    package_id: &str,
+    holds: impl Fn(&Value) -> bool,
+) -> Value {
     let mut all = Value::Null;
     let mut found = Value::Null;
     let is_told = wait_until(SOON, || {

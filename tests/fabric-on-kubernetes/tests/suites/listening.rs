@@ -11,10 +11,12 @@ use crate::shared::{MSP_ID, await_registered, deploy, gateway, on_fabric_of};
 
 /// How an image of Fabric's samples starts (`docker/docker-entrypoint.sh` and the script
 /// `start:server` of `asset-transfer-basic/chaincode-typescript`): whether it has TLS, it asks the
-/// variable of those that dial, and its certificate lies where nobody tells it.
+/// variable of those that dial, and its certificate lies where nobody tells it. And it listens at a
+/// port of its own choice.
 const AS_IN_SAMPLES: &str = "[ $CORE_PEER_TLS_ENABLED = true ] || exit 7; \
     export CHAINCODE_TLS_KEY=/hyperledger/privatekey.pem \
-    CHAINCODE_TLS_CERT=/hyperledger/cert.pem CHAINCODE_CLIENT_CA_CERT=/hyperledger/rootcert.pem; \
+    CHAINCODE_TLS_CERT=/hyperledger/cert.pem CHAINCODE_CLIENT_CA_CERT=/hyperledger/rootcert.pem \
+    CHAINCODE_SERVER_ADDRESS=:7000; \
     exec /usr/local/bin/chaincode";
 
 /// One of its pods goes, and the peer notices nothing.
@@ -46,7 +48,7 @@ fn servers_have_replicas_that_come_and_go() {
             let built = container(fabric, chaincode.name())["image"].clone();
             let start = ("listening", AS_IN_SAMPLES);
             let digest = make_with(cluster, fabric, built.as_str().unwrap(), start, 0o755);
-            let package = packaged_listening(fabric, "image_1.0", &digest);
+            let package = packaged_listening(fabric, "image_1.0", &digest, &json!({"port": 7000}));
             let package_id = fabric.network().deploy(&package, &Definition::new("image")).unwrap();
             outlives_a_pod(fabric, "image", &package_id).await;
         },

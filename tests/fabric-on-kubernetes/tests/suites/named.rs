@@ -84,8 +84,13 @@ fn packaged(fabric: &Fabric, label: &str, digest: &str) -> PathBuf {
 }
 
 /// The same for an image whose chaincode listens.
-pub(crate) fn packaged_listening(fabric: &Fabric, label: &str, digest: &str) -> PathBuf {
-    packaged_as(fabric, label, &json!({ "name": NAME, "digest": digest, "listens": true }))
+pub(crate) fn packaged_listening(
+    fabric: &Fabric,
+    label: &str,
+    digest: &str,
+    listens: &Value,
+) -> PathBuf {
+    packaged_as(fabric, label, &json!({ "name": NAME, "digest": digest, "listens": listens }))
 }
 
 fn packaged_as(fabric: &Fabric, label: &str, image: &Value) -> PathBuf {
