@@ -135,6 +135,20 @@ pub struct Scaling {
     pub in_flight: NonZeroU16,
     /// For how long fewer replicas must have been enough before one goes. It finishes what it has.
     pub calm: Span,
+    /// Who says how many there are.
+    pub by: ScaledBy,
+}
+
+/// Who says how many replicas there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ScaledBy {
+    /// The launcher, by `inFlight` and `calm`.
+    #[default]
+    Launcher,
+    /// Whoever scales the Deployment, such as a `HorizontalPodAutoscaler` or KEDA, between `replicas`
+    /// and `maxReplicas`. The launcher's `/metrics` has what there is to do. Only on Kubernetes.
+    Autoscaler,
 }
 
 impl Default for Scaling {
@@ -144,6 +158,7 @@ impl Default for Scaling {
             in_flight: NonZeroU16::new(16).expect("not zero"),
             // As a HorizontalPodAutoscaler of Kubernetes has it (`stabilizationWindowSeconds`).
             calm: Span::seconds(300),
+            by: ScaledBy::default(),
         }
     }
 }

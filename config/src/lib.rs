@@ -37,7 +37,7 @@ pub use builds::{
 pub use chaincode::{Chaincode, PeerNode, Timeouts};
 pub use check::{NAMESPACE, is_namespace};
 pub use document::LONGEST;
-pub use execution::{Execution, Function, Keep, Mode, Scaling, Wait};
+pub use execution::{Execution, Function, Keep, Mode, ScaledBy, Scaling, Wait};
 pub use fault::{Fault, Faults};
 pub use file::{ApiVersion, BackendKind, File, Health, Override, USUAL_FILE};
 pub use matching::{Match, Subject};

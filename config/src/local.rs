@@ -28,6 +28,7 @@ pub(crate) fn has_meaning(path: &[&str], backend: BackendKind) -> bool {
         (BackendKind::Local, ["builds", key, ..]) => BUILDS.contains(key),
         (BackendKind::Local, ["chaincode", "timeouts", key, ..]) => TIMEOUTS.contains(key),
         (BackendKind::Local, ["chaincode", "function", key, ..]) => !FUNCTION_OF_PODS.contains(key),
+        (BackendKind::Local, ["chaincode", "scaling", "by"]) => false,
         (BackendKind::Local, ["chaincode", key, ..]) => CHAINCODE.contains(key),
         _ => true,
     }

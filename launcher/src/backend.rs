@@ -224,6 +224,8 @@ pub(crate) enum ReplicaEvent {
     Leaving(Origin),
     /// What was to go there is gone.
     Left(Origin),
+    /// Somebody else has said that so many are wanted, who may say so.
+    Scaled(usize),
     /// This is lifted of the security of all of them.
     Lifted(Vec<Lifted>),
     /// It ended, and is started again.

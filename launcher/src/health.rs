@@ -1,23 +1,27 @@
 //! What the launcher answers to who asks how it is: `/healthz` and `/readyz`, as Kubernetes' own
-//! programs do.
+//! programs do, and `/metrics`.
 
 use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::configuration::Configuration;
+use crate::metrics;
 use crate::opening::Entrance;
+use crate::running::Running;
 
 /// What is asked about.
 #[derive(Clone)]
 struct Asked {
     entrance: Entrance,
     configuration: Configuration,
+    running: Running,
 }
 
 /// Answers at an address until what is returned is dropped.
@@ -25,11 +29,13 @@ pub(crate) async fn serve(
     address: SocketAddr,
     entrance: Entrance,
     configuration: Configuration,
+    running: Running,
 ) -> std::io::Result<AbortOnDropHandle<std::io::Result<()>>> {
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .with_state(Asked { entrance, configuration });
+        .route("/metrics", get(metrics))
+        .with_state(Asked { entrance, configuration, running });
     let listener = TcpListener::bind(address).await?;
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(AbortOnDropHandle::new(serving))
@@ -49,4 +55,9 @@ async fn ready(State(asked): State<Asked>) -> (StatusCode, String) {
         }
     };
     (status, launcher + &file)
+}
+
+async fn metrics(State(asked): State<Asked>) -> impl IntoResponse {
+    let told = metrics::told(&asked.running.standings());
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], told)
 }

@@ -25,6 +25,7 @@ mod last_lines;
 mod lines;
 mod loading;
 mod local;
+mod metrics;
 mod opening;
 mod removal;
 mod restarts;
@@ -123,14 +124,15 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let _watch = watcher.map(|watcher| AbortOnDropHandle::new(tokio::spawn(watcher.watch())));
     let socket = ApiSocket::bind(&settings.listen)?;
     let (opening, entrance) = opening::begin();
+    let running = Running::default();
     let _health = match configuration.now().health().address {
         Some(address) => {
-            let served = health::serve(address, entrance.clone(), configuration.clone()).await;
+            let (entrance, configuration) = (entrance.clone(), configuration.clone());
+            let served = health::serve(address, entrance, configuration, running.clone()).await;
             Some(served.with_context(|| format!("cannot serve health on {address}"))?)
         }
         None => None,
     };
-    let running = Running::default();
     let api = LauncherApi::new(entrance, running.clone(), configuration.clone());
     let closing = CancellationToken::new();
     let mut server = serve(&socket, api, &closing)?;

@@ -1,16 +1,22 @@
 //! Where a run of a chaincode stands: said by what drives the run, told to who asks for the
 //! launcher's status.
 
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use selvedge_proto::launcher::{ChaincodeStatus, Reason, RunStart, RunState};
+use selvedge_proxy::Load;
 use tokio::sync::watch;
 
 use crate::error_chain::bounded;
 
 /// Where one run stands, for as long as anybody has it.
 #[derive(Clone, Debug)]
-pub(crate) struct Standing(watch::Sender<ChaincodeStatus>);
+pub(crate) struct Standing {
+    told: watch::Sender<ChaincodeStatus>,
+    /// How much there is to do, once there is a proxy.
+    load: Arc<OnceLock<Load>>,
+}
 
 impl Standing {
     /// That of a run which has been called for.
@@ -24,17 +30,26 @@ impl Standing {
             state_since: seconds(SystemTime::now()),
             ..ChaincodeStatus::default()
         };
-        Self(watch::Sender::new(status))
+        Self { told: watch::Sender::new(status), load: Arc::default() }
     }
 
     /// Where it stands now.
     pub(crate) fn now(&self) -> ChaincodeStatus {
-        self.0.borrow().clone()
+        let mut status = self.told.borrow().clone();
+        let in_flight = self.load.get().map_or(0, Load::now);
+        status.transactions_in_flight = in_flight.try_into().unwrap_or(u32::MAX);
+        status
+    }
+
+    /// How much there is to do for it, from now on.
+    pub(crate) fn has(&self, load: &Load) {
+        // There is one proxy in a run.
+        let _ = self.load.set(load.clone());
     }
 
     /// It is somewhere else; a state that is another one begins now.
     pub(crate) fn is(&self, change: impl FnOnce(&mut ChaincodeStatus)) {
-        self.0.send_modify(|status| {
+        self.told.send_modify(|status| {
             let before = status.state;
             change(status);
             if status.state != before {

@@ -64,9 +64,11 @@ pub(super) struct Chaincode {
     pub(super) transactions: Transactions,
 }
 
-/// What became of transactions whose replicas ended, in this run.
+/// How many transactions there are now, and what became of those whose replicas ended, in this run.
 #[derive(Debug, Serialize)]
 pub(super) struct Transactions {
+    /// Replicas have them, or they wait for one.
+    pub(super) in_flight: u32,
     pub(super) run_again: u64,
     /// Answered with an error.
     pub(super) answered: u64,
@@ -131,6 +133,7 @@ impl Chaincode {
             lifted: told.lifted,
             reasons: told.reasons.into_iter().map(Reason::of).collect(),
             transactions: Transactions {
+                in_flight: told.transactions_in_flight,
                 run_again: told.transactions_run_again,
                 answered: told.transactions_answered,
                 differed: told.transactions_differed,

@@ -133,7 +133,7 @@ fn remarks(
 
 /// What became of transactions whose replicas ended, if there were any.
 fn fates(transactions: &Transactions) -> Option<String> {
-    let Transactions { run_again, answered, differed } = *transactions;
+    let Transactions { run_again, answered, differed, .. } = *transactions;
     let fates = [
         (run_again, "run again"),
         (answered, "answered with an error"),
@@ -232,6 +232,7 @@ mod tests {
             transactions_answered: 3,
             transactions_differed: 0,
             function_processes: 0,
+            transactions_in_flight: 4,
         }
     }
 

@@ -10,13 +10,14 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use crate::alarm::Alarm;
 use crate::dialler::Target;
 use crate::event::Event;
 use crate::identity::{Credential, ReplicaPlace};
+use crate::load::Load;
 use crate::notices::NoticeSender;
 use crate::on_demand::OnDemand;
 use crate::pace::{Pace, give_way};
@@ -57,8 +58,6 @@ pub(crate) enum Command {
     OnDemand(Option<OnDemand>),
     /// Whether transactions that begin from now on are run again when their replica ends.
     Replay(bool),
-    /// How much there is to do.
-    Load(oneshot::Sender<usize>),
     /// Replicas listen there.
     Dial(Target),
     /// No replica is there any more.
@@ -95,6 +94,7 @@ pub(crate) struct Exchange {
     wakes: Wakes,
     commands: mpsc::Receiver<Command>,
     events: NoticeSender,
+    load: Load,
     /// Commands and the alarm.
     desk: Source,
     alarm: Alarm,
@@ -113,6 +113,7 @@ impl Exchange {
         wakes: Wakes,
         commands: mpsc::Receiver<Command>,
         events: NoticeSender,
+        load: Load,
     ) -> Self {
         let desk = wakes.source();
         Self {
@@ -121,6 +122,7 @@ impl Exchange {
             wakes,
             commands,
             events,
+            load,
             desk,
             alarm: Alarm::default(),
             draining: Draining::No,
@@ -224,7 +226,6 @@ impl Exchange {
                     self.switch.set_on_demand(on_demand);
                 }
                 Poll::Ready(Some(Command::Replay(is_wanted))) => self.switch.set_replay(is_wanted),
-                Poll::Ready(Some(Command::Load(asked))) => self.tell_load(asked),
                 Poll::Ready(Some(Command::Dial(target))) => self.dial(target),
                 Poll::Ready(Some(Command::Undial(address))) => self.replicas.undial(address),
                 Poll::Ready(Some(Command::Refuse(reason))) => self.refuse(reason),
@@ -327,7 +328,6 @@ impl Exchange {
                 Some(Command::Vacate(place)) => self.switch.vacate(place),
                 Some(Command::OnDemand(on_demand)) => self.switch.set_on_demand(on_demand),
                 Some(Command::Replay(is_wanted)) => self.switch.set_replay(is_wanted),
-                Some(Command::Load(asked)) => self.tell_load(asked),
                 Some(Command::Dial(target)) => self.dial(target),
                 Some(Command::Undial(address)) => self.replicas.undial(address),
                 Some(Command::Refuse(reason)) => {
@@ -357,11 +357,6 @@ impl Exchange {
         link.tick(now)
     }
 
-    fn tell_load(&self, asked: oneshot::Sender<usize>) {
-        // Who asked may have gone on.
-        let _ = asked.send(self.switch.load());
-    }
-
     fn retire(&mut self, credential: Credential, limit: Duration) {
         self.replicas.undial_all(credential);
         self.switch.retire(credential, limit);
@@ -381,6 +376,7 @@ impl Exchange {
     }
 
     fn publish(&mut self) {
+        self.load.is(self.switch.load());
         while let Some(event) = self.switch.take_event() {
             if let Event::ReplicaReleased {
                 place: ReplicaPlace { address: Some(address), .. },

@@ -18,6 +18,7 @@ use crate::event::{Event, Notice};
 use crate::exchange::{Command, Exchange};
 use crate::identity::{Credential, Origin};
 use crate::limits::Limits;
+use crate::load::Load;
 use crate::memory::Memory;
 use crate::notices::{self, NoticeSender, Notices};
 use crate::on_demand::OnDemand;
@@ -69,6 +70,7 @@ pub struct Proxy {
     address: SocketAddr,
     commands: mpsc::Sender<Command>,
     events: Notices,
+    load: Load,
     /// Its end ends the thread.
     alive: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -96,6 +98,8 @@ impl Proxy {
             .map_err(|error| ProxyError::Authority(error.into()))?;
         let (commands, command_queue) = mpsc::channel(4);
         let (event_queue, events) = notices::channel();
+        let load = Load::default();
+        let told = load.clone();
         let (alive, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -105,7 +109,8 @@ impl Proxy {
         let thread = std::thread::Builder::new()
             .name("shim-proxy".into())
             .spawn(move || {
-                let link = run(settings, (tls, dialler), peer, command_queue, event_queue, span);
+                let link =
+                    run(settings, (tls, dialler), peer, command_queue, (event_queue, told), span);
                 // A task, since the runtime asks the kernel for news before it goes on with
                 // what is no task: one system call more for each message.
                 let mut link = runtime.spawn(link);
@@ -121,7 +126,7 @@ impl Proxy {
                 drop(exchange);
             })
             .map_err(ProxyError::Thread)?;
-        Ok(Self { address, commands, events, alive: Some(alive), thread: Some(thread) })
+        Ok(Self { address, commands, events, load, alive: Some(alive), thread: Some(thread) })
     }
 
     /// Where replicas connect to.
@@ -157,12 +162,9 @@ impl Proxy {
         let _ = self.commands.send(Command::Replay(is_wanted)).await;
     }
 
-    /// How many transactions there are just now: those that replicas have, and those that wait for one.
-    pub async fn load(&self) -> usize {
-        let (asked, answer) = oneshot::channel();
-        let _ = self.commands.send(Command::Load(asked)).await;
-        // A proxy that has ended has nothing to do.
-        answer.await.unwrap_or(0)
+    /// How much there is to do, now and later.
+    pub fn load(&self) -> &Load {
+        &self.load
     }
 
     /// Dials a replica that listens, and takes it for one that has connected. It is dialled again
@@ -239,7 +241,7 @@ async fn run(
     (tls, dialler): (TlsAcceptor, Dialler),
     peer: PeerEndpoint,
     commands: mpsc::Receiver<Command>,
-    events: NoticeSender,
+    (events, load): (NoticeSender, Load),
     span: Span,
 ) -> Option<Exchange> {
     let ProxySettings { package_id, listener, limits, .. } = settings;
@@ -256,7 +258,7 @@ async fn run(
             return None;
         }
     };
-    let mut exchange = Exchange::new(switch, replicas, wakes, commands, events);
+    let mut exchange = Exchange::new(switch, replicas, wakes, commands, events, load);
     exchange.run(&peer, &package_id).await;
     Some(exchange)
 }

@@ -233,8 +233,7 @@ impl<'a> Link<'a> {
                 Ok(())
             }
             Happening::Look => {
-                let transactions = self.proxy.load().await;
-                self.succession.looked(transactions);
+                self.succession.looked(self.proxy.load().now());
                 Ok(())
             }
         }
@@ -261,6 +260,7 @@ impl<'a> Link<'a> {
                 self.lifted(&lifted);
                 self.succession.current().lifted = lifted;
             }
+            ReplicaEvent::Scaled(number) => self.succession.scaled(number),
             ReplicaEvent::Exited(exit) if !self.ready => {
                 // A replica that was cut off ends too; then the cut is the reason.
                 while let Ok(Some(notice)) = timeout(EXIT_CAUSE, self.proxy.next_event()).await {
@@ -342,8 +342,8 @@ impl<'a> Link<'a> {
                 return;
             }
             ReplicaEvent::Delayed(reason) => return self.succession.delay_next(reason.as_deref()),
-            // None is called for before it is their turn.
-            ReplicaEvent::Refused(_) => return,
+            // None is called for before it is their turn, and who scales is told of them then.
+            ReplicaEvent::Refused(_) | ReplicaEvent::Scaled(_) => return,
             ReplicaEvent::Exited(exit) => format!("it ended: {exit}"),
             ReplicaEvent::Trouble(reason) => reason,
         };

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use selvedge_config::{Chaincode, Execution};
+use selvedge_config::{Chaincode, Execution, ScaledBy};
 use tokio::time::Instant;
 
 /// How often is looked.
@@ -31,26 +31,21 @@ pub(super) struct Scaling {
 }
 
 impl Scaling {
-    /// By these settings, if the number follows anything. A set that takes over begins with as many as
-    /// the one before had.
-    pub(super) fn of(settings: &Chaincode, before: usize) -> Option<Self> {
+    /// By these settings, if the launcher has the number follow anything, of a set
+    /// that begins with so many.
+    pub(super) fn of(settings: &Chaincode, wanted: usize) -> Option<Self> {
         let Execution::Service { replicas, most } = settings.execution() else { return None };
         let (least, most) = (usize::from(replicas), usize::from(most));
-        (least < most).then(|| Self {
+        (least < most && settings.scaling.by == ScaledBy::Launcher).then(|| Self {
             least,
             most,
             in_flight: settings.scaling.in_flight.get().into(),
             calm: settings.scaling.calm.duration(),
             looks: VecDeque::with_capacity(LOOKS),
-            wanted: before.clamp(least, most),
+            wanted,
             enough: None,
             next: Instant::now() + LOOK,
         })
-    }
-
-    /// How many replicas are wanted.
-    pub(super) fn wanted(&self) -> usize {
-        self.wanted
     }
 
     /// When is looked next.
@@ -105,7 +100,7 @@ mod tests {
 
     fn scaling() -> Scaling {
         let settings = settings("replicas: 2, scaling: {maxReplicas: 4, inFlight: 10, calm: 1m}");
-        Scaling::of(&settings, 0).unwrap()
+        Scaling::of(&settings, 2).unwrap()
     }
 
     /// Looks until the mean is of this alone; what was wanted meanwhile.
@@ -121,10 +116,7 @@ mod tests {
     fn what_does_not_scale_is_not_looked_at() {
         assert!(Scaling::of(&settings("replicas: 2"), 0).is_none());
         assert!(Scaling::of(&settings("execution: function"), 0).is_none());
-        assert_eq!(scaling().wanted(), 2);
-        let settings = settings("scaling: {maxReplicas: 4}");
-        assert_eq!(Scaling::of(&settings, 3).unwrap().wanted(), 3);
-        assert_eq!(Scaling::of(&settings, 9).unwrap().wanted(), 4);
+        assert!(Scaling::of(&settings("scaling: {maxReplicas: 4}"), 1).is_some());
     }
 
     #[test]
@@ -148,7 +140,7 @@ mod tests {
     fn fewer_are_left_when_no_more_were_asked_for_in_a_while() {
         let mut scaling = scaling();
         sees(&mut scaling, 40);
-        assert_eq!(scaling.wanted(), 4);
+        assert_eq!(scaling.wanted, 4);
         let calm_from = scaling.next_look();
         let mut last = calm_from;
         while last < calm_from + Duration::from_secs(40) {
@@ -157,17 +149,17 @@ mod tests {
             let load = if last < calm_from + Duration::from_secs(20) { 0 } else { 25 };
             assert_eq!(scaling.looked(load, last), None);
         }
-        while scaling.wanted() == 4 {
+        while scaling.wanted == 4 {
             last = scaling.next_look();
             scaling.looked(0, last);
         }
-        assert_eq!(scaling.wanted(), 3);
+        assert_eq!(scaling.wanted, 3);
         assert!(last >= calm_from + Duration::from_mins(1));
-        while scaling.wanted() == 3 {
+        while scaling.wanted == 3 {
             last = scaling.next_look();
             scaling.looked(0, last);
         }
-        assert_eq!(scaling.wanted(), 2);
+        assert_eq!(scaling.wanted, 2);
         assert!(last >= calm_from + Duration::from_mins(2));
     }
 }

@@ -78,8 +78,8 @@ impl Plan {
         let SetOutset { beginning, number, credentials, credential, before } = set;
         let ReplicaCredentials { certificate, key, .. } = credentials.clone();
         let seats = self.authority.seats(self.run.shim, &credentials, seats(&settings))?;
-        let scaling = Scaling::of(&settings, before);
-        let wanted = scaling.as_ref().map_or(steady(&settings), Scaling::wanted);
+        let wanted = begins_with(&settings, before);
+        let scaling = Scaling::of(&settings, wanted);
         let credentials = SetCredentials { shared: credentials, seats };
         let workload = Workload {
             package_id: self.run.package_id.clone(),
@@ -145,10 +145,10 @@ fn seats(settings: &Chaincode) -> u32 {
     }
 }
 
-/// How many replicas there are whatever there is to do.
-fn steady(settings: &Chaincode) -> usize {
+/// How many replicas a set begins with: as many as there were before, if that may be.
+fn begins_with(settings: &Chaincode, before: usize) -> usize {
     match settings.execution() {
-        Execution::Service { replicas, .. } => replicas.into(),
+        Execution::Service { replicas, most } => before.clamp(replicas.into(), most.into()),
         Execution::Function(_) => 0,
     }
 }

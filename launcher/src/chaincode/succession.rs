@@ -278,6 +278,13 @@ impl Succession {
         }
     }
 
+    /// Somebody else has said that so many replicas are wanted.
+    pub(super) fn scaled(&mut self, number: usize) {
+        info!(number, "replicas are scaled by another hand");
+        self.current.wanted = number;
+        self.plan.bequeath(&self.current);
+    }
+
     /// So many transactions are there.
     pub(super) fn looked(&mut self, transactions: usize) {
         let Some(scaling) = &mut self.current.scaling else { return };

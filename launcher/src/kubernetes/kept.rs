@@ -93,6 +93,11 @@ impl<K: Kind> Kept<K> {
         self.applied.as_ref().map(|applied| &applied.object)
     }
 
+    /// Whether what the watch shows is what somebody else wrote after it was applied.
+    pub(crate) fn is_outdated_by(&self, live: &K) -> bool {
+        self.applied.as_ref().is_some_and(|applied| version(live) > version(&applied.object))
+    }
+
     /// How the object, as the watch shows it, differs from what was applied.
     pub(crate) fn departure(&mut self, live: Option<&K>) -> Option<Departure> {
         let applied = self.applied.as_mut()?;

@@ -18,7 +18,7 @@ use serde_json::json;
 use super::failure::{ApiFailure, call};
 use super::ground::Ground;
 use super::kept::{Departure, Kept, Kind};
-use super::observed::Observed;
+use super::observed::{Observed, find};
 
 /// Why the objects were not applied.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +97,15 @@ impl Objects {
         let Deployed { deployment, lifted } = blueprint.deployment(&owner, address)?;
         self.deployment.apply(ground, &deployment).await?;
         Ok(lifted)
+    }
+
+    /// How many pods somebody else wants, who has scaled the Deployment.
+    pub(crate) fn scaled(&self, observed: &Observed, identity: &Identity) -> Option<u16> {
+        let live = find(&observed.deployments, identity)?;
+        let number = |deployment: &Deployment| deployment.spec.as_ref()?.replicas;
+        let is_another = self.deployment.applied().map(number) != Some(number(&live));
+        let counts = is_another && self.deployment.is_outdated_by(&live);
+        u16::try_from(number(&live)?).ok().filter(|_| counts)
     }
 
     /// What someone else did to them, in words. The Secret is not looked at: nobody who

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
+use selvedge_config::{Execution, ScaledBy};
 use selvedge_manifest::baseline::Lifted;
 use selvedge_manifest::{CREDENTIALS, GENERATION, INSTANCE};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -88,6 +89,8 @@ pub(super) struct Run {
     leavers: Leavers,
     /// How many are wanted, if they are there to stay.
     wanted: watch::Receiver<usize>,
+    /// How many somebody else wants, who may say so.
+    scaled: Option<u16>,
     /// Those that run the chaincode on demand, if they do.
     function: Option<Function>,
     /// The last end that was told of each pod, by UID.
@@ -129,6 +132,7 @@ impl Run {
             objects: Objects::default(),
             disconnected,
             wanted,
+            scaled: None,
             disputes: Disputes::default(),
             generation: 1,
             begun: Timestamp::now(),
@@ -166,6 +170,7 @@ impl Run {
         self.apply(Extent::All).await;
         let mut changes = self.order.place.observed.changes();
         loop {
+            self.heed_autoscaler().await;
             let due = self.put_right().await;
             self.look().await;
             let unseen = self.order.place.observed.failure().filter(|_| self.logs.is_empty());
@@ -295,10 +300,9 @@ impl Run {
 
     async fn apply_once(&mut self, extent: Extent) -> Result<Vec<Lifted>, Unapplied> {
         let order = &self.order;
-        let pods = match &mut self.function {
-            Some(function) => function.pods(),
-            None => u16::try_from(*self.wanted.borrow_and_update()).unwrap_or(u16::MAX),
-        };
+        let wanted = u16::try_from(*self.wanted.borrow_and_update()).unwrap_or(u16::MAX);
+        let of_function = self.function.as_mut().map(Function::pods);
+        let pods = of_function.or(self.scaled).unwrap_or(wanted);
         let owner = order.place.ground.owner().await.map_err(ApplyError::from)?;
         let blueprint = order.blueprint(self.generation, pods, owner.as_ref());
         // Boxed: five calls are in it, and several tasks hold it.
@@ -309,6 +313,20 @@ impl Run {
             }
         });
         Ok(order.place.lease.act(applying).await??)
+    }
+
+    /// Takes over the number of pods that somebody else wants, if it is theirs to say.
+    async fn heed_autoscaler(&mut self) {
+        let settings = &self.order.settings;
+        let Execution::Service { replicas, most } = settings.execution() else { return };
+        if settings.scaling.by != ScaledBy::Autoscaler || !self.order.place.lease.is_held() {
+            return;
+        }
+        let number = self.objects.scaled(&self.order.place.observed, &self.order.identity);
+        let Some(number) = number.map(|number| number.clamp(replicas, most)) else { return };
+        self.scaled = Some(number);
+        self.apply(Extent::Size).await;
+        self.tell(ReplicaEvent::Scaled(number.into())).await;
     }
 
     /// Applies again what someone else changed, and says so. Returns when there will be more to

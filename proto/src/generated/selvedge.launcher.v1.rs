@@ -276,6 +276,9 @@ pub struct ChaincodeStatus {
     /// once; those wanted are those that are called for now. 0 in service mode.
     #[prost(uint32, tag = "16")]
     pub function_processes: u32,
+    /// How many transactions replicas have just now, or wait for one.
+    #[prost(uint32, tag = "17")]
+    pub transactions_in_flight: u32,
     /// Where it runs; absent before it was started.
     #[prost(oneof = "chaincode_status::Place", tags = "5, 6")]
     pub place: ::core::option::Option<chaincode_status::Place>,

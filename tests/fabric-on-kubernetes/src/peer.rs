@@ -188,7 +188,16 @@ impl PeerPod {
 
     /// What the launcher answers at `/readyz`; an error unless it is ready.
     pub fn readyz(&self) -> Result<String, KubectlError> {
-        let ask = format!("wget -qO- http://127.0.0.1:{HEALTH_PORT}/readyz");
+        self.told_at("readyz")
+    }
+
+    /// What the launcher answers at `/metrics`.
+    pub fn metrics(&self) -> Result<String, KubectlError> {
+        self.told_at("metrics")
+    }
+
+    fn told_at(&self, path: &str) -> Result<String, KubectlError> {
+        let ask = format!("wget -qO- http://127.0.0.1:{HEALTH_PORT}/{path}");
         self.exec("peer", &["sh", "-c", &ask])
     }
 

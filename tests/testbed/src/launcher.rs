@@ -189,9 +189,18 @@ impl Launcher {
 
     /// What it answers at `/readyz`, with the status line and headers.
     pub fn readyz(&self) -> io::Result<String> {
+        self.told_at("readyz")
+    }
+
+    /// What it answers at `/metrics`, likewise.
+    pub fn metrics(&self) -> io::Result<String> {
+        self.told_at("metrics")
+    }
+
+    fn told_at(&self, path: &str) -> io::Result<String> {
         let mut connection = TcpStream::connect(("127.0.0.1", self.health.number()))?;
         connection.set_read_timeout(Some(START_LIMIT))?;
-        connection.write_all(b"GET /readyz HTTP/1.0\r\n\r\n")?;
+        write!(connection, "GET /{path} HTTP/1.0\r\n\r\n")?;
         let mut answer = String::new();
         connection.read_to_string(&mut answer)?;
         Ok(answer)

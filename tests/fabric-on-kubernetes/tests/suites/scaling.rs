@@ -5,11 +5,13 @@ use e2e::Op;
 use fabric_on_kubernetes::Chaincode;
 use fabric_on_kubernetes::processes::launcher_of;
 use rustix::process::{Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::handover::GOES_ON;
 use crate::recovery::await_answer;
-use crate::shared::{LIMIT, MSP_ID, await_registered, deploy_ledger, gateway, on_fabric, one};
+use crate::shared::{
+    LIMIT, MSP_ID, await_registered, deploy_ledger, gateway, on_fabric, one, status,
+};
 
 /// No load of these tests comes so far.
 const ENDLESS: u64 = 1_000_000;
@@ -62,5 +64,48 @@ fn pods_come_with_what_there_is_to_do_and_go_with_it() {
         await_answer(&mut gateway, "v").await;
         peer.await_line("launcher", &[GOES_ON], LIMIT).await.unwrap();
         await_pods(&chaincode, 1).await;
+    });
+}
+
+#[test]
+fn whoever_may_scales_the_deployment_and_finds_figures_to_do_it_by() {
+    let spec = one("scaled")
+        .say("chaincode.scaling", json!({ "maxReplicas": 3, "by": "autoscaler" }))
+        .say("chaincode.replay", json!(false));
+    on_fabric(&spec, async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let package_id = deploy_ledger(fabric, "scaled");
+        let mut gateway = gateway(fabric, peer, "scaled");
+        gateway.call(Op::Submit, &["Put", "k", "v"]).unwrap();
+        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        await_pods(&chaincode, 1).await;
+        let told = status(peer, &package_id).unwrap();
+        let deployment = told["deployment"].as_str().unwrap();
+
+        let load = gateway.start_load(Op::Evaluate, 4, ENDLESS, &["Slow", "1000", "k"]);
+        load.await_start();
+        let of =
+            format!(r#"{{package_id="{package_id}",msp_id="{MSP_ID}",deployment="{deployment}"}}"#);
+        until("the figure", LIMIT, async || {
+            let metrics = peer.metrics().map_err(|error| error.to_string())?;
+            let told = format!("selvedge_chaincode_transactions_in_flight{of} 4\n");
+            if metrics.contains(&told) { Ok(()) } else { Err(metrics) }
+        })
+        .await
+        .unwrap();
+        // As a HorizontalPodAutoscaler does it; no more than may be.
+        for (number, there) in [("2", 2), ("9", 3), ("1", 1)] {
+            let replicas = format!("--replicas={number}");
+            let scale = ["scale", "deployment", deployment, &replicas];
+            fabric.namespace().kubectl(&scale).unwrap();
+            await_registered(peer, &package_id, there).await;
+            await_pods(&chaincode, there.try_into().unwrap()).await;
+            let told = status(peer, &package_id).unwrap();
+            assert_eq!(told["replicas_wanted"], Value::from(there), "{told:#}");
+        }
+        let report = gateway.end_load(load);
+        assert_eq!(report.failed, 0, "{report:?}");
+        let log = peer.log("peer").await.unwrap();
+        assert!(!log.contains("put right"), "nobody has meddled: {log}");
     });
 }
