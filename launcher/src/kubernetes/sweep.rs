@@ -187,12 +187,14 @@ impl Sweeper {
             deployment.annotations().get(STOPPED_AT).and_then(|time| time.parse().ok());
         // A function that keeps no pods has none while it rests, and has not been stopped.
         if running || stopped.is_none() {
-            let may_come = match self.place.adopted.left(&deployment.name_any()) {
+            let is_left_alone = match self.place.adopted.left(&deployment.name_any()) {
                 None => !is_late,
                 Some(Left::Awaiting(until)) => Instant::now() < until,
-                Some(Left::Running | Left::Discarded | Left::Superseded) => false,
+                Some(Left::Running) => false,
+                // It is deleted as a whole. The watch may not have shown yet that it is scaled to zero.
+                Some(Left::Discarded | Left::Superseded) => true,
             };
-            return if may_come { Verdict::Keep } else { Verdict::Stop };
+            return if is_left_alone { Verdict::Keep } else { Verdict::Stop };
         }
         let forget = self.times().forget.duration();
         let limit = SignedDuration::try_from(forget).unwrap_or(SignedDuration::MAX);

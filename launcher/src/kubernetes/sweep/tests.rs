@@ -4,6 +4,7 @@ use selvedge_manifest::Slot;
 
 use super::super::adopted::Left;
 use super::super::scene::{Scene, until};
+use crate::backend::Replicas;
 
 #[tokio::test(start_paused = true)]
 async fn what_is_to_be_forgotten_is_kept_while_a_run_has_yet_to_apply_it() {
@@ -32,4 +33,16 @@ async fn of_a_slot_in_which_nothing_is_nothing_is_asked() {
     assert!(scene.sweeper().clear(true).await);
     assert_eq!(scene.place.adopted.left(&other.name), None);
     drop(run);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_to_be_deleted_is_not_forgotten_for_a_watch_that_lags_behind() {
+    let scene = Scene::new().await;
+    let run = scene.run().await;
+    let deployments = &scene.place.observed.deployments;
+    until("the Deployment", || !deployments.state().is_empty()).await;
+    let late = deployments.state();
+    Box::new(run).discard().await;
+    assert!(scene.sweeper().look(&late, true).await);
+    assert_eq!(scene.place.adopted.left(&scene.identity.name), Some(Left::Discarded));
 }
