@@ -5,6 +5,7 @@
 //! of Docker (`integration/nwo/network.go`, `New`).
 
 mod list;
+mod token;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,13 +19,14 @@ use testbed::{Launcher, LauncherSpec, Release, Scratch, dist_dir, fabric_source}
 use crate::steps::Steps;
 
 use list::{Peers, SUITES, Suite};
+use token::Token;
 
 /// Runs specs of Fabric's own integration suites, with Selvedge in the place of their builder.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Needs Go, jq, for one of the suites a C compiler, and the binaries of `cargo \
-                        xtask dist`. The list of specs, and why \
-                        others are left out, is in docs/fabric-suites.md."
+    after_help = "Needs Go, jq, for two of the suites a C compiler, and the binaries of `cargo \
+                        xtask dist`. The list of specs, and why others are left out, is in \
+                        docs/fabric-suites.md."
 )]
 pub(crate) struct FabricSuites {
     /// The suites to run, such as `e2e` [default: all of the list]
@@ -102,9 +104,13 @@ fn run(suite: &Suite, focus: Option<&str>, fabric: &Path) -> Result<()> {
     // As the testbed's own programs are built: most is in Go's cache by then.
     let with_c = match suite.peers {
         Peers::Pure => "0",
-        Peers::WithC => "1",
+        Peers::WithC | Peers::WithToken => "1",
     };
     command.env("CGO_ENABLED", with_c).env("GOFLAGS", "-trimpath").env("GOWORK", "off");
+    let _token = match suite.peers {
+        Peers::Pure | Peers::WithC => None,
+        Peers::WithToken => Some(Token::make(&mut command)?),
+    };
     let status = command.current_dir(fabric).status().context("cannot run go")?;
     ensure!(status.success(), "specs of {} failed", suite.name);
     Ok(())

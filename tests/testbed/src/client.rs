@@ -36,14 +36,16 @@ pub struct GatewayAccess {
     pub key: PathBuf,
 }
 
-/// A Go chaincode that is to be packaged, and where somebody stands who does it.
+/// A chaincode that is to be packaged, and where somebody stands who does it.
 #[derive(Clone, Debug)]
-pub struct GoPackaging<'a> {
-    /// The chaincode: a directory, or an import path.
+pub struct Packaging<'a> {
+    /// Its language, as the CLI calls it: `golang`.
+    pub language: &'a str,
+    /// The chaincode: a directory, or for Go an import path.
     pub path: &'a str,
     /// Where the `peer` CLI is run.
     pub directory: &'a Path,
-    /// What Go is told besides, such as where a GOPATH is.
+    /// What the CLI is told besides, such as where a GOPATH is.
     pub environment: Vec<(&'static str, String)>,
     /// The package's label.
     pub label: &'a str,
@@ -135,12 +137,12 @@ impl PeerClient {
         cli::run(&mut command, environment, limit, &logs)
     }
 
-    /// Packages a Go chaincode with the `peer` CLI, which asks Go for it.
-    pub fn package_go(&self, packaging: &GoPackaging<'_>) -> Result<(), CliError> {
-        let GoPackaging { path, directory, environment, label, file } = packaging;
+    /// Packages a chaincode with the `peer` CLI, which asks Go for what is Go.
+    pub fn package(&self, packaging: &Packaging<'_>) -> Result<(), CliError> {
+        let Packaging { language, path, directory, environment, label, file } = packaging;
         let file = file.to_string_lossy();
         let mut arguments = words(&["lifecycle", "chaincode", "package", &file]);
-        arguments.extend(words(&["--lang", "golang", "--path", path, "--label", label]));
+        arguments.extend(words(&["--lang", language, "--path", path, "--label", label]));
         self.cli_in(directory, environment.clone(), &arguments, CALL_LIMIT)?;
         Ok(())
     }

@@ -54,7 +54,7 @@ mod topology;
 pub use binaries::Binaries;
 pub use chaincode::{CallOptions, Definition, InstalledChaincode};
 pub use cli::CliError;
-pub use client::{GatewayAccess, GoPackaging, PeerClient};
+pub use client::{GatewayAccess, Packaging, PeerClient};
 pub use dist::dist_dir;
 pub use launcher::{Launcher, LauncherSpec};
 pub use log::{Log, Mark};

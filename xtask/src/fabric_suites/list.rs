@@ -16,6 +16,8 @@ pub(super) enum Peers {
     Pure,
     /// With C in them: only these load plugins.
     WithC,
+    /// With C, and keys in a hardware module that a library plays.
+    WithToken,
 }
 
 /// Those of which specs pass.
@@ -29,10 +31,12 @@ pub(super) const SUITES: &[Suite] = &[
     Suite::without("lifecycle", &["using _lifecycle and upgrades", "does not fallback"]),
     Suite::whole("msp"),
     Suite::whole("nwo"),
+    Suite::whole("pkcs11").of(Peers::WithToken),
     Suite::whole("pluggable").of(Peers::WithC),
     Suite::whole("pvtdata"),
     Suite::whole("pvtdatapurge"),
     Suite::whole("sbe"),
+    Suite::whole("smartbft"),
 ];
 
 impl Suite {

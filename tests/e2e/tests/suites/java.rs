@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use e2e::{Op, Turn, chaincode_dir};
 use testbed::Definition;
 
-use crate::builds::{append, archive, install_fails};
+use crate::builds::install_fails;
 use crate::link::SOON;
 use crate::many::STAGE;
-use crate::node::{is_told_to_listen, keeps_what_it_writes};
+use crate::node::{is_told_to_listen, keeps_what_it_writes, packaged_by_peer};
 use crate::told;
 
 #[test]
@@ -40,9 +40,10 @@ fn a_maven_project_is_installed_and_so_is_the_jar_of_it() {
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
-    let jar = fs::read(source.join("target/chaincode.jar")).unwrap();
-    let code = archive(|tar| append(tar, "src/chaincode.jar", &jar));
-    let package = package_of(&turn, &code, "ready");
+    let jars = turn.network.dir().join("sources/jars");
+    fs::create_dir_all(&jars).unwrap();
+    fs::copy(source.join("target/chaincode.jar"), jars.join("chaincode.jar")).unwrap();
+    let package = package(&turn, &jars, "ready");
     turn.network.deploy(&package, &Definition::new("ready")).unwrap();
     keeps_what_it_writes(&turn, "ready");
 }
@@ -112,18 +113,7 @@ fn copy(turn: &Turn<'_>, name: &str) -> PathBuf {
     to
 }
 
-/// A package as other tools make it: all that is in the directory.
+/// A package of the `peer` CLI's.
 fn package(turn: &Turn<'_>, source: &Path, label: &str) -> PathBuf {
-    package_of(turn, &archive(|tar| tar.append_dir_all("src", source)), label)
-}
-
-fn package_of(turn: &Turn<'_>, code: &[u8], label: &str) -> PathBuf {
-    let metadata = format!(r#"{{"type":"java","path":"{label}","label":"{label}"}}"#);
-    let whole = archive(|tar| {
-        append(tar, "metadata.json", metadata.as_bytes())?;
-        append(tar, "code.tar.gz", code)
-    });
-    let file = turn.network.dir().join(format!("{label}.tar.gz"));
-    fs::write(&file, whole).unwrap();
-    file
+    packaged_by_peer(turn, "java", source, label)
 }

@@ -10,11 +10,11 @@ use std::thread;
 use std::time::Duration;
 
 use e2e::{Op, Process, Turn, chaincode_dir, processes_of};
-use testbed::Definition;
 use testbed::dist::dist_dir;
 use testbed::process::wait_until;
+use testbed::{Definition, Packaging};
 
-use crate::builds::{append, archive, install_fails};
+use crate::builds::install_fails;
 use crate::link::SOON;
 use crate::many::STAGE;
 use crate::told;
@@ -168,15 +168,22 @@ fn copy(turn: &Turn<'_>, of: &str, name: &str) -> PathBuf {
     to
 }
 
-/// A package as other tools make it: all that is in the directory.
+/// A package of the `peer` CLI's.
 fn package(turn: &Turn<'_>, source: &Path, label: &str) -> PathBuf {
-    let code = archive(|tar| tar.append_dir_all("src", source));
-    let metadata = format!(r#"{{"type":"node","path":"{label}","label":"{label}"}}"#);
-    let whole = archive(|tar| {
-        append(tar, "metadata.json", metadata.as_bytes())?;
-        append(tar, "code.tar.gz", &code)
-    });
+    packaged_by_peer(turn, "node", source, label)
+}
+
+/// The same of some language.
+pub(crate) fn packaged_by_peer(
+    turn: &Turn<'_>,
+    language: &str,
+    source: &Path,
+    label: &str,
+) -> PathBuf {
     let file = turn.network.dir().join(format!("{label}.tar.gz"));
-    fs::write(&file, whole).unwrap();
+    let (path, environment) = (source.to_str().unwrap(), Vec::new());
+    let directory = turn.network.dir();
+    let packaging = Packaging { language, path, directory, environment, label, file: &file };
+    turn.peer().package(&packaging).unwrap_or_else(|error| panic!("{error}"));
     file
 }

@@ -4,7 +4,7 @@
 use std::fs;
 
 use e2e::Op;
-use testbed::{Definition, GoPackaging};
+use testbed::{Definition, Packaging};
 
 use crate::shared::{LIMIT, MSP_ID, gateway, on_fabric, one};
 
@@ -30,14 +30,15 @@ fn code_that_lies_in_a_gopath_is_built() {
             ("GO111MODULE", "off".to_owned()),
             ("GOPATH", gopath.to_string_lossy().into_owned()),
         ];
-        let packaging = GoPackaging {
+        let packaging = Packaging {
+            language: "golang",
             path: PATH,
             directory: &gopath,
             environment,
             label: "gopath_1.0",
             file: &file,
         };
-        peer.package_go(&packaging).unwrap();
+        peer.package(&packaging).unwrap();
         let package_id = peer.install(&file).unwrap();
         let definition = Definition::new("gopath");
         peer.approve(&package_id, &definition).unwrap();

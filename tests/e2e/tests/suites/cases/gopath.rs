@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crafted::Crafted;
 use e2e::{Op, Turn};
-use testbed::{Definition, GoPackaging};
+use testbed::{Definition, Packaging};
 
 use super::workshop::{ANSWERS, PATH, PROGRAM, Workshop, metadata, said};
 use super::{STAGE, the_build_refuses};
@@ -23,8 +23,9 @@ fn packaged(
     environment: Vec<(&'static str, String)>,
 ) -> PathBuf {
     let file = turn.network.dir().join(format!("{label}.tar.gz"));
-    let packaging = GoPackaging { path, directory, environment, label, file: &file };
-    turn.peer().package_go(&packaging).unwrap_or_else(|error| panic!("{error}"));
+    let packaging =
+        Packaging { language: "golang", path, directory, environment, label, file: &file };
+    turn.peer().package(&packaging).unwrap_or_else(|error| panic!("{error}"));
     file
 }
 
