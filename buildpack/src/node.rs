@@ -27,6 +27,7 @@ use crate::source::Source;
 
 use files::DIRECTORY;
 pub(crate) use gyp::is_leaving;
+pub(crate) use lock_file::scripted;
 pub(crate) use plan::NOTES;
 use plan::{ALLOWED, NodeBuild};
 pub use project::NodeError;

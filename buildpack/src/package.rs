@@ -8,6 +8,7 @@ mod draft;
 mod elsewhere;
 mod id;
 mod inspection;
+mod install_scripts;
 mod interrupt;
 mod judgement;
 mod metadata;

@@ -18,6 +18,9 @@ const ALGORITHM: &str = "sha512";
 const REPOSITORIES: [&str; 5] =
     ["bitbucket.org", "gist.github.com", "git.sr.ht", "github.com", "gitlab.com"];
 
+/// Below which a lock file has packages, and packages have others.
+const DIRECTORY: &str = "node_modules/";
+
 /// The system that chaincode runs on, as npm has it.
 const SYSTEM: &str = "linux";
 
@@ -30,14 +33,39 @@ pub(super) struct Archive {
     pub(super) place: PathBuf,
 }
 
+/// The packages that npm's lock file in `directory` names and that run scripts of their own when they
+/// are installed, with the lock file's name; none where it names none, and in what npm 6 wrote, which
+/// does not say so.
+pub(crate) fn scripted(directory: &Path) -> Option<(&'static str, Vec<String>)> {
+    let (name, lock) = lock_file(directory).ok()??;
+    let packages = lock.get("packages")?.as_object()?;
+    let is_scripted =
+        |package: &Value| package.get("hasInstallScript").and_then(Value::as_bool) == Some(true);
+    let is_met = |(place, package): &(&String, &Value)| {
+        !place.is_empty() && is_scripted(package) && runs_here(package)
+    };
+    let of_place = |(place, _): (&String, &Value)| {
+        place.rsplit_once(DIRECTORY).map_or(&**place, |(_, name)| name).to_owned()
+    };
+    let mut names: Vec<_> = packages.iter().filter(is_met).map(of_place).collect();
+    names.sort();
+    names.dedup();
+    (!names.is_empty()).then_some((name, names))
+}
+
+/// npm's lock file in `directory`, by its name, and what it says.
+fn lock_file(directory: &Path) -> io::Result<Option<(&'static str, Value)>> {
+    let is_there = |name: &&&str| directory.join(name).is_file();
+    let Some(name) = LOCK_FILES[..2].iter().find(is_there) else { return Ok(None) };
+    let bytes = fs::read(directory.join(name))?;
+    // npm says best what is wrong with it.
+    Ok(Some((name, serde_json::from_slice(&bytes).unwrap_or_default())))
+}
+
 /// The archives that the lock file in `directory` names with their hashes and that can be fetched
 /// without running anything; those for development only `with_development`.
 pub(super) fn archives(directory: &Path, with_development: bool) -> io::Result<Vec<Archive>> {
-    let is_there = |name: &&&str| directory.join(name).is_file();
-    let Some(name) = LOCK_FILES[..2].iter().find(is_there) else { return Ok(vec![]) };
-    let bytes = fs::read(directory.join(name))?;
-    // npm says best what is wrong with it.
-    let lock: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let Some((_, lock)) = lock_file(directory)? else { return Ok(vec![]) };
     let mut archives = Vec::new();
     match lock.get("packages").and_then(Value::as_object) {
         Some(packages) => {
@@ -119,6 +147,36 @@ mod tests {
         fs::write(directory.path().join("package-lock.json"), lock.replace("HASH", HASH)).unwrap();
         let archives = archives(directory.path(), with_development).unwrap();
         archives.into_iter().map(|archive| archive.url).collect()
+    }
+
+    #[test]
+    fn who_runs_scripts() {
+        let scripted = |name: &str, lock: &str| {
+            let directory = tempfile::tempdir().unwrap();
+            fs::write(directory.path().join(name), lock).unwrap();
+            super::scripted(directory.path())
+        };
+        let lock = r#"{"packages": {
+            "": {"name": "asset", "hasInstallScript": true},
+            "node_modules/b/node_modules/@s/native": {"hasInstallScript": true},
+            "node_modules/protobufjs": {"hasInstallScript": true},
+            "node_modules/c/node_modules/protobufjs": {"hasInstallScript": true, "dev": true},
+            "node_modules/fsevents": {"hasInstallScript": true, "os": ["darwin"]},
+            "node_modules/d": {"hasInstallScript": false},
+            "node_modules/e": {}
+        }}"#;
+        let names = ["@s/native", "protobufjs"].map(str::to_owned).to_vec();
+        for name in ["package-lock.json", "npm-shrinkwrap.json"] {
+            assert_eq!(scripted(name, lock), Some((name, names.clone())));
+        }
+        for (name, lock) in [
+            ("package-lock.json", "{}"),
+            ("package-lock.json", "none"),
+            ("package-lock.json", r#"{"packages": {"node_modules/a": {}}}"#),
+            ("yarn.lock", lock),
+        ] {
+            assert_eq!(scripted(name, lock), None, "{name}: {lock}");
+        }
     }
 
     #[test]

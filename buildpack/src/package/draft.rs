@@ -16,7 +16,7 @@ use std::path::Path;
 use selvedge_package::{CONNECTION_FILE, IMAGE_FILE};
 
 use super::misplaced::{MISPLACED, is_misplaced_index};
-use super::{ChaincodeType, Elsewhere, Remark};
+use super::{ChaincodeType, Elsewhere, Remark, install_scripts};
 use crate::golang::GoChaincode;
 use crate::java::JavaProject;
 use crate::node::NodeProject;
@@ -97,7 +97,13 @@ impl Draft {
         let paths = files.iter().map(|file| file.path.clone()).collect();
         let project = NodeProject::find(&paths, &root)?;
         let (file, text) = ("package.json".to_owned(), NO_LOCK_FILE.to_owned());
-        let remarks = project.is_open().then_some(Remark { file, text }).into_iter().collect();
+        let open = project.is_open().then_some(Remark { file, text });
+        let scripted = match dependencies {
+            Dependencies::Installed => install_scripts::remark(&root),
+            // They have run.
+            Dependencies::Packed => None,
+        };
+        let remarks = open.into_iter().chain(scripted).collect();
         // Whatever it is called where it was packaged: it means nothing to anybody.
         let (kind, path) = (ChaincodeType::Node, ".".to_owned());
         Ok(Self { kind, path, files, left_out, remarks, elsewhere: None })

@@ -21,7 +21,7 @@ use super::report::{FileEntry, Index, Refusal, RefusedBy, Report};
 use super::untar::{clean, untar, walk};
 use super::{
     CODE_FILE, ChaincodeType, Elsewhere, Interrupt, MAX_PACKAGE_BYTES, Metadata, PackageId,
-    printable,
+    install_scripts, printable,
 };
 use crate::archive::{ArchiveError, EntryFault, GoEntry, GoKind, GoTar, gunzip};
 use crate::binary::{Program, told};
@@ -30,6 +30,9 @@ use crate::source::{Source, SourceError};
 
 /// The most that the outer archive may unpack to, in bytes: ten times what an install carries.
 const MAX_UNPACKED_BYTES: u64 = 1 << 30;
+
+/// Below which a package of Node chaincode has its dependencies, if it brings them along.
+const BROUGHT: &str = "src/node_modules/";
 
 /// What a refusal of the whole file names.
 const WHOLE: &str = "package";
@@ -257,6 +260,7 @@ impl<'a> Findings<'a> {
         remarks.extend(elsewhere.as_ref().and_then(Elsewhere::remark));
         remarks.extend(misplaced(&source));
         remarks.extend(metadata.as_ref().and_then(|metadata| program(metadata, &source)));
+        remarks.extend(metadata.as_ref().and_then(|metadata| scripts(metadata, &source)));
         let files = source.files().iter();
         Ok(Report {
             file: file.to_owned(),
@@ -303,6 +307,16 @@ fn program(metadata: &Metadata, source: &Source) -> Option<Remark> {
     let is_program = metadata.kind == ChaincodeType::Binary;
     let program = is_program.then(|| Program::find(source, &metadata.path))?.ok()?;
     Some(Remark { file: program.path.to_string(), text: told(&program.executable) })
+}
+
+/// Whose scripts run where its dependencies are installed, if they are.
+fn scripts(metadata: &Metadata, source: &Source) -> Option<Remark> {
+    let brings_them = source.files().iter().any(|file| file.path.as_str().starts_with(BROUGHT));
+    let code = source.root().join("src");
+    (metadata.kind == ChaincodeType::Node && !brings_them)
+        .then(|| install_scripts::remark(&code))
+        .flatten()
+        .map(|remark| Remark { file: format!("src/{}", remark.file), ..remark })
 }
 
 /// The indexes that the peer gets, and what there is to know about the rest of `META-INF`.

@@ -62,6 +62,28 @@ fn no_credential_goes_along_with_native_modules() {
     );
 }
 
+/// What npm writes of a dependency that has an `install` script.
+#[test]
+fn whose_scripts_run_at_an_install_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    chaincode(directory.path());
+    let asset = directory.path().join("asset");
+    let npm = Command::new("npm")
+        .args(["install", "--package-lock-only", "--offline", "--no-audit", "--no-fund"])
+        .current_dir(&asset)
+        .output()
+        .unwrap();
+    assert!(npm.status.success(), "{}", String::from_utf8_lossy(&npm.stderr));
+    let told = [
+        "to know\n",
+        "package-lock.json names packages that run scripts of their own when they are installed",
+        ": native\n",
+    ];
+    let packaged = selvedge(directory.path(), &["package", "asset", "-l", "a", "--no-compile"]);
+    check(&packaged, 0, &told, &[]);
+    check(&selvedge(directory.path(), &["inspect", "a.tar.gz"]), 0, &told, &[]);
+}
+
 #[test]
 fn what_no_image_can_be_made_of_is_told_before_it_is_packaged() {
     let directory = tempfile::tempdir().unwrap();
