@@ -19,7 +19,8 @@ use serde_json::Value;
 use super::keeper::{self, Meeting};
 use super::placement::affinity;
 use super::{
-    Blueprint, CONTAINER, CREDENTIALS_VOLUME, GATE, PORT_NAME, PROXY_PORT, file_name, files,
+    Blueprint, CONTAINER, CREDENTIALS_VOLUME, GATE, KEEPER_PORT, PORT_NAME, PROXY_PORT, file_name,
+    files,
 };
 use crate::baseline::{self, Lifted, Own};
 use crate::container::{empty, mount, pull_secrets, variable};
@@ -64,6 +65,8 @@ const STARTED_OTHERWISE: &str = "chaincode.podTemplate gives its container anoth
                                  its pod another gate; leave them out";
 const WITHOUT_ADDRESS: &str = "by chaincode.podTemplate its pods have no address of their own; leave \
                                `hostNetwork` out";
+const PORT_TAKEN: &str = "its image listens at port 9998, where a keeper is told when to start it; let \
+                          it listen at another one";
 
 impl Blueprint<'_> {
     /// The Deployment; its pods find their proxy at the stable address.
@@ -121,6 +124,8 @@ impl Blueprint<'_> {
             Some(UNKNOWN)
         } else if !stays {
             Some(STARTED_OTHERWISE)
+        } else if self.plan.port == Some(KEEPER_PORT) {
+            Some(PORT_TAKEN)
         } else {
             is_on_node.filter(|is_so| *is_so).map(|_| WITHOUT_ADDRESS)
         }

@@ -342,9 +342,10 @@ fn what_no_keeper_can_start_is_no_function() {
         assert!(refused.contains(told), "{refused}");
     }
     scene.settings = said(FUNCTION);
+    scene.plan.port = Some(KEEPER_PORT);
+    assert!(refused(&scene).contains("listens at port 9998"));
     scene.command = None;
-    let refused = refused(&scene);
-    assert!(refused.contains("what its image starts is not known"), "{refused}");
+    assert!(refused(&scene).contains("what its image starts is not known"));
 }
 
 #[test]
