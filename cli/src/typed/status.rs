@@ -18,7 +18,8 @@ use selvedge_client::{Address, Caller, NoAddress};
     .launcher      version, backend, peer, closed, file_refused\n  \
     .chaincodes[]  package_id, msp_id, peer_address, image, backend, namespace, deployment,\n                 \
     replicas_wanted, replicas_registered, function_processes, state, since, lifted[],\n                 \
-    reasons[].{text, since}\n  \
+    reasons[].{text, since},\n                 \
+    transactions.{in_flight, run_again, answered, differed}\n  \
     What is not known or not so is null; times are of UTC. Keys may be added, and none changes.")]
 pub(crate) struct Status {
     /// Where the launcher listens [default: what `SELVEDGE_LAUNCHER` names, or

@@ -1,10 +1,11 @@
 //! What a chaincode process holds does not let anyone register with the peer.
 
+use std::path::{Path, PathBuf};
 use std::{fs, str};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use e2e::{Turn, chaincode_processes, greeting};
+use e2e::{Process, Turn, chaincode_processes, greeting};
 use serde::Deserialize;
 
 use crate::ledger::{self, STAGE};
@@ -30,12 +31,19 @@ impl RunConfig {
     }
 }
 
+/// Where a replica finds what it authenticates with, as it is told.
+fn credentials_of(replica: &Process) -> PathBuf {
+    let environment = replica.environment();
+    let said = environment.lines().find_map(|line| line.strip_prefix("CORE_TLS_CLIENT_CERT_FILE="));
+    Path::new(said.expect("it has a certificate")).parent().expect("it is a file").to_owned()
+}
+
 #[test]
 fn a_replica_has_nothing_of_the_peers() {
     let turn = STAGE.enter();
     let given = RunConfig::read(&turn);
     let replica = chaincode_processes(&turn).remove(0);
-    let directory = replica.root().join("etc/hyperledger/fabric");
+    let directory = credentials_of(&replica);
     let mut held = vec![replica.environment().into_bytes()];
     for entry in fs::read_dir(&directory).unwrap() {
         let content = ledger::read(&entry.unwrap().path());
@@ -56,7 +64,7 @@ fn the_peer_takes_its_own_certificate_and_refuses_a_replicas() {
     let turn = STAGE.enter();
     let given = RunConfig::read(&turn);
     let replica = chaincode_processes(&turn).remove(0);
-    let directory = replica.root().join("etc/hyperledger/fabric");
+    let directory = credentials_of(&replica);
     let text = |name: &str| String::from_utf8(ledger::read(&directory.join(name))).unwrap();
 
     let (address, root) = (&given.peer_address, &given.root_cert);
