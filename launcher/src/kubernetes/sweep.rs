@@ -89,7 +89,8 @@ impl Sweeper {
             is_done &= self.delete(&name).await;
         }
         let deployments = self.place.observed.deployments.state();
-        self.look(&deployments, is_late).await && is_done
+        // What a run still holds has its turn when that has ended.
+        self.look(&deployments, is_late).await && is_done && self.place.adopted.useless().is_empty()
     }
 
     /// Deletes what is of no use; whether nothing of it is left.
