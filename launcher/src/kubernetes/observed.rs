@@ -20,7 +20,7 @@ use kube::runtime::watcher::{self, Config, watcher};
 use kube::runtime::{WatchStreamExt, reflector};
 use selvedge_manifest::{Identity, peer_selector};
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinSet;
 use tokio_stream::StreamExt;
 use tracing::{info, warn};
@@ -49,6 +49,8 @@ pub(crate) struct Observed {
     /// Warnings about pods of any kind: events bear no labels.
     pub(crate) warnings: Store<Event>,
     news: watch::Sender<News>,
+    /// Whether everything has been shown.
+    shown: OnceCell<()>,
     /// Ends the watches with this.
     _watches: JoinSet<()>,
 }
@@ -77,6 +79,7 @@ impl Observed {
             network_policies: watches.add(&of_peer),
             disruption_budgets: watches.add(&of_peer),
             warnings: watches.add(&about_pods),
+            shown: OnceCell::new(),
             _watches: watches.tasks,
             news,
         }
@@ -89,6 +92,12 @@ impl Observed {
 
     /// Returns once everything has been shown.
     pub(crate) async fn ready(&self) {
+        // One waits for the stores, and the others for that one, or in its place if it gives up: a store
+        // wakes whoever has asked it last, and nobody else (`kube_runtime::utils::delayed_init`).
+        self.shown.get_or_init(|| self.all_shown()).await;
+    }
+
+    async fn all_shown(&self) {
         // A watch that ended does so with the launcher.
         let _ = tokio::join!(
             self.deployments.wait_until_ready(),
@@ -213,6 +222,7 @@ fn failure(kind: &str, error: watcher::Error) -> ApiFailure {
 mod tests {
     use kube::ResourceExt;
     use serde_json::json;
+    use tokio::time::timeout;
 
     use super::super::mock::Api;
     use super::super::scene::until;
@@ -245,5 +255,27 @@ mod tests {
         api.refuse_nothing();
         observed.ready().await;
         assert_eq!(observed.failure(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn everybody_who_waits_is_told_when_everything_has_been_shown() {
+        let api = Api::default();
+        let pods = "GET /api/v1/namespaces/chaincode/pods";
+        api.refuse(pods, 500);
+        let observed = Arc::new(Observed::start(&api.ground("peer0-a")));
+        until("the first failure", || observed.failure().is_some()).await;
+        let mut waiting = JoinSet::new();
+        for _ in 0..3 {
+            let observed = Arc::clone(&observed);
+            waiting.spawn(async move { observed.ready().await });
+        }
+        // One of them who gives up takes nothing with it.
+        assert!(timeout(Duration::from_millis(1), observed.ready()).await.is_err());
+        assert_eq!(waiting.len(), 3);
+        api.refuse_nothing();
+        while !waiting.is_empty() {
+            let told = timeout(Duration::from_mins(1), waiting.join_next()).await;
+            told.expect("it was not told").unwrap().unwrap();
+        }
     }
 }

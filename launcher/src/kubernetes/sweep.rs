@@ -89,8 +89,7 @@ impl Sweeper {
             is_done &= self.delete(&name).await;
         }
         let deployments = self.place.observed.deployments.state();
-        // What a run still holds has its turn when that has ended.
-        self.look(&deployments, is_late).await && is_done && self.place.adopted.useless().is_empty()
+        self.look(&deployments, is_late).await && is_done
     }
 
     /// Deletes what is of no use; whether nothing of it is left.
