@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use testbed::dist_dir;
-use testbed::process::wait_until;
+use testbed::hanging::hang;
 
 use crate::stage::Stage;
 
@@ -96,7 +95,7 @@ impl Process {
     ///
     /// When it is gone already.
     pub fn kill(&self) {
-        self.signal(Signal::KILL);
+        kill_process(self.handle(), Signal::KILL).expect("the process is there");
     }
 
     /// SIGSTOP: it hangs when this returns.
@@ -105,22 +104,11 @@ impl Process {
     ///
     /// When it is gone already.
     pub fn stop(&self) {
-        self.signal(Signal::STOP);
-        // On a busy machine its threads may do a good deal yet before the signal reaches them.
-        let hangs = || {
-            let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).expect("it is there");
-            threads.flatten().all(|thread| {
-                let stat = fs::read(thread.path().join("stat")).unwrap_or_default();
-                let stat = String::from_utf8_lossy(&stat);
-                stat.rsplit_once(')').is_none_or(|(_, fields)| fields.starts_with(" T"))
-            })
-        };
-        assert!(wait_until(Duration::from_secs(10), hangs), "{self:?} does not stop");
+        hang(self.handle()).expect("the process is there");
     }
 
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.pid).expect("a process ID");
-        kill_process(pid, signal).expect("the process is there");
+    fn handle(&self) -> Pid {
+        Pid::from_raw(self.pid).expect("a process ID")
     }
 
     /// Its resident memory, in KiB.

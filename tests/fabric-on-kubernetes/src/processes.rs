@@ -5,6 +5,7 @@ use std::path::Path;
 
 use cluster::{Cluster, Node};
 use rustix::process::{Pid, Signal, kill_process};
+use testbed::hanging::hang;
 
 use crate::peer::PeerPod;
 
@@ -142,7 +143,7 @@ impl Hanging {
     ///
     /// When it is not there.
     pub fn begin(process: Pid) -> Self {
-        kill_process(process, Signal::STOP).expect("the process is there");
+        hang(process).expect("the process is there");
         Self(process)
     }
 }

@@ -36,6 +36,7 @@ pub mod dist;
 pub mod fabric_source;
 pub mod go_module;
 pub mod go_program;
+pub mod hanging;
 pub mod launcher;
 pub mod log;
 pub mod material;

@@ -13,6 +13,7 @@ use fabric_on_kubernetes::processes::{
 use fabric_on_kubernetes::{Chaincode, Fabric, FabricSpec, Images, PeerPod};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
+use testbed::hanging::hang;
 use testbed::{Binaries, Definition, Release, dist_dir};
 use tokio::runtime::Runtime;
 
@@ -56,12 +57,12 @@ const CASES: [Case; 17] = [
     Case::new("pod force-deleted, of two", TWO, 10, |scene| scene.delete(TWO, &FORCED)),
     Case::new("node drained, of two", TWO, 10, Scene::drain),
     Case::new("process stopped, of two", TWO, 25, |scene| {
-        signal(chaincode_in(&scene.pod(TWO)?), Signal::STOP)
+        Ok(hang(chaincode_in(&scene.pod(TWO)?))?)
     }),
     Case::new("kubelet hangs, 20 s", ONE, 10, Scene::lose_kubelet),
     Case::new("containerd restarted", ONE, 6, |scene| Ok(scene.node()?.restart_containerd()?)),
     Case::new("API server hangs, 30 s", ONE, 10, |scene| {
-        hang(api_server_of(&scene.cluster), API);
+        hang_for(api_server_of(&scene.cluster), API);
         Ok(())
     }),
     Case::new("registry hangs, pod deleted", ONE, 10, Scene::lose_registry),
@@ -229,7 +230,7 @@ impl Scene {
     }
 
     fn lose_kubelet(&self) -> Result<()> {
-        hang(kubelet_of(&self.cluster, self.node()?), KUBELET);
+        hang_for(kubelet_of(&self.cluster, self.node()?), KUBELET);
         Ok(())
     }
 
@@ -265,15 +266,11 @@ impl Scene {
 }
 
 fn kill(process: Pid) -> Result<()> {
-    signal(process, Signal::KILL)
+    kill_process(process, Signal::KILL).context("cannot kill the process")
 }
 
 /// Has a process hang for so long.
-fn hang(process: Pid, time: Duration) {
+fn hang_for(process: Pid, time: Duration) {
     let _hanging = Hanging::begin(process);
     sleep(time);
-}
-
-fn signal(process: Pid, signal: Signal) -> Result<()> {
-    kill_process(process, signal).context("cannot signal the process")
 }

@@ -11,6 +11,7 @@ use fabric_on_kubernetes::Fabric;
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
 use testbed::PeerClient;
+use testbed::hanging::hang;
 
 use crate::builds::await_build;
 use crate::confinement::Unconfined;
@@ -148,7 +149,7 @@ fn a_build_reaches_its_launcher_names_and_the_world_and_nothing_inside() {
         let install = thread::spawn(move || client.install(&file));
         let pod = await_build(fabric).await;
         // It goes on for as long as this test wants.
-        kill_process(build_in(&pod), Signal::STOP).unwrap();
+        hang(build_in(&pod)).unwrap();
         let inside = Inside { fabric, pod: pod.clone() };
 
         let address = async |namespace: &str, name: &str| {

@@ -6,6 +6,7 @@ use fabric_on_kubernetes::{Chaincode, Fabric, FabricSpec, PeerPod};
 use k8s_openapi::api::apps::v1::Deployment;
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
+use testbed::hanging::hang;
 
 use crate::shared::{BUILDER, LIMIT, deploy_ledger, gateway, on_fabric};
 use fabric_on_kubernetes::processes::launcher_of;
@@ -82,7 +83,7 @@ fn of_two_launchers_for_one_peer_one_works_until_it_is_gone() {
         assert!(!log.contains("it is stopped"), "{log}");
 
         // A launcher that hangs ends nothing when its node is lost.
-        kill_process(launcher_of(first), Signal::STOP).unwrap();
+        hang(launcher_of(first)).unwrap();
         first.lose().unwrap();
         second.await_line("launcher", &["lease is held"], LIMIT).await.unwrap();
         await_swept(fabric, second, &chaincode).await;
@@ -102,7 +103,7 @@ fn a_launcher_that_hung_until_another_took_over_undoes_nothing_of_what_that_did(
         chaincode.await_running().await.unwrap();
 
         let launcher = launcher_of(first);
-        kill_process(launcher, Signal::STOP).unwrap();
+        hang(launcher).unwrap();
         second.await_line("launcher", &["lease is held"], LIMIT).await.unwrap();
         await_swept(fabric, second, &chaincode).await;
         kill_process(launcher, Signal::CONT).unwrap();

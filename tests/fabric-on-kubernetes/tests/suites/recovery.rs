@@ -7,6 +7,7 @@ use fabric_on_kubernetes::{Fabric, PeerPod};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::EvictParams;
 use rustix::process::{Signal, kill_process};
+use testbed::hanging::hang;
 
 use crate::shared::{BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
 use fabric_on_kubernetes::processes::{chaincode_in, keeper_in, resident};
@@ -112,7 +113,7 @@ fn a_chaincode_that_hangs_is_replaced_and_the_peer_keeps_the_stream() {
         let (package_id, mut gateway) = deployed(fabric, peer);
         let chaincode = peer.chaincode(&package_id).await.unwrap();
         let (pod, _) = chaincode.await_running().await.unwrap();
-        kill_process(chaincode_in(&pod), Signal::STOP).unwrap();
+        hang(chaincode_in(&pod)).unwrap();
 
         await_answer(&mut gateway, "kept").await;
         let (other, _) = chaincode.await_running().await.unwrap();

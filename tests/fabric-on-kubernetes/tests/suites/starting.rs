@@ -7,6 +7,7 @@ use cluster::until;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use testbed::PeerClient;
+use testbed::hanging::hang;
 
 use crate::builds::await_build;
 use crate::shared::{
@@ -68,7 +69,7 @@ fn more_installs_than_the_launcher_builds_at_once_wait_their_turn() {
         let first = thread::spawn(first);
         let pod = await_build(fabric).await;
         // It goes on for as long as this test wants.
-        kill_process(build_in(&pod), Signal::STOP).unwrap();
+        hang(build_in(&pod)).unwrap();
         let second = thread::spawn(second);
         let parts = [BUILDER, "as much as it may at once (builds.parallel=1)"];
         peer.await_line("peer", &parts, LIMIT).await.unwrap();
