@@ -12,7 +12,7 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     Rule { name: "selvedge-proto", may_use: &[], never: &["kube"] },
     Rule {
         name: "selvedge-proxy",
@@ -85,11 +85,21 @@ const RULES: [Rule; 12] = [
         ],
         never: &["kube"],
     },
+    // What the first command on a fresh machine waits for.
+    Rule { name: "xtask", may_use: &["testbed"], never: &["kube", "k8s-openapi", "tokio"] },
 ];
 
 /// What is not shipped may use what it likes.
-const TOOLS: [&str; 8] =
-    ["cluster", "crafted", "golden", "testbed", "fabric-on-kubernetes", "e2e", "bench", "xtask"];
+const TOOLS: [&str; 8] = [
+    "cluster",
+    "crafted",
+    "golden",
+    "testbed",
+    "fabric-on-kubernetes",
+    "e2e",
+    "bench",
+    "xtask-kubernetes",
+];
 
 fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO")).args(arguments).output().unwrap();

@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::Result;
 use clap::Args;
 
-use crate::cargo::{cargo, run};
-use crate::dist;
+use xtask::cargo::{cargo, run};
+use xtask::dist;
 
 /// Measures Selvedge on a real Fabric network (`cargo xtask bench proxy --help`).
 #[derive(Debug, Args)]

@@ -1,18 +1,12 @@
-//! `cargo xtask demo`: the main job, end to end, on a real peer.
+//! `cargo xtask demo`: the main job, end to end, on a real peer; what of it is the same wherever that
+//! runs.
 
 mod arguments;
 mod calls;
 mod course;
-mod here;
-mod kubernetes;
 
-use anyhow::Result;
-use clap::ArgMatches;
-
-pub(crate) use arguments::Demo;
-
-/// `typed` is what clap made of this command's arguments: it knows their order.
-pub(crate) fn run(demo: &Demo, typed: &ArgMatches) -> Result<()> {
-    let calls = calls::in_order(typed)?;
-    if demo.kubernetes { kubernetes::run(demo, &calls) } else { here::run(demo, &calls) }
-}
+pub use arguments::Demo;
+pub use calls::{Call, in_order};
+pub use course::{
+    LABEL, ORGANISATION, Package, approve, commit_and_call, install, make, print_exports,
+};

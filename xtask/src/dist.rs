@@ -24,7 +24,7 @@ use crate::steps::Steps;
       - name: selvedge
         path: <workspace>/dist
         propagateEnvironment: [SELVEDGE_LAUNCHER]")]
-pub(crate) struct Dist {}
+pub struct Dist {}
 
 /// The peer forks the builders for every install and keeps one for every running chaincode.
 const BUILDER_LIMIT: u64 = 4 * MIB;
@@ -64,15 +64,16 @@ const KEEPER: &str = "selvedge-keeper";
 
 const PACKAGES: [&str; 4] = ["selvedge-builder", KEEPER, "selvedge-launcher", "selvedge"];
 
-pub(crate) fn dist() -> Result<()> {
+/// Makes the release binaries and says how large they are.
+pub fn dist() -> Result<()> {
     let mut steps = Steps::begin();
     let dist = steps.take_aloud("build Selvedge", build)?;
     print_sizes(&dist)
 }
 
-/// Builds everything, checks it, and returns the directory whose `bin/` holds it.
-pub(crate) fn build() -> Result<PathBuf> {
-    let built = compile(&target(), &flags()?)?;
+/// Builds everything for use, checks it, and returns the directory whose `bin/` holds it.
+pub fn build() -> Result<PathBuf> {
+    let built = compile(&target(), Profile::Release, &flags()?)?;
     for binary in &BINARIES {
         check(&built.join(binary.built), binary)?;
     }
@@ -81,24 +82,51 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(dist)
 }
 
+/// Builds everything to be looked at: static, too, but neither fast nor small. Returns the directory
+/// whose `bin/` holds it.
+pub fn build_for_demo() -> Result<PathBuf> {
+    let target = workspace_dir().join("target/demo");
+    let dist = target.join("dist");
+    place_all(&compile(&target, Profile::Demo, &[])?, &dist)?;
+    Ok(dist)
+}
+
 /// An error when the release launcher was not made for its traffic.
-pub(crate) fn check_profile() -> Result<()> {
+pub fn check_profile() -> Result<()> {
     if !profile::is_for(&host()?) {
         return Ok(());
     }
-    let mut command = compiler(&target(), &flags()?)?;
+    let mut command = compiler(&target(), Profile::Release, &flags()?)?;
     profile::check_fit(&output(command.arg("--message-format=json-render-diagnostics"))?)
 }
 
-/// Builds everything in `target` with these flags for the compiler; returns where it is.
-pub(crate) fn compile(target: &Path, flags: &[String]) -> Result<PathBuf> {
-    run(&mut compiler(target, flags)?)?;
-    Ok(target.join(host()?).join("release"))
+/// How much the compiler does, by cargo's name for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// All that it can.
+    Release,
+    /// As little as it can: it takes a third of the time.
+    Demo,
 }
 
-fn compiler(target: &Path, flags: &[String]) -> Result<Command> {
-    let mut command = cargo(&["build", "--release", "--locked", "--target", &host()?]);
-    command.arg("--target-dir").arg(target);
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Demo => "demo",
+        }
+    }
+}
+
+/// Builds everything in `target` with these flags for the compiler; returns where it is.
+pub fn compile(target: &Path, profile: Profile, flags: &[String]) -> Result<PathBuf> {
+    run(&mut compiler(target, profile, flags)?)?;
+    Ok(target.join(host()?).join(profile.name()))
+}
+
+fn compiler(target: &Path, profile: Profile, flags: &[String]) -> Result<Command> {
+    let mut command = cargo(&["build", "--locked", "--target", &host()?]);
+    command.args(["--profile", profile.name()]).arg("--target-dir").arg(target);
     for package in PACKAGES {
         command.args(["--package", package]);
     }
@@ -121,14 +149,14 @@ fn target() -> PathBuf {
 }
 
 /// Copies what was built to `dist/bin`, under the names that a peer calls.
-pub(crate) fn place_all(built: &Path, dist: &Path) -> Result<()> {
+pub fn place_all(built: &Path, dist: &Path) -> Result<()> {
     let bin = dist.join("bin");
     fs::create_dir_all(&bin).with_context(|| format!("cannot create {}", bin.display()))?;
     BINARIES.iter().try_for_each(|binary| place(&built.join(binary.built), &bin.join(binary.name)))
 }
 
 /// The triple that this toolchain builds for by itself.
-pub(crate) fn host() -> Result<String> {
+pub fn host() -> Result<String> {
     let about = output(Command::new("rustc").arg("-vV").current_dir(workspace_dir()))?;
     about
         .lines()

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use testbed::{Launcher, LauncherSpec, Release, Scratch, dist_dir, fabric_source};
 
-use crate::steps::Steps;
+use xtask::steps::Steps;
 
 use list::{Peers, SUITES, Suite};
 use token::Token;

@@ -18,18 +18,18 @@ use testbed::dist::workspace_dir;
 const RECORDED_ON: &str = "x86_64-unknown-linux-gnu";
 
 /// Whether the profile can be used for binaries that run on this host.
-pub(crate) fn is_for(host: &str) -> bool {
+pub fn is_for(host: &str) -> bool {
     host == RECORDED_ON
 }
 
 /// What tells the compiler to use the profile. It says nothing of a function that has changed
 /// since, which it compiles as if there were none.
-pub(crate) fn flags() -> [String; 2] {
+pub fn flags() -> [String; 2] {
     [format!("-Cprofile-use={}", path().display()), "-Cllvm-args=-no-pgo-warn-mismatch".to_owned()]
 }
 
 /// Where it is kept.
-pub(crate) fn path() -> PathBuf {
+pub fn path() -> PathBuf {
     workspace_dir().join("launcher/proxy/traffic.profdata")
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn path() -> PathBuf {
 ///
 /// A function's name contains a hash of the compiler's version and of those of all libraries that
 /// its crate uses. When these change, the compiler finds nothing in the profile, and is silent.
-pub(crate) fn check_fit(messages: &str) -> Result<()> {
+pub fn check_fit(messages: &str) -> Result<()> {
     let path = path();
     let profile = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     ensure!(

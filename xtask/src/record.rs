@@ -9,10 +9,10 @@ use clap::Args;
 use testbed::dist::workspace_dir;
 
 use crate::bench;
-use crate::cargo::{output, run};
-use crate::dist;
-use crate::profile;
-use crate::steps::Steps;
+use xtask::cargo::{output, run};
+use xtask::dist;
+use xtask::profile;
+use xtask::steps::Steps;
 
 /// Records the traffic that the release launcher is compiled for.
 #[derive(Debug, Args)]
@@ -42,7 +42,10 @@ pub(crate) fn record() -> Result<()> {
     let dist = place.join("dist");
     steps.take_aloud("build a Selvedge that counts", || {
         let flags = [format!("-Cprofile-generate={}", counts.display())];
-        dist::place_all(&dist::compile(&place.join("build"), &flags)?, &dist)
+        dist::place_all(
+            &dist::compile(&place.join("build"), dist::Profile::Release, &flags)?,
+            &dist,
+        )
     })?;
     // What it measures is of no use: to count takes time.
     steps

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anstyle::Style;
 
 /// What is beside the point.
-pub(crate) const DIM: Style = Style::new().dimmed();
+pub const DIM: Style = Style::new().dimmed();
 
 /// How often a terminal's line shows the time that a step takes.
 const SECOND: Duration = Duration::from_secs(1);

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result};
 
-pub(crate) use crate::screen::DIM;
+pub use crate::screen::DIM;
 use crate::screen::{Screen, Shown};
 
 /// What went well.
-pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub const GOOD: Style = AnsiColor::Green.on_default().bold();
 /// What did not.
-pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// A sequence of steps.
-pub(crate) struct Steps {
+pub struct Steps {
     begin: Instant,
     taken: Vec<Step>,
     screen: Screen,
@@ -27,7 +27,8 @@ struct Step {
 }
 
 impl Steps {
-    pub(crate) fn begin() -> Self {
+    /// None is taken yet.
+    pub fn begin() -> Self {
         Self::on(Screen::standard())
     }
 
@@ -37,7 +38,7 @@ impl Steps {
 
     /// Takes a step: it is seen that it begins, that it goes on, and how it ended. It may report
     /// what it is doing, a line at a time.
-    pub(crate) fn take<T>(
+    pub fn take<T>(
         &mut self,
         title: &str,
         step: impl FnOnce(&mut dyn FnMut(&str)) -> Result<T>,
@@ -47,11 +48,7 @@ impl Steps {
 
     /// As [`Steps::take`], for a step that runs programs which print by themselves what they are
     /// doing.
-    pub(crate) fn take_aloud<T>(
-        &mut self,
-        title: &str,
-        step: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
+    pub fn take_aloud<T>(&mut self, title: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
         self.take_shown(title, self.screen.by_itself(), |_| step())
     }
 
@@ -73,12 +70,12 @@ impl Steps {
     }
 
     /// How long the step of that title took.
-    pub(crate) fn time(&self, title: &str) -> Option<Duration> {
+    pub fn time(&self, title: &str) -> Option<Duration> {
         self.taken.iter().find(|step| step.title == title).map(|step| step.time)
     }
 
     /// Prints every step with its time, and the sum.
-    pub(crate) fn print_table(&self) {
+    pub fn print_table(&self) {
         let width = self.taken.iter().map(|step| step.title.chars().count()).max().unwrap_or(0);
         let lines: Vec<String> = self.taken.iter().map(|step| step.line(width)).collect();
         let total = seconds(self.begin.elapsed());

@@ -7,9 +7,9 @@ use clap::Args;
 use testbed::debian::install_missing;
 use testbed::dist::workspace_dir;
 
-use crate::cargo::{cargo, output, run};
-use crate::dist;
-use crate::steps::Steps;
+use xtask::cargo::{cargo, output, run};
+use xtask::dist;
+use xtask::steps::Steps;
 
 /// Runs every check: format, lints, unit tests, release binaries, end to end.
 #[derive(Debug, Args)]

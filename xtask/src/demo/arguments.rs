@@ -30,39 +30,39 @@ use super::course::CHAINCODE;
 
 Needs Rust, Go and a C compiler; no Docker. With --kubernetes: root, and Debian's packages, which
 it installs; Kubernetes is built from Go modules, once."#)]
-pub(crate) struct Demo {
+pub struct Demo {
     /// The Fabric release
     #[arg(long, value_name = "3.1|2.5", default_value = "3.1")]
-    pub(super) fabric: Release,
+    pub fabric: Release,
     /// A directory with a chaincode's sources [default: tests/chaincode/ledger]
     #[arg(long, value_name = "DIR", requires = "calls")]
-    pub(super) chaincode: Option<PathBuf>,
+    pub chaincode: Option<PathBuf>,
     /// A file with private data collections, as for the peer CLI
     #[arg(long, value_name = "FILE")]
-    pub(super) collections: Option<PathBuf>,
+    pub collections: Option<PathBuf>,
     /// Requires an init of the chaincode, and makes it before all other calls
     #[arg(long, value_name = "JSON", value_parser = calls::ctor)]
-    pub(super) init: Option<String>,
+    pub init: Option<String>,
     /// Submits a transaction, written as for the peer CLI (repeatable)
     #[arg(long, value_name = "JSON", value_parser = calls::ctor)]
-    pub(super) call: Vec<String>,
+    pub call: Vec<String>,
     /// Evaluates a call without a transaction, in the same form (repeatable)
     #[arg(long, value_name = "JSON", value_parser = calls::ctor)]
-    pub(super) query: Vec<String>,
+    pub query: Vec<String>,
     /// Private input of the call before it: an object of values in base64, as for the peer CLI
     #[arg(long, value_name = "JSON", value_parser = calls::transient)]
-    pub(super) transient: Vec<String>,
+    pub transient: Vec<String>,
     /// Runs peer, builds and chaincode in a real two-node Kubernetes (needs root)
     #[arg(long)]
-    pub(super) kubernetes: bool,
+    pub kubernetes: bool,
     /// Leaves the network up, and says how to talk to it and how to end it
     #[arg(long)]
-    pub(super) keep: bool,
+    pub keep: bool,
 }
 
 impl Demo {
     /// What is approved and committed.
-    pub(super) fn definition(&self) -> Result<Definition> {
+    pub fn definition(&self) -> Result<Definition> {
         let absolute = |file: &PathBuf| {
             file.canonicalize().with_context(|| format!("cannot read {}", file.display()))
         };
@@ -75,7 +75,7 @@ impl Demo {
     }
 
     /// The chaincode's sources.
-    pub(super) fn source(&self) -> PathBuf {
+    pub fn source(&self) -> PathBuf {
         self.chaincode.clone().unwrap_or_else(|| workspace_dir().join("tests/chaincode/ledger"))
     }
 }

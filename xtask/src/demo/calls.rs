@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// A call of the chaincode.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Call {
+pub struct Call {
     pub(super) kind: Kind,
     /// Function and arguments, in the peer CLI's form.
     pub(super) ctor: String,
@@ -67,7 +67,7 @@ pub(super) fn transient(text: &str) -> Result<String, String> {
 }
 
 /// The calls of the command line, or the default for our own chaincode.
-pub(super) fn in_order(typed: &ArgMatches) -> Result<Vec<Call>, clap::Error> {
+pub fn in_order(typed: &ArgMatches) -> Result<Vec<Call>, clap::Error> {
     let mut typed_calls: Vec<(usize, Call)> =
         [("init", Kind::Init), ("call", Kind::Submit), ("query", Kind::Query)]
             .into_iter()

@@ -10,12 +10,14 @@ use super::calls::{Call, Kind};
 use crate::cargo::output;
 use crate::steps::{DIM, Steps};
 
-pub(super) const ORGANISATION: &str = "Org1MSP";
+/// The MSP ID of the one organisation.
+pub const ORGANISATION: &str = "Org1MSP";
 pub(super) const CHAINCODE: &str = "demo";
-pub(super) const LABEL: &str = "demo_1.0";
+/// What the package is called.
+pub const LABEL: &str = "demo_1.0";
 
 /// Packages the chaincode under a label, and installs the package; its ID.
-pub(super) fn install(
+pub fn install(
     steps: &mut Steps,
     peer: &PeerClient,
     dist: &Path,
@@ -34,16 +36,17 @@ pub(super) fn install(
 }
 
 /// A package that is to be installed.
-pub(super) struct Package<'a> {
+pub struct Package<'a> {
     /// Where it is written.
-    pub(super) dir: &'a Path,
-    pub(super) label: &'a str,
+    pub dir: &'a Path,
+    /// What it is called.
+    pub label: &'a str,
     /// What its install is called in the table.
-    pub(super) step: &'a str,
+    pub step: &'a str,
 }
 
 /// Approves the definition.
-pub(super) fn approve(
+pub fn approve(
     steps: &mut Steps,
     peer: &PeerClient,
     package_id: &str,
@@ -53,7 +56,7 @@ pub(super) fn approve(
 }
 
 /// Commits the definition and makes the calls; returns the last call's output.
-pub(super) fn commit_and_call(
+pub fn commit_and_call(
     steps: &mut Steps,
     peer: &PeerClient,
     definition: &Definition,
@@ -67,7 +70,8 @@ pub(super) fn commit_and_call(
     Ok(last)
 }
 
-pub(super) fn make(steps: &mut Steps, peer: &PeerClient, call: &Call) -> Result<String> {
+/// Makes a call; its output, which is printed.
+pub fn make(steps: &mut Steps, peer: &PeerClient, call: &Call) -> Result<String> {
     let answer = steps.take(&call.to_string(), |_| {
         let Call { kind, ctor, transient } = call;
         let output = match kind {
@@ -88,7 +92,7 @@ pub(super) fn make(steps: &mut Steps, peer: &PeerClient, call: &Call) -> Result<
 }
 
 /// How a person's shell talks to the peer.
-pub(super) fn print_exports(binaries: &Path, peer: &PeerClient, channel: &str) {
+pub fn print_exports(binaries: &Path, peer: &PeerClient, channel: &str) {
     println!("\nThe network is up. To talk to it:\n");
     println!("export PATH='{}':\"$PATH\"", binaries.display());
     for (name, value) in peer.cli_environment() {

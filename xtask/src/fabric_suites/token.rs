@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use testbed::Scratch;
 use testbed::debian::install_missing;
 
-use crate::cargo::run;
+use xtask::cargo::run;
 
 /// What the suite looks for where nothing else is said (`FindPKCS11Lib` of fabric-lib-go's
 /// `bccsp/pkcs11`).

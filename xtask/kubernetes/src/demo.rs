@@ -9,13 +9,12 @@ use fabric_on_kubernetes::{Fabric, FabricSpec, Images};
 use testbed::{Binaries, Definition};
 use tokio::runtime::Runtime;
 
-use super::arguments::Demo;
-use super::calls::Call;
-use super::course::{
-    LABEL, ORGANISATION, Package, approve, commit_and_call, install, make, print_exports,
+use xtask::demo::{
+    Call, Demo, LABEL, ORGANISATION, Package, approve, commit_and_call, install, make,
+    print_exports,
 };
-use crate::dist;
-use crate::steps::{DIM, Steps};
+use xtask::dist;
+use xtask::steps::{DIM, Steps};
 
 /// The namespace of all of it.
 const NAMESPACE: &str = "demo";
@@ -43,7 +42,7 @@ struct Times {
     first_answer: Duration,
 }
 
-pub(super) fn run(demo: &Demo, calls: &[Call]) -> Result<()> {
+pub(crate) fn run(demo: &Demo, calls: &[Call]) -> Result<()> {
     let definition = demo.definition()?;
     let mut steps = Steps::begin();
     let raised = raise(&mut steps, demo)?;
@@ -67,7 +66,7 @@ pub(super) fn run(demo: &Demo, calls: &[Call]) -> Result<()> {
 fn raise(steps: &mut Steps, demo: &Demo) -> Result<Raised> {
     // First: without root there is nothing to build for.
     let tools = steps.take("programs of Kubernetes", |report| Ok(Tools::obtain(report)?))?;
-    let dist = steps.take_aloud("build Selvedge", dist::build)?;
+    let dist = steps.take_aloud("build Selvedge", dist::build_for_demo)?;
     let release = demo.fabric;
     let binaries = steps.take(&format!("obtain Fabric {release}"), |progress| {
         Ok(Binaries::obtain(release, progress)?)

@@ -8,13 +8,11 @@ use testbed::{
     Release,
 };
 
-use super::arguments::Demo;
-use super::calls::Call;
-use super::course::{
-    LABEL, ORGANISATION, Package, approve, commit_and_call, install, print_exports,
+use xtask::demo::{
+    Call, Demo, LABEL, ORGANISATION, Package, approve, commit_and_call, install, print_exports,
 };
-use crate::dist;
-use crate::steps::{DIM, Steps};
+use xtask::dist;
+use xtask::steps::{DIM, Steps};
 
 /// What the demo raised. Ends when dropped.
 struct Raised {
@@ -24,7 +22,7 @@ struct Raised {
     dist: PathBuf,
 }
 
-pub(super) fn run(demo: &Demo, calls: &[Call]) -> Result<()> {
+pub(crate) fn run(demo: &Demo, calls: &[Call]) -> Result<()> {
     let definition = demo.definition()?;
     let mut steps = Steps::begin();
     let raised = raise(&mut steps, demo.fabric)?;
@@ -42,7 +40,7 @@ pub(super) fn run(demo: &Demo, calls: &[Call]) -> Result<()> {
 }
 
 fn raise(steps: &mut Steps, release: Release) -> Result<Raised> {
-    let dist = steps.take_aloud("build Selvedge", dist::build)?;
+    let dist = steps.take_aloud("build Selvedge", dist::build_for_demo)?;
     let binaries = steps.take(&format!("obtain Fabric {release}"), |progress| {
         Ok(Binaries::obtain(release, progress)?)
     })?;

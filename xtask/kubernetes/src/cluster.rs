@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use cluster::{Cluster as Kubernetes, ClusterSpec, Running, Tools, running, sweep};
 use tokio::runtime::Runtime;
 
-use crate::steps::Steps;
+use xtask::steps::Steps;
 
 /// Raises the two-node Kubernetes of the tests, and leaves it up.
 #[derive(Debug, Args)]
