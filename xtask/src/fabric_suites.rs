@@ -14,6 +14,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use testbed::copy::copy;
 use testbed::{Launcher, LauncherSpec, Release, Scratch, dist_dir, fabric_source};
 
 use xtask::steps::Steps;
@@ -63,7 +64,7 @@ impl FabricSuites {
         let fabric = scratch.dir().join("fabric");
         steps.take("Fabric's source", |_| {
             let source = fabric_source::directory(Release::V3_1_1)?;
-            Ok(fabric_source::copy(&source, &[""], &fabric)?)
+            Ok(copy(&source, &fabric)?)
         })?;
         let launcher = steps.take("launcher", |_| {
             Ok(Launcher::start(&LauncherSpec::new(dist_dir().join("bin/selvedge-launcher")))?)

@@ -1,5 +1,6 @@
 //! A stage: a launcher and a Fabric network that uses it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,6 +22,8 @@ pub struct StageSpec {
     pub release: Release,
     /// What the operator's file says: keys by their paths, and their values.
     pub settings: Vec<(&'static str, Value)>,
+    /// Added to the launcher's environment.
+    pub environment: Vec<(&'static str, OsString)>,
     /// Changes the network before it is raised.
     pub network: fn(&mut NetworkSpec),
 }
@@ -28,7 +31,7 @@ pub struct StageSpec {
 impl StageSpec {
     /// Everything at its defaults.
     pub fn new(release: Release) -> Self {
-        Self { release, settings: Vec::new(), network: |_| {} }
+        Self { release, settings: Vec::new(), environment: Vec::new(), network: |_| {} }
     }
 }
 
@@ -87,6 +90,9 @@ impl Stage {
         let mut launcher = LauncherSpec::new(dist.join("bin/selvedge-launcher"));
         for (path, value) in &spec.settings {
             launcher.file.say(path, value.clone());
+        }
+        for (name, value) in &spec.environment {
+            launcher.environment.insert((*name).to_owned(), value.clone());
         }
         let launcher = Launcher::start(&launcher).expect("the launcher starts");
         let mut peer = PeerSpec::new(MSP_ID, ExternalBuilder::selvedge(&dist));

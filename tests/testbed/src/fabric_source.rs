@@ -1,13 +1,9 @@
 //! Fabric's own source: it is in Go's cache, since Fabric's programs are built from it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use walkdir::WalkDir;
-
 use crate::binaries::BuildError;
-use crate::cache::io_error;
 use crate::release::Release;
 
 /// Fabric's module.
@@ -31,25 +27,4 @@ fn go(release: Release, arguments: &[&str]) -> Result<String, BuildError> {
     }
     let (command, stderr) = (format!("go {}", arguments.join(" ")), output.stderr);
     Err(BuildError::Go { command, dir, stderr: String::from_utf8_lossy(&stderr).into_owned() })
-}
-
-/// Copies files and directories of the source, below the new directory `to`, where they can be
-/// changed.
-pub fn copy(source: &Path, parts: &[&str], to: &Path) -> Result<(), BuildError> {
-    for part in parts {
-        for entry in WalkDir::new(source.join(part)) {
-            let entry = entry.map_err(|error| io_error("read", source, error.into()))?;
-            let target = to.join(entry.path().strip_prefix(source).unwrap_or(entry.path()));
-            let failed = |error| io_error("copy", entry.path(), error);
-            if entry.file_type().is_dir() {
-                fs::create_dir_all(&target).map_err(failed)?;
-            } else {
-                fs::create_dir_all(target.parent().unwrap_or(to)).map_err(failed)?;
-                // Not its mode: in Go's cache nothing may be written, nor executed.
-                let content = fs::read(entry.path()).map_err(failed)?;
-                fs::write(&target, content).map_err(failed)?;
-            }
-        }
-    }
-    Ok(())
 }

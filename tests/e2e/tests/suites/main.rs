@@ -20,6 +20,7 @@ mod ledger;
 mod linearizable;
 mod link;
 mod listening;
+mod managers;
 mod many;
 mod misbehaviour;
 mod node;

@@ -158,18 +158,14 @@ fn what_no_registry_has_and_a_registry_that_is_down() {
 }
 
 /// A copy of a chaincode's directory.
-fn copy(turn: &Turn<'_>, of: &str, name: &str) -> PathBuf {
+pub(crate) fn copy(turn: &Turn<'_>, of: &str, name: &str) -> PathBuf {
     let to = turn.network.dir().join("sources").join(name);
-    fs::create_dir_all(&to).unwrap();
-    for entry in fs::read_dir(chaincode_dir(of)).unwrap() {
-        let from = entry.unwrap().path();
-        fs::copy(&from, to.join(from.file_name().unwrap())).unwrap();
-    }
+    testbed::copy::copy(&chaincode_dir(of), &to).unwrap();
     to
 }
 
 /// A package of the `peer` CLI's.
-fn package(turn: &Turn<'_>, source: &Path, label: &str) -> PathBuf {
+pub(crate) fn package(turn: &Turn<'_>, source: &Path, label: &str) -> PathBuf {
     packaged_by_peer(turn, "node", source, label)
 }
 
