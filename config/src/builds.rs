@@ -29,6 +29,12 @@ pub struct Builds {
     /// `local` backend; taken up when the launcher starts.
     #[schemars(with = "Size")]
     pub images_limit: ByteSize,
+    /// How much the tools of one language may keep for the next build in directories of the
+    /// launcher's own, which they have where they find none, as under a service manager that sets no
+    /// `HOME`. Beyond it all of it goes after a build, and the next one fetches anew. Only on the
+    /// `local` backend.
+    #[schemars(with = "Size")]
+    pub tools_limit: ByteSize,
     /// The images whose compilers make chaincode, by language. Only on Kubernetes.
     pub toolchains: Toolchains,
     /// The images that chaincode stands on which is no program by itself, by language. Only on
@@ -211,6 +217,7 @@ impl Default for Builds {
             timeout: Span::seconds(600),
             parallel: const { NonZeroU16::new(2).unwrap() },
             images_limit: ByteSize::gib(10),
+            tools_limit: ByteSize::gib(5),
             toolchains: Toolchains::default(),
             runtimes: Runtimes::default(),
             launcher_image: None,

@@ -5,10 +5,11 @@ use crate::fault::{Fault, path_of};
 use crate::file::BackendKind;
 
 /// The keys of `builds` that mean something where processes run.
-const BUILDS: [&str; 5] = ["timeout", "parallel", "imagesLimit", "disk", "memoryLimit"];
+const BUILDS: [&str; 6] =
+    ["timeout", "parallel", "imagesLimit", "toolsLimit", "disk", "memoryLimit"];
 
 /// Those that mean something there alone.
-const ONLY_LOCAL: [&str; 2] = ["imagesLimit", "memoryLimit"];
+const ONLY_LOCAL: [&str; 3] = ["imagesLimit", "toolsLimit", "memoryLimit"];
 
 /// The keys of `chaincode` that do.
 const CHAINCODE: [&str; 7] =

@@ -13,6 +13,7 @@ mod search_path;
 mod started;
 mod supervise;
 mod telling;
+mod tool_files;
 
 use std::error::Error;
 use std::fs;
@@ -152,6 +153,19 @@ impl LocalBackend {
         Bounds { memory, disk: builds.disk_bytes() }
     }
 
+    /// Has a language's tools keep no more than they may. For whose turn it is to build.
+    async fn bound_tools(&self, language: Language) {
+        let limit = self.configuration.now().builds().tools_limit.as_u64();
+        let own = self.data.tools(language);
+        match spawn_blocking(move || tool_files::bound(&own, limit)).await {
+            Ok(Ok(Some(bytes))) => {
+                info!(%language, bytes, limit, "what the tools kept for other builds is gone");
+            }
+            Ok(Err(error)) => warn!(%language, %error, "cannot remove what the tools keep"),
+            Ok(Ok(None)) | Err(_) => {}
+        }
+    }
+
     /// The image under the tag, if all of it is there and sound, and it says of itself that it was
     /// made of this source: chaincode can write in the store, and give another's tag to its own.
     async fn known(&self, tag: &Tag, source: Sha256, form: Form) -> Option<Descriptor> {
@@ -270,6 +284,9 @@ impl Backend for LocalBackend {
         let temporary = &temporary;
         let mut workshop = LocalWorkshop { temporary, limit, deadline, bounds, written: 0, log };
         let made = carry_out(&*recipe, toolchain, &place, &mut workshop).await;
+        if !toolchain.own().is_empty() {
+            self.bound_tools(*language).await;
+        }
         let parts = made.map_err(failed)?;
         let image = self.assemble(recipe.form(), parts, digest, &key.tag()).await?;
         self.tell(&image, told(Seen::Built), log).await;

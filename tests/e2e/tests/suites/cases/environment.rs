@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::process::Command;
 
+use serde_json::json;
 use testbed::{Launcher, LauncherSpec, dist_dir};
 
 use super::workshop::{PATH, PROGRAM, Workshop, metadata, said};
@@ -30,6 +31,8 @@ fn a_launcher_brings_directories_of_its_own() {
     for variable in ["XDG_CACHE_HOME", "GOPATH", "GOCACHE", "GOMODCACHE"] {
         spec.environment.insert(variable.into(), "".into());
     }
+    // What they are left with is too much.
+    spec.file.say("builds.toolsLimit", json!("1"));
     let launcher = Launcher::start(&spec).unwrap();
     fs::create_dir(workshop.path("out")).unwrap();
     let built = said(
@@ -39,6 +42,10 @@ fn a_launcher_brings_directories_of_its_own() {
     );
     assert_eq!(built.code, Some(0), "{built:?}");
     assert!(workshop.path("out/image.json").is_file());
+    let own = launcher.dir().join("data/tools/golang");
+    for cache in ["builds", "modules"] {
+        assert_eq!(fs::read_dir(own.join(cache)).unwrap().count(), 0, "{cache}");
+    }
 }
 
 #[test]
