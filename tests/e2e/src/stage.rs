@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 use testbed::dist::workspace_dir;
@@ -12,6 +11,7 @@ use testbed::{
 };
 
 use crate::gateway::Gateway;
+use crate::packages::package;
 
 /// The organisation of a stage's peer.
 const MSP_ID: &str = "Org1MSP";
@@ -48,24 +48,6 @@ pub struct Stage {
 /// The directory of one of our own chaincodes.
 pub fn chaincode_dir(name: &str) -> PathBuf {
     workspace_dir().join("tests/chaincode").join(name)
-}
-
-/// Packages a directory with `selvedge package` into `file`.
-///
-/// # Panics
-///
-/// When `selvedge` refuses.
-pub fn package(source: &Path, label: &str, file: &Path) {
-    let output = Command::new(dist_dir().join("bin/selvedge"))
-        .arg("package")
-        .arg(source)
-        // The launcher compiles it anyway, and some suites want to see it fail there.
-        .args(["--no-compile", "--force", "--label", label, "-o"])
-        .arg(file)
-        .output()
-        .expect("selvedge runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(file.is_file(), "selvedge package wrote no {}", file.display());
 }
 
 /// Where a peer of the network keeps what was built of a package (Fabric's

@@ -42,6 +42,8 @@ pub struct FabricSpec {
     pub launchers: BTreeMap<String, String>,
     /// The environment of the peers, likewise.
     pub environment: BTreeMap<String, String>,
+    /// What of it the peers hand on to their builders, beside where the launcher is.
+    pub propagated: Vec<String>,
     /// The peers' tolerations.
     pub tolerations: Vec<Value>,
     /// Objects that are there before the peers are: quotas, policies, configuration.
@@ -58,6 +60,7 @@ impl FabricSpec {
             settings: Vec::new(),
             launchers: BTreeMap::new(),
             environment: BTreeMap::new(),
+            propagated: Vec::new(),
             tolerations: Vec::new(),
             before: Vec::new(),
         }
@@ -67,6 +70,14 @@ impl FabricSpec {
     #[must_use]
     pub fn say(mut self, path: &str, value: Value) -> Self {
         self.settings.push((path.to_owned(), value));
+        self
+    }
+
+    /// The same with a variable of the peers' that their builders get.
+    #[must_use]
+    pub fn tell_builders(mut self, variable: &str, value: &str) -> Self {
+        self.environment.insert(variable.to_owned(), value.to_owned());
+        self.propagated.push(variable.to_owned());
         self
     }
 }
@@ -133,6 +144,7 @@ impl Fabric {
                 file: &file,
                 launchers: &spec.launchers,
                 environment: &spec.environment,
+                propagated: &spec.propagated,
                 tolerations: &spec.tolerations,
             };
             let dir = self.network.dir().join(client.organisation().name()).join("overlay");

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs, io};
+use std::{env, fs, io, iter};
 
 use cluster::Cluster;
 use selvedge_buildpack::image::oci_spec::OciSpecError;
@@ -26,7 +26,7 @@ use thiserror::Error;
 const CONFIG: &str = "/etc/hyperledger/fabric";
 
 /// Where the manifests have the peer's ledgers.
-const DATA: &str = "/var/hyperledger/production";
+pub const DATA: &str = "/var/hyperledger/production";
 
 /// A static shell, with the commands in it, which the testbed installs.
 const BUSYBOX: &str = "/usr/bin/busybox";
@@ -34,14 +34,19 @@ const BUSYBOX: &str = "/usr/bin/busybox";
 /// What the images are called in the registry, where nobody looks for another.
 const TAG: &str = "1";
 
-/// What the peer's image sets, as its container file does.
-const PEER_ENVIRONMENT: [&str; 4] = [
-    "PATH=/usr/local/bin:/bin",
-    "FABRIC_CFG_PATH=/etc/hyperledger/fabric",
-    "CORE_CHAINCODE_EXTERNALBUILDERS=[{name: selvedge, path: /opt/selvedge, \
-     propagateEnvironment: [SELVEDGE_LAUNCHER]}]",
-    "CORE_VM_ENDPOINT=",
-];
+/// What the peer's image sets beside its builders, as its container file does.
+const PEER_ENVIRONMENT: [&str; 3] =
+    ["PATH=/usr/local/bin:/bin", "FABRIC_CFG_PATH=/etc/hyperledger/fabric", "CORE_VM_ENDPOINT="];
+
+/// The variable that names a peer's builders.
+pub(crate) const BUILDERS: &str = "CORE_CHAINCODE_EXTERNALBUILDERS";
+
+/// Its value: the peer hands on to Selvedge where the launcher is, and these variables.
+pub(crate) fn builders(variables: &[String]) -> String {
+    let all = iter::once("SELVEDGE_LAUNCHER").chain(variables.iter().map(String::as_str));
+    let all = all.collect::<Vec<_>>().join(", ");
+    format!("[{{name: selvedge, path: /opt/selvedge, propagateEnvironment: [{all}]}}]")
+}
 
 /// Why an image could not be made.
 #[derive(Debug, Error)]
@@ -143,7 +148,9 @@ impl<'a> Press<'a> {
         }
         let core = core_config(&peer_config(binaries));
         write(&root.join(&CONFIG[1..]).join("core.yaml"), format!("{core:#}\n").as_bytes())?;
-        let start = ConfigBuilder::default().env(PEER_ENVIRONMENT.map(str::to_owned)).build()?;
+        let builders = format!("{BUILDERS}={}", builders(&[]));
+        let environment = PEER_ENVIRONMENT.map(str::to_owned).into_iter().chain([builders]);
+        let start = ConfigBuilder::default().env(environment.collect::<Vec<_>>()).build()?;
         self.push("fabric-peer", &root, start)
     }
 

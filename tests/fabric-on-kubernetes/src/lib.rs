@@ -37,5 +37,5 @@ pub use chaincode::Chaincode;
 pub use dependencies::BuildCache;
 pub use fabric::{Fabric, FabricSpec};
 pub use fabric_error::FabricError;
-pub use images::{Images, ImagesError};
+pub use images::{DATA, Images, ImagesError};
 pub use peer::PeerPod;

@@ -19,7 +19,7 @@ const USER: u32 = 65532;
 /// finds them.
 pub(crate) fn volume(cluster: &Cluster, peer: &PeerPod) -> Result<(), FabricError> {
     let namespace = peer.namespace();
-    let dir = cluster.dir().join("volumes").join(namespace.name()).join(peer.pod());
+    let dir = peer.volume(cluster);
     fs::create_dir_all(&dir).map_err(|e| io_error("create", &dir, e))?;
     // A volume of the node's own is nobody's to give away but root's: fsGroup leaves it alone.
     chown(&dir, Some(USER), Some(USER)).map_err(|e| io_error("give away", &dir, e))?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use testbed::cache::{CacheError, io_error};
 use testbed::{OperatorsFile, PeerClient};
 
-use crate::images::Images;
+use crate::images::{BUILDERS, Images, builders};
 
 /// What tells the peers of a namespace apart.
 pub(crate) const INSTANCE: &str = "app.kubernetes.io/instance";
@@ -40,6 +40,8 @@ pub(crate) struct Overlay<'a> {
     pub(crate) launchers: &'a BTreeMap<String, String>,
     /// The peer's, likewise.
     pub(crate) environment: &'a BTreeMap<String, String>,
+    /// What of it the builders get.
+    pub(crate) propagated: &'a [String],
     /// The peer's.
     pub(crate) tolerations: &'a [Value],
 }
@@ -102,6 +104,9 @@ impl Overlay<'_> {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
+        if !self.propagated.is_empty() {
+            environment.insert(BUILDERS.to_owned(), builders(self.propagated));
+        }
         environment.extend(self.environment.clone());
         environment
     }

@@ -2,10 +2,11 @@
 
 use std::net::TcpStream;
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cluster::{KubectlError, Namespace, Overdue, until};
+use cluster::{Cluster, KubectlError, Namespace, Overdue, until};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, LogParams};
@@ -53,6 +54,11 @@ impl PeerPod {
     /// The pod's name, which is the peer's.
     pub fn pod(&self) -> &str {
         &self.pod
+    }
+
+    /// The directory of this machine that the peer has as [`DATA`](crate::DATA).
+    pub fn volume(&self, cluster: &Cluster) -> PathBuf {
+        cluster.dir().join("volumes").join(self.namespace.name()).join(&self.pod)
     }
 
     /// Where it is.

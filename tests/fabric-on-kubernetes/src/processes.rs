@@ -9,17 +9,19 @@ use testbed::hanging::hang;
 
 use crate::peer::PeerPod;
 
-/// A process: its command line and its environment.
+/// A process: its command line, its environment, and what the kernel says of it.
 pub struct Process {
     line: String,
     environment: String,
+    status: String,
 }
 
 impl Process {
     fn read(dir: &Path) -> Option<Self> {
         let read =
             |name| Some(String::from_utf8_lossy(&fs::read(dir.join(name)).ok()?).into_owned());
-        Some(Self { line: read("cmdline")?, environment: read("environ")? })
+        let (line, environment) = (read("cmdline")?, read("environ")?);
+        Some(Self { line, environment, status: read("status")? })
     }
 
     /// Its program and arguments.
@@ -37,6 +39,13 @@ impl Process {
     /// Whether it runs that program in a pod.
     fn is_in(&self, pod: &str, program: &str) -> bool {
         self.words().next() == Some(program) && self.has("HOSTNAME", pod)
+    }
+
+    /// Its ID where it is itself, which is the innermost of all in which it has one
+    /// (`proc_pid_status(5)`).
+    fn own_id(&self) -> Option<&str> {
+        let mut lines = self.status.lines();
+        lines.find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().last()
     }
 
     fn has(&self, name: &str, value: &str) -> bool {
@@ -97,6 +106,17 @@ pub fn chaincode_in(pod: &str) -> Pid {
 /// All processes of the chaincode in a pod.
 pub fn chaincodes_in(pod: &str) -> Vec<Pid> {
     all(|process| process.is_in(pod, CHAINCODE))
+}
+
+/// The process in a pod of one container that knows itself by that ID; none when it has ended.
+///
+/// # Panics
+///
+/// When there are several.
+pub fn known_in(pod: &str, id: &str) -> Option<Pid> {
+    let known = all(|process| process.own_id() == Some(id) && process.has("HOSTNAME", pod));
+    assert!(known.len() < 2, "several processes of {pod} are {id} to themselves: {known:?}");
+    known.first().copied()
 }
 
 /// The processes of a chaincode, in whatever pods: those that keepers have started.

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use e2e::{Op, Turn, chaincode_dir};
+use e2e::{Op, Turn, chaincode_dir, make_jar};
 use testbed::Definition;
 
 use crate::builds::install_fails;
@@ -32,17 +31,8 @@ fn a_maven_project_is_installed_and_so_is_the_jar_of_it() {
     let known = "the image of this source is there already";
     assert!(turn.launcher_lines().contains(known), "{}", turn.launcher_lines());
 
-    // Made as its author does, without a word of Selvedge's.
-    let source = copy(&turn, "ready");
-    let made = Command::new("mvn")
-        .args(["--batch-mode", "--quiet", "package"])
-        .current_dir(&source)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
     let jars = turn.network.dir().join("sources/jars");
-    fs::create_dir_all(&jars).unwrap();
-    fs::copy(source.join("target/chaincode.jar"), jars.join("chaincode.jar")).unwrap();
+    make_jar(&copy(&turn, "ready"), &jars);
     let package = package(&turn, &jars, "ready");
     turn.network.deploy(&package, &Definition::new("ready")).unwrap();
     keeps_what_it_writes(&turn, "ready");

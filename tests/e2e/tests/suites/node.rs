@@ -9,10 +9,10 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use e2e::{Op, Process, Turn, chaincode_dir, processes_of};
+use e2e::{Op, Process, Turn, chaincode_dir, package_by_peer, processes_of};
+use testbed::Definition;
 use testbed::dist::dist_dir;
 use testbed::process::wait_until;
-use testbed::{Definition, Packaging};
 
 use crate::builds::install_fails;
 use crate::link::SOON;
@@ -64,7 +64,8 @@ fn javascript_is_installed_and_lives_on() {
 #[test]
 fn typescript_is_compiled_where_it_is_installed() {
     let turn = STAGE.enter();
-    turn.deploy(&chaincode_dir("typescript"), &Definition::new("typescript"));
+    let package = package(&turn, &chaincode_dir("typescript"), "typescript_1.0");
+    turn.network.deploy(&package, &Definition::new("typescript")).unwrap();
     keeps_what_it_writes(&turn, "typescript");
     // By npm: the script before the start ran, too.
     let line = "typescript: about to start";
@@ -177,9 +178,6 @@ pub(crate) fn packaged_by_peer(
     label: &str,
 ) -> PathBuf {
     let file = turn.network.dir().join(format!("{label}.tar.gz"));
-    let (path, environment) = (source.to_str().unwrap(), Vec::new());
-    let directory = turn.network.dir();
-    let packaging = Packaging { language, path, directory, environment, label, file: &file };
-    turn.peer().package(&packaging).unwrap_or_else(|error| panic!("{error}"));
+    package_by_peer(turn.peer(), language, source, label, &file);
     file
 }

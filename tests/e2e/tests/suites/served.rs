@@ -4,9 +4,8 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use e2e::{ChaincodeServer, Op, Turn, chaincode_processes, run_processes};
+use e2e::{ChaincodeServer, Op, Turn, chaincode_processes, package_by_hand, run_processes};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::{Definition, Port};
@@ -27,12 +26,9 @@ fn packaged(turn: &Turn<'_>, label: &str, connection: &Value) -> PathBuf {
 
 /// The same, packaged as Fabric's samples do it, with `tar`.
 fn by_hand(turn: &Turn<'_>, label: &str, connection: &Value) -> PathBuf {
-    let (code, package) = (source(connection), tempfile::tempdir().unwrap());
-    let metadata = json!({"type": "ccaas", "label": label}).to_string();
-    fs::write(package.path().join("metadata.json"), metadata).unwrap();
-    tar(code.path(), &package.path().join("code.tar.gz"), &["."]);
     let file = turn.network.dir().join(format!("{label}.tgz"));
-    tar(package.path(), &file, &["metadata.json", "code.tar.gz"]);
+    let metadata = json!({"type": "ccaas", "label": label});
+    package_by_hand(&metadata, source(connection).path(), &file);
     file
 }
 
@@ -40,12 +36,6 @@ fn source(connection: &Value) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("connection.json"), connection.to_string()).unwrap();
     directory
-}
-
-fn tar(directory: &Path, archive: &Path, names: &[&str]) {
-    let mut tar = Command::new("tar");
-    tar.arg("-C").arg(directory).arg("-czf").arg(archive).args(names);
-    assert!(tar.status().unwrap().success());
 }
 
 /// Approves and commits an installed package.

@@ -4,10 +4,11 @@
 use e2e::{Op, chaincode_dir};
 use fabric_on_kubernetes::Fabric;
 use serde_json::json;
-use testbed::Definition;
 
 use crate::named::{container, make_with, mirrored, packaged_listening};
-use crate::shared::{MSP_ID, await_registered, deploy, gateway, on_fabric_of};
+use crate::shared::{
+    MSP_ID, await_registered, deploy_package, gateway, on_fabric_of, package_by_peer,
+};
 
 /// How an image of Fabric's samples starts (`docker/docker-entrypoint.sh` and the script
 /// `start:server` of `asset-transfer-basic/chaincode-typescript`): whether it has TLS, it asks the
@@ -41,7 +42,9 @@ fn servers_have_replicas_that_come_and_go() {
     on_fabric_of(
         |cluster| mirrored(cluster, "listening").say("chaincode", json!({"replicas": 2})),
         async |cluster, fabric| {
-            let package_id = deploy(fabric, &chaincode_dir("server"), "listening");
+            let source = chaincode_dir("server");
+            let package = package_by_peer(fabric, "golang", &source, "listening_1.0");
+            let package_id = deploy_package(fabric, &package, "listening");
             outlives_a_pod(fabric, "listening", &package_id).await;
 
             let chaincode = fabric.peer(MSP_ID).chaincode(&package_id).await.unwrap();
@@ -49,7 +52,7 @@ fn servers_have_replicas_that_come_and_go() {
             let start = ("listening", AS_IN_SAMPLES);
             let digest = make_with(cluster, fabric, built.as_str().unwrap(), start, 0o755);
             let package = packaged_listening(fabric, "image_1.0", &digest, &json!({"port": 7000}));
-            let package_id = fabric.network().deploy(&package, &Definition::new("image")).unwrap();
+            let package_id = deploy_package(fabric, &package, "image");
             outlives_a_pod(fabric, "image", &package_id).await;
         },
     );

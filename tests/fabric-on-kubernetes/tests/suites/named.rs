@@ -3,7 +3,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use cluster::{Cluster, until};
@@ -12,23 +12,16 @@ use fabric_on_kubernetes::{Fabric, FabricSpec};
 use serde_json::{Value, json};
 use testbed::Definition;
 
-use crate::shared::{BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric_of, one};
+use crate::images::{crane, layer, succeeds};
+use crate::shared::{
+    BUILDER, LIMIT, MSP_ID, deploy_ledger, deploy_package, gateway, on_fabric_of, one,
+};
 
 /// What packages call the repository of their images; no registry here has that name.
 const NAME: &str = "ghcr.io/hyperledger-labs/asset";
 
 /// A static shell, which the testbed installs.
 const BUSYBOX: &str = "/usr/bin/busybox";
-
-fn succeeds(command: &mut Command) -> String {
-    let done = command.output().unwrap();
-    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8_lossy(&done.stdout).trim().to_owned()
-}
-
-fn crane(cluster: &Cluster, arguments: &[&str]) -> String {
-    succeeds(Command::new(cluster.tools().program("crane")).arg("--insecure").args(arguments))
-}
 
 fn repository(cluster: &Cluster) -> String {
     format!("{}/theirs/asset", cluster.registry())
@@ -62,15 +55,7 @@ pub(crate) fn make_with(
     fs::create_dir_all(shell.parent().unwrap()).unwrap();
     fs::copy(BUSYBOX, &shell).unwrap();
     fs::set_permissions(&shell, Permissions::from_mode(mode)).unwrap();
-    let layer = dir.join("layer.tar");
-    succeeds(
-        Command::new("tar")
-            .args(["--owner=0", "--group=0", "-C"])
-            .arg(dir.join("root"))
-            .arg("-cf")
-            .arg(&layer)
-            .arg("bin"),
-    );
+    let layer = layer(&dir.join("root"));
     let tag = format!("{}:{tag}", repository(cluster));
     let start = format!("--cmd=-c,{script}");
     let append = ["--append", layer.to_str().unwrap(), "--entrypoint", "/bin/sh", &start];
@@ -124,11 +109,6 @@ pub(crate) fn container(fabric: &Fabric, name: &str) -> Value {
     deployment["spec"]["template"]["spec"]["containers"][0].clone()
 }
 
-fn deploy(fabric: &Fabric, name: &str, package: &Path) -> String {
-    let deployed = fabric.network().deploy(package, &Definition::new(name));
-    deployed.unwrap_or_else(|error| panic!("{error}"))
-}
-
 #[test]
 fn an_image_that_somebody_else_made_runs_from_the_operators_mirror() {
     on_fabric_of(
@@ -137,7 +117,8 @@ fn an_image_that_somebody_else_made_runs_from_the_operators_mirror() {
             let peer = fabric.peer(MSP_ID);
             let digest = make(cluster, fabric, &built(fabric).await, "fit", 0o755);
             // A label that fabric-builder-k8s would refuse.
-            let package_id = deploy(fabric, "named", &packaged(fabric, "named_1.0", &digest));
+            let package_id =
+                deploy_package(fabric, &packaged(fabric, "named_1.0", &digest), "named");
             let mut named = gateway(fabric, peer, "named");
             named.call(Op::Submit, &["Put", "k", "kept"]).unwrap();
             assert_eq!(named.call(Op::Evaluate, &["Get", "k"]).unwrap(), "kept");
@@ -235,7 +216,7 @@ fn an_image_that_needs_root_says_so_and_gets_it_from_the_operator_alone() {
         async |cluster, fabric| {
             let peer = fabric.peer(MSP_ID);
             let digest = make(cluster, fabric, &built(fabric).await, "rooted", 0o700);
-            deploy(fabric, "rooted", &packaged(fabric, "rooted_1.0", &digest));
+            deploy_package(fabric, &packaged(fabric, "rooted_1.0", &digest), "rooted");
             let mut rooted = gateway(fabric, peer, "rooted");
             let error = rooted.call(Op::Evaluate, &["Get", "k"]).unwrap_err();
             for part in ["ended before it registered", "/bin/sh", "Permission denied"] {

@@ -88,6 +88,18 @@ pub(crate) fn package(fabric: &Fabric, source: &Path, label: &str) -> PathBuf {
     file
 }
 
+/// Packages a directory with the `peer` CLI, which calls the language so; the package's path.
+pub(crate) fn package_by_peer(
+    fabric: &Fabric,
+    language: &str,
+    source: &Path,
+    label: &str,
+) -> PathBuf {
+    let file = fabric.network().dir().join(format!("{label}.tar.gz"));
+    e2e::package_by_peer(&fabric.peers()[0], language, source, label, &file);
+    file
+}
+
 /// Has the registry hold the image of our own ledger chaincode: one test builds it, and all find
 /// it.
 pub(crate) fn build_ledger(fabric: &Fabric) {
@@ -103,9 +115,27 @@ pub(crate) fn build_ledger(fabric: &Fabric) {
 
 /// Packages, installs, approves and commits a chaincode; its package ID.
 pub(crate) fn deploy(fabric: &Fabric, source: &Path, name: &str) -> String {
-    let file = package(fabric, source, &format!("{name}_1.0"));
-    let deployed = fabric.network().deploy(&file, &Definition::new(name));
+    deploy_package(fabric, &package(fabric, source, &format!("{name}_1.0")), name)
+}
+
+/// Installs, approves and commits a package; its package ID.
+pub(crate) fn deploy_package(fabric: &Fabric, package: &Path, name: &str) -> String {
+    let deployed = fabric.network().deploy(package, &Definition::new(name));
     deployed.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Installs a package of a source whose image is there already: it is found, and taken.
+pub(crate) async fn install_again(peer: &PeerPod, package: &Path) {
+    const FOUND: &str = "the image of this source is there already";
+    let found = async || Ok::<_, String>(peer.log("launcher").await?.matches(FOUND).count());
+    let before = found().await.unwrap();
+    peer.install(package).unwrap_or_else(|error| panic!("{error}"));
+    until("an image that is found", LIMIT, async || {
+        let now = found().await?;
+        if now > before { Ok(()) } else { Err(format!("{now} until now")) }
+    })
+    .await
+    .unwrap();
 }
 
 /// The same with our own ledger chaincode.
@@ -183,14 +213,5 @@ pub(crate) fn new_program(fabric: &Fabric, name: &str) -> PathBuf {
 
 /// Copies a directory.
 pub(crate) fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let copied = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &copied);
-        } else {
-            std::fs::copy(&path, &copied).unwrap();
-        }
-    }
+    testbed::copy::copy(from, to).unwrap();
 }

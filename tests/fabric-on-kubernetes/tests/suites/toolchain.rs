@@ -1,18 +1,10 @@
 //! The toolchain's image is what its name stands for at the time of the build.
 
-use std::process::Command;
-
 use cluster::{Cluster, until};
 use serde_json::json;
 
+use crate::images::crane;
 use crate::shared::{BUILDER, LIMIT, MSP_ID, new_program, on_fabric_of, one, package};
-
-fn crane(cluster: &Cluster, arguments: &[&str]) -> String {
-    let crane = cluster.tools().program("crane");
-    let done = Command::new(crane).arg("--insecure").args(arguments).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8_lossy(&done.stdout).trim().to_owned()
-}
 
 #[test]
 fn a_tag_that_moves_to_another_compiler_is_another_build() {
