@@ -5,6 +5,7 @@
 //! ended then, it is not started again. What it leaves behind when it ends, ends with it.
 
 mod on_demand;
+mod orders;
 
 use std::io;
 use std::mem;
@@ -20,13 +21,13 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
-use crate::demand::{Line, Stand, listen};
 use crate::ending::{Drain, LOOK};
+use crate::line::{Line, Stand};
 use crate::memory;
 use crate::program::Program;
 use crate::report::{End, Report, say};
 use crate::restarts::Restarts;
-use crate::terms::Terms;
+use crate::terms::{Presence, Terms};
 use crate::ward::{Ward, adopt, lock, outlive};
 
 /// By these a container is asked to end (`STOPSIGNAL` of an image).
@@ -74,6 +75,8 @@ struct State {
     ward: Option<Arc<Mutex<Ward>>>,
     /// How that stands.
     stand: Stand,
+    /// When it was started.
+    begun: Option<Instant>,
     /// What it is to do next.
     wish: Wish,
     /// Where is said how it stands.
@@ -88,17 +91,18 @@ struct State {
 /// container is to end.
 pub(crate) fn keep(program: &Program, terms: Terms) -> io::Result<ExitCode> {
     adopt()?;
-    let is_wanted = terms.demand.is_none_or(|demand| demand.is_there);
-    let wish = if is_wanted { Wish::Start } else { Wish::GoOn };
+    let wish = match terms.presence {
+        Presence::OnDemand { is_there: false } => Wish::GoOn,
+        Presence::Always | Presence::OnDemand { is_there: true } => Wish::Start,
+    };
     let state = Mutex::new(State { wish, ..State::default() });
     let keeper = Arc::new(Keeper { terms, state, changed: Condvar::new() });
     // From now on none of them ends the keeper by itself.
     let signals = Signals::new(ENDING.iter().chain(&OTHERS))?;
     let heeding = Arc::clone(&keeper);
     spawn(move || heed(&heeding, signals))?;
-    if let Some(demand) = terms.demand {
-        let (attending, listener) = (Arc::clone(&keeper), listen(demand.port)?);
-        spawn(move || attending.attend(&listener))?;
+    if let Some(port) = terms.orders {
+        keeper.take_orders(port)?;
     }
 
     let (mut restarts, mut code) = (Restarts::default(), 0);
@@ -123,7 +127,8 @@ pub(crate) fn keep(program: &Program, terms: Terms) -> io::Result<ExitCode> {
             return Ok(exit_code(code));
         }
         await_taken();
-        if terms.demand.is_none() {
+        if terms.presence == Presence::Always {
+            keeper.has_ended(code);
             say(&Report { end, row, delay: Some(delay) });
             keeper.rest(delay);
         } else {
@@ -181,6 +186,14 @@ fn heed(keeper: &Arc<Keeper>, mut signals: Signals) {
         } else {
             keeper.ask(named);
         }
+    }
+}
+
+impl State {
+    /// It stands so now, which is told.
+    fn stands(&mut self, stand: Stand) {
+        self.stand = stand;
+        self.line.tell(stand);
     }
 }
 
@@ -245,15 +258,21 @@ impl Keeper {
         if state.ends || state.wish != Wish::Start {
             return Ok(None);
         }
-        if self.terms.demand.is_some() {
+        if self.terms.presence != Presence::Always {
             state.wish = Wish::GoOn;
         }
+        let begun = Instant::now();
         let started =
             Command::new(&program.name).args(&program.arguments).process_group(0).spawn()?;
         let ward = Ward::new(&started);
-        (state.ward, state.stand) = (Some(Arc::clone(&ward)), Stand::Runs);
-        state.line.tell(state.stand);
+        (state.ward, state.begun) = (Some(Arc::clone(&ward)), Some(begun));
+        state.stands(Stand::Runs);
         Ok(Some(ward))
+    }
+
+    /// What ran has ended, with that status.
+    fn has_ended(&self, code: i32) {
+        lock(&self.state).stands(Stand::Ended(code));
     }
 
     fn ends(&self) -> bool {

@@ -95,8 +95,8 @@ mod tests {
 
     use super::*;
     use crate::connection::Connection;
-    use crate::demand::Demand;
     use crate::ending::{Drain, Ending};
+    use crate::terms::Presence;
     use crate::way::Way;
 
     fn read(words: &[&str]) -> Option<Order> {
@@ -125,7 +125,7 @@ mod tests {
         let (to, at) = (Connection::To(7052), Connection::At(9999));
         let (way, grace) = (Way::read("10.96.0.7:7052"), Some(Duration::from_secs(2)));
         let terms =
-            |way, drain, grace| Terms { way, demand: None, ending: Ending { drain, grace } };
+            |way, drain, grace| Terms { way, ending: Ending { drain, grace }, ..Terms::default() };
         for (options, terms) in [
             (&[][..], Terms::default()),
             (&["--"], Terms::default()),
@@ -144,13 +144,19 @@ mod tests {
         for (now, is_there) in [(&[][..], false), (&["--now"], true)] {
             let program = Program { name: "sh".into(), arguments: Vec::new() };
             let words = [&["keep", "--on-demand=9998"], now, &["sh"]].concat();
-            let demand = Some(Demand { port: 9998, is_there });
-            let terms = Terms { demand, ..Terms::default() };
+            let presence = Presence::OnDemand { is_there };
+            let terms = Terms { presence, orders: Some(9998), ..Terms::default() };
             assert_eq!(read(&words), Some(Order::Keep { program, terms }));
         }
+        let program = Program { name: "sh".into(), arguments: Vec::new() };
+        let terms = Terms { orders: Some(9998), ..Terms::default() };
+        assert_eq!(read(&["keep", "--orders=9998", "sh"]), Some(Order::Keep { program, terms }));
+        assert_eq!(read(&["keep", "--orders=9998", "--on-demand=9998", "sh"]), None);
         for wrong in [
             "--drain-ms=30000",
             "--on-demand=",
+            "--orders=",
+            "--orders=99999",
             "--now",
             "--server-port=9999",
             "--proxy=proxy:7052",

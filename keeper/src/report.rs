@@ -17,6 +17,9 @@ pub const PREFIX: &str = "selvedge-keeper: ";
 /// What is said of a chaincode that was let go by its proxy, before it ends.
 pub const LET_GO: &str = "the chaincode has had its calls, and is to end";
 
+/// What is said of a chaincode that its launcher has killed.
+pub const GIVEN_UP: &str = "the chaincode has lost its proxy and does not end, and is killed";
+
 const ENDED: &str = "the chaincode ended: ";
 const IN_A_ROW: &str = "; ends in a row: ";
 const AGAIN: &str = "; it is started again ";

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::connection::Connection;
-use crate::demand::Demand;
 use crate::ending::{Drain, Ending};
 use crate::way::Way;
 
@@ -12,10 +11,25 @@ use crate::way::Way;
 pub struct Terms {
     /// Where its proxy listens, if it is to be started only while that can be reached.
     pub way: Option<Way>,
-    /// When it is to run, if that is not always.
-    pub demand: Option<Demand>,
+    /// When it is to run.
+    pub presence: Presence,
+    /// The port at which its launcher may order something (`line.rs`), if there is one.
+    pub orders: Option<u16>,
     /// How it is brought to its end when the container is to end.
     pub ending: Ending,
+}
+
+/// When a chaincode is to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// As long as its container is there.
+    #[default]
+    Always,
+    /// When its launcher says so.
+    OnDemand {
+        /// It is to run already when its container begins.
+        is_there: bool,
+    },
 }
 
 /// What of this is told with these words on the command line.
@@ -23,6 +37,7 @@ const DRAIN: &str = "--drain-ms=";
 const GRACE: &str = "--grace-ms=";
 const PROXY: &str = "--proxy=";
 const AT: &str = "--server-port=";
+const ORDERS: &str = "--orders=";
 const ON_DEMAND: &str = "--on-demand=";
 const NOW: &str = "--now";
 
@@ -30,7 +45,7 @@ impl Terms {
     /// What these options say; none if one of them is none, or one is missing.
     pub(crate) fn read<'a>(options: impl Iterator<Item = &'a str>) -> Option<Self> {
         let (mut limit, mut server, mut way, mut grace) = (None, None, None, None);
-        let (mut port, mut is_there) = (None, false);
+        let (mut orders, mut on_demand, mut is_there) = (None, None, false);
         for option in options {
             if let Some(time) = option.strip_prefix(DRAIN) {
                 limit = Some(Duration::from_millis(time.parse().ok()?));
@@ -39,7 +54,9 @@ impl Terms {
             } else if let Some(address) = option.strip_prefix(PROXY) {
                 way = Some(Way::read(address)?);
             } else if let Some(number) = option.strip_prefix(ON_DEMAND) {
-                port = Some(number.parse().ok()?);
+                on_demand = Some(number.parse().ok()?);
+            } else if let Some(number) = option.strip_prefix(ORDERS) {
+                orders = Some(number.parse().ok()?);
             } else if option == NOW {
                 is_there = true;
             } else {
@@ -52,9 +69,13 @@ impl Terms {
             (Some(limit), Some(connection)) => Some(Drain { connection, limit }),
             _ => return None,
         };
-        let demand = port.map(|port| Demand { port, is_there });
-        // Without a port it is there anyway, and always.
-        let is_sound = demand.is_some() || !is_there;
-        is_sound.then_some(Self { way, demand, ending: Ending { drain, grace } })
+        let (presence, orders) = match (on_demand, orders) {
+            // It is there anyway, and always.
+            (None, _) if is_there => return None,
+            (None, orders) => (Presence::Always, orders),
+            (Some(_), Some(_)) => return None,
+            (Some(port), None) => (Presence::OnDemand { is_there }, Some(port)),
+        };
+        Some(Self { way, presence, orders, ending: Ending { drain, grace } })
     }
 }

@@ -14,10 +14,14 @@ use selvedge_keeper::report::{End, PREFIX, Report};
 use tempfile::TempDir;
 use testbed::process::wait_until;
 
-#[path = "keep/demand.rs"]
-mod demand;
 #[path = "keep/ending.rs"]
 mod ending;
+#[path = "keep/line.rs"]
+mod line;
+#[path = "keep/on_demand.rs"]
+mod on_demand;
+#[path = "keep/orders.rs"]
+mod orders;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -73,6 +77,12 @@ impl Kept {
 
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.keeper), signal).unwrap();
+    }
+
+    /// How often it was started.
+    fn starts(&self) -> usize {
+        let starts = fs::read_to_string(self.scratch.path().join("starts"));
+        starts.unwrap_or_default().lines().count()
     }
 
     /// Whatever runs of the script, without the keeper.

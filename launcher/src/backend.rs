@@ -111,6 +111,7 @@ pub(crate) trait Replicas: Send {
     fn met(&self, _place: ReplicaPlace, _meeting: Meeting) {}
 
     /// Whether one of them that hangs is replaced when that is told ([`Meeting::Hung`]), and no other.
+    /// If that fails then, it is told ([`ReplicaEvent::Unreplaced`]).
     fn replaces_one(&self, _place: ReplicaPlace) -> bool {
         false
     }
@@ -234,6 +235,8 @@ pub(crate) enum ReplicaEvent {
     Delayed(Option<String>),
     /// It cannot run, and is not expected to soon; the reason.
     Trouble(String),
+    /// It hangs, and could not be replaced alone, for this reason.
+    Unreplaced(String),
     /// In function mode: none will be there for what waits now, for this reason, which was told
     /// already.
     Refused(String),

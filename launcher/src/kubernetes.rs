@@ -10,6 +10,7 @@ mod followed_logs;
 mod function;
 mod ground;
 mod hindrance;
+mod keeper_stream;
 mod kept;
 mod lease;
 mod leavers;
@@ -22,7 +23,9 @@ mod observed;
 mod order;
 mod place;
 mod places;
+mod pod_addresses;
 mod pod_log;
+mod replacement;
 mod replicas;
 mod run;
 #[cfg(test)]

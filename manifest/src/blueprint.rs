@@ -19,6 +19,7 @@ use k8s_openapi::api::core::v1::{Secret, Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 pub use deployment::{Deployed, Unfit};
+pub use keeper::takes_orders_to_kill;
 use selvedge_buildpack::image::ImageCommand;
 use selvedge_config::{Chaincode, Execution, Function, Keep};
 
@@ -29,7 +30,7 @@ use crate::peer::PeerPod;
 /// The port of the stable address, as a peer's own for chaincode.
 pub const PROXY_PORT: u16 = 7052;
 
-/// The port at which a keeper is told when its chaincode is to run, where that is not always.
+/// The port at which a keeper takes its launcher's orders.
 pub const KEEPER_PORT: u16 = 9998;
 
 /// The port's name, which Service and EndpointSlice must agree on.
@@ -114,6 +115,11 @@ impl Blueprint<'_> {
             data: Some(self.plan.files.iter().map(file).collect::<BTreeMap<_, _>>()),
             ..Secret::default()
         }
+    }
+
+    /// Where keepers take orders: nowhere, if there are none, or the chaincode itself listens there.
+    fn keeper_port(&self) -> Option<u16> {
+        self.command.is_some().then_some(KEEPER_PORT).filter(|port| self.plan.port != Some(*port))
     }
 
     fn metadata(&self, owner: Option<&OwnerReference>) -> ObjectMeta {

@@ -17,7 +17,7 @@ mod sketch;
 
 pub use blueprint::{
     Blueprint, CONTAINER, Deployed, GATE, KEEPER_PORT, NoAddress, PROXY_PORT, Unfit, address,
-    owner, pods_at_rest,
+    owner, pods_at_rest, takes_orders_to_kill,
 };
 pub use check::{Lifting, check, check_variant};
 pub use identity::{

@@ -5,7 +5,7 @@
 pub(super) enum Cause {
     /// The operator's file says something else than before.
     Settings,
-    /// One of several replicas hangs: which process that is, its certificate does not tell.
+    /// One of several replicas hangs, and cannot be replaced alone.
     Hang,
 }
 

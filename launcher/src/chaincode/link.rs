@@ -143,10 +143,8 @@ impl<'a> Link<'a> {
                 }
                 let is_replaced_alone = self.succession.replaces_one(replica);
                 self.gone((replica, credential, Meeting::Hung), &reason, fates).await;
-                // Of the last one its process is ended, and started again.
-                let stays = self.succession.stay(credential) && !is_replaced_alone;
-                if self.ready && stays && self.desertion.others_are_there() {
-                    self.succession.replace(self.log);
+                if self.succession.stay(credential) && !is_replaced_alone {
+                    self.replace_with_others();
                 }
             }
             Event::ReplicaUnreached { address, credential, reason } => {
@@ -288,6 +286,10 @@ impl<'a> Link<'a> {
                 self.proxy.set_trouble(credential, reason).await;
             }
             ReplicaEvent::Trouble(reason) => return Err(RunError::Trouble(reason)),
+            ReplicaEvent::Unreplaced(reason) => {
+                warn!(reason, "a replica that hangs cannot be replaced alone");
+                self.replace_with_others();
+            }
             ReplicaEvent::Refused(reason) => {
                 let credential = self.succession.current().credential;
                 self.proxy.set_trouble(credential, reason).await;
@@ -309,6 +311,14 @@ impl<'a> Link<'a> {
         if self.succession.left(replica, credential, how) {
             let reason = format!("it has lost its connection: {reason}");
             self.succession.give_up(Some(reason), &self.proxy, self.log).await;
+        }
+    }
+
+    /// One of the replicas hangs, which is replaced with all others. If there are none, its process is
+    /// ended, and started again.
+    fn replace_with_others(&mut self) {
+        if self.ready && self.desertion.others_are_there() {
+            self.succession.replace(self.log);
         }
     }
 
@@ -342,8 +352,11 @@ impl<'a> Link<'a> {
                 return;
             }
             ReplicaEvent::Delayed(reason) => return self.succession.delay_next(reason.as_deref()),
-            // None is called for before it is their turn, and who scales is told of them then.
-            ReplicaEvent::Refused(_) | ReplicaEvent::Scaled(_) => return,
+            // None is called for before it is their turn, and who scales is told of them then. That one
+            // hangs is enough for them not to take over.
+            ReplicaEvent::Refused(_) | ReplicaEvent::Scaled(_) | ReplicaEvent::Unreplaced(_) => {
+                return;
+            }
             ReplicaEvent::Exited(exit) => format!("it ended: {exit}"),
             ReplicaEvent::Trouble(reason) => reason,
         };

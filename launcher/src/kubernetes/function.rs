@@ -22,6 +22,7 @@ use tracing::Instrument;
 use self::crew::{Crew, Job};
 use self::word::{PodUid, Word};
 use super::followed_logs::LastEnds;
+use super::pod_addresses::addresses;
 use crate::backend::{Meeting, ReplicaEvent, ReplicaExit};
 
 /// Who tells them.
@@ -86,8 +87,8 @@ impl Function {
         let there: BTreeMap<PodUid, Vec<IpAddr>> = pods
             .iter()
             .filter(|pod| is_of_use(pod))
-            .filter_map(|pod| Some((pod.uid()?, addresses(pod))))
-            .filter(|(_, addresses)| !addresses.is_empty())
+            .filter_map(|pod| Some((pod.uid()?, addresses(pod).collect())))
+            .filter(|(_, addresses): &(_, Vec<_>)| !addresses.is_empty())
             .collect();
         if self.there != there {
             self.there.clone_from(&there);
@@ -130,14 +131,4 @@ impl FunctionWords {
 fn is_of_use(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     phase == Some("Running") && pod.metadata.deletion_timestamp.is_none()
-}
-
-/// All that a pod has, that by which it is dialled first.
-fn addresses(pod: &Pod) -> Vec<IpAddr> {
-    let status = pod.status.iter();
-    let texts = status.flat_map(|status| {
-        let all = status.pod_ips.iter().flatten().map(|address| &address.ip);
-        status.pod_ip.iter().chain(all)
-    });
-    texts.filter_map(|text| text.parse().ok()).collect()
 }

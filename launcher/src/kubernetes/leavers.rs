@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::Pod;
 
+use super::pod_addresses::addresses;
 use crate::backend::ReplicaEvent;
 
 /// The addresses of those that were told of so far.
@@ -35,16 +36,6 @@ fn runs(pod: &Pod) -> bool {
 
 fn is_leaving(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_some()
-}
-
-/// All that a pod has: nobody knows by which of them it reaches the proxy.
-fn addresses(pod: &Pod) -> impl Iterator<Item = IpAddr> {
-    let status = pod.status.iter();
-    let texts = status.flat_map(|status| {
-        let all = status.pod_ips.iter().flatten().map(|address| &address.ip);
-        status.pod_ip.iter().chain(all)
-    });
-    texts.filter_map(|text| text.parse().ok())
 }
 
 #[cfg(test)]

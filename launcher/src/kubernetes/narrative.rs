@@ -3,9 +3,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use selvedge_keeper::report::{End, LET_GO, PREFIX, Report};
+use selvedge_keeper::report::{End, GIVEN_UP, LET_GO, PREFIX, Report};
 
-use crate::backend::{ReplicaEvent, ReplicaExit};
+use crate::backend::{DISCONNECTED, ReplicaEvent, ReplicaExit};
 use crate::last_lines::LastLines;
 
 /// One that is started again only after this time is told of as one that cannot run: transactions need
@@ -17,8 +17,8 @@ const HOPELESS: Duration = Duration::from_secs(1);
 pub(super) enum Told {
     /// The chaincode has written it.
     Line(String),
-    /// It has written it when nobody waited for it any more. A shim has the end of its stream for an
-    /// error, and says so.
+    /// It is told to nobody. The chaincode has written it when nobody waited for it any more: a shim has
+    /// the end of its stream for an error, and says so. Or it is told with the end that follows.
     Aside(String),
     /// This; the chaincode has ended, and is started again then.
     Again(Vec<ReplicaEvent>, SystemTime),
@@ -37,20 +37,25 @@ pub(super) struct Narrative {
     is_from_before: bool,
     /// What runs was let go by its proxy.
     is_let_go: bool,
+    /// It was killed at its launcher's order.
+    is_given_up: bool,
 }
 
 impl Narrative {
     /// Before its first line, or, of a container `is_from_before`, its next one.
     pub(super) fn new(out_of_memory: String, is_from_before: bool) -> Self {
         let last_lines = LastLines::default();
-        Self { last_lines, out_of_memory, is_from_before, is_let_go: false }
+        Self { last_lines, out_of_memory, is_from_before, is_let_go: false, is_given_up: false }
     }
 
     /// What the next line tells.
     pub(super) fn line(&mut self, line: String) -> Told {
         let Some(Report { end, row, delay }) = Report::read(&line) else {
-            self.is_let_go |= line.strip_prefix(PREFIX) == Some(LET_GO);
-            if self.is_let_go {
+            let own = line.strip_prefix(PREFIX);
+            self.is_let_go |= own == Some(LET_GO);
+            let is_given_up = own == Some(GIVEN_UP);
+            self.is_given_up |= is_given_up;
+            if self.is_let_go || is_given_up {
                 return Told::Aside(line);
             }
             self.last_lines.remember(&line);
@@ -58,6 +63,7 @@ impl Narrative {
         };
         self.is_let_go = false;
         let status = match end {
+            _ if std::mem::take(&mut self.is_given_up) => DISCONNECTED.to_owned(),
             End::OutOfMemory => self.out_of_memory.clone(),
             end => end.to_string(),
         };
@@ -117,6 +123,19 @@ mod tests {
         let report = format!("{}{report}", selvedge_keeper::report::PREFIX);
         let Told::Rests(exit) = narrative.line(report) else { panic!("it rests") };
         assert_eq!(exit.to_string(), "exit status: 3; it wrote: no configuration");
+    }
+
+    #[test]
+    fn one_that_was_killed_at_the_launchers_order_had_lost_its_connection() {
+        let mut narrative = Narrative::new("too much memory".to_owned(), false);
+        let given_up = format!("{PREFIX}{GIVEN_UP}");
+        narrative.line("at work".to_owned());
+        assert!(matches!(narrative.line(given_up), Told::Aside(_)));
+        // It may be read before what was written before it.
+        let killed = told(&mut narrative, &["at work still"], End::Signalled(9), 0);
+        assert_eq!(killed, [format!("{DISCONNECTED}; it wrote: at work | at work still")]);
+        let next = told(&mut narrative, &[], End::Signalled(9), 0);
+        assert_eq!(next, ["signal: 9; it wrote nothing"]);
     }
 
     #[test]

@@ -12,14 +12,15 @@ use tracing::{Instrument, error};
 
 use super::function::FunctionWords;
 use super::order::Order;
+use super::replacement::Replacement;
 use super::run::{End, Run};
 use crate::backend::{Meeting, ReplicaEvent, Replicas};
 
 /// The replicas of one run.
 pub(crate) struct ClusterReplicas {
     events: mpsc::Receiver<ReplicaEvent>,
-    /// Since when what runs is of no use.
-    disconnected: watch::Sender<Option<SystemTime>>,
+    /// Who replaces those of them that hang.
+    replacement: Replacement,
     /// How many are wanted, unless they are a function's processes.
     wanted: watch::Sender<usize>,
     /// What the proxy says of a function's processes, if they are that.
@@ -46,10 +47,11 @@ impl ClusterReplicas {
             deployment: order.identity.name.clone(),
         };
         let (wanted, number) = watch::channel(order.replicas);
+        let replacement = Replacement::begin(&order, sink.clone(), disconnected);
         let run = Run::new(order, sink, since, number);
         let words = run.function_words();
         let task = tokio::spawn(run.supervise(ended).in_current_span());
-        Self { events, disconnected, wanted, words, end, task, place }
+        Self { events, replacement, wanted, words, end, task, place }
     }
 
     async fn end(self, end: End) {
@@ -75,7 +77,7 @@ impl Replicas for ClusterReplicas {
     }
 
     fn replace_disconnected(&self, since: SystemTime) {
-        self.disconnected.send_replace(Some(since));
+        self.replacement.deserted(since);
     }
 
     fn want(&self, processes: usize) {
@@ -86,9 +88,15 @@ impl Replicas for ClusterReplicas {
     }
 
     fn met(&self, place: ReplicaPlace, meeting: Meeting) {
-        if let Some((words, address)) = self.words.as_ref().zip(place.address) {
-            words.met(address.ip(), meeting);
+        match (&self.words, place.address) {
+            (Some(words), Some(address)) => words.met(address.ip(), meeting),
+            (Some(_), None) => {}
+            (None, _) => self.replacement.met(place, meeting),
         }
+    }
+
+    fn replaces_one(&self, place: ReplicaPlace) -> bool {
+        self.replacement.knows(place)
     }
 
     async fn stop(self: Box<Self>) {

@@ -16,7 +16,7 @@ use selvedge_buildpack::image::{CHAINCODE_GROUP_ID, CHAINCODE_USER_ID, ImageComm
 use selvedge_config::Variable;
 use serde_json::Value;
 
-use super::keeper::{self, Meeting};
+use super::keeper::{self, Meeting, Orders};
 use super::placement::affinity;
 use super::{
     Blueprint, CONTAINER, CREDENTIALS_VOLUME, GATE, KEEPER_PORT, PORT_NAME, PROXY_PORT, file_name,
@@ -56,6 +56,13 @@ pub enum Unfit {
     /// It lifts what it must not.
     #[error("chaincode.podTemplate is refused: {0}")]
     Refused(#[from] baseline::Refusals),
+}
+
+/// What a keeper starts in a pod, and what it may be ordered.
+#[derive(Clone, Copy)]
+struct Kept<'a> {
+    image: &'a ImageCommand,
+    orders: Orders,
 }
 
 /// Why no keeper can, and what to do about it.
@@ -102,7 +109,8 @@ impl Blueprint<'_> {
     /// The template with the operator's overlay, and what that lifts. A keeper that the overlay leaves
     /// no place for is left out.
     fn overlaid_template(&self, address: IpAddr) -> Result<(PodTemplateSpec, Vec<Lifted>), Unfit> {
-        let template = self.template(address, self.command);
+        let kept = self.command.map(|image| Kept { image, orders: self.orders() });
+        let template = self.template(address, kept);
         let overlaid = self.overlaid(template.clone())?;
         let stays = keeper::stays(&template, &overlaid.0);
         if self.settings.function().is_some() {
@@ -111,15 +119,29 @@ impl Blueprint<'_> {
                 None => Ok(overlaid),
             };
         }
-        if self.command.is_none() || stays {
-            return Ok(overlaid);
+        let Some(kept) = kept else { return Ok(overlaid) };
+        if !stays {
+            return self.overlaid(self.template(address, None));
         }
-        self.overlaid(self.template(address, None))
+        if is_on_node(&overlaid.0) {
+            // There all pods share a port, and no policy says who reaches it.
+            let kept = Kept { orders: Orders::None, ..kept };
+            return self.overlaid(self.template(address, Some(kept)));
+        }
+        Ok(overlaid)
+    }
+
+    /// What a keeper may be ordered.
+    fn orders(&self) -> Orders {
+        match self.settings.function() {
+            Some(function) => Orders::Start(function),
+            None if self.keeper_port().is_none() => Orders::None,
+            None => Orders::Kill,
+        }
     }
 
     /// Why no keeper can be told when its chaincode is to run, if so.
     fn unkept(&self, overlaid: &PodTemplateSpec, stays: bool) -> Option<&'static str> {
-        let is_on_node = overlaid.spec.as_ref().and_then(|pod| pod.host_network);
         if self.command.is_none() {
             Some(UNKNOWN)
         } else if !stays {
@@ -127,7 +149,7 @@ impl Blueprint<'_> {
         } else if self.plan.port == Some(KEEPER_PORT) {
             Some(PORT_TAKEN)
         } else {
-            is_on_node.filter(|is_so| *is_so).map(|_| WITHOUT_ADDRESS)
+            is_on_node(overlaid).then_some(WITHOUT_ADDRESS)
         }
     }
 
@@ -165,7 +187,7 @@ impl Blueprint<'_> {
         Ok((overlaid, lifted))
     }
 
-    fn template(&self, address: IpAddr, kept: Option<&ImageCommand>) -> PodTemplateSpec {
+    fn template(&self, address: IpAddr, kept: Option<Kept<'_>>) -> PodTemplateSpec {
         let (mut labels, mut annotations) =
             (self.settings.labels.clone(), self.settings.annotations.clone());
         labels.extend(self.identity.labels());
@@ -182,7 +204,7 @@ impl Blueprint<'_> {
         }
     }
 
-    fn pod(&self, address: IpAddr, kept: Option<&ImageCommand>) -> PodSpec {
+    fn pod(&self, address: IpAddr, kept: Option<Kept<'_>>) -> PodSpec {
         let said = self.settings;
         let credentials = Volume {
             name: CREDENTIALS_VOLUME.into(),
@@ -270,7 +292,7 @@ impl Blueprint<'_> {
     /// Leaves the keeper, and ends when the proxy can be reached from the pod: only then is the
     /// chaincode started. It is told the address, not the name: a C library asks the network for
     /// names first.
-    fn gate(&self, address: IpAddr, kept: Option<&ImageCommand>) -> Container {
+    fn gate(&self, address: IpAddr, kept: Option<Kept<'_>>) -> Container {
         let proxy = SocketAddr::new(address, PROXY_PORT).to_string();
         let arguments = ["await-proxy".into(), proxy].into_iter();
         Container {
@@ -301,7 +323,7 @@ impl Blueprint<'_> {
         })
     }
 
-    fn container(&self, address: IpAddr, kept: Option<&ImageCommand>) -> Container {
+    fn container(&self, address: IpAddr, kept: Option<Kept<'_>>) -> Container {
         let said = self.settings;
         let planned = self.planned().map(|(name, value)| variable(name, value));
         let more = said.environment.iter().map(|(name, holds)| match holds {
@@ -318,7 +340,7 @@ impl Blueprint<'_> {
             .chain(self.mounts_elsewhere());
         let arguments = &self.plan.arguments;
         let arguments = match kept {
-            Some(image) => keeper::arguments(image, arguments),
+            Some(Kept { image, .. }) => keeper::arguments(image, arguments),
             None => arguments.clone(),
         };
         Container {
@@ -334,12 +356,12 @@ impl Blueprint<'_> {
             }),
             // A digest names the same bytes for ever.
             image_pull_policy: Some("IfNotPresent".into()),
-            command: kept.map(|image| {
+            command: kept.map(|Kept { image, orders }| {
                 let meeting = match self.plan.port {
                     Some(port) => Meeting::Server(port),
                     None => Meeting::Proxy(SocketAddr::new(address, PROXY_PORT)),
                 };
-                keeper::command(image, self.drain(), meeting, said.function())
+                keeper::command(image, self.drain(), meeting, orders)
             }),
             args: some(arguments),
             env: Some(planned.chain(more).collect()),
@@ -351,6 +373,10 @@ impl Blueprint<'_> {
             ..Container::default()
         }
     }
+}
+
+fn is_on_node(template: &PodTemplateSpec) -> bool {
+    template.spec.as_ref().is_some_and(keeper::is_on_node)
 }
 
 /// No server of names: the policy lets none be asked. Go's gRPC asks for a record beside the

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, Volume, VolumeMount};
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Volume, VolumeMount};
 use selvedge_buildpack::image::ImageCommand;
 
 use selvedge_config::{Function, Keep};
@@ -24,6 +24,8 @@ const PROGRAM: &str = "/selvedge/keeper";
 const KEEP: &str = "keep";
 const END_OF_OPTIONS: &str = "--";
 const NOW: &str = "--now";
+const ORDERS: &str = "--orders=";
+const ON_DEMAND: &str = "--on-demand=";
 
 /// What the chaincode gets between SIGTERM and SIGKILL, when its transactions have had their time.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
@@ -43,15 +45,52 @@ pub(super) enum Meeting {
     Server(u16),
 }
 
+/// What a launcher may order of a keeper.
+#[derive(Clone, Copy)]
+pub(super) enum Orders {
+    /// Nothing: it has no port for that.
+    None,
+    /// To kill what hangs, which is started again.
+    Kill,
+    /// To start it when it is called, too; in a pod that a call has made it is started at once.
+    Start(Function),
+}
+
+impl Orders {
+    fn options(self) -> Vec<String> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Kill => vec![format!("{ORDERS}{KEEPER_PORT}")],
+            Self::Start(Function { keep, .. }) => {
+                let now = (keep == Keep::Nothing).then(|| NOW.to_owned());
+                [format!("{ON_DEMAND}{KEEPER_PORT}")].into_iter().chain(now).collect()
+            }
+        }
+    }
+}
+
+/// Whether the pod's keeper can be ordered to kill its chaincode, by what the pod says of itself. On
+/// its node's network its address is others' as well.
+pub fn takes_orders_to_kill(pod: &PodSpec) -> bool {
+    let order = format!("{ORDERS}{KEEPER_PORT}");
+    let chaincode = pod.containers.iter().find(|container| container.name == CONTAINER);
+    let command = chaincode.and_then(|container| container.command.as_ref());
+    !is_on_node(pod) && command.is_some_and(|words| words.contains(&order))
+}
+
+/// Whether the pod has no network of its own.
+pub(super) fn is_on_node(pod: &PodSpec) -> bool {
+    pod.host_network == Some(true)
+}
+
 /// The command of a container in which a keeper starts what the image would have started. When the
 /// pod is to go, its transactions in flight have this long, and the keeper knows by the ports of
-/// connections whether there can be any. In function mode it is started when the launcher says so; and
-/// in a pod that a call has made, at once.
+/// connections whether there can be any.
 pub(super) fn command(
     image: &ImageCommand,
     drain: Duration,
     meeting: Meeting,
-    function: Option<Function>,
+    orders: Orders,
 ) -> Vec<String> {
     let meeting = match meeting {
         Meeting::Proxy(address) => format!("--proxy={address}"),
@@ -60,10 +99,8 @@ pub(super) fn command(
     let drain = format!("--drain-ms={}", drain.as_millis());
     let grace = format!("--grace-ms={}", GRACE.as_millis());
     let own = [PROGRAM, KEEP].map(str::to_owned).into_iter();
-    let demand = function.map(|_| format!("--on-demand={KEEPER_PORT}"));
-    let is_called = function.is_some_and(|function| function.keep == Keep::Nothing);
-    let demand = demand.into_iter().chain(is_called.then(|| NOW.to_owned()));
-    let own = own.chain([drain, meeting, grace]).chain(demand).chain([END_OF_OPTIONS.to_owned()]);
+    let own = own.chain([drain, meeting, grace]).chain(orders.options());
+    let own = own.chain([END_OF_OPTIONS.to_owned()]);
     own.chain(image.entrypoint.iter().map(|word| verbatim(word))).collect()
 }
 
@@ -158,12 +195,14 @@ mod tests {
         ]);
         let drain = Duration::from_millis(1500);
         let proxy = Meeting::Proxy("10.96.0.7:7052".parse().unwrap());
-        assert_eq!(super::command(&image, drain, proxy, None), kept);
+        assert_eq!(super::command(&image, drain, proxy, Orders::None), kept);
         let server = Meeting::Server(9999);
-        assert_eq!(super::command(&image, drain, server, None)[3], "--server-port=9999");
+        assert_eq!(super::command(&image, drain, server, Orders::None)[3], "--server-port=9999");
+        let killed = super::command(&image, drain, proxy, Orders::Kill);
+        assert_eq!(killed[5..7], words(&["--orders=9998", "--"]));
         let on_demand = |keep| {
             let function = Function { keep, ..Function::default() };
-            super::command(&image, drain, proxy, Some(function))[5..8].to_vec()
+            super::command(&image, drain, proxy, Orders::Start(function))[5..8].to_vec()
         };
         assert_eq!(on_demand(Keep::Pod), words(&["--on-demand=9998", "--", "/bin/sh"]));
         assert_eq!(on_demand(Keep::Nothing), words(&["--on-demand=9998", "--now", "--"]));

@@ -8,7 +8,7 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
 
-use super::{Blueprint, KEEPER_PORT, PORT_NAME, PROXY_PORT};
+use super::{Blueprint, PORT_NAME, PROXY_PORT};
 use crate::egress::{address, pods, port};
 use crate::identity::MANAGER;
 
@@ -75,11 +75,9 @@ impl Blueprint<'_> {
         }
     }
 
-    /// What the launcher's pod dials: chaincode that listens, and keepers that are told when it is to
-    /// run.
+    /// What the launcher's pod dials: chaincode that listens, and keepers that take orders.
     fn ingress(&self) -> Option<Vec<NetworkPolicyIngressRule>> {
-        let keeper = self.settings.function().map(|_| KEEPER_PORT);
-        let ports = self.plan.port.into_iter().chain(keeper);
+        let ports = self.plan.port.into_iter().chain(self.keeper_port());
         let rules: Vec<_> = ports.map(|port| self.of_proxy(port)).collect();
         (!rules.is_empty()).then_some(rules)
     }

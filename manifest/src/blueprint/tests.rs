@@ -298,6 +298,47 @@ fn a_keeper_starts_what_the_image_would_have_started_and_nothing_else() {
     assert!(!is_kept(&scene), "nobody knows what the image starts");
 }
 
+#[test]
+fn a_keeper_can_be_ordered_to_kill_where_its_pod_alone_is_at_the_port() {
+    let mut scene = Scene::new(PeerNode::Required);
+    let takes_orders = |scene: &Scene| {
+        let blueprint = scene.blueprint();
+        let service = applied(blueprint.service());
+        let (owner, address) = (owner(&service), address(&service).unwrap());
+        let deployed = blueprint.deployment(&owner, address).unwrap().deployment;
+        let pod = deployed.spec.unwrap().template.spec.unwrap();
+        let command = pod.containers[0].command.clone().unwrap_or_default();
+        let policy = serde_json::to_string(&blueprint.network_policy(&owner, &service)).unwrap();
+        let takes = takes_orders_to_kill(&pod);
+        assert_eq!(command.iter().any(|word| word.starts_with("--orders")), takes, "{command:?}");
+        assert!(!takes || policy.contains("9998"), "{policy}");
+        takes
+    };
+    assert!(takes_orders(&scene));
+    for (overlay, takes) in [
+        ("hostNetwork: true", false),
+        ("containers: [{name: chaincode, command: [sh]}]", false),
+        ("containers: [{name: chaincode, workingDir: /tmp}]", true),
+    ] {
+        let allow = "  allow: [chaincodeCommand, hostNetwork]\n";
+        scene.settings = said(&format!("  podTemplate: {{spec: {{{overlay}}}}}\n{allow}"));
+        assert_eq!(takes_orders(&scene), takes, "{overlay}");
+    }
+    scene.settings = said(FUNCTION);
+    let blueprint = scene.blueprint();
+    let service = applied(blueprint.service());
+    let deployed = blueprint.deployment(&owner(&service), address(&service).unwrap()).unwrap();
+    let pod = deployed.deployment.spec.unwrap().template.spec.unwrap();
+    assert!(!takes_orders_to_kill(&pod), "it is told when to end, too");
+
+    scene.settings = Chaincode::default();
+    scene.plan.port = Some(KEEPER_PORT);
+    assert!(!takes_orders(&scene), "the chaincode itself is there");
+    scene.plan.port = None;
+    scene.command = None;
+    assert!(!takes_orders(&scene), "there is no keeper");
+}
+
 /// What makes a chaincode a function.
 const FUNCTION: &str = "  execution: function\n  function: {maxReplicas: 4}\n";
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use selvedge_config::{Chaincode, Function, Keep};
-use selvedge_keeper::demand::Stand;
+use selvedge_keeper::line::Stand;
 use selvedge_keeper::report::End as ProcessEnd;
 use selvedge_manifest::{KEEPER_PORT, pods_at_rest};
 use tokio::sync::{mpsc, watch};

@@ -4,23 +4,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use selvedge_keeper::demand::{LET_GO, LINE, START, STOP, Stand};
-use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedReadHalf;
+use selvedge_keeper::line::{LET_GO, START, STOP, Stand};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 use super::word::PodUid;
-
-/// How long a connection may take to come about, and an order to arrive: less than a call waits.
-const ARRIVAL: Duration = Duration::from_secs(1);
-
-/// How long a line is silent before it is tried whether anybody is there.
-const SILENCE: Duration = Duration::from_secs(5);
+use crate::kubernetes::keeper_stream::KeeperStream;
 
 /// The delay before a keeper is dialled again; it doubles. Short: it is about to listen.
 const FIRST: Duration = Duration::from_millis(10);
@@ -87,7 +78,7 @@ async fn hold(
 ) {
     let (mut delay, mut last, mut is_told) = (FIRST, Instant::now(), false);
     loop {
-        if let Ok(Ok(stream)) = timeout(ARRIVAL, TcpStream::connect(address)).await {
+        if let Ok(stream) = KeeperStream::dial(address).await {
             // What was ordered of one that was not reached is not wanted any more.
             while orders.try_recv().is_ok() {}
             if speak(stream, &pod, &heard, &mut orders).await {
@@ -108,18 +99,15 @@ async fn hold(
 
 /// Writes orders and reads what is said, until the connection ends; whether it was a keeper's.
 async fn speak(
-    stream: TcpStream,
+    mut stream: KeeperStream,
     pod: &PodUid,
     heard: &mpsc::Sender<(PodUid, Heard)>,
     orders: &mut mpsc::Receiver<Order>,
 ) -> bool {
-    bound(&stream);
-    let (read, mut write) = stream.into_split();
-    let mut said = BufReader::new(read);
-    let (mut is_keeper, mut line) = (false, Vec::new());
+    let mut is_keeper = false;
     loop {
         tokio::select! {
-            stand = next(&mut said, &mut line) => {
+            stand = stream.next() => {
                 let Some(stand) = stand else { return is_keeper };
                 let word = if is_keeper { Heard::Stands(stand) } else { Heard::Reached(stand) };
                 is_keeper = true;
@@ -133,9 +121,7 @@ async fn speak(
                     Order::Stop => STOP,
                     Order::LetGo => LET_GO,
                 };
-                let word = format!("{word}\n");
-                let written = timeout(ARRIVAL, write.write_all(word.as_bytes()));
-                if !matches!(written.await, Ok(Ok(()))) {
+                if stream.order(word).await.is_err() {
                     return is_keeper;
                 }
             }
@@ -143,28 +129,11 @@ async fn speak(
     }
 }
 
-/// Has the connection end when nobody is there any more, as on a node that is lost.
-fn bound(stream: &TcpStream) {
-    let socket = SockRef::from(stream);
-    let keepalive = TcpKeepalive::new().with_time(SILENCE).with_interval(ARRIVAL);
-    // Where the system has none of that, it ends later.
-    let _ = socket.set_tcp_keepalive(&keepalive);
-    let _ = socket.set_tcp_user_timeout(Some(ARRIVAL));
-    let _ = socket.set_tcp_nodelay(true);
-}
-
-/// The next word of a keeper; none when there will be none, or what came is none. What was read of it
-/// so far is in `line`: the wait for the rest may be given up.
-async fn next(said: &mut BufReader<OwnedReadHalf>, line: &mut Vec<u8>) -> Option<Stand> {
-    let room = LINE.saturating_sub(line.len() as u64);
-    said.take(room).read_until(b'\n', line).await.ok()?;
-    let line = std::mem::take(line);
-    Stand::read(std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?)
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
+    use tokio::time::timeout;
 
     use super::*;
 

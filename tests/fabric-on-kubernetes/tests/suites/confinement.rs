@@ -132,6 +132,11 @@ fn nothing_reaches_a_chaincode_that_listens_where_nobody_told_it_to() {
             peer.exec("peer", &["sh", "-c", &dial]).is_ok()
         };
         assert!(from_peer(&cluster.registry()) && !from_peer(&address), "{address}");
+
+        // Where its keeper takes orders, the launcher's pod is let in, and nobody else.
+        let (host, _) = address.rsplit_once(':').expect("HOST:PORT");
+        let keeper = format!("{host}:9998");
+        assert!(from_peer(&keeper) && !unconfined.reaches(&keeper), "{keeper}");
     });
 }
 

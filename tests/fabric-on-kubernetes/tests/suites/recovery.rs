@@ -3,14 +3,17 @@
 
 use cluster::until;
 use e2e::{Gateway, Op};
-use fabric_on_kubernetes::{Fabric, PeerPod};
+use fabric_on_kubernetes::{Chaincode, Fabric, FabricSpec, PeerPod};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::EvictParams;
 use rustix::process::{Signal, kill_process};
+use serde_json::json;
 use testbed::hanging::hang;
 
-use crate::shared::{BUILDER, LIMIT, MSP_ID, deploy_ledger, gateway, on_fabric, one};
-use fabric_on_kubernetes::processes::{chaincode_in, keeper_in, resident};
+use crate::shared::{
+    BUILDER, LIMIT, MSP_ID, await_registered, deploy_ledger, gateway, on_fabric, one,
+};
+use fabric_on_kubernetes::processes::{chaincode_in, chaincodes_in, keeper_in, once, resident};
 
 /// What the launcher logs when the peer takes a chaincode as ready: once for each stream.
 pub(crate) const READY: &str = "the peer takes the chaincode as ready";
@@ -106,6 +109,28 @@ fn a_chaincode_that_dies_twice_in_a_row_is_back_before_a_call_fails() {
     });
 }
 
+/// What the peer's log has of a replica that hung.
+const REPLACED: &str = "it had lost its connection to the proxy and did not end, and was ended";
+
+/// No load of these tests comes so far.
+const ENDLESS: u64 = 1_000_000;
+
+/// A light load: transactions that mostly wait, of 200 ms each.
+const LIGHT: [&str; 3] = ["Slow", "200", "k"];
+
+/// A network whose chaincode has two replicas.
+fn two(namespace: &str) -> FabricSpec {
+    one(namespace).say("chaincode.replicas", json!(2))
+}
+
+/// The names of the chaincode's two pods, in order.
+async fn two_pods(chaincode: &Chaincode) -> Result<[String; 2], String> {
+    let pods = chaincode.pods().await.map_err(|error| error.to_string())?;
+    let mut names: Vec<String> = pods.into_iter().filter_map(|pod| pod.metadata.name).collect();
+    names.sort();
+    names.try_into().map_err(|names| format!("{names:?}"))
+}
+
 #[test]
 fn a_chaincode_that_hangs_is_replaced_and_the_peer_keeps_the_stream() {
     on_fabric(&one("hanging"), async |_, fabric| {
@@ -113,13 +138,72 @@ fn a_chaincode_that_hangs_is_replaced_and_the_peer_keeps_the_stream() {
         let (package_id, mut gateway) = deployed(fabric, peer);
         let chaincode = peer.chaincode(&package_id).await.unwrap();
         let (pod, _) = chaincode.await_running().await.unwrap();
-        hang(chaincode_in(&pod)).unwrap();
+        let (process, keeper) = (chaincode_in(&pod), keeper_in(&pod));
+        hang(process).unwrap();
 
-        await_answer(&mut gateway, "kept").await;
-        let (other, _) = chaincode.await_running().await.unwrap();
-        assert_ne!(pod, other);
-        let replaced = "it had lost its connection to the proxy and did not end, and was ended";
-        peer.await_line("peer", &[BUILDER, replaced], LIMIT).await.unwrap();
+        // What it has at that time is run again by who takes its place: in the same pod, whose
+        // keeper starts it.
+        assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "kept");
+        let (still, _) = chaincode.await_running().await.unwrap();
+        assert_eq!((&still, keeper_in(&still)), (&pod, keeper));
+        assert_ne!(chaincode_in(&pod), process);
+        peer.await_line("peer", &[BUILDER, REPLACED], LIMIT).await.unwrap();
+        let log = peer.log("launcher").await.unwrap();
+        assert_eq!(log.matches(READY).count(), 1, "{log}");
+    });
+}
+
+#[test]
+fn of_two_replicas_the_one_that_hangs_is_replaced_alone_and_no_call_fails() {
+    on_fabric(&two("hanging-alone"), async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let (package_id, mut gateway) = deployed(fabric, peer);
+        await_registered(peer, &package_id, 2).await;
+        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        let pods = two_pods(&chaincode).await.unwrap();
+        let [one, other] = pods.each_ref().map(|pod| once(chaincode_in(pod)));
+
+        let load = gateway.start_load(Op::Evaluate, 4, ENDLESS, &LIGHT);
+        load.await_start();
+        hang(one.0).unwrap();
+        until("another process in its pod", LIMIT, async || {
+            let now: Vec<_> = chaincodes_in(&pods[0]).into_iter().map(once).collect();
+            if now.len() == 1 && now[0] != one { Ok(()) } else { Err(format!("{now:?}")) }
+        })
+        .await
+        .unwrap();
+        peer.await_line("peer", &[BUILDER, REPLACED], LIMIT).await.unwrap();
+        await_registered(peer, &package_id, 2).await;
+        let report = gateway.end_load(load);
+        assert_eq!(report.failed, 0, "{report:?}");
+
+        assert_eq!(two_pods(&chaincode).await.unwrap(), pods);
+        assert_eq!(once(chaincode_in(&pods[1])), other, "it has done nothing to be replaced");
+        let log = peer.log("launcher").await.unwrap();
+        assert_eq!(log.matches(READY).count(), 1, "{log}");
+    });
+}
+
+/// As where a container is frozen, or its node hangs.
+#[test]
+fn one_that_hangs_with_its_keeper_is_replaced_with_the_others_and_no_call_fails() {
+    on_fabric(&two("hanging-whole"), async |_, fabric| {
+        let peer = fabric.peer(MSP_ID);
+        let (package_id, mut gateway) = deployed(fabric, peer);
+        await_registered(peer, &package_id, 2).await;
+        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        let pods = two_pods(&chaincode).await.unwrap();
+
+        let load = gateway.start_load(Op::Evaluate, 4, ENDLESS, &LIGHT);
+        load.await_start();
+        for process in [keeper_in(&pods[0]), chaincode_in(&pods[0])] {
+            hang(process).unwrap();
+        }
+        let replaced = "its replicas, of which one hung, have been replaced";
+        peer.await_line("peer", &[BUILDER, replaced], 2 * LIMIT).await.unwrap();
+        await_registered(peer, &package_id, 2).await;
+        let report = gateway.end_load(load);
+        assert_eq!(report.failed, 0, "{report:?}");
         let log = peer.log("launcher").await.unwrap();
         assert_eq!(log.matches(READY).count(), 1, "{log}");
     });

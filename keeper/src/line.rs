@@ -1,10 +1,11 @@
-//! Starts a chaincode when its launcher wants it to run, and at no other time.
+//! What a launcher orders of a keeper, and what it is told.
 //!
-//! The launcher dials the keeper and writes an order a line ([`START`], [`STOP`], [`LET_GO`]); the keeper writes
-//! how its chaincode stands ([`RESTS`], [`RUNS`], [`ENDED`] with an exit status), at once and whenever
-//! that changes. Who can reach the port can start and stop this one chaincode, and no more: it is no
-//! secret, and what is started has to show its proxy a certificate as ever. The launcher believes a
-//! keeper in nothing but what concerns the keeper's own pod.
+//! The launcher dials the keeper and writes an order a line: [`KILL`], and where the chaincode is run on
+//! demand [`START`], [`STOP`] and [`LET_GO`]. The keeper writes how its chaincode stands ([`RESTS`],
+//! [`RUNS`], [`ENDED`] with an exit status), at once and whenever that changes. Who can reach the port
+//! can start and end this one chaincode, and no more: it is no secret, and what is started has to show
+//! its proxy a certificate as ever. The launcher believes a keeper in nothing but what concerns the
+//! keeper's own pod.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -20,6 +21,11 @@ pub const STOP: &str = "stop";
 /// That what runs was let go by its proxy: nobody waits for it any more. What it still writes can be told
 /// from what it wrote before, then.
 pub const LET_GO: &str = "let go";
+
+/// That what runs is to be killed, if it has run for so many milliseconds, which follow: of what was
+/// started since whoever orders it has lost it, nobody says that it is of no use. If nothing has, how
+/// the chaincode stands is said once more.
+pub const KILL: &str = "kill ";
 
 /// That the chaincode does not run, and has not run.
 pub const RESTS: &str = "rests";
@@ -39,21 +45,33 @@ const BUFFER: usize = 64;
 /// How long it may take until a launcher has taken a line: it reads them as they come.
 const TAKEN: Duration = Duration::from_millis(100);
 
-/// When a chaincode is started that is not to run always.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Demand {
-    /// Where the launcher says when.
-    pub port: u16,
-    /// It is to run already when its container begins.
-    pub is_there: bool,
-}
-
 /// What the launcher wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Start,
     Stop,
     LetGo,
+    /// Kill it, if it has run for so long.
+    Kill(Duration),
+}
+
+impl Order {
+    fn read(word: &str) -> Option<Self> {
+        match word {
+            START => Some(Self::Start),
+            STOP => Some(Self::Stop),
+            LET_GO => Some(Self::LetGo),
+            _ => {
+                let time: u32 = word.strip_prefix(KILL)?.parse().ok()?;
+                Some(Self::Kill(Duration::from_millis(time.into())))
+            }
+        }
+    }
+}
+
+/// The order by which what has run for so long is killed.
+pub fn kill(ran: Duration) -> String {
+    format!("{KILL}{}", u32::try_from(ran.as_millis()).unwrap_or(u32::MAX))
 }
 
 /// How the chaincode stands.
@@ -129,12 +147,7 @@ pub(crate) fn orders(line: impl Read) -> impl Iterator<Item = Order> {
     std::iter::from_fn(move || {
         let mut word = Vec::new();
         line.by_ref().take(LINE).read_until(b'\n', &mut word).ok()?;
-        match word.strip_suffix(b"\n")? {
-            word if word == START.as_bytes() => Some(Order::Start),
-            word if word == STOP.as_bytes() => Some(Order::Stop),
-            word if word == LET_GO.as_bytes() => Some(Order::LetGo),
-            _ => None,
-        }
+        Order::read(std::str::from_utf8(word.strip_suffix(b"\n")?).ok()?)
     })
 }
 
@@ -157,11 +170,32 @@ mod tests {
     #[test]
     fn orders_are_lines_and_nothing_else_is() {
         let read = |text: &str| orders(text.as_bytes()).collect::<Vec<_>>();
-        let all = [Order::Start, Order::LetGo, Order::Stop, Order::Start];
-        assert_eq!(read("start\nlet go\nstop\nstart\n"), all);
-        for nothing in ["", "start", "begin\nstart\n", "\nstart\n", "start \n", "START\n"] {
+        let kill = Order::Kill(Duration::from_millis(1500));
+        let all = [Order::Start, Order::LetGo, kill, Order::Stop, Order::Start];
+        assert_eq!(read("start\nlet go\nkill 1500\nstop\nstart\n"), all);
+        for nothing in [
+            "",
+            "start",
+            "begin\nstart\n",
+            "\nstart\n",
+            "start \n",
+            "START\n",
+            "kill\n",
+            "kill \n",
+            "kill -1\n",
+            "kill 4294967296\n",
+        ] {
             assert_eq!(read(nothing), [], "{nothing:?}");
         }
         assert_eq!(read(&format!("start\n{}\n", "start".repeat(1000))), [Order::Start]);
+    }
+    #[test]
+    fn what_is_killed_has_run_for_as_long_as_fits_into_a_line() {
+        for (time, told) in [(1500, 1500), (u64::MAX, u32::MAX)] {
+            let order = format!("{}\n", kill(Duration::from_millis(time)));
+            assert!(order.len() as u64 <= LINE, "{order}");
+            let told = Order::Kill(Duration::from_millis(told.into()));
+            assert_eq!(orders(order.as_bytes()).collect::<Vec<_>>(), [told]);
+        }
     }
 }

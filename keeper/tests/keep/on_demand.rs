@@ -1,11 +1,12 @@
 //! A keeper in function mode: its chaincode runs when it is wanted, and at no other time.
 
 use std::io::Write;
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 
-use selvedge_keeper::demand::{ENDED, LET_GO, RESTS, RUNS, START, STOP};
+use selvedge_keeper::line::{LET_GO, RESTS, RUNS, START, STOP};
 use selvedge_keeper::report;
 
+use super::line::{Line, free_port};
 use super::*;
 
 /// Ends when it may (`go`), which holds for one run.
@@ -21,32 +22,6 @@ struct OnDemand {
     port: u16,
 }
 
-/// A launcher's end of the line.
-struct Line(BufReader<TcpStream>);
-
-impl Line {
-    fn says(&mut self, word: &str) {
-        self.0.get_mut().write_all(format!("{word}\n").as_bytes()).unwrap();
-    }
-
-    fn hears(&mut self, word: &str) {
-        assert_eq!(self.next(), format!("{word}\n"));
-    }
-
-    /// That it has ended in this way.
-    fn hears_end(&mut self, status: i32) {
-        self.hears(&format!("{ENDED}{status}"));
-    }
-
-    /// The next line; nothing when there will be none.
-    fn next(&mut self) -> String {
-        let mut line = String::new();
-        // One that was ended in the middle of something has ended, too.
-        let _ = self.0.read_line(&mut line);
-        line
-    }
-}
-
 impl OnDemand {
     fn start(script: &str) -> Self {
         Self::start_with(&[], script)
@@ -54,26 +29,18 @@ impl OnDemand {
 
     /// With more options of the keeper's.
     fn start_with(more: &[&str], script: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let demand = format!("--on-demand={port}");
         let options = [&[&demand[..], "--grace-ms=100"], more].concat();
         Self { kept: Kept::start_with(&options, script), port }
     }
 
     fn dial(&self) -> Line {
-        let mut line = None;
-        let dialled = || {
-            line = TcpStream::connect(("127.0.0.1", self.port)).ok();
-            line.is_some()
-        };
-        assert!(wait_until(SOON, dialled), "nobody listens");
-        Line(BufReader::new(line.unwrap()))
+        Line::dial(self.port)
     }
 
-    /// How often it was started.
     fn starts(&self) -> usize {
-        let starts = fs::read_to_string(self.kept.scratch.path().join("starts"));
-        starts.unwrap_or_default().lines().count()
+        self.kept.starts()
     }
 
     /// Lets a run end.

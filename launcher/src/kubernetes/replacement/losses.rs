@@ -1,0 +1,130 @@
+//! Which of a run's replicas the proxy has lost, and when something is to be done about one that does
+//! not end.
+//!
+//! What comes from one address is one pod's, and is lost when nothing of it is registered any more.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::backend::Meeting;
+
+/// How long a process may take to end that has lost its stream: no shim opens a second one.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// What the proxy has lost at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Loss {
+    pub(super) address: IpAddr,
+    /// When the last one of its streams had begun: the process before that.
+    pub(super) joined: Instant,
+    /// It was given up since it did not answer.
+    pub(super) hangs: bool,
+}
+
+/// All that are registered, and those that were.
+#[derive(Default)]
+pub(super) struct Losses {
+    /// Since when each stream is, by its other end.
+    streams: BTreeMap<SocketAddr, Instant>,
+    /// What was lost, and when something is to be done about it.
+    lost: BTreeMap<IpAddr, (Loss, Instant)>,
+}
+
+impl Losses {
+    /// The proxy has something to do with who is at the other end there.
+    pub(super) fn heard(&mut self, end: SocketAddr, meeting: Meeting, now: Instant) {
+        let end = SocketAddr::new(end.ip().to_canonical(), end.port());
+        let hangs = match meeting {
+            Meeting::Joined => {
+                self.streams.insert(end, now);
+                self.lost.remove(&end.ip());
+                return;
+            }
+            Meeting::Hung => true,
+            Meeting::Lost | Meeting::Released => false,
+        };
+        let Some(joined) = self.streams.remove(&end) else { return };
+        let address = end.ip();
+        if self.streams.keys().any(|other| other.ip() == address) {
+            return;
+        }
+        let due = if hangs { now } else { now + LINGER };
+        self.lost.insert(address, (Loss { address, joined, hangs }, due));
+    }
+
+    /// Those about which something is to be done by now; nothing is known of them any more.
+    pub(super) fn due(&mut self, now: Instant) -> Vec<Loss> {
+        let due = self.lost.extract_if(.., |_, (_, due)| *due <= now);
+        due.map(|(_, (loss, _))| loss).collect()
+    }
+
+    /// When something is to be done next, if anything.
+    pub(super) fn next_moment(&self) -> Option<Instant> {
+        self.lost.values().map(|(_, due)| *due).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The losses, and the other ends of two streams from one pod, and of one from another.
+    fn scene() -> (Losses, [SocketAddr; 3], Instant) {
+        let ends = ["10.0.0.1:40001", "10.0.0.1:40002", "10.0.0.2:40001"];
+        let ends = ends.map(|end| end.parse().unwrap());
+        let (mut losses, now) = (Losses::default(), Instant::now());
+        losses.heard(ends[0], Meeting::Joined, now);
+        losses.heard(ends[2], Meeting::Joined, now);
+        (losses, ends, now)
+    }
+
+    fn at(end: SocketAddr, joined: Instant, hangs: bool) -> Vec<Loss> {
+        vec![Loss { address: end.ip(), joined, hangs }]
+    }
+
+    #[test]
+    fn one_that_hangs_is_due_at_once_and_one_that_is_lost_when_it_has_had_its_time() {
+        let (mut losses, [one, _, other], now) = scene();
+        assert_eq!(losses.next_moment(), None);
+        losses.heard(one, Meeting::Hung, now);
+        losses.heard(other, Meeting::Lost, now);
+        assert_eq!(losses.due(now), at(one, now, true));
+        assert_eq!(losses.due(now), []);
+        let due = losses.next_moment().unwrap();
+        assert_eq!(due, now + LINGER);
+        assert_eq!(losses.due(due), at(other, now, false));
+        assert_eq!(losses.next_moment(), None);
+    }
+
+    #[test]
+    fn a_pod_from_which_another_stream_is_there_has_lost_nobody() {
+        let (mut losses, [one, another, _], now) = scene();
+        losses.heard(another, Meeting::Joined, now);
+        losses.heard(one, Meeting::Hung, now);
+        assert_eq!(losses.next_moment(), None);
+        let later = now + LINGER;
+        losses.heard(another, Meeting::Lost, later);
+        assert_eq!(losses.due(later + LINGER), at(one, now, false));
+    }
+
+    #[test]
+    fn one_that_is_back_in_time_is_not_lost() {
+        let (mut losses, [one, another, _], now) = scene();
+        losses.heard(one, Meeting::Lost, now);
+        losses.heard(another, Meeting::Joined, now + LINGER / 2);
+        assert_eq!(losses.due(now + LINGER), []);
+    }
+
+    #[test]
+    fn an_address_is_the_same_in_either_way_of_writing_and_a_stranger_is_nobody() {
+        let (mut losses, [one, another, _], now) = scene();
+        losses.heard(another, Meeting::Lost, now);
+        assert_eq!(losses.next_moment(), None);
+        let mapped = "[::ffff:10.0.0.1]:40001".parse().unwrap();
+        losses.heard(mapped, Meeting::Hung, now);
+        assert_eq!(losses.due(now), at(one, now, true));
+    }
+}
