@@ -129,6 +129,21 @@ async fn of_two_replicas_the_one_that_hangs_is_killed_by_its_keeper() {
 }
 
 #[tokio::test]
+async fn one_that_has_lost_its_stream_and_does_not_end_is_killed_and_one_that_is_back_is_not() {
+    let scene = Scene::new().await;
+    let run = scene.run().await;
+    let (one, other) = (Kept::new(&scene).await, Kept::new(&scene).await);
+    for kept in [&other, &one] {
+        run.met(kept.place(), Meeting::Joined);
+        run.met(kept.place(), Meeting::Lost);
+    }
+    run.met(other.place(), Meeting::Joined);
+    one.is_ordered_to_kill(Duration::from_secs(5), "ended 137").await;
+    let call = timeout(Duration::from_millis(1), other.listener.accept()).await;
+    assert!(call.is_err(), "the other one's keeper was called");
+}
+
+#[tokio::test]
 async fn that_one_cannot_be_replaced_alone_is_told_and_why() {
     let scene = Scene::new().await;
     let mut run = scene.run().await;
