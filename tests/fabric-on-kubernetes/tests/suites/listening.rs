@@ -6,6 +6,7 @@ use fabric_on_kubernetes::Fabric;
 use serde_json::json;
 
 use crate::named::{container, make_with, mirrored, packaged_listening};
+use crate::recovery::one_hangs_and_is_replaced_alone;
 use crate::shared::{
     MSP_ID, await_registered, deploy_package, gateway, on_fabric_of, package_by_peer,
 };
@@ -46,6 +47,7 @@ fn servers_have_replicas_that_come_and_go() {
             let package = package_by_peer(fabric, "golang", &source, "listening_1.0");
             let package_id = deploy_package(fabric, &package, "listening");
             outlives_a_pod(fabric, "listening", &package_id).await;
+            one_hangs_and_is_replaced_alone(fabric.peer(MSP_ID), &package_id).await;
 
             let chaincode = fabric.peer(MSP_ID).chaincode(&package_id).await.unwrap();
             let built = container(fabric, chaincode.name())["image"].clone();

@@ -153,32 +153,36 @@ fn a_chaincode_that_hangs_is_replaced_and_the_peer_keeps_the_stream() {
     });
 }
 
+/// Has one of a chaincode's two replicas hang, and returns when another process is in its place. The
+/// pods are the same, and the other one's process has done nothing to be replaced.
+pub(crate) async fn one_hangs_and_is_replaced_alone(peer: &PeerPod, package_id: &str) {
+    await_registered(peer, package_id, 2).await;
+    let chaincode = peer.chaincode(package_id).await.unwrap();
+    let pods = two_pods(&chaincode).await.unwrap();
+    let [one, other] = pods.each_ref().map(|pod| once(chaincode_in(pod)));
+    hang(one.0).unwrap();
+    until("another process in its pod", LIMIT, async || {
+        let now: Vec<_> = chaincodes_in(&pods[0]).into_iter().map(once).collect();
+        if now.len() == 1 && now[0] != one { Ok(()) } else { Err(format!("{now:?}")) }
+    })
+    .await
+    .unwrap();
+    peer.await_line("peer", &[BUILDER, REPLACED], LIMIT).await.unwrap();
+    await_registered(peer, package_id, 2).await;
+    assert_eq!(two_pods(&chaincode).await.unwrap(), pods);
+    assert_eq!(once(chaincode_in(&pods[1])), other);
+}
+
 #[test]
 fn of_two_replicas_the_one_that_hangs_is_replaced_alone_and_no_call_fails() {
     on_fabric(&two("hanging-alone"), async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
         let (package_id, mut gateway) = deployed(fabric, peer);
-        await_registered(peer, &package_id, 2).await;
-        let chaincode = peer.chaincode(&package_id).await.unwrap();
-        let pods = two_pods(&chaincode).await.unwrap();
-        let [one, other] = pods.each_ref().map(|pod| once(chaincode_in(pod)));
-
         let load = gateway.start_load(Op::Evaluate, 4, ENDLESS, &LIGHT);
         load.await_start();
-        hang(one.0).unwrap();
-        until("another process in its pod", LIMIT, async || {
-            let now: Vec<_> = chaincodes_in(&pods[0]).into_iter().map(once).collect();
-            if now.len() == 1 && now[0] != one { Ok(()) } else { Err(format!("{now:?}")) }
-        })
-        .await
-        .unwrap();
-        peer.await_line("peer", &[BUILDER, REPLACED], LIMIT).await.unwrap();
-        await_registered(peer, &package_id, 2).await;
+        one_hangs_and_is_replaced_alone(peer, &package_id).await;
         let report = gateway.end_load(load);
         assert_eq!(report.failed, 0, "{report:?}");
-
-        assert_eq!(two_pods(&chaincode).await.unwrap(), pods);
-        assert_eq!(once(chaincode_in(&pods[1])), other, "it has done nothing to be replaced");
         let log = peer.log("launcher").await.unwrap();
         assert_eq!(log.matches(READY).count(), 1, "{log}");
     });
