@@ -1,5 +1,5 @@
 //! A set of replicas takes the place of another one: since there are new settings, or since one of
-//! several hangs.
+//! several hangs and cannot be replaced alone.
 //!
 //! The new set is started beside the old one, which goes on. When as many of it as wanted are
 //! registered, and have been for a while, the proxy gives the old ones nothing new; when these have
