@@ -1,9 +1,13 @@
 //! Java chaincode, and what else Maven and Gradle make jars of: how it is built and started.
 
+mod built;
+mod division;
 mod jar;
+mod manifest;
 mod mirror;
 mod output;
 mod outside;
+mod own;
 mod plan;
 mod project;
 mod shim;

@@ -1,4 +1,4 @@
-//! A jar: what starts it, what it holds, and the same jar whenever it was made.
+//! A jar: what it holds, and the same jar whenever it was made.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -8,9 +8,7 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-/// What says how it is started. It comes first, where streaming readers look for it
-/// (`java.util.jar.JarInputStream`).
-const MANIFEST: &str = "META-INF/MANIFEST.MF";
+use super::division::MANIFEST;
 
 /// The most of a manifest that is read, in bytes.
 const MOST_MANIFEST: u64 = 1 << 20;
@@ -32,15 +30,17 @@ impl Jar {
         Ok(Self(ZipArchive::new(BufReader::new(file))?))
     }
 
-    /// The class that it is started by, if its manifest names one.
-    pub(super) fn main_class(&mut self) -> Result<Option<String>, ZipError> {
-        let manifest = match self.0.by_name(MANIFEST) {
-            Err(ZipError::FileNotFound) => return Ok(None),
-            found => found?,
-        };
-        let mut text = Vec::new();
-        manifest.take(MOST_MANIFEST).read_to_end(&mut text)?;
-        Ok(main_class(&String::from_utf8_lossy(&text)))
+    /// The manifest; an empty one where there is none.
+    pub(super) fn manifest(&mut self) -> Result<Vec<u8>, ZipError> {
+        match self.0.index_for_name(MANIFEST) {
+            Some(number) => self.content(number, MOST_MANIFEST),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The names of its entries, by their numbers.
+    pub(super) fn names(&self) -> Result<Vec<String>, ZipError> {
+        self.0.file_names().map(|name| Ok(name?.into_owned())).collect()
     }
 
     /// Whether it holds a class of this name.
@@ -48,47 +48,52 @@ impl Jar {
         self.0.index_for_name(&format!("{}.class", class.replace('.', "/"))).is_some()
     }
 
-    /// Writes it anew, without the times at which it was made: its entries sorted, with the oldest
-    /// time that a jar knows, and the properties that Maven adds without a date. What was compressed
-    /// stays as it was.
-    pub(super) fn rewrite(&mut self, to: &Path) -> Result<(), ZipError> {
-        let mut order: Vec<(bool, String, usize)> = Vec::with_capacity(self.0.len());
-        for index in 0..self.0.len() {
-            let name = self.0.by_index_raw(index)?.name()?.into_owned();
-            order.push((name != MANIFEST, name, index));
-        }
-        order.sort();
+    /// What an entry holds, `most` bytes of it.
+    pub(super) fn content(&mut self, number: usize, most: u64) -> Result<Vec<u8>, ZipError> {
+        let mut content = Vec::new();
+        self.0.by_index(number)?.take(most).read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    /// Writes a jar of these entries, with another manifest if one is given, and without the times at
+    /// which they were made: sorted, but for the manifest, which streaming readers look for in front
+    /// (`java.util.jar.JarInputStream`), with the oldest time that a jar knows, and the properties
+    /// that Maven adds without a date. What was compressed stays as it was.
+    pub(super) fn write(
+        &mut self,
+        entries: impl IntoIterator<Item = usize>,
+        manifest: Option<&str>,
+        to: &Path,
+    ) -> Result<(), ZipError> {
+        let names = self.names()?;
+        let mut order: Vec<usize> = entries.into_iter().collect();
+        order.sort_by_key(|number| (names[*number] != MANIFEST, &names[*number]));
         let mut writer = ZipWriter::new(BufWriter::new(File::create_new(to)?));
         let oldest = DateTime::default();
-        for (_, name, index) in order {
-            if is_pom_properties(&name) {
-                let mut text = Vec::new();
-                self.0.by_index(index)?.take(MOST_MANIFEST).read_to_end(&mut text)?;
-                let plain = SimpleFileOptions::default()
-                    .compression_method(CompressionMethod::Stored)
-                    .last_modified_time(oldest);
+        let plain = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .last_modified_time(oldest);
+        for number in order {
+            let name = &names[number];
+            let text = match manifest.filter(|_| name == MANIFEST) {
+                Some(manifest) => Some(manifest.to_owned()),
+                None if is_pom_properties(name) => {
+                    let text = self.content(number, MOST_MANIFEST)?;
+                    Some(without_comments(&String::from_utf8_lossy(&text)))
+                }
+                None => None,
+            };
+            if let Some(text) = text {
                 writer.start_file(name, plain)?;
-                writer.write_all(without_comments(&String::from_utf8_lossy(&text)).as_bytes())?;
+                writer.write_all(text.as_bytes())?;
             } else {
-                let entry = self.0.by_index_raw(index)?;
+                let entry = self.0.by_index_raw(number)?;
                 let mode = entry.unix_mode();
                 writer.raw_copy_file_touch(entry, oldest, mode)?;
             }
         }
         Ok(writer.finish()?.flush()?)
     }
-}
-
-/// What a manifest says in its main section, whose lines may go on in the next (`JAR File
-/// Specification`, "Notes on Manifest and Signature Files").
-fn main_class(manifest: &str) -> Option<String> {
-    let whole = manifest.replace("\r\n", "\n").replace("\n ", "");
-    let main = whole.lines().take_while(|line| !line.is_empty());
-    let classes = main.filter_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("Main-Class").then(|| value.trim().to_owned())
-    });
-    classes.last().filter(|class| !class.is_empty())
 }
 
 /// Whether an entry is what Maven notes of a module, with the date under it.
@@ -102,13 +107,13 @@ fn without_comments(properties: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::fs;
 
     use super::*;
 
     /// A jar with these entries, made in this year.
-    fn jar(path: &Path, entries: &[(&str, &str)], year: u16) {
+    pub(in super::super) fn jar(path: &Path, entries: &[(&str, &str)], year: u16) {
         let mut writer = ZipWriter::new(File::create(path).unwrap());
         let time = DateTime::from_date_and_time(year, 11, 26, 15, 30, 0).unwrap();
         let options = SimpleFileOptions::default()
@@ -122,22 +127,6 @@ mod tests {
     }
 
     #[test]
-    fn what_a_manifest_names() {
-        for (manifest, class) in [
-            ("Manifest-Version: 1.0\nMain-Class: a.B\n", Some("a.B")),
-            (
-                "Manifest-Version: 1.0\r\nmain-class: org.hyper\r\n ledger.B\r\n\r\n",
-                Some("org.hyperledger.B"),
-            ),
-            ("Manifest-Version: 1.0\n\nName: a\nMain-Class: a.B\n", None),
-            ("Main-Class: \n", None),
-            ("", None),
-        ] {
-            assert_eq!(main_class(manifest).as_deref(), class, "{manifest:?}");
-        }
-    }
-
-    #[test]
     fn the_same_jar_whenever_it_was_made() {
         let directory = tempfile::tempdir().unwrap();
         let manifest = (MANIFEST, "Main-Class: a.B\n");
@@ -148,8 +137,8 @@ mod tests {
             jar(&plain, entries, year);
             let mut plain = Jar::open(&plain).unwrap();
             assert!(plain.holds("a.B") && !plain.holds("a.C"));
-            plain.rewrite(&to).unwrap();
-            assert_eq!(Jar::open(&to).unwrap().main_class().unwrap().as_deref(), Some("a.B"));
+            plain.write(0..entries.len(), None, &to).unwrap();
+            assert_eq!(Jar::open(&to).unwrap().manifest().unwrap(), manifest.1.as_bytes());
             fs::read(to).unwrap()
         };
         let one = [("a/B.class", "b"), manifest, (properties, "#Thu Nov 26\nversion=1\n")];
@@ -166,6 +155,6 @@ mod tests {
         fs::write(&path, "text").unwrap();
         assert!(Jar::open(&path).is_err());
         jar(&path, &[("a/B.class", "")], 2026);
-        assert_eq!(Jar::open(&path).unwrap().main_class().unwrap(), None);
+        assert!(Jar::open(&path).unwrap().manifest().unwrap().is_empty());
     }
 }

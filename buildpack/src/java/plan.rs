@@ -2,26 +2,25 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
 
-use super::jar::Jar;
+use super::built::take;
 use super::mirror::MavenRepository;
 use super::output::{REPOSITORIES, first_errors};
 use super::outside;
-use super::project::{JavaError, JavaProject, is_jar};
-use super::start::{JAR, Launch};
+use super::project::JavaProject;
+use super::start::{LIBRARIES, Launch};
 use super::tool::Tool;
 use super::variables::PINNED;
 use crate::image::{Form, LayerForm, Part, Tree};
 use crate::recipe::{BuildCommand, Failure, Mirror, Recipe, Refusal, Toolchain, Workplace, copy};
 
 /// Changes when the same commands make another image.
-const VERSION: &str = "java 1";
+const VERSION: &str = "java 2";
 
 /// Where a project is built, in the output.
 const BUILD: &str = "build";
 
-/// Where the jars are that become the layer, in the output.
+/// Where the jars are that become the layers, in the output.
 const CHAINCODE: &str = "chaincode";
 
 /// The plan for one chaincode.
@@ -62,12 +61,16 @@ impl Recipe for JavaBuild {
         [VERSION.to_owned()].into_iter().chain(step).chain(start).collect()
     }
 
-    /// One layer: of the code and what it depends on, its tools have made one file.
+    /// Of a project that was built here it is known what is its own; of a ready jar it is not.
     fn form(&self) -> Form {
-        Form {
-            layers: vec![LayerForm::Below { what: "chaincode", directory: "usr/local/src" }],
-            start: self.launch().start(),
-        }
+        let chaincode = LayerForm::Below { what: "chaincode", directory: "usr/local/src" };
+        let dependencies =
+            LayerForm::Below { what: "dependencies", directory: "usr/local/src/lib" };
+        let layers = match self.project {
+            JavaProject::Source { .. } => vec![dependencies, chaincode],
+            JavaProject::Jars(_) => vec![chaincode],
+        };
+        Form { layers, start: self.launch().start() }
     }
 
     fn mirror(&self) -> Option<&'static dyn Mirror> {
@@ -122,51 +125,21 @@ impl Recipe for JavaBuild {
 
     fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal> {
         let root = place.output.join(CHAINCODE);
-        if let JavaProject::Source { tool, .. } = self.project {
-            take(tool, &place.output.join(BUILD), &root.join(JAR))
-                .map_err(|error| Refusal::Code(error.into()))?;
-        }
-        Ok(vec![Part::Tree(Tree { root, part: "", without: &[] })])
+        let JavaProject::Source { tool, .. } = self.project else {
+            return Ok(vec![Part::Tree(Tree { root, part: "", without: &[] })]);
+        };
+        take(tool, &place.output.join(BUILD), &root)
+            .map_err(|error| Refusal::Code(error.into()))?;
+        let dependencies = Tree { root: root.clone(), part: LIBRARIES, without: &[] };
+        let code = Tree { root, part: "", without: &[LIBRARIES] };
+        Ok([dependencies, code].map(Part::Tree).into())
     }
-}
-
-/// Takes the jar that was built, once it is sure that it can be started.
-fn take(tool: Tool, build: &Path, to: &Path) -> Result<(), JavaError> {
-    let wanted = format!("{}/{JAR}", tool.made_in());
-    let path = build.join(&wanted);
-    if !is_file(&path) {
-        let found = jars_in(&build.join(tool.made_in()));
-        let found = found.into_iter().map(|jar| format!("{}/{jar}", tool.made_in())).collect();
-        let (tool, way) = (tool.name(), tool.way_to_name());
-        return Err(JavaError::NotBuilt { tool, wanted, found, way });
-    }
-    let malformed = |fault| JavaError::Malformed { jar: wanted.clone(), fault };
-    let mut jar = Jar::open(&path).map_err(malformed)?;
-    let Some(class) = jar.main_class().map_err(malformed)? else {
-        return Err(JavaError::NoMainClass { jar: wanted });
-    };
-    if !jar.holds(&class) {
-        return Err(JavaError::NoClass { jar: wanted, class });
-    }
-    jar.rewrite(to).map_err(|fault| JavaError::Write(to.to_owned(), fault))
-}
-
-/// Whether a file is there itself, and no link to another.
-fn is_file(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
-}
-
-fn jars_in(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut jars: Vec<String> = names.filter(|name| is_jar(name)).collect();
-    jars.sort();
-    jars.truncate(3);
-    jars
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::variables::ALLOWED;
     use super::*;
 

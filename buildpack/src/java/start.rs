@@ -13,6 +13,13 @@ pub(super) const DIRECTORY: &str = "/usr/local/src";
 /// What is built.
 pub(super) const JAR: &str = "chaincode.jar";
 
+/// What it depends on, beside it, where that is divided from it: the jar names it as part of its class
+/// path. As without it, a JVM is told of the one jar alone, whose manifest says all the rest.
+pub(super) const DEPENDENCIES: &str = "lib/dependencies.jar";
+
+/// The directory of that.
+pub(super) const LIBRARIES: &str = "lib";
+
 /// Starts the JVM in the shell's place, so that signals reach it, with what `JAVA_OPTS` says last, so
 /// that it wins; no word of it is a pattern.
 ///

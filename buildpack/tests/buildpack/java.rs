@@ -22,6 +22,11 @@ const ROUTER: &str = "org.hyperledger.fabric.contract.ContractRouter";
 
 /// A jar with the shim's main class, made in this year.
 fn jar(path: &Path, year: u16, main_class: &str) {
+    jar_with(path, year, main_class, &[]);
+}
+
+/// One with more in it.
+fn jar_with(path: &Path, year: u16, main_class: &str, more: &[(&str, &str)]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let mut writer = ZipWriter::new(File::create(path).unwrap());
     let time = DateTime::from_date_and_time(year, 11, 26, 15, 30, 0).unwrap();
@@ -30,8 +35,9 @@ fn jar(path: &Path, year: u16, main_class: &str) {
         .last_modified_time(time);
     let class = format!("{}.class", ROUTER.replace('.', "/"));
     let manifest = format!("Manifest-Version: 1.0\n{main_class}\n");
-    for (name, text) in [("META-INF/MANIFEST.MF", manifest.as_str()), (&class, "class")] {
-        writer.start_file(name, options).unwrap();
+    let own = [("META-INF/MANIFEST.MF", manifest.as_str()), (&class, "class")];
+    for (name, text) in own.iter().chain(more) {
+        writer.start_file(*name, options).unwrap();
         writer.write_all(text.as_bytes()).unwrap();
     }
     writer.finish().unwrap();
@@ -62,27 +68,33 @@ fn made(
     Ok((image, Origin { base, source: digest, form, platform }))
 }
 
+/// What Maven builds of a project with one class of its own.
+fn built(build: &Path, year: u16, class: &str) {
+    assert!(build.join("src/A.java").is_file());
+    tree(build, &[("target/classes/A.class", class)]);
+    let (jar, named) = (build.join("target/chaincode.jar"), format!("Main-Class: {ROUTER}"));
+    jar_with(&jar, year, &named, &[("A.class", class)]);
+}
+
 #[test]
 fn what_maven_has_built_is_the_same_image_whenever_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let layout = Layout::create(&directory.path().join("images")).unwrap();
-    let digests = [2026, 2027].map(|year| {
-        let place = directory.path().join(year.to_string());
-        tree(&place.join("source"), &[("src/pom.xml", "<project/>"), ("src/src/A.java", "")]);
-        let build = |build: &Path| {
-            assert!(build.join("src/A.java").is_file());
-            let named = format!("Main-Class: {ROUTER}");
-            jar(&build.join("target/chaincode.jar"), year, &named);
-        };
-        let (image, origin) = made(&place, &layout, build).unwrap();
+    let of = |year: u16, class: &str| {
+        let place = directory.path().join(format!("{class}-{year}"));
+        tree(&place.join("source"), &[("src/pom.xml", "<project/>"), ("src/src/A.java", class)]);
+        let (image, origin) = made(&place, &layout, |build| built(build, year, class)).unwrap();
         let digest = sha256(&image).unwrap();
         assert_eq!(validate(&layout, digest).unwrap(), []);
         assert!(origin.made(&layout, &image).unwrap());
-        digest
-    });
-    assert_eq!(digests[0], digests[1]);
+        let layers = layout.manifest(&image).unwrap().layers().clone();
+        (image, layers.iter().map(|layer| sha256(layer).unwrap()).collect::<Vec<_>>())
+    };
+    let ((_, renewed), (image, layers)) = (of(2027, "another"), of(2026, "one"));
+    assert_eq!(image, of(2027, "one").0);
+    assert_eq!(layers[..2], renewed[..2], "the base, and what it depends on");
+    assert!(layers.len() == 3 && layers[2] != renewed[2]);
 
-    let image = layout.find(digests[0]).unwrap().unwrap();
     let root = directory.path().join("root");
     let configuration = image::unpack(&layout, &image, &root).unwrap();
     let config = configuration.config().as_ref().unwrap();
@@ -92,9 +104,15 @@ fn what_maven_has_built_is_the_same_image_whenever_it_was() {
         ("sh", &["-jar", "chaincode.jar"].map(str::to_owned)[..])
     );
     assert_eq!(config.working_dir().as_deref(), Some("/usr/local/src"));
-    let files = fs::read_dir(root.join("usr/local/src")).unwrap();
-    let names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
-    assert_eq!(names, ["chaincode.jar"], "the jar, and nothing of what made it");
+    let names = |directory: &str| {
+        let files = fs::read_dir(root.join(directory)).unwrap();
+        let mut names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    // The jars, and nothing of what made them.
+    assert_eq!(names("usr/local/src"), ["chaincode.jar", "lib"]);
+    assert_eq!(names("usr/local/src/lib"), ["dependencies.jar"]);
 }
 
 #[test]

@@ -38,6 +38,36 @@ fn a_maven_project_is_installed_and_so_is_the_jar_of_it() {
     keeps_what_it_writes(&turn, "ready");
 }
 
+/// What lies beside it in the image is what it was before: a registry and a node have it already.
+#[test]
+fn a_new_version_changes_the_layer_of_its_code_alone() {
+    let turn = STAGE.enter();
+    let source = copy(&turn, "renewed-java");
+    let first = Definition::new("renewed-java");
+    let deployed = |label, definition: &Definition| {
+        let package_id = turn.network.deploy(&package(&turn, &source, label), definition).unwrap();
+        told::layers(&turn, &package_id)
+    };
+    let before = deployed("renewed-java_1.0", &first);
+    let file = source.join("src/main/java/example/Ledger.java");
+    let text = fs::read_to_string(&file).unwrap();
+    let changed = text.replace("return value;", "return value + \", says the second\";");
+    assert_ne!(changed, text);
+    fs::write(&file, changed).unwrap();
+    let second = Definition { version: "2.0".into(), sequence: 2, ..first };
+    let after = deployed("renewed-java_2.0", &second);
+
+    assert_eq!(after[..2], before[..2], "the base, and what it depends on");
+    let ([_, (_, dependencies), (own, bytes)], [.., (old, _)]) = (&after[..], &before[..]) else {
+        panic!("{before:?}, {after:?}")
+    };
+    assert_ne!(own, old);
+    assert!(*bytes < 16 << 10 && *dependencies > 1 << 20, "{after:?}");
+    let mut gateway = turn.gateway("renewed-java");
+    gateway.call(Op::Submit, &["Put", "k", "v"]).unwrap();
+    assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v, says the second");
+}
+
 /// A main class of its own, as chaincode has that listens.
 const SERVER: &str = "package example;\n\
     import org.hyperledger.fabric.contract.ContractRouter;\n\

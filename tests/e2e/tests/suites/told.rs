@@ -46,3 +46,15 @@ pub(crate) fn parts(turn: &Turn<'_>, package_id: &str) -> Vec<String> {
     let parts = sbom["components"].as_array().unwrap().iter();
     parts.filter_map(|part| part["purl"].as_str().map(str::to_owned)).collect()
 }
+
+/// The layers of a package's image, from the base up: digests, and sizes in bytes.
+pub(crate) fn layers(turn: &Turn<'_>, package_id: &str) -> Vec<(String, u64)> {
+    let image = image(&turn.build_dir(package_id));
+    let hex = image.strip_prefix("sha256:").unwrap();
+    let manifest = store(turn.launcher.dir()).join("blobs/sha256").join(hex);
+    let manifest: Value = serde_json::from_slice(&ledger::read(&manifest)).unwrap();
+    let layers = manifest["layers"].as_array().unwrap().iter();
+    let described =
+        |layer: &Value| Some((layer["digest"].as_str()?.to_owned(), layer["size"].as_u64()?));
+    layers.map(|layer| described(layer).unwrap()).collect()
+}
