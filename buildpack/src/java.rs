@@ -1,6 +1,7 @@
 //! Java chaincode, and what else Maven and Gradle make jars of: how it is built and started.
 
 mod built;
+mod distribution;
 mod division;
 mod jar;
 mod manifest;

@@ -62,8 +62,10 @@ pub struct Builds {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_limit: Option<ByteSize>,
     /// Variables for the compiler: where it finds modules, proxies, certificates. `MVNW_REPOURL` names
-    /// the repository that Maven and its wrapper ask in place of the central one. No secrets: what is
-    /// built could read them. Only on Kubernetes: the `local` backend's compiler has the
+    /// the repository that Maven and its wrapper ask in place of the central one, and
+    /// `SELVEDGE_GRADLE_DISTRIBUTIONS` a directory of Gradle's distributions
+    /// (`https://mirror.example/gradle`), which Gradle's wrapper asks in place of Gradle's own server.
+    /// No secrets: what is built could read them. Only on Kubernetes: the `local` backend's compiler has the
     /// launcher's own environment.
     pub environment: BTreeMap<String, String>,
     /// Certificate authorities that builds trust besides those of the toolchain's image, for a

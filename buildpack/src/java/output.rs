@@ -37,7 +37,8 @@ pub(super) const REPOSITORIES: &str = "dependencies come from Maven Central, or 
                             pom.xml or build.gradle has them: a proxy is named by HTTPS_PROXY in the \
                             environment of `selvedge` or of the launcher, another repository in \
                             ~/.m2/settings.xml; for builds in a cluster by HTTPS_PROXY and MVNW_REPOURL \
-                            in `builds.environment` of the operator's file";
+                            in `builds.environment` of the operator's file; where a wrapper fetches \
+                            Gradle from, SELVEDGE_GRADLE_DISTRIBUTIONS says there";
 
 /// The first lines that tell what is wrong, at most eight; and one on repositories if something could
 /// not be fetched.

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 
 use super::built::take;
+use super::distribution;
 use super::mirror::MavenRepository;
 use super::output::{REPOSITORIES, first_errors};
 use super::outside;
@@ -80,13 +81,18 @@ impl Recipe for JavaBuild {
         }
     }
 
-    fn prepare(&self, place: &Workplace<'_>) -> io::Result<()> {
+    fn prepare(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> io::Result<()> {
         let chaincode = place.output.join(CHAINCODE);
         fs::create_dir(&chaincode)?;
         match &self.project {
-            JavaProject::Source { directory, .. } => {
+            JavaProject::Source { tool, wrapped, directory } => {
                 fs::write(place.output.join(outside::PROGRAM_FILE), outside::PROGRAM)?;
-                copy(&place.source.join(directory), &place.output.join(BUILD))
+                let build = place.output.join(BUILD);
+                copy(&place.source.join(directory), &build)?;
+                match (tool, wrapped) {
+                    (Tool::Gradle, true) => distribution::ask_mirror(toolchain, &build),
+                    _ => Ok(()),
+                }
             }
             JavaProject::Jars(jars) => jars.iter().try_for_each(|jar| {
                 let to = chaincode.join(jar);

@@ -19,6 +19,7 @@ pub(super) const ALLOWED: &[&str] = &[
     "GRADLE_OPTS",
     "GRADLE_USER_HOME",
     "ORG_GRADLE_PROJECT_*",
+    "SELVEDGE_GRADLE_DISTRIBUTIONS",
 ];
 
 /// What wins over the caller's: without it javac takes what is in a source for the encoding of

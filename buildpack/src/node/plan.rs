@@ -134,7 +134,7 @@ impl Recipe for NodeBuild {
         if is_known { Some(self) } else { None }
     }
 
-    fn prepare(&self, place: &Workplace<'_>) -> io::Result<()> {
+    fn prepare(&self, _toolchain: &Toolchain, place: &Workplace<'_>) -> io::Result<()> {
         copy(&place.source.join(DIRECTORY), &Self::directory(place))
     }
 

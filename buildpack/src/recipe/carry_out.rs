@@ -58,7 +58,7 @@ pub async fn carry_out<W: Workshop>(
     place: &Workplace<'_>,
     workshop: &mut W,
 ) -> Result<Vec<Part>, BuildFailure<W::Error>> {
-    recipe.prepare(place).map_err(BuildFailure::Place)?;
+    recipe.prepare(toolchain, place).map_err(BuildFailure::Place)?;
     for command in recipe.commands(toolchain, place) {
         let began = Instant::now();
         let Answer { succeeded, output } =

@@ -40,8 +40,8 @@ pub trait Recipe: fmt::Debug + Send + Sync {
     }
 
     /// Makes the place ready for the commands.
-    fn prepare(&self, place: &Workplace<'_>) -> io::Result<()> {
-        let _ = place;
+    fn prepare(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> io::Result<()> {
+        let _ = (toolchain, place);
         Ok(())
     }
 

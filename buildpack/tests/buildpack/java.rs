@@ -56,7 +56,8 @@ fn made(
     let output = place.join("output");
     fs::create_dir(&output).unwrap();
     let workplace = Workplace { source: source.root(), output: &output };
-    recipe.prepare(&workplace).unwrap();
+    let toolchain = Language::Java.toolchain([], place).unwrap();
+    recipe.prepare(&toolchain, &workplace).unwrap();
     build(&output.join("build"));
     let parts = recipe.parts(&workplace).map_err(|refusal| refusal.to_string())?;
     let (form, base) = (recipe.form(), Base::from_pem(CERTIFICATE).unwrap());

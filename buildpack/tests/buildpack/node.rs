@@ -44,8 +44,8 @@ fn made(place: &Path, layout: &Layout, change: impl FnOnce(&Path)) -> (Descripto
     let output = place.join("output");
     fs::create_dir(&output).unwrap();
     let workplace = Workplace { source: source.root(), output: &output };
-    recipe.prepare(&workplace).unwrap();
     let toolchain = Language::Node.toolchain([], place).unwrap();
+    recipe.prepare(&toolchain, &workplace).unwrap();
     assert!(recipe.commands(&toolchain, &workplace).is_empty());
     change(&output.join("chaincode"));
     let (form, parts) = (recipe.form(), recipe.parts(&workplace).unwrap());

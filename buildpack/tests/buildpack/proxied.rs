@@ -121,7 +121,7 @@ fn maven_goes_by_way_of_the_proxy_and_trusts_its_authority() {
     let recipe = Language::Java.recipe(&source, "", Platform::LinuxAmd64).unwrap();
     let output = at("output");
     let workplace = Workplace { source: source.root(), output: &output };
-    recipe.prepare(&workplace).unwrap();
+    recipe.prepare(&toolchain, &workplace).unwrap();
 
     let mut said = String::new();
     for command in recipe.commands(&toolchain, &workplace) {
