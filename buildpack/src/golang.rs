@@ -89,9 +89,9 @@ impl Buildpack for Golang {
         }
         let from = staged.join(VENDOR);
         let arguments = vec!["mod".into(), VENDOR.into(), "-o".into(), from.clone().into()];
-        let command = toolchain.command(GO, arguments, PINNED, &chaincode.module_root);
+        let commands = vec![toolchain.command(GO, arguments, PINNED, &chaincode.module_root)];
         let typed = "go mod vendor".to_owned();
-        Ok(Some(Vendoring { typed, command, from, to: "src/vendor/" }))
+        Ok(Some(Vendoring { typed, commands, from, to: "src/vendor/", tidy: |_| Ok(()) }))
     }
 
     fn arguments(&self, address: &str) -> Vec<String> {

@@ -15,6 +15,7 @@ mod shim;
 mod start;
 mod tool;
 mod variables;
+mod vendoring;
 
 use std::ffi::OsString;
 use std::io;
@@ -30,6 +31,7 @@ use plan::JavaBuild;
 pub use project::JavaError;
 pub(crate) use project::JavaProject;
 use variables::ALLOWED;
+pub(crate) use vendoring::{REPOSITORY, is_note};
 
 /// Java's entry among the languages.
 pub(crate) struct Java;
@@ -80,20 +82,17 @@ impl Buildpack for Java {
         shim::shim(source)
     }
 
-    /// What Maven and Gradle need to build is more than what the chaincode needs, and is nowhere
-    /// beside the code.
+    /// What Maven needs to build is more than what the chaincode needs, and is nowhere beside the code.
     fn vendoring(
         &self,
         _directory: &Path,
         staged: &Path,
-        _toolchain: &Toolchain,
+        toolchain: &Toolchain,
     ) -> Result<Option<Vendoring>, Refusal> {
         let source = Source::open(staged).map_err(|error| Refusal::Code(error.into()))?;
-        match JavaProject::open(&source) {
-            Ok(JavaProject::Jars(_)) => Ok(None),
-            Ok(JavaProject::Source { .. }) => Err(Refusal::Code(JavaError::Vendored.into())),
-            Err(error) => Err(Refusal::Code(error.into())),
-        }
+        let project = JavaProject::open(&source).map_err(|error| Refusal::Code(error.into()))?;
+        outside::prepare(staged).map_err(|error| Refusal::Code(error.into()))?;
+        project.vendoring(staged, toolchain).map_err(|error| Refusal::Code(error.into()))
     }
 
     fn arguments(&self, address: &str) -> Vec<String> {

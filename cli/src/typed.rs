@@ -84,8 +84,9 @@ pub(crate) struct Package {
     pub(crate) force: bool,
 
     /// Take the dependencies along, for builds without a network: Go's modules and those that replace
-    /// some, or Node's packages; those in `vendor` or `node_modules` as they are. Node's workspaces,
-    /// and dependencies in other directories of the package, cannot be taken along
+    /// some, Node's packages, or what Maven builds with; those in `vendor`, `node_modules` or
+    /// `maven-repository` as they are. Node's workspaces, dependencies in other directories of the
+    /// package, and Gradle's, cannot be taken along
     #[arg(long)]
     pub(crate) vendor: bool,
 

@@ -29,14 +29,20 @@ pub(crate) fn take_along(
     };
     let typed = &vendoring.typed;
     anstream::eprintln!("taking dependencies along: {typed}");
-    match run(&vendoring.command)? {
-        Ran::Well(_) => draft.take_along(&vendoring)?,
-        Ran::Failed(output) => {
-            bail!("the dependencies cannot be taken along: `{typed}` failed:\n{}", output.trim())
-        }
-        Ran::Missing(program) => {
-            bail!("the dependencies cannot be taken along: there is no `{program}` in the PATH")
+    for command in &vendoring.commands {
+        match run(command)? {
+            Ran::Well(_) => {}
+            Ran::Failed(output) => {
+                bail!(
+                    "the dependencies cannot be taken along: `{typed}` failed:\n{}",
+                    output.trim()
+                )
+            }
+            Ran::Missing(program) => {
+                bail!("the dependencies cannot be taken along: there is no `{program}` in the PATH")
+            }
         }
     }
+    draft.take_along(&vendoring)?;
     Ok(staged)
 }

@@ -28,6 +28,8 @@ const NOT_FETCHED: &[&str] = &[
     "Could not transfer",
     "Failed to fetch",
     "UnknownHostException",
+    "Exception in thread \"main\" java.net.",
+    "Exception in thread \"main\" java.io.IOException",
     "curl:",
     "wget:",
 ];
@@ -40,9 +42,15 @@ pub(super) const REPOSITORIES: &str = "dependencies come from Maven Central, or 
                             in `builds.environment` of the operator's file; where a wrapper fetches \
                             Gradle from, SELVEDGE_GRADLE_DISTRIBUTIONS says there";
 
-/// The first lines that tell what is wrong, at most eight; and one on repositories if something could
-/// not be fetched.
-pub(super) fn first_errors(output: &str) -> Vec<String> {
+/// What somebody needs to know whose package brings its dependencies, if not all of them.
+pub(super) const PACKED: &str = "nothing is fetched for a package that brings a maven-repository: it has \
+                                 what the Maven took that made it, and another Maven takes other plugins, \
+                                 unless the pom.xml names the versions of all; package it with the \
+                                 launcher's Maven";
+
+/// The first lines that tell what is wrong, at most eight; and the one for who could not fetch if
+/// something was not.
+pub(super) fn first_errors(output: &str, unfetched: &str) -> Vec<String> {
     let lines: Vec<&str> = output.lines().map(str::trim_end).collect();
     let mut errors = of_maven(&lines);
     if errors.is_empty() {
@@ -61,7 +69,7 @@ pub(super) fn first_errors(output: &str) -> Vec<String> {
         }
     }
     if shown.iter().any(|line| NOT_FETCHED.iter().any(|words| line.contains(words))) {
-        shown.push(REPOSITORIES.to_owned());
+        shown.push(unfetched.to_owned());
     }
     shown
 }
@@ -74,14 +82,15 @@ fn of_maven<'a>(lines: &[&'a str]) -> Vec<&'a str> {
         .collect()
 }
 
-/// What compilers say, and what Gradle says went wrong.
+/// What compilers say, what Gradle says went wrong, and what its wrapper fails of before that.
 fn of_gradle<'a>(lines: &[&'a str]) -> Vec<&'a str> {
     let compilers = lines.iter().copied().filter(|line| {
         line.contains(".java:") && line.contains(": error: ") || line.starts_with("e: ")
     });
     let summary = lines.iter().copied().skip_while(|line| *line != "* What went wrong:").skip(1);
     let summary = summary.take_while(|line| *line != "* Try:").filter(|line| !line.is_empty());
-    compilers.chain(summary).collect()
+    let of_wrapper = lines.iter().copied().filter(|line| line.starts_with("Exception in thread"));
+    compilers.chain(summary).chain(of_wrapper).collect()
 }
 
 fn shown(line: &str) -> String {
@@ -105,7 +114,7 @@ mod tests {
                       [ERROR] To see the full stack trace of the errors, re-run Maven with -e\n\
                       [ERROR] [Help 1] http://cwiki.example\n";
         let told = ["src/main/java/A.java:[10,5] cannot find symbol", "symbol:   class B"];
-        assert_eq!(first_errors(output), told);
+        assert_eq!(first_errors(output, REPOSITORIES), told);
     }
 
     #[test]
@@ -116,8 +125,9 @@ mod tests {
             "[ERROR] Plugin a:b:1 or one of its dependencies could not be resolved",
             "* What went wrong:\n> Could not resolve no.such:thing:1.\n\n* Try:\n> more\n",
             "curl: (6) Could not resolve host: repo.example\n",
+            "Exception in thread \"main\" java.net.ConnectException: refused\n\tat a.B(B.java)\n",
         ] {
-            let told = first_errors(line);
+            let told = first_errors(line, REPOSITORIES);
             assert!(told.len() == 2 && told[1].contains("MVNW_REPOURL"), "{told:?}");
         }
     }
@@ -129,7 +139,7 @@ mod tests {
                       * What went wrong:\nExecution failed for task ':compileJava'.\n\
                       > Compilation failed; see the compiler output below.\n\n* Try:\n> Run with\n";
         assert_eq!(
-            first_errors(output),
+            first_errors(output, REPOSITORIES),
             [
                 "src/main/java/A.java:3: error: ';' expected",
                 "Execution failed for task ':compileJava'.",
@@ -141,7 +151,7 @@ mod tests {
     #[test]
     fn otherwise_the_last_lines() {
         let lines: Vec<String> = (1..=20).map(|line| line.to_string()).collect();
-        assert_eq!(first_errors(&lines.join("\n"))[MOST_LINES - 1], "20");
-        assert!(first_errors("").is_empty());
+        assert_eq!(first_errors(&lines.join("\n"), REPOSITORIES)[MOST_LINES - 1], "20");
+        assert!(first_errors("", REPOSITORIES).is_empty());
     }
 }

@@ -3,6 +3,8 @@
 //! (`net.properties` and the JSSE reference guide of the JDK).
 
 use std::ffi::OsString;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use url::{Host, Url};
@@ -11,10 +13,10 @@ use super::variables::PINNED;
 use crate::recipe::{BuildCommand, Toolchain};
 
 /// What makes a store of authorities, by `java` alone.
-pub(super) const PROGRAM: &str = include_str!("Authorities.java");
+const PROGRAM: &str = include_str!("Authorities.java");
 
 /// Where that is, and where the store is, in the output of a build.
-pub(super) const PROGRAM_FILE: &str = "Authorities.java";
+const PROGRAM_FILE: &str = "Authorities.java";
 const STORE_FILE: &str = "authorities.jks";
 
 /// The variables that name authorities: a list of directories, and a file.
@@ -23,7 +25,7 @@ const FILE: &str = "SSL_CERT_FILE";
 
 /// The variable whose options every `java` takes, since version 9: no shell reads them on the way, as
 /// one does those of Maven's and Gradle's own variables. What these say comes later, and wins.
-pub(super) const OPTIONS: &str = "JDK_JAVA_OPTIONS";
+const OPTIONS: &str = "JDK_JAVA_OPTIONS";
 
 /// Where else a caller may have said of it what is to hold.
 const SAID: [&str; 5] = [OPTIONS, "JAVA_TOOL_OPTIONS", "MAVEN_OPTS", "MAVEN_ARGS", "GRADLE_OPTS"];
@@ -39,8 +41,30 @@ const NEAR: [&str; 3] = ["localhost", "127.*", "[::1]"];
 /// Lets Maven 3.9 take the JVM's word for proxies, as all before it do.
 const HEEDED: &str = "-Daether.connector.http.useSystemProperties=true";
 
+/// Puts the program into the output of a build.
+pub(super) fn prepare(output: &Path) -> io::Result<()> {
+    fs::write(output.join(PROGRAM_FILE), PROGRAM)
+}
+
+/// A tool's command, in `directory`, after what is to be done before it in `output`, which holds the
+/// program for that.
+pub(super) fn commands(
+    toolchain: &Toolchain,
+    output: &Path,
+    program: &str,
+    arguments: &[&str],
+    directory: &Path,
+) -> Vec<BuildCommand> {
+    let options = options(toolchain, output);
+    let options = options.as_deref().map(|options| (OPTIONS, options));
+    let pinned: Vec<_> = PINNED.iter().copied().chain(options).collect();
+    let arguments = arguments.iter().map(Into::into).collect();
+    let command = toolchain.command(program, arguments, &pinned, directory);
+    preparation(toolchain, output).into_iter().chain([command]).collect()
+}
+
 /// What is to be done in a directory before the tools run; nothing if they trust whom Java trusts.
-pub(super) fn preparation(toolchain: &Toolchain, output: &Path) -> Option<BuildCommand> {
+fn preparation(toolchain: &Toolchain, output: &Path) -> Option<BuildCommand> {
     let named = named(toolchain);
     if named.is_empty() {
         return None;
@@ -52,7 +76,7 @@ pub(super) fn preparation(toolchain: &Toolchain, output: &Path) -> Option<BuildC
 }
 
 /// What the tools' own JVMs are told, with what the caller has for them; none if that is all.
-pub(super) fn options(toolchain: &Toolchain, output: &Path) -> Option<String> {
+fn options(toolchain: &Toolchain, output: &Path) -> Option<String> {
     let store = output.join(STORE_FILE);
     let trust = (!named(toolchain).is_empty())
         .then(|| format!("\"-Djavax.net.ssl.trustStore={}\"", store.display()));

@@ -6,12 +6,12 @@ use std::io;
 use super::built::take;
 use super::distribution;
 use super::mirror::MavenRepository;
-use super::output::{REPOSITORIES, first_errors};
+use super::output::{PACKED, REPOSITORIES, first_errors};
 use super::outside;
 use super::project::JavaProject;
 use super::start::{LIBRARIES, Launch};
 use super::tool::Tool;
-use super::variables::PINNED;
+use super::vendoring::OFFLINE;
 use crate::image::{Form, LayerForm, Part, Tree};
 use crate::recipe::{BuildCommand, Failure, Mirror, Recipe, Refusal, Toolchain, Workplace, copy};
 
@@ -45,11 +45,13 @@ impl JavaBuild {
 
     /// The command: a program with its arguments.
     fn step(&self) -> Option<(&'static str, Vec<&'static str>)> {
-        let JavaProject::Source { tool, wrapped, .. } = self.project else { return None };
-        // By the shell: no file of a package may be executed by itself.
-        let script = wrapped.then(|| tool.script());
+        let JavaProject::Source { tool, wrapped, packed, .. } = self.project else { return None };
+        // By the shell: no file of a package may be executed by itself. Where nothing is fetched, a
+        // wrapper could not fetch the tool itself.
+        let script = (wrapped && !packed).then(|| tool.script());
         let program = script.map_or(tool.program(), |_| "sh");
-        let arguments = script.into_iter().chain(tool.arguments().iter().copied());
+        let offline = packed.then_some(OFFLINE).into_iter().flatten();
+        let arguments = script.into_iter().chain(offline).chain(tool.arguments().iter().copied());
         Some((program, arguments.collect()))
     }
 }
@@ -76,7 +78,7 @@ impl Recipe for JavaBuild {
 
     fn mirror(&self) -> Option<&'static dyn Mirror> {
         match self.project {
-            JavaProject::Source { tool: Tool::Maven, .. } => Some(&MavenRepository),
+            JavaProject::Source { tool: Tool::Maven, packed: false, .. } => Some(&MavenRepository),
             _ => None,
         }
     }
@@ -85,8 +87,8 @@ impl Recipe for JavaBuild {
         let chaincode = place.output.join(CHAINCODE);
         fs::create_dir(&chaincode)?;
         match &self.project {
-            JavaProject::Source { tool, wrapped, directory } => {
-                fs::write(place.output.join(outside::PROGRAM_FILE), outside::PROGRAM)?;
+            JavaProject::Source { tool, wrapped, directory, .. } => {
+                outside::prepare(place.output)?;
                 let build = place.output.join(BUILD);
                 copy(&place.source.join(directory), &build)?;
                 match (tool, wrapped) {
@@ -104,13 +106,8 @@ impl Recipe for JavaBuild {
 
     fn commands(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> Vec<BuildCommand> {
         let Some((program, arguments)) = self.step() else { return Vec::new() };
-        let options = outside::options(toolchain, place.output);
-        let options = options.as_deref().map(|options| (outside::OPTIONS, options));
-        let pinned: Vec<_> = PINNED.iter().copied().chain(options).collect();
-        let arguments = arguments.into_iter().map(Into::into).collect();
         let build = place.output.join(BUILD);
-        let build = toolchain.command(program, arguments, &pinned, &build);
-        outside::preparation(toolchain, place.output).into_iter().chain([build]).collect()
+        outside::commands(toolchain, place.output, program, &arguments, &build)
     }
 
     fn question(
@@ -126,7 +123,9 @@ impl Recipe for JavaBuild {
         let Failure { command, output, .. } = failure;
         // What lies in a directory that nobody knows.
         let directory = format!("{}/", command.directory.display());
-        failure.with_wait(first_errors(&output.replace(&directory, "")), REPOSITORIES)
+        let is_packed = matches!(self.project, JavaProject::Source { packed: true, .. });
+        let unfetched = if is_packed { PACKED } else { REPOSITORIES };
+        failure.with_wait(first_errors(&output.replace(&directory, ""), unfetched), unfetched)
     }
 
     fn parts(&self, place: &Workplace<'_>) -> Result<Vec<Part>, Refusal> {
@@ -150,7 +149,13 @@ mod tests {
     use super::*;
 
     fn source(tool: Tool, wrapped: bool) -> JavaBuild {
-        JavaBuild::new(JavaProject::Source { tool, wrapped, directory: "src" })
+        JavaBuild::new(JavaProject::Source { tool, wrapped, packed: false, directory: "src" })
+    }
+
+    /// One that brings what it is built with.
+    fn packed(wrapped: bool) -> JavaBuild {
+        let (tool, packed) = (Tool::Maven, true);
+        JavaBuild::new(JavaProject::Source { tool, wrapped, packed, directory: "src" })
     }
 
     /// The beginning and the end of a command.
@@ -179,6 +184,16 @@ mod tests {
             (Tool::Gradle, true, "sh ./gradlew", by_gradle),
         ] {
             assert_eq!(command(&source(tool, wrapped)), (beginning.to_owned(), end.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_package_is_not_fetched() {
+        for wrapped in [false, true] {
+            let build = packed(wrapped);
+            assert_eq!(command(&build).0, "mvn --offline");
+            assert!(build.inputs()[1].contains("-Dmaven.repo.local=maven-repository"));
+            assert!(build.mirror().is_none());
         }
     }
 

@@ -8,6 +8,7 @@ use zip::result::ZipError;
 use super::jar::Jar;
 use super::start::ROUTER;
 use super::tool::Tool;
+use super::vendoring::REPOSITORY;
 use crate::archive::EntryPath;
 use crate::source::Source;
 
@@ -24,6 +25,8 @@ pub(crate) enum JavaProject {
         tool: Tool,
         /// Whether by the wrapper in the package.
         wrapped: bool,
+        /// Whether the package holds a repository with all that it is built with.
+        packed: bool,
         /// The directory of the project in the package.
         directory: &'static str,
     },
@@ -60,10 +63,10 @@ pub enum JavaError {
     NoRouter,
     /// Asked to take along what no package can hold.
     #[error(
-        "the dependencies of a Maven or Gradle project cannot be taken along; for builds without a \
-         network package the jar that it makes, in a directory of its own"
+        "the dependencies of a {0} project cannot be taken along; for builds without a network package \
+         the jar that it makes, in a directory of its own"
     )]
-    Vendored,
+    Vendored(&'static str),
     /// The build made no jar of the name that Fabric's image takes.
     #[error("{tool} made no {wanted}{}; {way}", instead(.found))]
     NotBuilt {
@@ -120,7 +123,11 @@ impl JavaProject {
             };
             if let Some(tool) = Tool::of(has) {
                 let wrapped = tool.wrapper().iter().all(|file| has(file));
-                return Ok(Self::Source { tool, wrapped, directory });
+                let repository = Path::new(directory).join(REPOSITORY);
+                let holds =
+                    || files.iter().any(|file| Path::new(file.as_str()).starts_with(&repository));
+                let packed = tool == Tool::Maven && holds();
+                return Ok(Self::Source { tool, wrapped, packed, directory });
             }
         }
         let jars = files.iter().map(EntryPath::as_str).filter(|path| is_jar(path));
@@ -183,7 +190,12 @@ mod tests {
     #[test]
     fn maven_and_gradle_with_their_wrappers_and_without() {
         let pom: (&str, &[u8]) = ("src/pom.xml", b"");
-        let source = |tool, wrapped, directory| JavaProject::Source { tool, wrapped, directory };
+        let source = |tool, wrapped, directory| JavaProject::Source {
+            tool,
+            wrapped,
+            packed: false,
+            directory,
+        };
         let script: (&str, &[u8]) = ("src/mvnw", b"");
         let settings: (&str, &[u8]) = ("src/.mvn/wrapper/maven-wrapper.properties", b"");
         for (files, project) in [
@@ -198,6 +210,21 @@ mod tests {
         ] {
             assert_eq!(open(files).unwrap(), project, "{files:?}");
         }
+    }
+
+    #[test]
+    fn what_a_project_is_built_with_may_be_beside_it() {
+        let packed = |files: &[(&str, &[u8])]| match open(files).unwrap() {
+            JavaProject::Source { packed, .. } => packed,
+            JavaProject::Jars(_) => panic!("it is a project"),
+        };
+        let (pom, file) = (("src/pom.xml", &b""[..]), "maven-repository/org/example/a/1/a-1.pom");
+        let [beside, above] = [format!("src/{file}"), file.to_owned()];
+        assert!(packed(&[pom, (&beside, b"")]));
+        assert!(
+            !packed(&[pom, (&above, b"")]) && !packed(&[pom, ("src/maven-repository.md", b"")])
+        );
+        assert!(!packed(&[("src/build.gradle", b""), (&beside, b"")]));
     }
 
     #[test]

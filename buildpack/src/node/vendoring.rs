@@ -32,8 +32,8 @@ impl NodeProject {
         let arguments = [self.manager.arguments(step), &[NO_LINKS]].concat();
         let typed = format!("{program} {}", arguments.join(" "));
         let arguments = arguments.into_iter().map(Into::into).collect();
-        let command = toolchain.command(program, arguments, PINNED, code);
+        let commands = vec![toolchain.command(program, arguments, PINNED, code)];
         let (from, to) = (code.join(DEPENDENCIES), "src/node_modules/");
-        Ok(Some(Vendoring { typed, command, from, to }))
+        Ok(Some(Vendoring { typed, commands, from, to, tidy: |_| Ok(()) }))
     }
 }

@@ -1,6 +1,7 @@
 //! How the dependencies of a chaincode come into its package, for builds without a network.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::command::BuildCommand;
 
@@ -9,10 +10,12 @@ use super::command::BuildCommand;
 pub struct Vendoring {
     /// What a person would type for it.
     pub typed: String,
-    /// What does it.
-    pub command: BuildCommand,
+    /// What does it, one after the other.
+    pub commands: Vec<BuildCommand>,
     /// The directory in which they are then.
     pub from: PathBuf,
     /// The directory of the package that they belong to.
     pub to: &'static str,
+    /// What is done to that directory before it goes in.
+    pub tidy: fn(&Path) -> io::Result<()>,
 }

@@ -164,6 +164,8 @@ fn what_of_a_directory_goes_into_a_package() {
             (".mvn/settings.xml", "<settings><password>secret</password></settings>"),
             (".mvn/wrapper/maven-wrapper.properties", "distributionUrl=x\n"),
             ("Loose.class", ""),
+            ("maven-repository/com/example/build/a/1/_remote.repositories", "#a time\n"),
+            ("maven-repository/com/example/build/a/1/a-1.pom", ""),
             ("member/target/member.jar", ""),
             ("mvnw", "#!/bin/sh\n"),
             ("pom.xml", "<project/>"),
@@ -180,6 +182,7 @@ fn what_of_a_directory_goes_into_a_package() {
             "META-INF/statedb/couchdb/indexes/owner.json",
             "src/.mvn/jvm.config",
             "src/.mvn/wrapper/maven-wrapper.properties",
+            "src/maven-repository/com/example/build/a/1/a-1.pom",
             "src/mvnw",
             "src/pom.xml",
             "src/src/main/java/example/Ledger.java",
@@ -193,6 +196,10 @@ fn what_of_a_directory_goes_into_a_package() {
             (".env", "hidden"),
             (".mvn/settings.xml", "it holds a credential"),
             ("Loose.class", "compiled"),
+            (
+                "maven-repository/com/example/build/a/1/_remote.repositories",
+                "what Maven notes for itself",
+            ),
             ("member/target/", made),
             ("target/", made),
         ]

@@ -14,6 +14,7 @@ use walkdir::DirEntry;
 use super::collector::Rules;
 use super::earlier;
 use super::error::{DraftError, reading};
+use crate::java::{REPOSITORY, is_note};
 
 /// The rules for one project.
 pub(super) struct JavaRules<'a> {
@@ -59,6 +60,10 @@ impl Rules for JavaRules<'_> {
         below: &str,
     ) -> Result<Option<&'static str>, DraftError> {
         let name = below.rsplit('/').next().unwrap_or(below);
+        // What a group is called there is no directory of a build's.
+        if Path::new(below).starts_with(REPOSITORY) {
+            return Ok(is_note(name).then_some("what Maven notes for itself"));
+        }
         if entry.file_type().is_dir() && MADE.contains(&name) {
             return Ok(Some("what a build made"));
         }

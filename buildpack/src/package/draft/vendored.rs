@@ -35,6 +35,7 @@ impl Draft {
         if !vendored.from.is_dir() {
             return Ok(());
         }
+        (vendored.tidy)(&vendored.from).map_err(reading(&vendored.from))?;
         let root = vendored.from.canonicalize().map_err(reading(&vendored.from))?;
         let Collected { files, left_out } = collect(&root, &VendoredRules { to: vendored.to })?;
         self.files.extend(files);

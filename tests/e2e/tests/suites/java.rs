@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use e2e::{Op, Turn, chaincode_dir, make_jar};
 use testbed::Definition;
+use testbed::dist::dist_dir;
 
 use crate::builds::install_fails;
 use crate::link::SOON;
@@ -66,6 +68,23 @@ fn a_new_version_changes_the_layer_of_its_code_alone() {
     let mut gateway = turn.gateway("renewed-java");
     gateway.call(Op::Submit, &["Put", "k", "v"]).unwrap();
     assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v, says the second");
+}
+
+#[test]
+fn what_a_project_is_built_with_may_come_in_its_package() {
+    let turn = STAGE.enter();
+    let package = turn.network.dir().join("packed-java.tar.gz");
+    let selvedge = Command::new(dist_dir().join("bin/selvedge"))
+        .args(["package", "--vendor", "--no-compile", "--label", "packed-java", "--output"])
+        .arg(&package)
+        .arg(chaincode_dir("java"))
+        .output()
+        .unwrap();
+    assert!(selvedge.status.success(), "{}", String::from_utf8_lossy(&selvedge.stderr));
+    let package_id = turn.network.deploy(&package, &Definition::new("packed-java")).unwrap();
+    keeps_what_it_writes(&turn, "packed-java");
+    let recipe = told::recipe(&turn, &package_id);
+    assert!(recipe.iter().any(|step| step.starts_with("mvn --offline ")), "{recipe:?}");
 }
 
 /// A main class of its own, as chaincode has that listens.

@@ -1,5 +1,6 @@
 //! What is told of an image beside it, as `selvedge inspect` tells it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -57,4 +58,23 @@ pub(crate) fn layers(turn: &Turn<'_>, package_id: &str) -> Vec<(String, u64)> {
     let described =
         |layer: &Value| Some((layer["digest"].as_str()?.to_owned(), layer["size"].as_u64()?));
     layers.map(|layer| described(layer).unwrap()).collect()
+}
+
+/// How a package's image was built, as the statement has it that lies in the store beside it.
+pub(crate) fn recipe(turn: &Turn<'_>, package_id: &str) -> Vec<String> {
+    let image = image(&turn.build_dir(package_id));
+    let blobs = store(turn.launcher.dir()).join("blobs/sha256");
+    let of_image = |path: PathBuf| {
+        // Layers are no statements, and others may come and go.
+        let is_small = path.metadata().is_ok_and(|blob| blob.len() < 1 << 20);
+        let blob: Value =
+            serde_json::from_slice(&fs::read(path).ok().filter(|_| is_small)?).ok()?;
+        let subject = blob["subject"][0]["digest"]["sha256"].as_str()?;
+        image.ends_with(subject).then_some(blob)
+    };
+    let mut blobs = fs::read_dir(blobs).unwrap().map(|entry| entry.unwrap().path());
+    let statement = blobs.find_map(of_image).expect("a statement");
+    let recipe = &statement["predicate"]["buildDefinition"]["internalParameters"]["recipe"];
+    let steps = recipe.as_array().unwrap().iter();
+    steps.map(|step| step.as_str().unwrap().to_owned()).collect()
 }
