@@ -11,6 +11,7 @@ mod outside;
 mod own;
 mod plan;
 mod project;
+mod repository;
 mod shim;
 mod start;
 mod tool;
@@ -30,8 +31,8 @@ use mirror::MavenRepository;
 use plan::JavaBuild;
 pub use project::JavaError;
 pub(crate) use project::JavaProject;
+pub(crate) use repository::{REPOSITORY, is_note};
 use variables::ALLOWED;
-pub(crate) use vendoring::{REPOSITORY, is_note};
 
 /// Java's entry among the languages.
 pub(crate) struct Java;

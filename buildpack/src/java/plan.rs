@@ -9,9 +9,9 @@ use super::mirror::MavenRepository;
 use super::output::{PACKED, REPOSITORIES, first_errors};
 use super::outside;
 use super::project::JavaProject;
+use super::repository::OFFLINE;
 use super::start::{LIBRARIES, Launch};
 use super::tool::Tool;
-use super::vendoring::OFFLINE;
 use crate::image::{Form, LayerForm, Part, Tree};
 use crate::recipe::{BuildCommand, Failure, Mirror, Recipe, Refusal, Toolchain, Workplace, copy};
 

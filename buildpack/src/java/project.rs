@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use zip::result::ZipError;
 
 use super::jar::Jar;
+use super::repository::REPOSITORY;
 use super::start::ROUTER;
 use super::tool::Tool;
-use super::vendoring::REPOSITORY;
 use crate::archive::EntryPath;
 use crate::source::Source;
 
