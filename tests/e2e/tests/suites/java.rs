@@ -72,8 +72,8 @@ fn a_new_version_changes_the_layer_of_its_code_alone() {
 
 #[test]
 fn what_a_project_is_built_with_may_come_in_its_package() {
-    let turn = STAGE.enter();
-    let package = turn.network.dir().join("packed-java.tar.gz");
+    let scratch = tempfile::tempdir().unwrap();
+    let package = scratch.path().join("packed-java.tar.gz");
     let selvedge = Command::new(dist_dir().join("bin/selvedge"))
         .args(["package", "--vendor", "--no-compile", "--label", "packed-java", "--output"])
         .arg(&package)
@@ -81,6 +81,8 @@ fn what_a_project_is_built_with_may_come_in_its_package() {
         .output()
         .unwrap();
     assert!(selvedge.status.success(), "{}", String::from_utf8_lossy(&selvedge.stderr));
+    // Others may be on the stage while Maven fetches all anew.
+    let turn = STAGE.enter();
     let package_id = turn.network.deploy(&package, &Definition::new("packed-java")).unwrap();
     keeps_what_it_writes(&turn, "packed-java");
     let recipe = told::recipe(&turn, &package_id);
