@@ -135,16 +135,16 @@ pub fn keeper_in(pod: &str) -> Pid {
     find("the keeper", |process| process.is_in(pod, KEEPER))
 }
 
-/// A process, and when it began: no other one has both.
+/// A process that is there, and when it began: no other one has both.
 ///
 /// # Panics
 ///
-/// When it is not there.
-pub fn once(process: Pid) -> (Pid, u64) {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+/// When the kernel does not say when it began.
+pub fn once(process: Pid) -> Option<(Pid, u64)> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The 22nd field (`proc_pid_stat(5)`); the second one, in parentheses, may hold anything.
     let (_, fields) = stat.rsplit_once(')').expect("a name");
-    (process, fields.split_whitespace().nth(19).unwrap().parse().unwrap())
+    Some((process, fields.split_whitespace().nth(19).unwrap().parse().unwrap()))
 }
 
 /// What a process holds in memory, in KiB (`proc_pid_status(5)`).
