@@ -6,18 +6,14 @@ use e2e::{Gateway, LoadReport, Op, Pending};
 use fabric_on_kubernetes::{Chaincode, Fabric, FabricSpec, PeerPod};
 use serde_json::{Value, json};
 
+use crate::recovery::READY;
 use crate::shared::{
-    MSP_ID, await_registered, deploy_ledger, gateway, on_fabric, on_fabric_alone, one, status,
+    ENDLESS, MSP_ID, await_registered, deploy_ledger, gateway, on_fabric, on_fabric_alone, one,
+    status,
 };
 
 /// How long each transaction takes, in ms: many times as long as a pod is told to end.
 const TAKES: &str = "400";
-
-/// No load of these tests comes so far.
-const ENDLESS: u64 = 1_000_000;
-
-/// What the launcher logs once for each stream to the peer.
-const READY: &str = "the peer takes the chaincode as ready";
 
 /// A network whose chaincode has so many replicas, and is never run again.
 fn never_again(namespace: &str, replicas: u32) -> FabricSpec {

@@ -1,20 +1,28 @@
 //! Pods whose number follows what there is to do (`chaincode.scaling`).
 
 use cluster::until;
-use e2e::Op;
-use fabric_on_kubernetes::Chaincode;
+use e2e::{Gateway, Op};
 use fabric_on_kubernetes::processes::launcher_of;
+use fabric_on_kubernetes::{Chaincode, Fabric};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::handover::GOES_ON;
 use crate::recovery::await_answer;
 use crate::shared::{
-    LIMIT, MSP_ID, await_registered, deploy_ledger, gateway, on_fabric, one, status,
+    ENDLESS, LIMIT, MSP_ID, await_registered, deploy_ledger, gateway, on_fabric, one, status,
 };
 
-/// No load of these tests comes so far.
-const ENDLESS: u64 = 1_000_000;
+/// The ledger chaincode, whose key `k` has the value `v`, with one pod.
+async fn with_one_pod(fabric: &Fabric) -> (String, Gateway, Chaincode) {
+    let peer = fabric.peer(MSP_ID);
+    let package_id = deploy_ledger(fabric, "tide");
+    let mut gateway = gateway(fabric, peer, "tide");
+    gateway.call(Op::Submit, &["Put", "k", "v"]).unwrap();
+    let chaincode = peer.chaincode(&package_id).await.unwrap();
+    await_pods(&chaincode, 1).await;
+    (package_id, gateway, chaincode)
+}
 
 /// Waits until there are so many pods, of which none is to go.
 async fn await_pods(chaincode: &Chaincode, number: usize) {
@@ -38,11 +46,7 @@ fn pods_come_with_what_there_is_to_do_and_go_with_it() {
         .say("chaincode.replay", json!(false));
     on_fabric(&spec, async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
-        let package_id = deploy_ledger(fabric, "tide");
-        let mut gateway = gateway(fabric, peer, "tide");
-        gateway.call(Op::Submit, &["Put", "k", "v"]).unwrap();
-        let chaincode = peer.chaincode(&package_id).await.unwrap();
-        await_pods(&chaincode, 1).await;
+        let (package_id, mut gateway, chaincode) = with_one_pod(fabric).await;
 
         let much = gateway.start_load(Op::Evaluate, 6, ENDLESS, &["Slow", "400", "k"]);
         await_registered(peer, &package_id, 3).await;
@@ -74,11 +78,7 @@ fn whoever_may_scales_the_deployment_and_finds_figures_to_do_it_by() {
         .say("chaincode.replay", json!(false));
     on_fabric(&spec, async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
-        let package_id = deploy_ledger(fabric, "scaled");
-        let mut gateway = gateway(fabric, peer, "scaled");
-        gateway.call(Op::Submit, &["Put", "k", "v"]).unwrap();
-        let chaincode = peer.chaincode(&package_id).await.unwrap();
-        await_pods(&chaincode, 1).await;
+        let (package_id, mut gateway, chaincode) = with_one_pod(fabric).await;
         let told = status(peer, &package_id).unwrap();
         let deployment = told["deployment"].as_str().unwrap();
 

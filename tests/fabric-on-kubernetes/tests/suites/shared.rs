@@ -149,6 +149,9 @@ pub(crate) fn gateway(fabric: &Fabric, peer: &PeerPod, chaincode: &str) -> Gatew
     Gateway::connect(&peer.gateway_access(), fabric.network().channel(), chaincode)
 }
 
+/// So many calls that no load comes so far: it goes on until it is ended.
+pub(crate) const ENDLESS: u64 = 1_000_000;
+
 /// What who asks the launcher is told of a chaincode.
 pub(crate) fn status(peer: &PeerPod, package_id: &str) -> Result<Value, String> {
     let told = peer.exec("launcher", &["selvedge", "status", "--json"]);
