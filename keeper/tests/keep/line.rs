@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use selvedge_keeper::line::ENDED;
 use testbed::process::wait_until;
@@ -10,9 +12,16 @@ use super::SOON;
 
 pub(crate) struct Line(pub(crate) BufReader<TcpStream>);
 
-/// A port at which nobody listens.
+/// A port at which nobody listens, and which the kernel gives to nobody: it is below those.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = 10_000 + u16::try_from(process::id() % 200).unwrap() * 100;
+    loop {
+        let port = begin + NEXT.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Line {

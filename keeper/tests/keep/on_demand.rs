@@ -31,7 +31,7 @@ impl OnDemand {
     fn start_with(more: &[&str], script: &str) -> Self {
         let port = free_port();
         let demand = format!("--on-demand={port}");
-        let options = [&[&demand[..], "--grace-ms=100"], more].concat();
+        let options = [&[&demand[..]], more].concat();
         Self { kept: Kept::start_with(&options, script), port }
     }
 
@@ -77,8 +77,11 @@ fn nothing_runs_until_it_is_wanted_and_each_order_starts_one() {
 
 #[test]
 fn what_runs_is_asked_to_end_and_killed_if_it_does_not() {
-    for (script, end) in [(RUN, End::Exited(7)), (STUBBORN, End::Signalled(9))] {
-        let mut function = OnDemand::start(script);
+    // A script on a busy machine takes its time; one that heeds nothing needs none.
+    let (long, short) = ("--grace-ms=30000", "--grace-ms=100");
+    for (script, grace, end) in [(RUN, long, End::Exited(7)), (STUBBORN, short, End::Signalled(9))]
+    {
+        let mut function = OnDemand::start_with(&[grace], script);
         let mut line = function.dial();
         line.hears(RESTS);
         line.says(START);
@@ -191,7 +194,7 @@ fn who_says_something_else_is_not_listened_to() {
 
 #[test]
 fn one_that_runs_ends_with_its_container() {
-    let mut function = OnDemand::start(RUN);
+    let mut function = OnDemand::start_with(&["--grace-ms=30000"], RUN);
     let mut line = function.dial();
     line.says(START);
     function.kept.await_file("runs");
