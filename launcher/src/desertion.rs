@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use selvedge_proxy::Credential;
 use tokio::time::{Instant, sleep_until};
 
-/// How long a replica may take to end when it has lost its connection.
-const LINGER: Duration = Duration::from_secs(5);
+/// How long a replica may take to end when it has lost its connection: no shim opens a second one.
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
 /// How long replicas that an earlier run has left may take to come back: some have to be started first.
 const RETURN: Duration = Duration::from_secs(20);

@@ -196,7 +196,6 @@ impl<'a> Link<'a> {
                 self.succession.retired(credential);
             }
             Event::ReplicasLost { number } => {
-                self.succession.lost_count();
                 warn!(number, "more replicas were lost than are told of one by one");
             }
             Event::Ended { reason, was_ready } => {

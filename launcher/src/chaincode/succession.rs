@@ -315,11 +315,6 @@ impl Succession {
         })
     }
 
-    /// Of some replicas nobody knows any more whether they are registered.
-    pub(super) fn lost_count(&mut self) {
-        self.registered.clear();
-    }
-
     /// Lets the next set be tried once as many as wanted of it are registered.
     fn try_next(&mut self) {
         if let Next::Coming(set, _) = &self.next

@@ -62,8 +62,10 @@ impl Narrative {
             return Told::Line(line);
         };
         self.is_let_go = false;
+        // It may have ended by itself before it was killed.
+        let is_given_up = std::mem::take(&mut self.is_given_up);
         let status = match end {
-            _ if std::mem::take(&mut self.is_given_up) => DISCONNECTED.to_owned(),
+            End::Signalled(9) if is_given_up => DISCONNECTED.to_owned(),
             End::OutOfMemory => self.out_of_memory.clone(),
             end => end.to_string(),
         };

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, info, warn};
 
-use self::attribution::{KeptPod, Pods};
+use self::attribution::{KeptPod, Pods, Whose};
 use self::kill::{Killed, Unkilled, kill};
 use self::losses::{Loss, Losses};
 use super::order::Order;
@@ -37,8 +37,8 @@ pub(super) struct Replacement {
 
 /// What is said of replicas.
 enum Word {
-    /// The proxy has something to do with the one at the other end there.
-    Met(SocketAddr, Meeting),
+    /// The proxy had something to do with the one at the other end there, at that time.
+    Met(SocketAddr, Meeting, Instant),
     /// None is connected, and all that were started before then are of no use.
     Deserted(SystemTime),
 }
@@ -73,13 +73,15 @@ impl Replacement {
 
     /// Whether one that hangs there can be told from others.
     pub(super) fn knows(&self, place: ReplicaPlace) -> bool {
-        place.address.is_some_and(|address| self.pods.at(address.ip().to_canonical()).is_some())
+        place.address.is_some_and(|address| {
+            matches!(self.pods.at(address.ip().to_canonical()), Whose::Kept(_))
+        })
     }
 
     /// The proxy has something to do with the replica there.
     pub(super) fn met(&self, place: ReplicaPlace, meeting: Meeting) {
         if let Some(address) = place.address {
-            self.say(Word::Met(address, meeting));
+            self.say(Word::Met(address, meeting, Instant::now()));
         }
     }
 
@@ -98,33 +100,34 @@ impl Work {
     /// Does what follows from the words, until there are none any more.
     async fn go_on(mut self, mut words: mpsc::UnboundedReceiver<Word>) {
         loop {
-            let due = self.losses.due(Instant::now());
-            self.replace(due).await;
-            let next = self.losses.next_moment();
+            // What is lost meanwhile is kept in mind: the order says how long the process must have run.
+            let is_ours = self.pods.are_ours();
+            if is_ours {
+                let due = self.losses.due(Instant::now());
+                self.replace(due).await;
+            }
+            let next = self.losses.next_moment().filter(|_| is_ours);
             tokio::select! {
                 word = words.recv() => match word {
-                    Some(Word::Met(end, meeting)) => {
+                    Some(Word::Met(end, meeting, at)) => {
                         self.is_met |= meeting == Meeting::Joined;
-                        self.losses.heard(end, meeting, Instant::now());
+                        self.losses.heard(end, meeting, at);
                     }
                     Some(Word::Deserted(since)) => self.replace_all(since).await,
                     None => return,
                 },
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+                () = self.pods.become_ours(), if !is_ours => {}
             }
         }
     }
 
     /// Has each of them replaced. Where one that hangs cannot be, that is told.
     async fn replace(&mut self, losses: Vec<Loss>) {
-        if !self.pods.are_ours() {
-            return;
-        }
         let mut orders = JoinSet::new();
         for loss in losses {
-            // One that is to go, or is gone, is replaced anyway.
-            let Some(pod) = self.pods.at(loss.address) else { continue };
-            orders.spawn(async move { (loss.hangs, order(&pod, loss.joined.elapsed()).await) });
+            let pods = self.pods.clone();
+            orders.spawn(async move { (loss.hangs, replace_one(&pods, loss).await) });
         }
         for (hangs, done) in orders.join_all().await {
             if let (true, Err(reason)) = (hangs, done) {
@@ -138,7 +141,8 @@ impl Work {
     /// Has all replaced one by one that were started before then, if that may help: pods in which none
     /// has registered since the last time are made anew.
     async fn replace_all(&mut self, since: SystemTime) {
-        let ran = since.elapsed().unwrap_or_default();
+        // After a clock that was set back nobody knows: nothing is killed that may be new.
+        let ran = since.elapsed().unwrap_or(Duration::MAX);
         let pods: Option<Vec<KeptPod>> = self.pods.started_before(since).into_iter().collect();
         let pods = pods.filter(|_| std::mem::take(&mut self.is_met) && self.pods.are_ours());
         let pods = pods.unwrap_or_default();
@@ -149,6 +153,18 @@ impl Work {
             self.disconnected.send_replace(Some(since));
         }
     }
+}
+
+/// Has one replaced, if its pod is there to stay.
+async fn replace_one(pods: &Pods, loss: Loss) -> Result<(), Unkilled> {
+    let pod = match pods.at(loss.address) {
+        Whose::Kept(pod) => pod,
+        Whose::Nobodys => return Ok(()),
+        Whose::Unclear => return Err(Unkilled::Unclear),
+    };
+    let done = order(&pod, loss.joined.elapsed()).await;
+    // One that is to go by now is replaced anyway.
+    if matches!(pods.at(loss.address), Whose::Nobodys) { Ok(()) } else { done }
 }
 
 /// Has the keeper of the pod kill what has run there for so long.

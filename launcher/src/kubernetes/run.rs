@@ -47,9 +47,6 @@ const END: Duration = Duration::from_millis(1500);
 /// loss of that, and makes them anew.
 const RETURN: Duration = Duration::from_secs(30);
 
-/// Times in the Kubernetes API are whole seconds.
-const RESOLUTION: Duration = Duration::from_secs(1);
-
 /// What becomes of a run's objects.
 #[derive(Clone, Copy)]
 pub(super) enum End {
@@ -424,7 +421,7 @@ impl Run {
                 && self.is_own(pod.annotations().get(CREDENTIALS))
                 // One that is to go is replaced already.
                 && pod.metadata.deletion_timestamp.is_none()
-                && self.logs.runs_since(pod).is_some_and(|begun| begun + RESOLUTION < since)
+                && self.logs.runs_since(pod).is_some_and(|begun| begun + trouble::RESOLUTION < since)
         };
         if !self.order.place.lease.is_held() || self.order.place.observed.pods.find(hangs).is_none()
         {

@@ -1,7 +1,7 @@
 //! Why a chaincode has no running pod, in the words of who knows: the scheduler,
 //! the kubelet, the quota. Pure functions of what the API shows.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{
@@ -15,6 +15,9 @@ use super::hindrance;
 pub(crate) use super::hindrance::TroubleKind;
 use crate::backend::ReplicaExit;
 use crate::last_lines::LastLines;
+
+/// Times in the Kubernetes API are whole seconds.
+pub(super) const RESOLUTION: Duration = Duration::from_secs(1);
 
 /// A container that lived this long has recovered: its next start is at once again.
 const RECOVERED: SignedDuration = SignedDuration::from_mins(10);

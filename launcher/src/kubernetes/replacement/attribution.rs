@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -12,9 +12,6 @@ use crate::kubernetes::order::Order;
 use crate::kubernetes::place::Place;
 use crate::kubernetes::pod_addresses::addresses;
 use crate::kubernetes::trouble;
-
-/// Times in the Kubernetes API are whole seconds.
-const RESOLUTION: Duration = Duration::from_secs(1);
 
 /// The pods of a run, of which each is known by its addresses.
 #[derive(Clone)]
@@ -34,6 +31,17 @@ pub(super) struct KeptPod {
     pub(super) keeper: SocketAddr,
 }
 
+/// What is at an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// This pod, which is there to stay.
+    Kept(KeptPod),
+    /// None of the run's that is there to stay.
+    Nobodys,
+    /// Several, or one whose keeper takes no orders.
+    Unclear,
+}
+
 impl Pods {
     pub(super) fn of(order: &Order) -> Self {
         Self {
@@ -48,18 +56,26 @@ impl Pods {
         self.place.lease.is_held()
     }
 
-    /// The pod that is at the address: none, if nobody knows which one it is, it is to go anyway, or
-    /// its keeper takes no orders.
-    pub(super) fn at(&self, address: IpAddr) -> Option<KeptPod> {
+    /// Waits until something may be done about them.
+    pub(super) async fn become_ours(&self) {
+        self.place.lease.gained().await;
+    }
+
+    /// The pod that is at the address.
+    pub(super) fn at(&self, address: IpAddr) -> Whose {
         let found = self.running(|pod| addresses(pod).any(|own| own == address));
-        let [pod] = &found[..] else { return None };
-        kept(pod)
+        match &found[..] {
+            [] => Whose::Nobodys,
+            [pod] => kept(pod).map_or(Whose::Unclear, Whose::Kept),
+            _ => Whose::Unclear,
+        }
     }
 
     /// Those whose container was started before that time; nothing of one whose keeper takes no orders.
     pub(super) fn started_before(&self, time: SystemTime) -> Vec<Option<KeptPod>> {
-        let is_old =
-            |pod: &Pod| trouble::runs_since(pod).is_some_and(|started| started + RESOLUTION < time);
+        let is_old = |pod: &Pod| {
+            trouble::runs_since(pod).is_some_and(|started| started + trouble::RESOLUTION < time)
+        };
         self.running(is_old).iter().map(|pod| kept(pod)).collect()
     }
 

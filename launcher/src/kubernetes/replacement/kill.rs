@@ -11,7 +11,7 @@ use crate::kubernetes::keeper_stream::KeeperStream;
 
 /// How long all of it may take, from the call to the word that the chaincode has ended: a process with a
 /// lot of memory takes a while.
-const LIMIT: Duration = Duration::from_secs(3);
+pub(super) const LIMIT: Duration = Duration::from_secs(3);
 
 /// What has come of the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(super) enum Killed {
 /// Why nothing has.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unkilled {
+    #[error("its address does not tell its pod, or that pod has no keeper that takes orders")]
+    Unclear,
     #[error("its pod's keeper cannot be reached")]
     Unreached(#[from] io::Error),
     #[error("its pod's keeper does not answer as one does")]

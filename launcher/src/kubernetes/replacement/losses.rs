@@ -5,14 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::backend::Meeting;
-
-/// How long a process may take to end that has lost its stream: no shim opens a second one.
-const LINGER: Duration = Duration::from_secs(5);
+use crate::desertion::LINGER;
 
 /// What the proxy has lost at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +45,12 @@ impl Losses {
         };
         let Some(joined) = self.streams.remove(&end) else { return };
         let address = end.ip();
-        if self.streams.keys().any(|other| other.ip() == address) {
+        // One that hangs has been followed by nobody but who came later: what came before it is left
+        // over.
+        let is_followed = |(other, since): (&SocketAddr, &Instant)| {
+            other.ip() == address && (!hangs || *since >= joined)
+        };
+        if self.streams.iter().any(is_followed) {
             return;
         }
         let due = if hangs { now } else { now + LINGER };
@@ -108,6 +110,15 @@ mod tests {
         let later = now + LINGER;
         losses.heard(another, Meeting::Lost, later);
         assert_eq!(losses.due(later + LINGER), at(one, now, false));
+    }
+
+    #[test]
+    fn one_that_hangs_is_lost_whatever_was_there_before_it() {
+        let (mut losses, [one, another, _], now) = scene();
+        let later = now + LINGER;
+        losses.heard(another, Meeting::Joined, later);
+        losses.heard(another, Meeting::Hung, later);
+        assert_eq!(losses.due(later), at(one, later, true));
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Kept {
         let address = IpAddr::V4(Ipv4Addr::new(127, 0, 97, number));
         let listener = TcpListener::bind((address, KEEPER_PORT)).await.unwrap();
         let (name, uid) = (format!("pod-{number}"), format!("uid-of-{number}"));
-        let state = json!({ "running": { "startedAt": "2026-11-20T00:00:00Z" } });
+        let state = json!({ "running": { "startedAt": "2020-01-01T00:00:00Z" } });
         let mut pod = json!({
             "metadata": {
                 "name": name, "namespace": "chaincode", "uid": uid,
@@ -209,9 +209,9 @@ async fn where_none_is_connected_each_is_killed_and_pods_are_made_anew_if_that_d
     }
     let ran = Duration::from_hours(1);
     run.replace_disconnected(SystemTime::now() - ran);
-    for (kept, answer) in pods.iter().zip(["ended 137", RUNS]) {
-        kept.is_ordered_to_kill(ran, answer).await;
-    }
+    let [one, other] = &pods;
+    // Both are called at once, and have the same time.
+    tokio::join!(one.is_ordered_to_kill(ran, "ended 137"), other.is_ordered_to_kill(ran, RUNS));
     // None has come back since.
     run.replace_disconnected(SystemTime::now());
     until("other pods", || generation(&scene) == "2").await;

@@ -13,14 +13,12 @@ use tokio_util::sync::CancellationToken;
 use super::super::started::{Start, Started, end_gently, exit, follow};
 use crate::backend::{DISCONNECTED, Meeting, ReplicaEvent, ReplicaExit};
 use crate::deadline::AGES;
+use crate::desertion::LINGER;
 use crate::error_chain::one_line;
 use crate::restarts::{RECOVERED, delay};
 
 /// From this many ends in a row on, transactions do not wait for the next start.
 const HOPELESS: u32 = 3;
-
-/// How long a process may take to end that has lost its stream: no shim opens a second one.
-const LINGER: Duration = Duration::from_secs(5);
 
 /// How long one may take whose stream was ended since it is not wanted any more.
 const FAREWELL: Duration = Duration::from_secs(1);

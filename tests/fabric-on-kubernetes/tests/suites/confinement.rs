@@ -136,7 +136,12 @@ fn nothing_reaches_a_chaincode_that_listens_where_nobody_told_it_to() {
         // Where its keeper takes orders, the launcher's pod is let in, and nobody else.
         let (host, _) = address.rsplit_once(':').expect("HOST:PORT");
         let keeper = format!("{host}:9998");
-        assert!(from_peer(&keeper) && !unconfined.reaches(&keeper), "{keeper}");
+        until("the launcher's way to the keeper", LIMIT, async || {
+            if from_peer(&keeper) { Ok(()) } else { Err(format!("{keeper} is not reached")) }
+        })
+        .await
+        .unwrap();
+        assert!(!unconfined.reaches(&keeper), "{keeper}");
     });
 }
 
