@@ -15,6 +15,7 @@ mod repository;
 mod shim;
 mod start;
 mod tool;
+mod untrusted_file;
 mod variables;
 mod vendoring;
 

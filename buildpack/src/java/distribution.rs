@@ -7,8 +7,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
+use super::untrusted_file::read;
 use crate::recipe::Toolchain;
 
 /// The variable that names a mirror: the address of the directory that holds `gradle-8.14-bin.zip` and
@@ -18,6 +20,12 @@ const VARIABLE: &str = "SELVEDGE_GRADLE_DISTRIBUTIONS";
 /// The wrapper's settings, and what of them is the address.
 const SETTINGS: &str = "gradle/wrapper/gradle-wrapper.properties";
 const ADDRESS: &str = "distributionUrl";
+
+/// The most that the settings may have, in bytes.
+const MOST_SETTINGS: u64 = 64 << 10;
+
+/// What Java takes for white space in a file of properties.
+const WHITE: [char; 3] = [' ', '\t', '\x0c'];
 
 /// Gradle's own servers. What a package names besides, it has a reason for.
 const OWN: [&str; 2] = ["services.gradle.org", "downloads.gradle.org"];
@@ -33,8 +41,10 @@ pub(super) fn ask_mirror(toolchain: &Toolchain, build: &Path) -> io::Result<()> 
         io::Error::other(format!("{VARIABLE} is to be an http or https address without a query"))
     })?;
     let file = build.join(SETTINGS);
-    match asking(&fs::read_to_string(&file)?, &mirror) {
-        Some(settings) => fs::write(file, settings),
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{SETTINGS}: {error}"));
+    let settings = read(&file, MOST_SETTINGS).map_err(named)?;
+    match asking(&settings, &mirror) {
+        Some(settings) => fs::write(file, settings).map_err(named),
         None => Ok(()),
     }
 }
@@ -45,37 +55,64 @@ fn mirror(text: &str) -> Option<Url> {
     if !matches!(url.scheme(), "http" | "https") || url.query().is_some() {
         return None;
     }
-    url.path_segments_mut().ok()?.pop_if_empty().push("");
+    url.set_fragment(None);
+    url.path_segments_mut().ok()?.pop_if_empty();
     Some(url)
 }
 
 /// The settings with the mirror in place of Gradle's own server; none if they name another one.
-fn asking(settings: &str, mirror: &Url) -> Option<String> {
-    let mut found = None;
-    for (number, line) in settings.lines().enumerate() {
-        if let Some(value) = value(line) {
-            found = Some((number, value));
-        }
-    }
-    let (number, value) = found?;
+fn asking(settings: &[u8], mirror: &Url) -> Option<Vec<u8>> {
+    // Files of properties are ISO 8859-1: each byte is a character.
+    let settings: String = settings.iter().copied().map(char::from).collect();
+    let mut lines: Vec<&str> = settings.split_inclusive('\n').collect();
+    let (number, value) = address(&lines)?;
     let url: Url = value.parse().ok()?;
-    let file = url.path_segments()?.next_back().filter(|file| !file.is_empty())?;
     if !url.host_str().is_some_and(|host| OWN.contains(&host)) {
         return None;
     }
-    // What a file of properties would take for the end of the key, or for a comment.
-    let address = mirror.join(file).ok()?.to_string().replace(':', "\\:");
-    let mut lines: Vec<&str> = settings.lines().collect();
-    let asking = format!("{ADDRESS}={address}");
+    let file = url.path_segments()?.next_back().filter(|file| !file.is_empty())?;
+    let file = percent_decode_str(file).decode_utf8().ok()?;
+    let mut address = mirror.clone();
+    address.path_segments_mut().ok()?.push(&file);
+    // What a file of properties would take for the end of the key.
+    let asking = format!("{ADDRESS}={}\n", address.as_str().replace(':', "\\:"));
     lines[number] = &asking;
-    Some(lines.join("\n") + "\n")
+    lines.concat().chars().map(|character| u8::try_from(character).ok()).collect()
 }
 
-/// The address, of the line that has it (`java.util.Properties`, `load`).
-fn value(line: &str) -> Option<String> {
-    let rest = line.trim_start().strip_prefix(ADDRESS)?;
-    let value = rest.trim_start().strip_prefix(['=', ':'])?;
-    Some(value.trim().replace('\\', ""))
+/// The line that has the address, and the address; none where that goes on in the next line. What is
+/// said last counts (`java.util.Properties`, `load`).
+fn address(lines: &[&str]) -> Option<(usize, String)> {
+    let mut found = None;
+    let mut goes_on = false;
+    for (number, line) in lines.iter().enumerate() {
+        let line = line.trim_end_matches(['\r', '\n']);
+        let is_comment = !goes_on && line.trim_start_matches(WHITE).starts_with(['#', '!']);
+        let value = if goes_on { None } else { value(line) };
+        goes_on = !is_comment && goes_on_after(line);
+        if let Some(value) = value {
+            found = (!goes_on).then(|| (number, value.trim_end_matches(WHITE).replace('\\', "")));
+        }
+    }
+    found
+}
+
+/// Whether the next line belongs to a line: two backslashes are one that is meant.
+fn goes_on_after(line: &str) -> bool {
+    line.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
+}
+
+/// What follows the key in the line that has the address.
+fn value(line: &str) -> Option<&str> {
+    let rest = line.trim_start_matches(WHITE).strip_prefix(ADDRESS)?;
+    let value = rest.trim_start_matches(WHITE);
+    let value = match value.strip_prefix(['=', ':']) {
+        Some(value) => value.trim_start_matches(WHITE),
+        // White space alone separates them, too; without any it is another key.
+        None if value.len() == rest.len() && !rest.is_empty() => return None,
+        None => value,
+    };
+    Some(value)
 }
 
 #[cfg(test)]
@@ -88,7 +125,8 @@ mod tests {
         zipStorePath=wrapper/dists\n";
 
     fn asked(settings: &str, named: &str) -> Option<String> {
-        asking(settings, &mirror(named).unwrap())
+        let asking = asking(settings.as_bytes(), &mirror(named).unwrap())?;
+        Some(String::from_utf8(asking).unwrap())
     }
 
     #[test]
@@ -103,7 +141,16 @@ mod tests {
         let plain = " distributionUrl : https://services.gradle.org/distributions-snapshots/g.zip";
         let told = asked(plain, "http://10.0.0.7").unwrap();
         assert_eq!(told, "distributionUrl=http\\://10.0.0.7/g.zip\n");
+        for (file, there) in [("a%20b%25.zip", "a%20b%25.zip"), ("data:g.zip", "data\\:g.zip")] {
+            let named = format!("distributionUrl \thttps\\://services.gradle.org/{file}\n");
+            let told = asked(&named, "http://10.0.0.7/g#f").unwrap();
+            assert_eq!(told, format!("distributionUrl=http\\://10.0.0.7/g/{there}\n"));
+        }
         for other in [
+            "distributionUrl=https\\://services.gradle.org/\\\ng.zip\n",
+            "distributionUrls https\\://services.gradle.org/g.zip\n",
+            "a=b\\\ndistributionUrl=https\\://services.gradle.org/g.zip\n",
+            "distributionUrl=https\\://services.gradle.org/g.zip\ndistributionUrl\n",
             "distributionUrl=https\\://mirror.example/services.gradle.org/gradle-8.14-bin.zip\n",
             "distributionUrl=file\\:/opt/gradle.zip\n",
             "distributionUrl=gradle.zip\n",
@@ -112,6 +159,13 @@ mod tests {
         ] {
             assert_eq!(asked(other, "https://mirror.example"), None, "{other}");
         }
+    }
+
+    #[test]
+    fn all_else_stays_as_it_is() {
+        let bytes = b"#\xe9 \\\r\n distributionUrl:https://services.gradle.org/g.zip\r\na=\xff\x85";
+        let told = asking(bytes, &mirror("http://10.0.0.7").unwrap()).unwrap();
+        assert_eq!(told, b"#\xe9 \\\r\ndistributionUrl=http\\://10.0.0.7/g.zip\na=\xff\x85");
     }
 
     #[test]

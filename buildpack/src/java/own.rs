@@ -5,10 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::tool::Tool;
+use super::untrusted_file::{is_file, read};
 use crate::archive::EntryPath;
 
 /// Where Maven's archiver keeps what it notes of the project.
 const NOTE: &str = "target/maven-archiver/pom.properties";
+
+/// The most that such a note may have, in bytes.
+const MOST_NOTE: u64 = 64 << 10;
 
 /// What is known of it after a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +27,11 @@ impl Own {
     pub(super) fn of(tool: Tool, build: &Path) -> Self {
         match tool {
             Tool::Maven => {
-                let note = fs::read_to_string(build.join(NOTE)).unwrap_or_default();
-                Self { directories: vec![build.join("target/classes")], noted: noted(&note) }
+                let note = read(&build.join(NOTE), MOST_NOTE).unwrap_or_default();
+                Self {
+                    directories: vec![build.join("target/classes")],
+                    noted: noted(&String::from_utf8_lossy(&note)),
+                }
             }
             Tool::Gradle => {
                 // One for each language.
@@ -44,8 +51,7 @@ impl Own {
         }
         // A name may lead anywhere.
         let Ok(path) = EntryPath::parse(name.as_bytes()) else { return false };
-        let is_file = |file: PathBuf| file.symlink_metadata().is_ok_and(|file| file.is_file());
-        self.directories.iter().any(|directory| is_file(directory.join(path.as_str())))
+        self.directories.iter().any(|directory| is_file(&directory.join(path.as_str())))
     }
 }
 
@@ -82,8 +88,11 @@ mod tests {
             assert!(!own.has(name), "{name}");
         }
         assert!(!own.has("../../pom.xml") && !own.has("/etc/passwd"));
-        write(build.path(), &[(NOTE, "version=1\n")]);
-        assert_eq!(Own::of(Tool::Maven, build.path()).noted, None);
+        let endless = format!("{note}{}", " ".repeat(64 << 10));
+        for note in ["version=1\n", &endless] {
+            write(build.path(), &[(NOTE, note)]);
+            assert_eq!(Own::of(Tool::Maven, build.path()).noted, None);
+        }
     }
 
     #[test]
