@@ -13,6 +13,7 @@ use super::own::Own;
 use super::project::{JavaError, is_jar};
 use super::start::{DEPENDENCIES, JAR};
 use super::tool::Tool;
+use super::untrusted_file::is_file;
 
 /// By which words code asks where its jar is, and may go on to look into it: it is to find all there.
 const OF_ITS_PLACE: [&str; 3] = ["java/security/CodeSource", "java.class.path", JAR];
@@ -77,18 +78,13 @@ fn lay_out(
     };
     let above = dependencies.parent().unwrap_or(to);
     fs::create_dir_all(above).map_err(|error| unwritten(above)(error.into()))?;
-    let manifest = manifest.with_class_path(DEPENDENCIES);
-    jar.write(own, Some(&manifest), &whole).map_err(unwritten(&whole))?;
-    jar.write(others, None, &dependencies).map_err(unwritten(&dependencies))
+    let (naming, reduced) = (manifest.with_class_path(DEPENDENCIES), manifest.of_dependencies());
+    jar.write(own, Some(&naming), &whole).map_err(unwritten(&whole))?;
+    jar.write(others, Some(&reduced), &dependencies).map_err(unwritten(&dependencies))
 }
 
 fn contains(content: &[u8], words: &[u8]) -> bool {
     content.windows(words.len()).any(|window| window == words)
-}
-
-/// Whether a file is there itself, and no link to another.
-fn is_file(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
 fn jars_in(directory: &Path) -> Vec<String> {
@@ -142,7 +138,8 @@ mod tests {
             (DEPENDENCIES, names(&[MANIFEST, "b/Other.class"])),
         ];
         assert_eq!(taken(&one, "class", STARTED), expected);
-        assert_eq!(taken(&other, "another", STARTED), expected);
+        let newer = STARTED.replace("\n\n", "\nImplementation-Version: 2\n\n");
+        assert_eq!(taken(&other, "another", &newer), expected);
         let read = |place: &Path, jar| fs::read(place.join("image").join(jar)).unwrap();
         assert_ne!(read(&one, JAR), read(&other, JAR));
         assert_eq!(read(&one, DEPENDENCIES), read(&other, DEPENDENCIES));
@@ -163,6 +160,13 @@ mod tests {
             let [(JAR, names)] = &taken[..] else { panic!("{words}: {taken:?}") };
             assert_eq!(names.len(), 4, "{words}");
         }
+    }
+
+    #[test]
+    fn one_with_a_manifest_too_large_to_change_is_written_as_it_is() {
+        let place = tempfile::tempdir().unwrap();
+        let large = format!("{STARTED}{}", "Name: a/\nSealed: true\n\n".repeat(1 << 16));
+        assert_eq!(taken(place.path(), "class", &large).len(), 1);
     }
 
     #[test]

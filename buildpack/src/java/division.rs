@@ -31,9 +31,10 @@ pub(super) struct Division {
     pub(super) others: BTreeSet<usize>,
 }
 
-/// Divides a jar with these entries, the manifest going into both; none if it is to stay one: what is
-/// sealed or signed would not be loaded, a loader that opens its own jar for the jars in it might
-/// look into the wrong one, and without classes of the project there is nothing to gain.
+/// Divides a jar with these entries, a manifest going into both; none if it is to stay one: a manifest
+/// that is not known as a whole cannot be written anew, what is sealed or signed would not be loaded,
+/// a loader that opens its own jar for the jars in it might look into the wrong one, and without
+/// classes of the project there is nothing to gain.
 pub(super) fn divide(
     names: &[String],
     manifest: &Manifest,
@@ -50,6 +51,7 @@ pub(super) fn divide(
     let (mut own_directories, mut other_directories) = (BTreeSet::new(), BTreeSet::new());
     let files = || names.iter().enumerate().filter(|(_, name)| !name.ends_with('/'));
     for (number, name) in files() {
+        // Each gets one of its own.
         if name == MANIFEST {
             division.own.insert(number);
             division.others.insert(number);

@@ -9,9 +9,10 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use super::division::MANIFEST;
+use super::manifest::MOST_MANIFEST;
 
-/// The most of a manifest that is read, in bytes.
-const MOST_MANIFEST: u64 = 1 << 20;
+/// The most of what Maven notes of a module that is written anew, in bytes.
+const MOST_PROPERTIES: u64 = 1 << 20;
 
 /// The most that a jar may have, in bytes: several times what chaincode with all of its dependencies
 /// has.
@@ -30,10 +31,11 @@ impl Jar {
         Ok(Self(ZipArchive::new(BufReader::new(file))?))
     }
 
-    /// The manifest; an empty one where there is none.
+    /// The manifest, or so much of it that it is seen to be too large; an empty one where there is
+    /// none.
     pub(super) fn manifest(&mut self) -> Result<Vec<u8>, ZipError> {
         match self.0.index_for_name(MANIFEST) {
-            Some(number) => self.content(number, MOST_MANIFEST),
+            Some(number) => self.content(number, MOST_MANIFEST + 1),
             None => Ok(Vec::new()),
         }
     }
@@ -78,8 +80,9 @@ impl Jar {
             let text = match manifest.filter(|_| name == MANIFEST) {
                 Some(manifest) => Some(manifest.to_owned()),
                 None if is_pom_properties(name) => {
-                    let text = self.content(number, MOST_MANIFEST)?;
-                    Some(without_comments(&String::from_utf8_lossy(&text)))
+                    let text = self.content(number, MOST_PROPERTIES + 1)?;
+                    let is_whole = text.len() as u64 <= MOST_PROPERTIES;
+                    is_whole.then(|| without_comments(&String::from_utf8_lossy(&text)))
                 }
                 None => None,
             };
@@ -146,6 +149,17 @@ pub(super) mod tests {
         assert_eq!(made("one", &one, 2026), made("other", &other, 2027));
         let another = [manifest, (properties, "#Fri Nov 27\nversion=2\n"), ("a/B.class", "b")];
         assert_ne!(made("third", &one, 2026), made("another", &another, 2026));
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
+        let large = format!("#Thu Nov 26\n{}", "a=b\n".repeat(1 << 19));
+        jar(&from, &[("META-INF/maven/a/b/pom.properties", &large)], 2026);
+        Jar::open(&from).unwrap().write([0], None, &to).unwrap();
+        let written = Jar::open(&to).unwrap().content(0, u64::MAX).unwrap();
+        assert!(written == large.as_bytes());
     }
 
     #[test]

@@ -6,6 +6,12 @@ use std::borrow::Cow;
 /// where it lies.
 const CLASS_PATH: &str = "Class-Path";
 
+/// The attributes that say how a jar is to be read.
+const OF_ANY_JAR: [&str; 2] = ["Manifest-Version", "Multi-Release"];
+
+/// The most of a manifest that is understood, in bytes.
+pub(super) const MOST_MANIFEST: u64 = 1 << 20;
+
 /// The longest line, in bytes, without its end.
 const LONGEST_LINE: usize = 72;
 
@@ -13,7 +19,8 @@ const LONGEST_LINE: usize = 72;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Manifest {
     text: String,
-    /// Whether that is all of it: old tools cut lines in the middle of characters.
+    /// Whether that is all of it: old tools cut lines in the middle of characters, and what is too
+    /// large is not read to its end.
     whole: bool,
 }
 
@@ -21,7 +28,7 @@ impl Manifest {
     /// Takes it as it is in a jar.
     pub(super) fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
-        let whole = matches!(text, Cow::Borrowed(_));
+        let whole = matches!(text, Cow::Borrowed(_)) && bytes.len() as u64 <= MOST_MANIFEST;
         Self { text: text.replace("\r\n", "\n").replace('\r', "\n"), whole }
     }
 
@@ -51,6 +58,16 @@ impl Manifest {
         };
         let others = lines.into_iter().filter(|line| named(line, CLASS_PATH).is_none());
         let main: String = others.chain([path]).map(|line| folded(&line)).collect();
+        format!("{main}\n{rest}")
+    }
+
+    /// What of it is said of the jars that it was put together of: how to read it, and the sections
+    /// about single entries. What the project says of itself, its version for one, changes with it.
+    pub(super) fn of_dependencies(&self) -> String {
+        let (main, rest) = self.sections();
+        let lines = unfolded(main).into_iter();
+        let kept = lines.filter(|line| OF_ANY_JAR.iter().any(|name| named(line, name).is_some()));
+        let main: String = kept.map(|line| folded(&line)).collect();
         format!("{main}\n{rest}")
     }
 
@@ -114,6 +131,10 @@ mod tests {
         }
         let cut = Manifest::parse(b"X: \xc3\n \xa4\nMain-Class: a.B\n");
         assert_eq!((cut.main_class().as_deref(), cut.can_change()), (Some("a.B"), false));
+        let started = "Main-Class: a.B\n\n";
+        let most = (1 << 20) - started.len();
+        let large = |more: usize| manifest(&format!("{started}{}", "\n".repeat(most + more)));
+        assert!(large(0).can_change() && !large(1).can_change());
     }
 
     #[test]
@@ -125,6 +146,15 @@ mod tests {
         ] {
             assert_eq!(manifest(text).seals(), seals, "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_dependencies_keep_of_it() {
+        let all = "Manifest-Version: 1.0\r\nMain-Class: a.B\r\nmulti-release: tr\r\n ue\r\n\
+                   Class-Path: lib/a.jar\r\nImplementation-Version: 1\r\n\r\nName: b/\r\nX: y\r\n";
+        let kept = "Manifest-Version: 1.0\nmulti-release: true\n\nName: b/\nX: y\n";
+        assert_eq!(manifest(all).of_dependencies(), kept);
+        assert_eq!(manifest("Main-Class: a.B").of_dependencies(), "\n");
     }
 
     #[test]
