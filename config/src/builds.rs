@@ -65,8 +65,8 @@ pub struct Builds {
     /// the repository that Maven and its wrapper ask in place of the central one, and
     /// `SELVEDGE_GRADLE_DISTRIBUTIONS` a directory of Gradle's distributions
     /// (`https://mirror.example/gradle`), which Gradle's wrapper asks in place of Gradle's own server.
-    /// No secrets: what is built could read them. Only on Kubernetes: the `local` backend's compiler has the
-    /// launcher's own environment.
+    /// No secrets: what is built could read them. Only on Kubernetes: the `local` backend's compiler
+    /// has the launcher's own environment.
     pub environment: BTreeMap<String, String>,
     /// Certificate authorities that builds trust besides those of the toolchain's image, for a
     /// company's proxy that ends TLS. Only on Kubernetes.
