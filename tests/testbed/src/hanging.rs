@@ -28,10 +28,14 @@ pub fn hang(process: Pid) -> io::Result<()> {
 
 fn hangs(process: Pid) -> bool {
     let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    threads.map(|thread| fs::read(thread.path().join("stat"))).all(|stat| {
-        // A thread that has just ended has nothing. The second field is a name in parentheses,
-        // which may hold anything (`proc_pid_stat(5)`).
-        let stat = String::from_utf8_lossy(&stat.unwrap_or_default()).into_owned();
-        stat.rsplit_once(')').is_none_or(|(_, fields)| fields.starts_with(" T"))
-    })
+    // A thread that has just ended has nothing, and a process that is gone no threads.
+    let stats = threads.filter_map(|thread| fs::read(thread.path().join("stat")).ok());
+    let stats: Vec<Vec<u8>> = stats.filter(|stat| !stat.is_empty()).collect();
+    !stats.is_empty() && stats.iter().all(|stat| is_stopped(&String::from_utf8_lossy(stat)))
+}
+
+/// Whether a thread that says this of itself is stopped. The second field is a name in parentheses,
+/// which may hold anything (`proc_pid_stat(5)`).
+fn is_stopped(stat: &str) -> bool {
+    stat.rsplit_once(')').is_some_and(|(_, fields)| fields.starts_with(" T"))
 }
