@@ -23,6 +23,7 @@ pub use error::{ArchiveError, EntryFault};
 pub(crate) use extensions::{Extended, Extensions};
 pub(crate) use go_entry::{GoEntry, GoKind};
 pub(crate) use go_tar::{GoTar, check_header, check_records};
+pub(crate) use gzip::Packing;
 pub use gzip::{GzipWriter, gunzip};
 pub use link::LinkTarget;
 pub use path::EntryPath;

@@ -1,4 +1,4 @@
-//! Gzip whose header and level never vary, and decompression that knows what is no gzip.
+//! Gzip whose header and levels never vary, and decompression that knows what is no gzip.
 
 use std::io::{self, BufReader, Cursor, Read, Write};
 
@@ -11,14 +11,34 @@ use super::ArchiveError;
 /// "Unknown" in RFC 1952, section 2.3.1: the default names the machine that compressed.
 const UNKNOWN_OS: u8 = 255;
 
-/// Compresses to the same bytes everywhere: no time, no name, no operating system, one level.
+/// Compresses to the same bytes everywhere: no time, no name, no operating system, one level for what
+/// is to be compressed.
 pub struct GzipWriter<W: Write>(GzEncoder<W>);
 
+/// Whether what is put into a gzip file can become smaller by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// It can.
+    Deflated,
+    /// It was compressed before. It is put in as it is: to compress it again takes long, and brings
+    /// little (a jar with all that Java chaincode needs, of 42 MB: more than a second for a tenth).
+    Stored,
+}
+
 impl<W: Write> GzipWriter<W> {
-    /// Begins a gzip file.
+    /// Begins a gzip file of what is to be compressed.
     pub fn new(inner: W) -> Self {
+        Self::packing(Packing::Deflated, inner)
+    }
+
+    /// Begins a gzip file.
+    pub(crate) fn packing(packing: Packing, inner: W) -> Self {
+        let level = match packing {
+            Packing::Deflated => Compression::new(6),
+            Packing::Stored => Compression::none(),
+        };
         let header = GzBuilder::new().mtime(0).operating_system(UNKNOWN_OS);
-        Self(header.write(inner, Compression::new(6)))
+        Self(header.write(inner, level))
     }
 
     /// Writes the trailer and gives back what was written to.

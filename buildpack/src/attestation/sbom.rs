@@ -57,6 +57,7 @@ mod tests {
 
     use super::super::Seen;
     use super::*;
+    use crate::archive::Packing;
     use crate::digest::Sha256;
     use crate::image::{Base, Form, ImagePlan, LayerForm, Part, Tree, assemble};
     use crate::language::Language;
@@ -110,7 +111,7 @@ mod tests {
     }
 
     fn below(what: &'static str, directory: &'static str) -> LayerForm {
-        LayerForm::Below { what, directory }
+        LayerForm::Below { what, directory, packing: Packing::Deflated }
     }
 
     fn form(layers: Vec<LayerForm>) -> Form {

@@ -12,6 +12,7 @@ use super::descriptor::{canonical_json, describe};
 use super::form::{Form, LayerForm};
 use super::tree::Tree;
 use super::{Base, Layer};
+use crate::archive::Packing;
 use crate::digest::Sha256;
 use crate::platform::Platform;
 
@@ -137,8 +138,8 @@ pub fn assemble(plan: &ImagePlan<'_>, scratch: &Path) -> Result<Image, AssembleE
 fn layer(form: LayerForm, part: &Part, scratch: &Path) -> io::Result<Layer> {
     match (form, part) {
         (LayerForm::Program, Part::Program(program)) => program_layer(program, scratch),
-        (LayerForm::Below { directory, .. }, Part::Tree(tree)) => {
-            Layer::write(scratch, |archive| tree.fill(archive, directory))
+        (LayerForm::Below { directory, packing, .. }, Part::Tree(tree)) => {
+            Layer::write(scratch, packing, |archive| tree.fill(archive, directory))
         }
         _ => Err(io::Error::other("it is not what the image's form says")),
     }
@@ -155,7 +156,7 @@ pub(super) const PROGRAM_ENTRY: &str = "usr/local/bin/chaincode";
 pub(super) const PROGRAM_MODE: u32 = 0o755;
 
 fn program_layer(program: &Path, scratch: &Path) -> io::Result<Layer> {
-    Layer::write(scratch, |archive| {
+    Layer::write(scratch, Packing::Deflated, |archive| {
         for directory in PROGRAM_DIRECTORIES {
             archive.directory(&entry(directory), PROGRAM_MODE)?;
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::layer::Layer;
 use super::zones;
-use crate::archive::{ArchiveWriter, EntryPath};
+use crate::archive::{ArchiveWriter, EntryPath, Packing};
 use crate::digest::{Hashing, Sha256};
 
 /// The user that chaincode runs as: the one of other images without a shell, so that cluster
@@ -108,7 +108,7 @@ impl Base {
 
     /// The layer, in a temporary file in `scratch`.
     pub(super) fn layer(&self, scratch: &Path) -> io::Result<Layer> {
-        Layer::write(scratch, |archive| self.fill(archive))
+        Layer::write(scratch, Packing::Deflated, |archive| self.fill(archive))
     }
 
     /// Sorted by path, as [`validate`](super::validate) demands.

@@ -1,6 +1,7 @@
 //! What an image has over its base, and how it is started: known before it is built.
 
 use super::command::ImageCommand;
+use crate::archive::Packing;
 
 /// The chaincode's program: where Fabric's own Go image has it (`Dockerfile` of
 /// `core/chaincode/platforms/golang/platform.go`), so that start commands can stay as they are.
@@ -26,6 +27,8 @@ pub(crate) enum LayerForm {
         what: &'static str,
         /// The directory, without a slash in front.
         directory: &'static str,
+        /// Whether its files can be made smaller.
+        packing: Packing,
     },
 }
 

@@ -9,7 +9,7 @@ use oci_spec::image::{Descriptor, MediaType};
 use tempfile::{NamedTempFile, TempPath};
 
 use super::descriptor::describe;
-use crate::archive::{ArchiveWriter, EntryPath, GzipWriter};
+use crate::archive::{ArchiveWriter, EntryPath, GzipWriter, Packing};
 use crate::digest::{Hashing, Sha256};
 
 /// A layer in a temporary file, which goes when this is dropped.
@@ -30,11 +30,13 @@ impl Layer {
     /// Writes a layer to a temporary file in `scratch`, streaming.
     pub(super) fn write(
         scratch: &Path,
+        packing: Packing,
         fill: impl FnOnce(&mut LayerArchive) -> io::Result<()>,
     ) -> io::Result<Self> {
         let blob = NamedTempFile::new_in(scratch)?;
         let compressed = Hashing::new(BufWriter::new(blob.as_file().try_clone()?));
-        let mut archive = ArchiveWriter::new(Hashing::new(GzipWriter::new(compressed)));
+        let mut archive =
+            ArchiveWriter::new(Hashing::new(GzipWriter::packing(packing, compressed)));
         fill(&mut archive)?;
         let (gzip, diff_id, _) = archive.finish()?.finish();
         let (mut writer, digest, size) = gzip.finish()?.finish();
@@ -57,7 +59,7 @@ impl Layer {
     ///
     /// Also when there is anything but files and directories.
     pub fn of_directory(scratch: &Path, root: &Path) -> io::Result<Self> {
-        Self::write(scratch, |archive| add_directory(archive, root, ""))
+        Self::write(scratch, Packing::Deflated, |archive| add_directory(archive, root, ""))
     }
 
     /// The compressed layer.

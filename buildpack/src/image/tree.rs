@@ -153,6 +153,7 @@ mod tests {
 
     use super::super::Layer;
     use super::*;
+    use crate::archive::Packing;
 
     fn tree(root: &Path) -> Tree {
         fs::create_dir_all(root.join("node_modules/.bin")).unwrap();
@@ -169,7 +170,9 @@ mod tests {
     }
 
     fn layer(scratch: &Path, tree: &Tree) -> io::Result<Layer> {
-        Layer::write(scratch, |archive| tree.fill(archive, "usr/local/src/node_modules"))
+        Layer::write(scratch, Packing::Deflated, |archive| {
+            tree.fill(archive, "usr/local/src/node_modules")
+        })
     }
 
     #[test]

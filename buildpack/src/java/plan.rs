@@ -12,11 +12,12 @@ use super::project::JavaProject;
 use super::repository::OFFLINE;
 use super::start::{LIBRARIES, Launch};
 use super::tool::Tool;
+use crate::archive::Packing;
 use crate::image::{Form, LayerForm, Part, Tree};
 use crate::recipe::{BuildCommand, Failure, Mirror, Recipe, Refusal, Toolchain, Workplace, copy};
 
 /// Changes when the same commands make another image.
-const VERSION: &str = "java 2";
+const VERSION: &str = "java 3";
 
 /// Where a project is built, in the output.
 const BUILD: &str = "build";
@@ -66,9 +67,11 @@ impl Recipe for JavaBuild {
 
     /// Of a project that was built here it is known what is its own; of a ready jar it is not.
     fn form(&self) -> Form {
-        let chaincode = LayerForm::Below { what: "chaincode", directory: "usr/local/src" };
-        let dependencies =
-            LayerForm::Below { what: "dependencies", directory: "usr/local/src/lib" };
+        // Jars are compressed already.
+        let below =
+            |what, directory| LayerForm::Below { what, directory, packing: Packing::Stored };
+        let chaincode = below("chaincode", "usr/local/src");
+        let dependencies = below("dependencies", "usr/local/src/lib");
         let layers = match self.project {
             JavaProject::Source { .. } => vec![dependencies, chaincode],
             JavaProject::Jars(_) => vec![chaincode],

@@ -9,6 +9,7 @@ use super::manager::{Manager, Step};
 use super::output::{REGISTRIES, first_errors};
 use super::project::{Made, MadeBy, NodeError, NodeProject, Packed};
 use super::start::{LAUNCHER_FILE, Launch};
+use crate::archive::Packing;
 use crate::image::{Form, LayerForm, Part, Tree};
 use crate::recipe::{BuildCommand, Failure, Fetch, Recipe, Refusal, Toolchain, Workplace, copy};
 
@@ -68,6 +69,11 @@ const PLACE: &str = "chaincode";
 /// Raised when the commands of a recipe change in what they make.
 const VERSION: &str = "node 2";
 
+/// A layer with what lies below this directory.
+const fn below(what: &'static str, directory: &'static str) -> LayerForm {
+    LayerForm::Below { what, directory, packing: Packing::Deflated }
+}
+
 /// What is to be built.
 #[derive(Clone, Debug)]
 pub(super) struct NodeBuild {
@@ -120,8 +126,8 @@ impl Recipe for NodeBuild {
     fn form(&self) -> Form {
         Form {
             layers: vec![
-                LayerForm::Below { what: "dependencies", directory: "usr/local/src/node_modules" },
-                LayerForm::Below { what: "chaincode", directory: "usr/local/src" },
+                below("dependencies", "usr/local/src/node_modules"),
+                below("chaincode", "usr/local/src"),
             ],
             start: self.project.launch.start(),
         }
