@@ -90,7 +90,7 @@ const RULES: [Rule; 13] = [
 ];
 
 /// What is not shipped may use what it likes.
-const TOOLS: [&str; 8] = [
+const TOOLS: [&str; 9] = [
     "cluster",
     "crafted",
     "golden",
@@ -98,6 +98,7 @@ const TOOLS: [&str; 8] = [
     "fabric-on-kubernetes",
     "e2e",
     "bench",
+    "xtask-docs",
     "xtask-kubernetes",
 ];
 

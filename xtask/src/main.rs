@@ -2,7 +2,7 @@
 
 mod bench;
 mod fabric_suites;
-mod kubernetes;
+mod hand_over;
 mod local_demo;
 mod record;
 mod test;
@@ -13,6 +13,14 @@ use anyhow::{Context, Result};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use xtask::demo::{Demo, in_order};
 use xtask::{dist, ending};
+
+use hand_over::Words;
+
+/// The program of the commands that raise a real Kubernetes.
+const KUBERNETES: &str = "xtask-kubernetes";
+
+/// The program that makes a site.
+const DOCS: &str = "xtask-docs";
 
 /// The project's own commands.
 #[derive(Debug, Parser)]
@@ -27,10 +35,13 @@ enum Command {
     Demo(Demo),
     Test(test::Test),
     Dist(dist::Dist),
-    Cluster(kubernetes::Cluster),
+    /// Raises the two-node Kubernetes of the tests (`cargo xtask cluster --help`)
+    Cluster(Words),
     Bench(bench::Bench),
     Profile(record::Profile),
     FabricSuites(fabric_suites::FabricSuites),
+    /// Makes a site of the documentation (`cargo xtask docs --help`)
+    Docs(Words),
 }
 
 fn main() -> ExitCode {
@@ -45,11 +56,12 @@ fn run(cli: &Cli, matches: &ArgMatches) -> Result<()> {
             let (_, typed) = matches.subcommand().context("no command")?;
             // Looked at before anything is compiled for them.
             let calls = in_order(typed)?;
-            if demo.kubernetes { kubernetes::hand_over() } else { local_demo::run(demo, &calls) }
+            if demo.kubernetes { hand_over::to(KUBERNETES) } else { local_demo::run(demo, &calls) }
         }
         Command::Test(_) => test::test(),
         Command::Dist(_) => dist::dist(),
-        Command::Cluster(_) => kubernetes::hand_over(),
+        Command::Cluster(_) => hand_over::to(KUBERNETES),
+        Command::Docs(_) => hand_over::to(DOCS),
         Command::Bench(bench) => bench.run(),
         Command::Profile(_) => record::record(),
         Command::FabricSuites(suites) => suites.run(),
