@@ -1,5 +1,9 @@
-//! `cargo xtask dist`: the release binaries, static and small, in `dist/bin`.
+//! `cargo xtask dist`: the release binaries, static and small, in `dist/bin`, and an archive of them.
 
+mod archive;
+mod sbom;
+
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +19,7 @@ use crate::cargo::{cargo, output, run};
 use crate::profile;
 use crate::steps::Steps;
 
-/// Builds the release binaries into dist/bin and checks that they are static and small.
+/// Builds the release binaries, checks that they are static and small, and packs an archive of them.
 #[derive(Debug, Args)]
 #[command(after_help = "dist is what a peer's core.yaml names as external builder:
 
@@ -23,8 +27,16 @@ use crate::steps::Steps;
     externalBuilders:
       - name: selvedge
         path: <workspace>/dist
-        propagateEnvironment: [SELVEDGE_LAUNCHER]")]
-pub struct Dist {}
+        propagateEnvironment: [SELVEDGE_LAUNCHER]
+
+The archive has an install script, checksums and an SBOM (CycloneDX). The same commit makes the same
+bytes wherever it is compiled, by the compiler that rust-toolchain.toml names.")]
+pub struct Dist {
+    /// What to build for, where that Rust target and a linker for it are installed; its binaries and
+    /// archive are in dist/TRIPLE [default: this machine]
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
+}
 
 /// The peer forks the builders for every install and keeps one for every running chaincode.
 const BUILDER_LIMIT: u64 = 4 * MIB;
@@ -64,22 +76,51 @@ const KEEPER: &str = "selvedge-keeper";
 
 const PACKAGES: [&str; 4] = ["selvedge-builder", KEEPER, "selvedge-launcher", "selvedge"];
 
-/// Makes the release binaries and says how large they are.
-pub fn dist() -> Result<()> {
-    let mut steps = Steps::begin();
-    let dist = steps.take_aloud("build Selvedge", build)?;
-    print_sizes(&dist)
+impl Dist {
+    /// Makes the release binaries, says how large they are, and packs them.
+    pub fn run(&self) -> Result<()> {
+        let mut steps = Steps::begin();
+        let host = host()?;
+        let (triple, dist) = match &self.target {
+            Some(triple) if *triple != host => (triple, dist_dir().join(triple)),
+            _ => (&host, dist_dir()),
+        };
+        steps.take_aloud("build Selvedge", || build_into(&dist, triple))?;
+        let archive = steps.take("pack it", |_| pack(&dist, triple))?;
+        print_sizes(&dist)?;
+        println!("{}", archive.display());
+        Ok(())
+    }
 }
 
-/// Builds everything for use, checks it, and returns the directory whose `bin/` holds it.
+/// Builds everything for use on this machine, checks it, and returns the directory whose `bin/` holds
+/// it.
 pub fn build() -> Result<PathBuf> {
-    let built = compile(&target(), Profile::Release, &flags()?)?;
+    let dist = dist_dir();
+    build_into(&dist, &host()?)?;
+    Ok(dist)
+}
+
+fn dist_dir() -> PathBuf {
+    workspace_dir().join("dist")
+}
+
+fn build_into(dist: &Path, triple: &str) -> Result<()> {
+    run(&mut compiler(&target(), Profile::Release, triple, &flags(triple)))?;
+    let built = target().join(triple).join(Profile::Release.name());
     for binary in &BINARIES {
         check(&built.join(binary.built), binary)?;
     }
-    let dist = workspace_dir().join("dist");
-    place_all(&built, &dist)?;
-    Ok(dist)
+    place_all(&built, dist)
+}
+
+/// Packs what was built for a target into an archive of its own.
+fn pack(dist: &Path, triple: &str) -> Result<PathBuf> {
+    let version = env!("CARGO_PKG_VERSION");
+    let architecture = triple.split('-').next().unwrap_or(triple);
+    let name = format!("selvedge-{version}-linux-{architecture}");
+    let programs = BINARIES.map(|binary| binary.name);
+    archive::write(dist, &name, &programs, sbom::document(&PACKAGES, triple, version)?)
 }
 
 /// Builds everything to be looked at: static, too, but neither fast nor small. Returns the directory
@@ -93,10 +134,11 @@ pub fn build_for_demo() -> Result<PathBuf> {
 
 /// An error when the release launcher was not made for its traffic.
 pub fn check_profile() -> Result<()> {
-    if !profile::is_for(&host()?) {
+    let host = host()?;
+    if !profile::is_for(&host) {
         return Ok(());
     }
-    let mut command = compiler(&target(), Profile::Release, &flags()?)?;
+    let mut command = compiler(&target(), Profile::Release, &host, &flags(&host));
     profile::check_fit(&output(command.arg("--message-format=json-render-diagnostics"))?)
 }
 
@@ -118,14 +160,16 @@ impl Profile {
     }
 }
 
-/// Builds everything in `target` with these flags for the compiler; returns where it is.
+/// Builds everything for this machine in `target` with these flags for the compiler; returns where it
+/// is.
 pub fn compile(target: &Path, profile: Profile, flags: &[String]) -> Result<PathBuf> {
-    run(&mut compiler(target, profile, flags)?)?;
-    Ok(target.join(host()?).join(profile.name()))
+    let host = host()?;
+    run(&mut compiler(target, profile, &host, flags))?;
+    Ok(target.join(host).join(profile.name()))
 }
 
-fn compiler(target: &Path, profile: Profile, flags: &[String]) -> Result<Command> {
-    let mut command = cargo(&["build", "--locked", "--target", &host()?]);
+fn compiler(target: &Path, profile: Profile, triple: &str, flags: &[String]) -> Command {
+    let mut command = cargo(&["build", "--locked", "--target", triple]);
     command.args(["--profile", profile.name()]).arg("--target-dir").arg(target);
     for package in PACKAGES {
         command.args(["--package", package]);
@@ -135,12 +179,27 @@ fn compiler(target: &Path, profile: Profile, flags: &[String]) -> Result<Command
     // `--target` keeps the flags from build scripts and proc macros, which cannot be static.
     // Encoded, as a path may contain spaces.
     command.env("CARGO_ENCODED_RUSTFLAGS", all.join("\u{1f}"));
-    Ok(command)
+    command
 }
 
 /// What the compiler is told for the binaries that are used.
-fn flags() -> Result<Vec<String>> {
-    Ok(if profile::is_for(&host()?) { profile::flags().into() } else { Vec::new() })
+fn flags(triple: &str) -> Vec<String> {
+    let mut flags: Vec<String> = places().into_iter().collect();
+    if profile::is_for(triple) {
+        flags.extend(profile::flags());
+    }
+    flags
+}
+
+/// Keeps out of the binaries where they were compiled, which panics would name: the same source makes
+/// the same bytes everywhere.
+fn places() -> [String; 2] {
+    let registry = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let registry = registry.unwrap_or_default();
+    [(registry.as_path(), "cargo"), (workspace_dir(), "selvedge")]
+        .map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display()))
 }
 
 /// A directory of its own: other flags in the usual one would rebuild everything each time.

@@ -59,7 +59,7 @@ fn run(cli: &Cli, matches: &ArgMatches) -> Result<()> {
             if demo.kubernetes { hand_over::to(KUBERNETES) } else { local_demo::run(demo, &calls) }
         }
         Command::Test(_) => test::test(),
-        Command::Dist(_) => dist::dist(),
+        Command::Dist(dist) => dist.run(),
         Command::Cluster(_) => hand_over::to(KUBERNETES),
         Command::Docs(_) => hand_over::to(DOCS),
         Command::Bench(bench) => bench.run(),
