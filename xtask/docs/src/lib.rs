@@ -1,14 +1,15 @@
 //! The documentation as a site.
 
+mod added;
 mod links;
-mod root_pages;
+mod messages;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use mdbook_driver::MDBook;
 
-use root_pages::RootPages;
+use added::Added;
 
 /// A site that was made.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub fn make(workspace: &Path, to: &Path) -> Result<Site> {
     let mut book =
         MDBook::load(&docs).with_context(|| format!("cannot read {}", docs.display()))?;
     to.clone_into(&mut book.config.build.build_dir);
-    book.with_preprocessor(RootPages::read(workspace)?);
+    book.with_preprocessor(Added::read(workspace)?);
     book.build().with_context(|| format!("cannot make a site in {}", to.display()))?;
     let found = links::check(to)?;
     ensure!(found.broken.is_empty(), "links lead nowhere:\n{}", found.broken.join("\n"));

@@ -1,4 +1,5 @@
-//! The pages of the repository's root that belong to the site, too.
+//! The pages that the site has besides those of `docs`: what the sources tell, and what lies in the
+//! repository's root.
 
 use std::fs;
 use std::path::Path;
@@ -7,28 +8,32 @@ use anyhow::{Context, Result};
 use mdbook_driver::book::{Book, BookItem, Chapter};
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 
-/// Their files, with the names by which the site lists them.
-const PAGES: [(&str, &str); 2] =
+use crate::messages;
+
+/// Files of the root, with the names by which the site lists them.
+const OF_ROOT: [(&str, &str); 2] =
     [("ARCHITECTURE.md", "Architecture"), ("CONTRIBUTING.md", "Contributing")];
 
-/// Adds them behind the others, and has links between the two lead to where they are in the site.
-pub(crate) struct RootPages(Vec<Chapter>);
+/// Adds them behind the others, and has links between root and `docs` lead to where they are in the
+/// site.
+pub(crate) struct Added(Vec<Chapter>);
 
-impl RootPages {
+impl Added {
     pub(crate) fn read(root: &Path) -> Result<Self> {
-        let chapters = PAGES.iter().map(|(file, name)| {
+        let of_root = OF_ROOT.iter().map(|(file, name)| {
             let path = root.join(file);
             let text = fs::read_to_string(&path)
                 .with_context(|| format!("cannot read {}", path.display()))?;
             Ok(Chapter::new(name, text, *file, Vec::new()))
         });
-        Ok(Self(chapters.collect::<Result<_>>()?))
+        let messages = Chapter::new("Messages", messages::page(root)?, "messages.md", Vec::new());
+        Ok(Self([Ok(messages)].into_iter().chain(of_root).collect::<Result<_>>()?))
     }
 }
 
-impl Preprocessor for RootPages {
+impl Preprocessor for Added {
     fn name(&self) -> &'static str {
-        "pages of the root"
+        "pages besides"
     }
 
     fn run(&self, _: &PreprocessorContext, mut book: Book) -> Result<Book> {
