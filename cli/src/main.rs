@@ -1,10 +1,16 @@
 //! `selvedge`: what was typed, what it resolves to, then effects.
 
+mod asking;
+mod builds;
+mod columns;
 mod compile;
 mod config;
 mod image;
 mod inspect;
+mod lines;
 mod listing;
+mod logs;
+mod moment;
 mod operators_file;
 mod outcome;
 mod package;
@@ -26,16 +32,13 @@ use crate::resolved::Request;
 use crate::screen::{BAD, show};
 use crate::typed::Typed;
 
-/// What a shell reports for a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
-
 fn main() -> ExitCode {
     let request = resolved::resolve(Typed::parse());
     match run(request) {
         Ok(outcome) => ExitCode::from(outcome as u8),
         Err(error) if is_interrupt(&error) => {
             complain(&error);
-            ExitCode::from(INTERRUPTED)
+            ExitCode::from(Outcome::Interrupted as u8)
         }
         Err(error) => {
             complain(&error);
@@ -52,6 +55,8 @@ fn run(request: Request) -> anyhow::Result<Outcome> {
         Request::Config(request) => config::run(&request),
         Request::Render(request) => render::run(&request),
         Request::Status(request) => status::run(request),
+        Request::Logs(request) => logs::run(request),
+        Request::Builds(request) => builds::run(request),
         Request::Completions(shell) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Typed::command(), "selvedge", &mut script);

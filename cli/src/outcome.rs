@@ -5,4 +5,6 @@
 pub(crate) enum Outcome {
     Done = 0,
     Refused = 1,
+    /// What a shell reports for a program that Ctrl-C ended.
+    Interrupted = 130,
 }

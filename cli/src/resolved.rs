@@ -7,12 +7,14 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use clap_complete::Shell;
 use selvedge_buildpack::package::{Dependencies, Existing, Label};
-use selvedge_client::{Address, Caller, LauncherError};
+use selvedge_client::{Address, LauncherError};
 use selvedge_config::{BackendKind, Subject};
 
 use crate::image::Place;
 use crate::operators_file::Source;
-use crate::typed::{self, Backend, Command, ConfigCommand, Inspect, Package, Status, Typed};
+use crate::typed::{
+    self, Backend, Builds, Command, ConfigCommand, Inspect, Logs, Package, Status, Typed,
+};
 
 /// What is to be done.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(crate) enum Request {
     Config(ConfigRequest),
     Render(RenderRequest),
     Status(StatusRequest),
+    Logs(LogsRequest),
+    Builds(BuildsRequest),
     Completions(Shell),
 }
 
@@ -116,6 +120,39 @@ pub(crate) struct RenderRequest {
 pub(crate) struct StatusRequest {
     /// Where it listens, unless what names that names nothing.
     pub(crate) launcher: Result<Address, LauncherError>,
+    pub(crate) watch: bool,
+    pub(crate) form: Form,
+}
+
+/// Lines of a chaincode to be printed.
+#[derive(Debug)]
+pub(crate) struct LogsRequest {
+    pub(crate) launcher: Result<Address, LauncherError>,
+    pub(crate) chaincode: String,
+    pub(crate) follow: bool,
+    /// All that are kept, if it is not said how many.
+    pub(crate) tail: Option<u32>,
+    /// All, if none is named.
+    pub(crate) replica: Option<String>,
+    pub(crate) form: LineForm,
+}
+
+/// How a line is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LineForm {
+    /// With its time and its replica.
+    Told,
+    /// Alone.
+    Bare,
+    Json,
+}
+
+/// Builds to tell of: all, or one with its lines.
+#[derive(Debug)]
+pub(crate) struct BuildsRequest {
+    pub(crate) launcher: Result<Address, LauncherError>,
+    pub(crate) id: Option<u64>,
+    pub(crate) follow: bool,
     pub(crate) form: Form,
 }
 
@@ -140,10 +177,22 @@ pub(crate) fn resolve(typed: Typed) -> Request {
         Command::Inspect(inspect) => inspect.resolve(),
         Command::Config(config) => Request::Config(config.command.resolve()),
         Command::Render(render) => Request::Render(render.resolve()),
-        Command::Status(Status { launcher, json }) => Request::Status(StatusRequest {
-            launcher: launcher.map_or_else(|| Address::from_environment(Caller::Person), Ok),
-            form: form(json),
-        }),
+        Command::Status(Status { at, watch, json }) => {
+            Request::Status(StatusRequest { launcher: at.resolve(), watch, form: form(json) })
+        }
+        Command::Logs(Logs { chaincode, follow, tail, replica, bare, json, at }) => {
+            let form = match (bare, json) {
+                (_, true) => LineForm::Json,
+                (true, false) => LineForm::Bare,
+                (false, false) => LineForm::Told,
+            };
+            let launcher = at.resolve();
+            Request::Logs(LogsRequest { launcher, chaincode, follow, tail, replica, form })
+        }
+        Command::Builds(Builds { id, follow, json, at }) => {
+            let launcher = at.resolve();
+            Request::Builds(BuildsRequest { launcher, id, follow, form: form(json) })
+        }
         Command::Completions(completions) => Request::Completions(completions.shell),
     }
 }

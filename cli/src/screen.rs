@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
+pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
@@ -13,16 +14,37 @@ pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 /// Prints to standard output; colours only reach a terminal. A reader that has seen enough, such
 /// as `head`, is no error.
 pub(crate) fn show(text: &str) -> io::Result<()> {
+    show_while_read(text).map(drop)
+}
+
+/// The same; whether there is somebody who may read on.
+pub(crate) fn show_while_read(text: &str) -> io::Result<bool> {
     let mut output = anstream::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true),
     }
 }
 
 /// How many characters fit beside each other, if standard output is a terminal.
 pub(crate) fn width() -> Option<u16> {
-    terminal_size::terminal_size_of(io::stdout()).map(|(terminal_size::Width(width), _)| width)
+    size().map(|(width, _)| width)
+}
+
+/// How many characters fit beside each other, and how many lines below each other, if standard output
+/// is a terminal.
+pub(crate) fn size() -> Option<(u16, u16)> {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    size.map(|(terminal_size::Width(width), terminal_size::Height(height))| (width, height))
+}
+
+/// How much of a digest tells it from all others that there are.
+const SHORT: usize = 12;
+
+/// A package ID, or an image with a digest, or a key, that is only as long as a person needs it.
+pub(crate) fn shortened(text: &str) -> &str {
+    let begin = text.rfind(':').map_or(0, |colon| colon + 1);
+    text.get(..begin + SHORT).unwrap_or(text)
 }
 
 /// What others have written, for one line: none of it is to move a terminal's cursor.

@@ -1,6 +1,9 @@
 //! What was typed.
 
+mod at_launcher;
+mod builds;
 mod config;
+mod logs;
 mod render;
 mod status;
 
@@ -10,12 +13,14 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use selvedge_buildpack::package::Label;
 
+pub(crate) use self::builds::Builds;
 pub(crate) use self::config::{Backend, Check, Config, ConfigCommand, Show};
+pub(crate) use self::logs::Logs;
 pub(crate) use self::render::Render;
 pub(crate) use self::status::Status;
 
 /// Packages Hyperledger Fabric chaincode, and tells what is in a package, what an operator's file
-/// says, what both come to in a cluster, and how what runs is.
+/// says, what both come to in a cluster, and what a launcher has built and runs.
 #[derive(Debug, Parser)]
 #[command(
     name = "selvedge",
@@ -36,6 +41,8 @@ pub(crate) enum Command {
     Config(Config),
     Render(Render),
     Status(Status),
+    Logs(Logs),
+    Builds(Builds),
     Completions(Completions),
 }
 

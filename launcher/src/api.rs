@@ -3,6 +3,7 @@
 mod build;
 mod imaging;
 mod listening;
+mod logs;
 mod run;
 mod shared;
 mod slots;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 
 use selvedge_proto::launcher::launcher_server::Launcher;
 use selvedge_proto::launcher::{
-    BuildEvent, BuildRequest, RunEvent, RunRequest, StatusRequest, StatusResponse,
+    BuildEvent, BuildLogRequest, BuildRequest, BuildsRequest, BuildsResponse, LogLines,
+    LogsRequest, RunEvent, RunRequest, StatusRequest, StatusResponse,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -22,11 +24,12 @@ use tonic::{Request, Response, Status, Streaming};
 
 use self::shared::Shared;
 use self::slots::Slots;
+pub(crate) use self::status::launcher_status;
 use crate::configuration::Configuration;
 use crate::deadline::LaunchDeadline;
 use crate::opening::Entrance;
-use crate::run_log::RunLog;
 use crate::running::Running;
+use crate::seen::Seen;
 
 /// Events queued for a builder that is slow to read them.
 const QUEUE: usize = 1024;
@@ -36,9 +39,14 @@ pub(crate) struct LauncherApi(Arc<Shared>);
 
 impl LauncherApi {
     /// The service of a launcher that may not have started yet.
-    pub(crate) fn new(entrance: Entrance, running: Running, configuration: Configuration) -> Self {
+    pub(crate) fn new(
+        entrance: Entrance,
+        running: Running,
+        configuration: Configuration,
+        seen: Seen,
+    ) -> Self {
         let slots = Slots::new(configuration.now().builds().parallel);
-        Self(Arc::new(Shared { entrance, running, configuration, slots }))
+        Self(Arc::new(Shared { entrance, running, configuration, slots, seen }))
     }
 }
 
@@ -46,6 +54,8 @@ impl LauncherApi {
 impl Launcher for LauncherApi {
     type BuildStream = ReceiverStream<Result<BuildEvent, Status>>;
     type RunStream = ReceiverStream<Result<RunEvent, Status>>;
+    type LogsStream = ReceiverStream<Result<LogLines, Status>>;
+    type BuildLogStream = ReceiverStream<Result<LogLines, Status>>;
 
     async fn build(
         &self,
@@ -75,8 +85,7 @@ impl Launcher for LauncherApi {
         let (events, queue) = mpsc::channel(QUEUE);
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
-            let log = RunLog::new(events.clone());
-            let answer = run::run(&shared, request.into_inner(), deadline, &log).await;
+            let answer = run::run(&shared, request.into_inner(), deadline, events.clone()).await;
             let _ = events.send(answer).await;
         });
         Ok(Response::new(ReceiverStream::new(queue)))
@@ -84,5 +93,23 @@ impl Launcher for LauncherApi {
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
         Ok(Response::new(status::status(&self.0)))
+    }
+
+    async fn logs(
+        &self,
+        request: Request<LogsRequest>,
+    ) -> Result<Response<Self::LogsStream>, Status> {
+        logs::of_chaincode(&self.0.seen, request.into_inner()).map(Response::new)
+    }
+
+    async fn builds(&self, _: Request<BuildsRequest>) -> Result<Response<BuildsResponse>, Status> {
+        Ok(Response::new(BuildsResponse { builds: self.0.seen.builds.all() }))
+    }
+
+    async fn build_log(
+        &self,
+        request: Request<BuildLogRequest>,
+    ) -> Result<Response<Self::BuildLogStream>, Status> {
+        logs::of_build(&self.0.seen, &request.into_inner()).map(Response::new)
     }
 }

@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use crate::bounds::Exceeded;
 use crate::certificates::ProxyHost;
 use crate::estate::Estate;
+use crate::roll::Roll;
 use crate::source::StagedSource;
 
 /// Builds chaincode and runs replicas of it.
@@ -88,6 +89,9 @@ pub(crate) const DISCONNECTED: &str =
 pub(crate) trait Replicas: Send {
     /// Where they run, as who asks is told.
     fn place(&self) -> Place;
+
+    /// Which of them there are, now and later.
+    fn roll(&self) -> Roll;
 
     /// The next thing that happened; `None` when nothing more will.
     async fn next_event(&mut self) -> Option<ReplicaEvent>;
@@ -216,6 +220,12 @@ impl Workload {
 #[derive(Debug)]
 pub(crate) enum ReplicaEvent {
     /// It wrote a line.
+    Wrote {
+        /// Its name, by which the roll has it.
+        replica: Arc<str>,
+        line: String,
+    },
+    /// There is something to say of all of them.
     Line(String),
     /// One that listens is to be dialled there from now on.
     Listening(SocketAddr),

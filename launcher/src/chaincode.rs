@@ -48,7 +48,7 @@ impl ChaincodeRun {
         let mut proxy = self.proxy(&authority, port, works.backend.as_ref())?;
         proxy.set_replay(settings.replay).await;
         let standing = self.standing.clone();
-        standing.has(proxy.load());
+        standing.has(proxy.figures());
         let plan = Plan { proxy: proxy.address(), run: self, image, authority, works };
         let first = match plan.begin(settings, first).await {
             Ok(first) => first,

@@ -11,10 +11,12 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::api::launcher_status;
 use crate::configuration::Configuration;
 use crate::metrics;
 use crate::opening::Entrance;
 use crate::running::Running;
+use crate::seen::Seen;
 
 /// What is asked about.
 #[derive(Clone)]
@@ -22,6 +24,7 @@ struct Asked {
     entrance: Entrance,
     configuration: Configuration,
     running: Running,
+    seen: Seen,
 }
 
 /// Answers at an address until what is returned is dropped.
@@ -30,12 +33,13 @@ pub(crate) async fn serve(
     entrance: Entrance,
     configuration: Configuration,
     running: Running,
+    seen: Seen,
 ) -> std::io::Result<AbortOnDropHandle<std::io::Result<()>>> {
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(Asked { entrance, configuration, running });
+        .with_state(Asked { entrance, configuration, running, seen });
     let listener = TcpListener::bind(address).await?;
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(AbortOnDropHandle::new(serving))
@@ -58,6 +62,8 @@ async fn ready(State(asked): State<Asked>) -> (StatusCode, String) {
 }
 
 async fn metrics(State(asked): State<Asked>) -> impl IntoResponse {
-    let told = metrics::told(&asked.running.standings());
+    let launcher = launcher_status(&asked.entrance, &asked.configuration);
+    let builds = asked.seen.builds.counts();
+    let told = metrics::told(&launcher, &asked.running.standings(), &builds);
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], told)
 }

@@ -25,6 +25,7 @@ mod place;
 mod places;
 mod pod_addresses;
 mod pod_log;
+mod pod_presence;
 mod replacement;
 mod replicas;
 mod run;

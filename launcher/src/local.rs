@@ -234,7 +234,7 @@ impl Backend for LocalBackend {
         limit: Duration,
         log: &mpsc::Sender<String>,
     ) -> Result<ImageReference, BuildError> {
-        let StagedSource { language, path, label, source, .. } = source;
+        let StagedSource { language, path, label, source, key: key_slot, .. } = source;
         let toolchain = self.toolchain(*language);
         let recipe = language.recipe(source, path, self.platform).map_err(refused)?;
         loading::here(&*recipe).map_err(refused)?;
@@ -251,6 +251,7 @@ impl Backend for LocalBackend {
             base,
             platform: self.platform,
         });
+        key_slot.is(&key.tag());
         let told = |seen| Build {
             language: *language,
             path: path.clone(),

@@ -8,6 +8,7 @@ mod backend;
 mod backoff;
 mod bounds;
 mod build_job;
+mod build_records;
 mod certificates;
 mod chaincode;
 mod configuration;
@@ -15,23 +16,28 @@ mod data;
 mod deadline;
 mod desertion;
 mod doorway;
+mod epoch;
 mod error_chain;
 mod estate;
 mod health;
 mod image_reference;
 mod keeper;
+mod kept_lines;
 mod kubernetes;
 mod last_lines;
 mod lines;
 mod loading;
 mod local;
+mod logs;
 mod metrics;
 mod opening;
 mod removal;
 mod restarts;
+mod roll;
 mod run_log;
 mod running;
 mod seats;
+mod seen;
 mod settings;
 mod socket;
 mod source;
@@ -65,6 +71,7 @@ use crate::kubernetes::KubernetesBackend;
 use crate::local::{LocalBackend, rooted};
 use crate::opening::{Opening, Works};
 use crate::running::Running;
+use crate::seen::Seen;
 use crate::settings::{Command, Settings};
 use crate::socket::ApiSocket;
 
@@ -124,16 +131,17 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let _watch = watcher.map(|watcher| AbortOnDropHandle::new(tokio::spawn(watcher.watch())));
     let socket = ApiSocket::bind(&settings.listen)?;
     let (opening, entrance) = opening::begin();
-    let running = Running::default();
+    let (running, seen) = (Running::default(), Seen::default());
     let _health = match configuration.now().health().address {
         Some(address) => {
             let (entrance, configuration) = (entrance.clone(), configuration.clone());
-            let served = health::serve(address, entrance, configuration, running.clone()).await;
+            let (running, seen) = (running.clone(), seen.clone());
+            let served = health::serve(address, entrance, configuration, running, seen).await;
             Some(served.with_context(|| format!("cannot serve health on {address}"))?)
         }
         None => None,
     };
-    let api = LauncherApi::new(entrance, running.clone(), configuration.clone());
+    let api = LauncherApi::new(entrance, running.clone(), configuration.clone(), seen);
     let closing = CancellationToken::new();
     let mut server = serve(&socket, api, &closing)?;
 

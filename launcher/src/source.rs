@@ -15,6 +15,7 @@ use tokio_stream::Stream;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use tonic::Status;
 
+use crate::build_records::BuildKeySlot;
 use crate::data::{DataDirectory, TemporaryDirectory};
 
 /// The chunks of a source's tar.
@@ -54,6 +55,8 @@ pub(crate) struct StagedSource {
     pub(crate) label: String,
     /// The files.
     pub(crate) source: Source,
+    /// Where is said under which key its image is kept.
+    pub(crate) key: BuildKeySlot,
     _directory: TemporaryDirectory,
 }
 
@@ -77,6 +80,7 @@ impl Received {
         described: &ChaincodeSource,
         chunks: Chunks,
         data: &DataDirectory,
+        key: &BuildKeySlot,
     ) -> Result<Self, StageError> {
         let content = content(&described.r#type)?;
         let directory = data.temporary("source").map_err(StageError::Directory)?;
@@ -91,7 +95,15 @@ impl Received {
         Ok(match content {
             PackageContent::Code(language) => {
                 let (path, label) = (described.path.clone(), described.label.clone());
-                Self::Code(StagedSource { language, path, label, source, _directory: directory })
+                let key = key.clone();
+                Self::Code(StagedSource {
+                    language,
+                    path,
+                    label,
+                    source,
+                    key,
+                    _directory: directory,
+                })
             }
             PackageContent::Image => Self::Image(NamedImage::of_code(source.root())?),
         })

@@ -1,21 +1,34 @@
 //! Where a run of a chaincode stands: said by what drives the run, told to who asks for the
 //! launcher's status.
 
-use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use selvedge_proto::launcher::{ChaincodeStatus, Reason, RunStart, RunState};
-use selvedge_proxy::Load;
+use selvedge_proto::launcher::{ChaincodeStatus, Reason, RunStart, RunState, Traffic};
+use selvedge_proxy::{BOUNDS, Figures, ReplicaPlace, Snapshot};
 use tokio::sync::watch;
 
+use crate::epoch::seconds;
 use crate::error_chain::bounded;
+use crate::roll::Roll;
 
 /// Where one run stands, for as long as anybody has it.
 #[derive(Clone, Debug)]
 pub(crate) struct Standing {
     told: watch::Sender<ChaincodeStatus>,
-    /// How much there is to do, once there is a proxy.
-    load: Arc<OnceLock<Load>>,
+    /// What its proxy has had to do, once there is one.
+    figures: Arc<OnceLock<Figures>>,
+    /// Its sets of replicas.
+    sets: Arc<Mutex<Vec<SetStanding>>>,
+}
+
+/// How a set of replicas is.
+#[derive(Clone, Debug)]
+pub(crate) struct SetStanding {
+    /// Those that are there.
+    pub(crate) roll: Roll,
+    /// Those of them that are registered.
+    pub(crate) registered: Vec<ReplicaPlace>,
 }
 
 impl Standing {
@@ -30,21 +43,31 @@ impl Standing {
             state_since: seconds(SystemTime::now()),
             ..ChaincodeStatus::default()
         };
-        Self { told: watch::Sender::new(status), load: Arc::default() }
+        Self { told: watch::Sender::new(status), figures: Arc::default(), sets: Arc::default() }
     }
 
     /// Where it stands now.
     pub(crate) fn now(&self) -> ChaincodeStatus {
         let mut status = self.told.borrow().clone();
-        let in_flight = self.load.get().map_or(0, Load::now);
-        status.transactions_in_flight = in_flight.try_into().unwrap_or(u32::MAX);
+        if let Some(figures) = self.figures.get().map(Figures::now) {
+            status.transactions_in_flight = figures.in_flight.try_into().unwrap_or(u32::MAX);
+            status.traffic = Some(traffic(figures));
+        }
+        let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let replicas = sets.iter().flat_map(|set| set.roll.call(&set.registered));
+        status.replicas = replicas.collect();
         status
     }
 
-    /// How much there is to do for it, from now on.
-    pub(crate) fn has(&self, load: &Load) {
+    /// What its proxy has had to do is told from now on.
+    pub(crate) fn has(&self, figures: &Figures) {
         // There is one proxy in a run.
-        let _ = self.load.set(load.clone());
+        let _ = self.figures.set(figures.clone());
+    }
+
+    /// It has these sets of replicas.
+    pub(crate) fn has_sets(&self, sets: Vec<SetStanding>) {
+        *self.sets.lock().unwrap_or_else(PoisonError::into_inner) = sets;
     }
 
     /// It is somewhere else; a state that is another one begins now.
@@ -77,7 +100,18 @@ pub(crate) fn known(reason: &str) -> Reason {
     Reason { text: bounded(reason).replace('\n', " | "), since: seconds(SystemTime::now()) }
 }
 
-fn seconds(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+fn traffic(figures: Snapshot) -> Traffic {
+    Traffic {
+        begun: figures.begun,
+        failed: figures.failed,
+        last_failure: figures.last_failure.map(|failure| Reason {
+            text: failure.text.replace('\n', " | "),
+            since: seconds(failure.at),
+        }),
+        took: figures.took.to_vec(),
+        bounds: BOUNDS.iter().map(Duration::as_secs_f64).collect(),
+        seconds: figures.time.as_secs_f64(),
+        bytes_from_peer: figures.bytes_from_peer,
+        bytes_to_peer: figures.bytes_to_peer,
+    }
 }

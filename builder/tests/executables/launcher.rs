@@ -3,8 +3,9 @@
 use std::{future::Future, path::Path, pin::Pin, sync::Arc};
 
 use selvedge_proto::launcher::{
-    BuildEvent, BuildRequest, ImageCommand, ImageReference, Listening, RunEvent, RunRequest,
-    StatusRequest, StatusResponse, build_event, launcher_server, run_event,
+    BuildEvent, BuildLogRequest, BuildRequest, BuildsRequest, BuildsResponse, ImageCommand,
+    ImageReference, Listening, LogLines, LogsRequest, RunEvent, RunRequest, StatusRequest,
+    StatusResponse, build_event, launcher_server, run_event,
 };
 use tokio::{net::UnixListener, runtime::Runtime, sync::mpsc};
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
@@ -124,7 +125,7 @@ where
     Req: Send + 'static,
     Event: Send + 'static,
 {
-    let script = script.ok_or_else(|| Status::internal("not in this test"))?;
+    let script = script.ok_or_else(not_in_this_test)?;
     let (events, receiver) = mpsc::channel(4);
     tokio::spawn(script(request.into_inner(), Events(events)));
     Ok(Response::new(ReceiverStream::new(receiver)))
@@ -134,6 +135,8 @@ where
 impl launcher_server::Launcher for Scripts {
     type BuildStream = ReceiverStream<Result<BuildEvent, Status>>;
     type RunStream = ReceiverStream<Result<RunEvent, Status>>;
+    type LogsStream = ReceiverStream<Result<LogLines, Status>>;
+    type BuildLogStream = ReceiverStream<Result<LogLines, Status>>;
 
     async fn build(
         &self,
@@ -150,8 +153,27 @@ impl launcher_server::Launcher for Scripts {
     }
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
-        Err(Status::internal("not in this test"))
+        Err(not_in_this_test())
     }
+
+    async fn logs(&self, _: Request<LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {
+        Err(not_in_this_test())
+    }
+
+    async fn builds(&self, _: Request<BuildsRequest>) -> Result<Response<BuildsResponse>, Status> {
+        Err(not_in_this_test())
+    }
+
+    async fn build_log(
+        &self,
+        _: Request<BuildLogRequest>,
+    ) -> Result<Response<Self::BuildLogStream>, Status> {
+        Err(not_in_this_test())
+    }
+}
+
+fn not_in_this_test() -> Status {
+    Status::internal("not in this test")
 }
 
 /// An image, as a build ends with it.

@@ -189,6 +189,8 @@ fn help_teaches() {
         (&["config", "default", "--help"], "selvedge config default --backend kubernetes >"),
         (&["render", "--help"], "| kubectl apply --dry-run=server -f -"),
         (&["status", "--help"], "kubectl exec peer0-0 -c launcher -- selvedge status"),
+        (&["logs", "--help"], "selvedge logs basic_1.0 --follow --tail 20"),
+        (&["builds", "--help"], "selvedge builds 3 --follow"),
     ] {
         check(&selvedge(directory.path(), arguments), 0, &["Examples:", example], &[]);
     }

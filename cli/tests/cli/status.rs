@@ -115,8 +115,15 @@ fn a_launcher_that_is_older() {
     // Of the API it knows nothing: so it is with a method that an older one has not.
     let server = Server::builder().add_routes(Routes::default());
     runtime.spawn(server.serve_with_incoming(incoming));
-    let told = "is of another version: it does not tell its status; update the launcher, or use";
+    let told = "is of another version: it cannot tell that; update the launcher, or use";
     check(&scene.status(), 1, &[], &["error: the launcher at ", told]);
+    let address = scene.address();
+    for arguments in
+        [&["logs", "basic_1.0"][..], &["logs", "-f", "x"], &["builds"], &["builds", "1"]]
+    {
+        let asked = [arguments, &["--launcher", &address]].concat();
+        check(&selvedge(scene.root(), &asked), 1, &[], &["error: the launcher at ", told]);
+    }
     runtime.shutdown_background();
 }
 

@@ -47,7 +47,7 @@ impl Caller {
                  one release"
             }
             Self::Person => {
-                "it does not tell its status; update the launcher, or use the selvedge of its release"
+                "it cannot tell that; update the launcher, or use the selvedge of its release"
             }
         }
     }

@@ -16,8 +16,8 @@ use tokio::time::{Instant, timeout};
 use crate::alarm::Alarm;
 use crate::dialler::Target;
 use crate::event::Event;
+use crate::figures::Figures;
 use crate::identity::{Credential, ReplicaPlace};
-use crate::load::Load;
 use crate::notices::NoticeSender;
 use crate::on_demand::OnDemand;
 use crate::pace::{Pace, give_way};
@@ -94,7 +94,7 @@ pub(crate) struct Exchange {
     wakes: Wakes,
     commands: mpsc::Receiver<Command>,
     events: NoticeSender,
-    load: Load,
+    figures: Figures,
     /// Commands and the alarm.
     desk: Source,
     alarm: Alarm,
@@ -113,8 +113,8 @@ impl Exchange {
         wakes: Wakes,
         commands: mpsc::Receiver<Command>,
         events: NoticeSender,
-        load: Load,
     ) -> Self {
+        let figures = switch.figures().clone();
         let desk = wakes.source();
         Self {
             switch,
@@ -122,7 +122,7 @@ impl Exchange {
             wakes,
             commands,
             events,
-            load,
+            figures,
             desk,
             alarm: Alarm::default(),
             draining: Draining::No,
@@ -376,7 +376,7 @@ impl Exchange {
     }
 
     fn publish(&mut self) {
-        self.load.is(self.switch.load());
+        self.figures.set_in_flight(self.switch.load());
         while let Some(event) = self.switch.take_event() {
             if let Event::ReplicaReleased {
                 place: ReplicaPlace { address: Some(address), .. },

@@ -172,6 +172,7 @@ mod tests {
     use tokio_util::either::Either;
 
     use super::*;
+    use crate::figures::Figures;
     use crate::limits::Limits;
     use crate::pongs::LatePongs;
     use crate::wakes::Wakes;
@@ -211,7 +212,8 @@ mod tests {
             link = link(address) => link,
         };
         let source = Wakes::default().source();
-        let mut switch = Switch::new("basic_1.0:ab12".into(), Limits::default());
+        let mut switch =
+            Switch::new("basic_1.0:ab12".into(), Limits::default(), Figures::default());
         assert_eq!(link.poll(&source, &mut switch), None);
         // The runtime has no turn to learn of it: what is written next meets it first.
         drop(peer);

@@ -16,9 +16,9 @@ use crate::credentials::{PeerAddress, PeerCredentials, ReplicaAuthority};
 use crate::dialler::{Dialler, Target};
 use crate::event::{Event, Notice};
 use crate::exchange::{Command, Exchange};
+use crate::figures::Figures;
 use crate::identity::{Credential, Origin};
 use crate::limits::Limits;
-use crate::load::Load;
 use crate::memory::Memory;
 use crate::notices::{self, NoticeSender, Notices};
 use crate::on_demand::OnDemand;
@@ -70,7 +70,7 @@ pub struct Proxy {
     address: SocketAddr,
     commands: mpsc::Sender<Command>,
     events: Notices,
-    load: Load,
+    figures: Figures,
     /// Its end ends the thread.
     alive: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -98,8 +98,8 @@ impl Proxy {
             .map_err(|error| ProxyError::Authority(error.into()))?;
         let (commands, command_queue) = mpsc::channel(4);
         let (event_queue, events) = notices::channel();
-        let load = Load::default();
-        let told = load.clone();
+        let figures = Figures::default();
+        let told = figures.clone();
         let (alive, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -126,7 +126,7 @@ impl Proxy {
                 drop(exchange);
             })
             .map_err(ProxyError::Thread)?;
-        Ok(Self { address, commands, events, load, alive: Some(alive), thread: Some(thread) })
+        Ok(Self { address, commands, events, figures, alive: Some(alive), thread: Some(thread) })
     }
 
     /// Where replicas connect to.
@@ -162,9 +162,9 @@ impl Proxy {
         let _ = self.commands.send(Command::Replay(is_wanted)).await;
     }
 
-    /// How much there is to do, now and later.
-    pub fn load(&self) -> &Load {
-        &self.load
+    /// What it has to do, and has had so far, now and later.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// Dials a replica that listens, and takes it for one that has connected. It is dialled again
@@ -241,11 +241,11 @@ async fn run(
     (tls, dialler): (TlsAcceptor, Dialler),
     peer: PeerEndpoint,
     commands: mpsc::Receiver<Command>,
-    (events, load): (NoticeSender, Load),
+    (events, figures): (NoticeSender, Figures),
     span: Span,
 ) -> Option<Exchange> {
     let ProxySettings { package_id, listener, limits, .. } = settings;
-    let switch = Switch::new(package_id.clone(), limits.clone());
+    let switch = Switch::new(package_id.clone(), limits.clone(), figures);
     let wakes = Wakes::default();
     let memory = Memory::new(limits.unfinished);
     let host = Host { package_id: package_id.clone(), limits, memory, span, next: 0 };
@@ -258,7 +258,7 @@ async fn run(
             return None;
         }
     };
-    let mut exchange = Exchange::new(switch, replicas, wakes, commands, events, load);
+    let mut exchange = Exchange::new(switch, replicas, wakes, commands, events);
     exchange.run(&peer, &package_id).await;
     Some(exchange)
 }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::backlog::Backlog;
 use crate::budget::Budget;
 use crate::event::{Event, Fates};
+use crate::figures::Figures;
 use crate::frame::Frame;
 use crate::identity::Credential;
 use crate::leavers::Leavers;
@@ -52,6 +53,7 @@ enum Peer {
 pub(crate) struct Switch {
     package_id: String,
     limits: Limits,
+    figures: Figures,
     peer: Peer,
     /// What replicas may ask of this peer.
     offer: Offer,
@@ -74,13 +76,15 @@ pub(crate) struct Switch {
 }
 
 impl Switch {
-    pub(crate) fn new(package_id: String, limits: Limits) -> Self {
+    /// That of a chaincode whose figures are to be kept there.
+    pub(crate) fn new(package_id: String, limits: Limits, figures: Figures) -> Self {
         Self {
             package_id,
             roster: Roster::new(limits.clone()),
             retirements: Retirements::default(),
-            transactions: Transactions::new(&limits),
+            transactions: Transactions::new(&limits, figures.clone()),
             limits,
+            figures,
             peer: Peer::Silent,
             offer: Offer::default(),
             passed: 0,
@@ -97,7 +101,9 @@ impl Switch {
 
     /// The next message for the peer, oldest first.
     pub(crate) fn take_for_peer(&mut self) -> Option<Frame> {
-        self.for_peer.pop_front()
+        let frame = self.for_peer.pop_front()?;
+        self.figures.said(frame.bytes().len());
+        Some(frame)
     }
 
     /// Whether there is something for the peer.
@@ -242,6 +248,11 @@ impl Switch {
             self.trouble = Some((credential, reason));
             self.grant_waiting();
         }
+    }
+
+    /// What it counts.
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// How many transactions weigh on replicas, or wait for one.

@@ -17,6 +17,8 @@ use crate::violation::quote;
 mod batches;
 #[path = "switch_tests/bounds.rs"]
 mod bounds;
+#[path = "switch_tests/counted.rs"]
+mod counted;
 #[path = "switch_tests/model.rs"]
 mod model;
 #[path = "switch_tests/on_demand.rs"]
@@ -55,7 +57,7 @@ struct Bench {
 
 impl Bench {
     fn new(limits: Limits) -> Self {
-        Self { switch: Switch::new(PACKAGE.into(), limits), connected: 0 }
+        Self { switch: Switch::new(PACKAGE.into(), limits, Figures::default()), connected: 0 }
     }
 
     /// One that the peer has taken as ready, without a replica left.
@@ -91,6 +93,13 @@ impl Bench {
     fn greeted(&mut self) -> ReplicaId {
         let id = self.replica();
         assert_eq!(self.kinds(id), [Type::Registered, Type::Ready]);
+        id
+    }
+
+    /// One that has read its greeting, and was given what waited.
+    fn greeted_and_given(&mut self) -> ReplicaId {
+        let id = self.replica();
+        assert_eq!(self.kinds(id), [Type::Registered, Type::Ready, Type::Transaction]);
         id
     }
 

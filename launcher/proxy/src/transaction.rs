@@ -124,11 +124,11 @@ enum Interest {
 }
 
 impl Transaction {
-    /// It begins with the peer's message, on `replica`.
-    pub(crate) fn new(first: &Frame, course: Course, replica: ReplicaId, now: Instant) -> Self {
+    /// It begins with the peer's message, which came then, on `replica`.
+    pub(crate) fn new(first: &Frame, course: Course, replica: ReplicaId, came: Instant) -> Self {
         Self {
             key: first.transaction().apart(),
-            began: now,
+            began: came,
             course,
             replica: Some(replica),
             requests: 0,
@@ -168,6 +168,11 @@ impl Transaction {
     /// Whether the peer waits for its end, as far as anyone can know.
     pub(crate) fn is_awaited(&self) -> bool {
         self.interest == Interest::Awaited && !matches!(self.stage, Stage::Over)
+    }
+
+    /// For how long the peer has waited for it.
+    pub(crate) fn age(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// When the peer gives it up, which waits `limit` for it.

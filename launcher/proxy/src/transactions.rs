@@ -6,11 +6,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::course::{Course, Once};
+use crate::figures::Figures;
 use crate::frame::{Frame, TransactionKey};
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::replica::ReplicaId;
 use crate::transaction::{Asked, Loss, Reader, Readiness, Transaction};
+use crate::verdict;
+
+/// How one has failed for whose end the peer waits no more.
+const UNANSWERED: &str = "the chaincode did not answer within the peer's execute timeout";
 
 /// The transactions, by channel and ID.
 #[cfg_attr(test, derive(Clone))]
@@ -21,6 +26,8 @@ pub(crate) struct Transactions {
     /// What is kept for second runs of them, in bytes.
     journals: usize,
     bounds: Bounds,
+    /// Where their ends are counted.
+    figures: Figures,
     /// When the next one may be given up.
     review: Option<Instant>,
 }
@@ -61,14 +68,14 @@ pub(crate) struct Lost {
 
 impl Transactions {
     /// None, within these bounds.
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, figures: Figures) -> Self {
         let bounds = Bounds {
             execution: limits.execution,
             replay: limits.replay,
             journal: limits.journal,
             journals: limits.journals,
         };
-        Self { entries: HashMap::new(), awaited: 0, journals: 0, bounds, review: None }
+        Self { entries: HashMap::new(), awaited: 0, journals: 0, bounds, figures, review: None }
     }
 
     /// Whether those that begin from now on are run again.
@@ -97,14 +104,14 @@ impl Transactions {
         self.entries.contains_key(key)
     }
 
-    /// One begins on a replica, of which nothing is left from before.
-    pub(crate) fn begin(&mut self, first: &Frame, replica: ReplicaId, now: Instant) {
+    /// One begins on a replica, of which nothing is left from before. Its first message came then.
+    pub(crate) fn begin(&mut self, first: &Frame, replica: ReplicaId, came: Instant) {
         let course = if self.bounds.replay {
             Course::Noted(Journal::new(first, self.bounds.journal))
         } else {
             Course::Once(Once::Off)
         };
-        let transaction = Transaction::new(first, course, replica, now);
+        let transaction = Transaction::new(first, course, replica, came);
         self.review.get_or_insert(transaction.deadline(self.bounds.execution));
         let key = transaction.key().clone();
         self.awaited += 1;
@@ -261,7 +268,9 @@ impl Transactions {
         (self.awaited, self.journals) = (0, 0);
         let awaited = self.entries.drain().filter(|(_, transaction)| transaction.is_awaited());
         let ended = awaited.map(|(key, mut transaction)| {
-            transaction.give_up().unwrap_or_else(|| Frame::error(&key, text))
+            let end = transaction.give_up().unwrap_or_else(|| Frame::error(&key, text));
+            self.figures.ended(transaction.age(), verdict::failure(&end));
+            end
         });
         ended.collect()
     }
@@ -287,7 +296,13 @@ impl Transactions {
         let journal = transaction.journal();
         let result = what(transaction);
         let for_peer = transaction.proceed();
-        self.awaited -= usize::from(was_awaited && !transaction.is_awaited());
+        if was_awaited && !transaction.is_awaited() {
+            self.awaited -= 1;
+            // Without an end for the peer this waits no more, or has begun it anew.
+            let failure =
+                for_peer.as_ref().map_or_else(|| Some(UNANSWERED.to_owned()), verdict::failure);
+            self.figures.ended(transaction.age(), failure);
+        }
         self.journals = self.journals - journal + transaction.journal();
         let outcome = Outcome {
             relieved: burdened.filter(|_| transaction.burdens().is_none()),

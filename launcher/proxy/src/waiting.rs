@@ -12,7 +12,12 @@ use crate::limits::Limits;
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) enum Wish {
     /// A transaction that begins with this message of the peer.
-    Begin(Frame),
+    Begin {
+        /// The message.
+        first: Frame,
+        /// When it came.
+        came: Instant,
+    },
     /// One whose replica is gone.
     RunAgain {
         /// Which.
@@ -25,7 +30,7 @@ pub(crate) enum Wish {
 impl Wish {
     fn bytes(&self) -> usize {
         match self {
-            Self::Begin(first) => first.bytes().len(),
+            Self::Begin { first, .. } => first.bytes().len(),
             // What is kept of it is counted with what runs.
             Self::RunAgain { .. } => 0,
         }

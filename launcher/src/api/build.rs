@@ -14,6 +14,7 @@ use tracing::{Instrument, info, info_span, warn};
 use super::imaging::image_of;
 use super::listening::told;
 use super::shared::{Shared, chunk, failed, unexpected};
+use crate::build_records::BuildRecord;
 use crate::source::{Chunks, Received};
 
 type Events = mpsc::Sender<Result<BuildEvent, Status>>;
@@ -28,7 +29,10 @@ pub(super) async fn build(
         return Err(unexpected("what is to be built"));
     };
     let span = info_span!("build", label = start.label);
-    let (image, shim) = built(shared, &start, chunks(requests), events).instrument(span).await?;
+    let record = shared.seen.builds.begin(&start);
+    let built = built(shared, &start, chunks(requests), events, &record).instrument(span).await;
+    record.ended(built.as_ref().map(|(image, _)| image).map_err(Status::message));
+    let (image, shim) = built?;
     let listening = told(shim);
     Ok(BuildEvent { event: Some(build_event::Event::Image(image)), listening })
 }
@@ -38,9 +42,11 @@ async fn built(
     described: &ChaincodeSource,
     chunks: Chunks,
     events: &Events,
+    record: &BuildRecord,
 ) -> Result<(ImageReference, Shim), Status> {
     let tell = |line: String| {
         info!(target: "build", line);
+        record.line(&line);
         // A builder with that much to read has heard enough.
         let _ = events.try_send(Ok(BuildEvent {
             event: Some(build_event::Event::Log(line)),
@@ -49,13 +55,14 @@ async fn built(
     };
     let works = shared.entrance.enter(tell).await.map_err(|error| failed(&error))?;
     let _slot = shared.slots.take(tell).await;
+    record.goes_on();
     let begun = Instant::now();
-    let received =
-        Received::receive(described, chunks, &works.data).await.map_err(|error| failed(&error))?;
+    let received = Received::receive(described, chunks, &works.data, record.key());
+    let received = received.await.map_err(|error| failed(&error))?;
     let shim = received.shim();
     let (log, lines) = mpsc::channel(64);
     let build = image_of(received, works.backend.as_ref(), shared.build_limit(), log);
-    let (image, ()) = tokio::join!(build, relay(lines, events));
+    let (image, ()) = tokio::join!(build, relay(lines, events, record));
     let seconds = begun.elapsed().as_secs_f32();
     match image {
         Ok(image) => {
@@ -69,13 +76,14 @@ async fn built(
     }
 }
 
-async fn relay(mut lines: mpsc::Receiver<String>, events: &Events) {
+async fn relay(mut lines: mpsc::Receiver<String>, events: &Events, record: &BuildRecord) {
     while let Some(line) = lines.recv().await {
         // npm sets off what it says by empty lines; a log has lines enough.
         if line.trim().is_empty() {
             continue;
         }
         info!(target: "build", line);
+        record.line(&line);
         let event = BuildEvent { event: Some(build_event::Event::Log(line)), listening: None };
         // Lines of a build wait for a slow reader: none of them may be missing.
         let _ = events.send(Ok(event)).await;

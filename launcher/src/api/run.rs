@@ -7,7 +7,7 @@ use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::named_image::{NamedImage, NamedImageError};
 use selvedge_config::{Chaincode, Faults};
 use selvedge_proto::launcher::{
-    Ended, ImageReference, RunEvent, RunRequest, RunStart, run_event, run_request,
+    ChaincodeSource, Ended, ImageReference, RunEvent, RunRequest, RunStart, run_event, run_request,
 };
 use selvedge_proxy::{PeerAddress, PeerCredentials};
 use tokio::sync::mpsc;
@@ -21,6 +21,7 @@ use super::imaging::image_of;
 use super::listening::kept;
 use super::shared::{Shared, chunk, failed, unexpected};
 use crate::backend::Backend;
+use crate::build_records::BuildRecord;
 use crate::chaincode::ChaincodeRun;
 use crate::deadline::LaunchDeadline;
 use crate::error_chain::one_line;
@@ -60,18 +61,25 @@ pub(super) async fn run(
     shared: &Shared,
     mut requests: Streaming<RunRequest>,
     deadline: LaunchDeadline,
-    log: &RunLog,
+    events: mpsc::Sender<Result<RunEvent, Status>>,
 ) -> Result<RunEvent, Status> {
     let first = requests.message().await?.and_then(|request| request.content);
     let Some(run_request::Content::Start(start)) = first else {
         return Err(unexpected("what is to be run"));
     };
     let span = info_span!("chaincode", package_id = start.package_id);
-    let outcome = follow(shared, start, requests, deadline, log).instrument(span.clone()).await;
+    let log = RunLog::new(events, shared.seen.logs.of(&start.package_id));
+    let outcome = follow(shared, start, requests, deadline, &log).instrument(span.clone()).await;
     let _entered = span.enter();
     match &outcome {
-        Ok(reason) => info!(reason, "chaincode ended"),
-        Err(status) => warn!(reason = status.message(), "chaincode failed"),
+        Ok(reason) => {
+            info!(reason, "chaincode ended");
+            log.keep(&format!("the run has ended: {reason}"));
+        }
+        Err(status) => {
+            warn!(reason = status.message(), "chaincode failed");
+            log.keep(&format!("the run has failed: {}", status.message()));
+        }
     }
     outcome.map(|reason| RunEvent { event: Some(run_event::Event::Ended(Ended { reason })) })
 }
@@ -245,20 +253,10 @@ async fn rebuilt(
     standing.waits(&gone);
     log.line(gone);
     let described = start.source.clone().unwrap_or_default();
-    let _slot = shared.slots.take(|line| log.line(line)).await;
-    log.want_source();
-    let chunks = Box::pin(ReceiverStream::new(sources));
-    let received =
-        Received::receive(&described, chunks, &works.data).await.map_err(|error| failed(&error))?;
-    let (lines, mut built) = mpsc::channel::<String>(64);
-    let build = image_of(received, works.backend.as_ref(), shared.build_limit(), lines);
-    let relay = async {
-        while let Some(line) = built.recv().await {
-            log.line(line);
-        }
-    };
-    let (rebuilt, ()) = tokio::join!(build, relay);
-    let rebuilt = rebuilt?;
+    let record = shared.seen.builds.begin(&described);
+    let built = rebuild(shared, works, &described, sources, &record, log).await;
+    record.ended(built.as_ref().map_err(Status::message));
+    let rebuilt = built?;
     if rebuilt.digest != image.digest {
         warn!(
             was = image.digest,
@@ -272,6 +270,32 @@ async fn rebuilt(
         ));
     }
     Ok(rebuilt)
+}
+
+async fn rebuild(
+    shared: &Shared,
+    works: &Works,
+    described: &ChaincodeSource,
+    sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
+    record: &BuildRecord,
+    log: &RunLog,
+) -> Result<ImageReference, Status> {
+    let _slot = shared.slots.take(|line| log.line(line)).await;
+    record.goes_on();
+    log.want_source();
+    let chunks = Box::pin(ReceiverStream::new(sources));
+    let received = Received::receive(described, chunks, &works.data, record.key());
+    let received = received.await.map_err(|error| failed(&error))?;
+    let (lines, mut built) = mpsc::channel::<String>(64);
+    let build = image_of(received, works.backend.as_ref(), shared.build_limit(), lines);
+    let relay = async {
+        while let Some(line) = built.recv().await {
+            record.line(&line);
+            log.line(line);
+        }
+    };
+    let (rebuilt, ()) = tokio::join!(build, relay);
+    rebuilt
 }
 
 /// Takes the source that was asked for, and the wish to stop.

@@ -10,6 +10,7 @@ use crate::configuration::Configuration;
 use crate::error_chain::{bounded, one_line};
 use crate::opening::Entrance;
 use crate::running::Running;
+use crate::seen::Seen;
 
 /// What they all work with.
 pub(super) struct Shared {
@@ -17,6 +18,7 @@ pub(super) struct Shared {
     pub(super) running: Running,
     pub(super) configuration: Configuration,
     pub(super) slots: Slots,
+    pub(super) seen: Seen,
 }
 
 impl Shared {

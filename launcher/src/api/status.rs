@@ -3,19 +3,29 @@
 use selvedge_proto::launcher::{LauncherStatus, StatusResponse};
 
 use super::shared::Shared;
+use crate::configuration::Configuration;
 use crate::error_chain::bounded;
+use crate::opening::Entrance;
 
 pub(super) fn status(shared: &Shared) -> StatusResponse {
-    let (peer, closed) = match shared.entrance.now() {
+    let launcher = launcher_status(&shared.entrance, &shared.configuration);
+    StatusResponse { launcher: Some(launcher), chaincodes: shared.running.standings() }
+}
+
+/// How the launcher is.
+pub(crate) fn launcher_status(
+    entrance: &Entrance,
+    configuration: &Configuration,
+) -> LauncherStatus {
+    let (peer, closed) = match entrance.now() {
         Ok(works) => (works.backend.peer().to_owned(), String::new()),
         Err(reason) => (String::new(), reason.to_string()),
     };
-    let launcher = LauncherStatus {
+    LauncherStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        backend: shared.configuration.now().backend().to_string(),
+        backend: configuration.now().backend().to_string(),
         peer,
         closed,
-        file_refused: bounded(&shared.configuration.refusal().unwrap_or_default()).to_owned(),
-    };
-    StatusResponse { launcher: Some(launcher), chaincodes: shared.running.standings() }
+        file_refused: bounded(&configuration.refusal().unwrap_or_default()).to_owned(),
+    }
 }

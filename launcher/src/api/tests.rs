@@ -21,6 +21,7 @@ use crate::backend::{Backend, BuildError, Replicas, Sighting, StartError, Unrunn
 use crate::certificates::ProxyHost;
 use crate::data::DataDirectory;
 use crate::opening::{Opening, Works, begin};
+use crate::seen::Seen;
 use crate::source::StagedSource;
 
 /// Builds for as long as a test wants.
@@ -92,7 +93,7 @@ impl Scene {
             "apiVersion: selvedge/v1\nbuilds: {{timeout: 1m, parallel: {parallel_builds}}}\n\
              chaincode: {{timeouts: {{start: 1m}}}}\n"
         ));
-        let api = LauncherApi::new(entrance, Running::default(), configuration);
+        let api = LauncherApi::new(entrance, Running::default(), configuration, Seen::default());
         Self {
             directory: tempfile::tempdir().unwrap(),
             builder: Arc::new(Builder {

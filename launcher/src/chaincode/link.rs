@@ -1,6 +1,7 @@
 //! A chaincode's two sides while it runs: the proxy with the peer's stream, and the replicas.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use selvedge_manifest::baseline::Lifted;
@@ -121,6 +122,7 @@ impl<'a> Link<'a> {
             }
             Event::ReplicaReady { replica, credential, place } => {
                 info!(replica, "replica is ready");
+                self.tally.started();
                 if self.succession.stay(credential) {
                     self.desertion.joined(replica, credential, at);
                 }
@@ -230,7 +232,7 @@ impl<'a> Link<'a> {
                 Ok(())
             }
             Happening::Look => {
-                self.succession.looked(self.proxy.load().now());
+                self.succession.looked(self.proxy.figures().in_flight());
                 Ok(())
             }
         }
@@ -238,6 +240,7 @@ impl<'a> Link<'a> {
 
     async fn on_replica(&mut self, event: ReplicaEvent) -> Result<(), RunError> {
         match event {
+            ReplicaEvent::Wrote { replica, line } => self.wrote(&replica, line),
             ReplicaEvent::Line(line) => self.line(line),
             ReplicaEvent::Listening(address) => {
                 let credential = self.succession.current().credential;
@@ -324,6 +327,7 @@ impl<'a> Link<'a> {
     /// What happens to replicas that are to take the others' place.
     async fn on_next(&mut self, event: ReplicaEvent) {
         let reason = match event {
+            ReplicaEvent::Wrote { replica, line } => return self.wrote(&replica, line),
             ReplicaEvent::Line(line) => return self.line(line),
             ReplicaEvent::Listening(address) => {
                 if let Some(credential) = self.succession.next().map(|set| set.credential) {
@@ -375,6 +379,11 @@ impl<'a> Link<'a> {
         self.proxy.release(origin, credential, limit).await;
     }
 
+    fn wrote(&self, replica: &Arc<str>, line: String) {
+        info!(target: "chaincode", line);
+        self.log.written(replica, line);
+    }
+
     fn line(&self, line: String) {
         info!(target: "chaincode", line);
         self.log.line(line);
@@ -391,6 +400,7 @@ impl<'a> Link<'a> {
     }
 
     fn ended(&mut self, exit: &ReplicaExit) {
+        self.tally.ended();
         let credential = self.succession.current().credential;
         if self.succession.stay(credential) {
             warn!(status = exit.status, "replica ended, it is started again");

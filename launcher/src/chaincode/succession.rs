@@ -33,7 +33,7 @@ use crate::configuration::Configuration;
 use crate::deadline::AGES;
 use crate::error_chain::one_line;
 use crate::run_log::RunLog;
-use crate::standing::known;
+use crate::standing::{SetStanding, known};
 
 /// How long a new set must have been complete: one that ends at its first transaction, as for want of
 /// memory, has shown itself by then.
@@ -179,6 +179,12 @@ impl Succession {
             status.reasons = reasons;
             tally.tell(status);
         });
+        let sets = [Some(set), next].into_iter().flatten();
+        let standing = |set: &Set| SetStanding {
+            roll: set.replicas.roll(),
+            registered: self.places(set.credential).collect(),
+        };
+        self.plan.run.standing.has_sets(sets.map(standing).collect());
     }
 
     /// The set that there is.
@@ -237,8 +243,14 @@ impl Succession {
 
     /// How many replicas with this credential are registered.
     fn registered(&self, credential: Credential) -> usize {
+        self.places(credential).count()
+    }
+
+    /// Which of their set they are.
+    fn places(&self, credential: Credential) -> impl Iterator<Item = ReplicaPlace> {
         let all = self.registered.values();
-        all.filter(|registered| registered.credential == credential).count()
+        let its = all.filter(move |registered| registered.credential == credential);
+        its.map(|registered| registered.place)
     }
 
     /// A replica has registered.
@@ -515,9 +527,16 @@ impl Succession {
                 tokio::select! {
                     _ = &mut is_retired => break,
                     Some(event) = set.replicas.next_event() => {
-                        if let ReplicaEvent::Line(line) = event {
-                            info!(target: "chaincode", line);
-                            log.line(line);
+                        match event {
+                            ReplicaEvent::Wrote { replica, line } => {
+                                info!(target: "chaincode", line);
+                                log.written(&replica, line);
+                            }
+                            ReplicaEvent::Line(line) => {
+                                info!(target: "chaincode", line);
+                                log.line(line);
+                            }
+                            _ => {}
                         }
                     }
                 }

@@ -1,4 +1,4 @@
-//! What became of transactions whose replicas ended.
+//! How many replicas began and ended, and what became of their transactions.
 
 use selvedge_proto::launcher::ChaincodeStatus;
 use selvedge_proxy::Fates;
@@ -9,10 +9,22 @@ pub(super) struct Tally {
     run_again: u64,
     answered: u64,
     differed: u64,
+    started: u64,
+    ended: u64,
 }
 
 impl Tally {
-    /// A replica has ended.
+    /// A replica has registered.
+    pub(super) fn started(&mut self) {
+        self.started += 1;
+    }
+
+    /// A replica has ended that was not to.
+    pub(super) fn ended(&mut self) {
+        self.ended += 1;
+    }
+
+    /// A replica's connection has ended.
     pub(super) fn add(&mut self, fates: Fates) {
         // No transaction more than a peer has in flight.
         self.run_again += u64::try_from(fates.run_again).unwrap_or(u64::MAX);
@@ -28,5 +40,7 @@ impl Tally {
         status.transactions_run_again = self.run_again;
         status.transactions_answered = self.answered;
         status.transactions_differed = self.differed;
+        status.replicas_started = self.started;
+        status.replicas_ended = self.ended;
     }
 }

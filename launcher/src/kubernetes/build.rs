@@ -94,6 +94,7 @@ impl Builds {
         let runtime = self.runtime(source.language, &said).await;
         let runtime = runtime.map_err(|error| BuildError::Cluster(error.into()))?;
         let (digest, key, recipe) = self.key(source, toolchain.as_ref(), runtime.as_ref())?;
+        source.key.is(&key.tag());
         loading::in_image(&*recipe).map_err(|error| BuildError::Source(error.into()))?;
         let _turn = self.turns.take(key).await;
         let build = async {

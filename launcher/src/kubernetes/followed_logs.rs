@@ -118,10 +118,13 @@ impl FollowedLogs {
             let (again, ends, pod) = (Arc::clone(&again), self.ends.clone(), uid.clone());
             async move {
                 let (sink, mut lines) = mpsc::channel(64);
+                let replica: Arc<str> = name.as_str().into();
                 let relay = async {
                     'told: while let Some(line) = lines.recv().await {
                         let told = match narrative.line(line) {
-                            Told::Line(line) => vec![ReplicaEvent::Line(line)],
+                            Told::Line(line) => {
+                                vec![ReplicaEvent::Wrote { replica: Arc::clone(&replica), line }]
+                            }
                             Told::Aside(line) => {
                                 debug!(target: "chaincode", line);
                                 Vec::new()

@@ -15,6 +15,7 @@ use super::order::Order;
 use super::replacement::Replacement;
 use super::run::{End, Run};
 use crate::backend::{Meeting, ReplicaEvent, Replicas};
+use crate::roll::Roll;
 
 /// The replicas of one run.
 pub(crate) struct ClusterReplicas {
@@ -29,6 +30,7 @@ pub(crate) struct ClusterReplicas {
     end: oneshot::Sender<End>,
     task: JoinHandle<()>,
     place: KubernetesPlace,
+    roll: Roll,
 }
 
 impl ClusterReplicas {
@@ -49,9 +51,9 @@ impl ClusterReplicas {
         let (wanted, number) = watch::channel(order.replicas);
         let replacement = Replacement::begin(&order, sink.clone(), disconnected);
         let run = Run::new(order, sink, since, number);
-        let words = run.function_words();
+        let (words, roll) = (run.function_words(), run.roll());
         let task = tokio::spawn(run.supervise(ended).in_current_span());
-        Self { events, replacement, wanted, words, end, task, place }
+        Self { events, replacement, wanted, words, end, task, place, roll }
     }
 
     async fn end(self, end: End) {
@@ -70,6 +72,10 @@ impl ClusterReplicas {
 impl Replicas for ClusterReplicas {
     fn place(&self) -> Place {
         Place::Kubernetes(self.place.clone())
+    }
+
+    fn roll(&self) -> Roll {
+        self.roll.clone()
     }
 
     async fn next_event(&mut self) -> Option<ReplicaEvent> {

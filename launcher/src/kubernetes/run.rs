@@ -26,10 +26,12 @@ use super::objects::{ApplyError, Objects, scale_to_zero};
 use super::observed::find;
 use super::order::Order;
 use super::place::Place;
+use super::pod_presence::present;
 use super::trouble::{self, Scene, TroubleKind};
 use crate::backend::{Beginning, DISCONNECTED, ReplicaEvent, ReplicaExit};
 use crate::deadline::AGES;
 use crate::error_chain::one_line;
+use crate::roll::Roll;
 
 /// How long an earlier launcher of the same peer may take to be gone.
 const LEASE: Duration = Duration::from_secs(30);
@@ -100,6 +102,8 @@ pub(super) struct Run {
     attempted: bool,
     /// What was told of as lifted.
     lifted: Vec<Lifted>,
+    /// Where is said which pods there are.
+    roll: Roll,
 }
 
 /// Why the objects were not applied.
@@ -141,12 +145,18 @@ impl Run {
             delay: None,
             attempted: false,
             lifted: Vec::new(),
+            roll: Roll::default(),
         }
     }
 
     /// By whom the proxy's words are passed on, if the chaincode is run on demand.
     pub(super) fn function_words(&self) -> Option<FunctionWords> {
         self.function.as_ref().map(Function::words)
+    }
+
+    /// Where it says which pods there are.
+    pub(super) fn roll(&self) -> Roll {
+        self.roll.clone()
     }
 
     /// Runs the replicas until they are to end, and ends them.
@@ -357,6 +367,7 @@ impl Run {
             all.iter().partition(|pod| self.is_own(pod.annotations().get(CREDENTIALS)));
         let own: Vec<&Pod> = own.into_iter().map(AsRef::as_ref).collect();
         let there: Vec<String> = own.iter().filter_map(|pod| pod.uid()).collect();
+        self.roll.set(own.iter().copied().filter_map(present));
         self.logs.retain(&there);
         self.ended.retain(|uid, _| there.contains(uid));
         if let Some(function) = &mut self.function {

@@ -22,9 +22,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error};
 
 use super::process::{Process, ProcessEnd};
-use super::started::{Start, Started, end_gently, exit};
+use super::started::{Start, Started, end_gently, exit, name, present};
 use crate::backend::{DISCONNECTED, Meeting, ReplicaEvent, ReplicaExit, Replicas};
 use crate::error_chain::one_line;
+use crate::roll::Roll;
 use crate::seats::{Deed, End, Patience, Seats};
 
 /// The processes of one function.
@@ -34,6 +35,7 @@ pub(super) struct Pool {
     words: mpsc::UnboundedSender<Word>,
     stop: CancellationToken,
     task: AbortOnDropHandle<()>,
+    roll: Roll,
 }
 
 /// What the proxy says.
@@ -49,6 +51,7 @@ impl Pool {
         let (sink, events) = mpsc::channel(256);
         let (words, heard) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
+        let roll = Roll::default();
         let listens = starts.iter().any(|start| start.listens);
         let keeper = Keeper {
             seats: Seats::new(starts.len(), listens, patience),
@@ -56,9 +59,10 @@ impl Pool {
             starts,
             running: JoinSet::new(),
             events: sink,
+            roll: roll.clone(),
         };
         let task = tokio::spawn(keeper.keep(heard, stop.clone()).in_current_span());
-        Self { events, words, stop, task: AbortOnDropHandle::new(task) }
+        Self { events, words, stop, task: AbortOnDropHandle::new(task), roll }
     }
 }
 
@@ -66,6 +70,10 @@ impl Pool {
 impl Replicas for Pool {
     fn place(&self) -> Place {
         Place::Local(LocalPlace {})
+    }
+
+    fn roll(&self) -> Roll {
+        self.roll.clone()
     }
 
     async fn next_event(&mut self) -> Option<ReplicaEvent> {
@@ -104,6 +112,7 @@ struct Keeper {
     runs: Vec<Option<Run>>,
     running: JoinSet<(usize, End)>,
     events: mpsc::Sender<ReplicaEvent>,
+    roll: Roll,
 }
 
 /// A process that runs.
@@ -147,6 +156,7 @@ impl Keeper {
                     && let Some(run) = &self.runs[seat]
                 {
                     run.is_let_go.store(true, Ordering::Relaxed);
+                    self.roll.leaves(&name(seat));
                 }
                 self.seats.met(seat, meeting, Instant::now());
             }
@@ -201,12 +211,16 @@ impl Keeper {
             is_let_go: Arc::clone(&is_let_go),
         };
         self.runs[seat] = Some(run);
+        let name = name(seat);
+        self.roll.enter(name.to_string(), present(seat, started.listening));
         let events = self.events.clone();
-        let running = async move { (seat, run_to_end(started, &end, &is_let_go, &events).await) };
+        let running =
+            async move { (seat, run_to_end(started, &name, &end, &is_let_go, &events).await) };
         self.running.spawn(running.in_current_span());
     }
 
     async fn ended(&mut self, seat: usize, end: End) {
+        self.roll.strike(&name(seat));
         if let Some(Run { listening: Some(address), .. }) = self.runs[seat].take() {
             let _ = self.events.send(ReplicaEvent::Silenced(address)).await;
         }
@@ -216,12 +230,13 @@ impl Keeper {
 
 async fn run_to_end(
     Started { mut process, .. }: Started,
+    name: &Arc<str>,
     end: &CancellationToken,
     is_let_go: &AtomicBool,
     events: &mpsc::Sender<ReplicaEvent>,
 ) -> End {
     tokio::select! {
-        ended = follow(&mut process, is_let_go, events) => {
+        ended = follow(&mut process, name, is_let_go, events) => {
             let is_well = ended.as_ref().is_ok_and(|end| end.status.success());
             return End { exit: exit(ended), is_well };
         }
@@ -235,6 +250,7 @@ async fn run_to_end(
 /// Tells what it writes, until it is let go: a shim has the end of its stream for an error, and says so.
 async fn follow(
     process: &mut Process,
+    name: &Arc<str>,
     is_let_go: &AtomicBool,
     events: &mpsc::Sender<ReplicaEvent>,
 ) -> io::Result<ProcessEnd> {
@@ -242,7 +258,7 @@ async fn follow(
         if is_let_go.load(Ordering::Relaxed) {
             debug!(target: "chaincode", line);
         } else {
-            let _ = events.send(ReplicaEvent::Line(line)).await;
+            let _ = events.send(ReplicaEvent::Wrote { replica: Arc::clone(name), line }).await;
         }
     }
     process.end().await

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::process::Command;
 use tokio::sync::mpsc;
@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 use super::process::{Process, ProcessEnd};
 use crate::backend::{ReplicaEvent, ReplicaExit, StartError};
 use crate::data::TemporaryDirectory;
+use crate::roll::{Mark, Present};
 
 /// What a process gets between SIGTERM and SIGKILL.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
@@ -49,16 +50,33 @@ pub(super) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-/// Tells what it writes until it has ended.
+/// Tells what it writes until it has ended, under this name.
 pub(super) async fn follow(
     process: &mut Process,
+    replica: &Arc<str>,
     events: &mpsc::Sender<ReplicaEvent>,
 ) -> io::Result<ProcessEnd> {
     while let Some(line) = process.next_line().await {
         // Nobody listens any more once the replica is to stop.
-        let _ = events.send(ReplicaEvent::Line(line)).await;
+        let _ = events.send(ReplicaEvent::Wrote { replica: Arc::clone(replica), line }).await;
     }
     process.end().await
+}
+
+/// What the replica in a seat is called.
+pub(super) fn name(seat: usize) -> Arc<str> {
+    format!("replica-{seat}").into()
+}
+
+/// What the roll has of one that was just started in a seat.
+pub(super) fn present(seat: usize, listening: Option<SocketAddr>) -> Present {
+    let number = u32::try_from(seat).unwrap_or(u32::MAX);
+    Present {
+        node: String::new(),
+        since: SystemTime::now(),
+        mark: listening.map_or(Mark::Seat(number), Mark::At),
+        is_leaving: false,
+    }
 }
 
 pub(super) fn exit(end: io::Result<ProcessEnd>) -> ReplicaExit {

@@ -16,6 +16,7 @@ use tracing::error;
 use self::seat::{Seat, Word};
 use super::started::Start;
 use crate::backend::{Meeting, ReplicaEvent, Replicas, StartError};
+use crate::roll::Roll;
 
 /// Supervised replicas: one in each seat that is wanted.
 pub(super) struct Supervised {
@@ -29,6 +30,7 @@ pub(super) struct Supervised {
     stop: CancellationToken,
     /// One for each seat.
     tasks: JoinSet<()>,
+    roll: Roll,
 }
 
 impl Supervised {
@@ -43,6 +45,7 @@ impl Supervised {
         let (disconnected, since) = watch::channel(None);
         let (wanted, number) = watch::channel(wanted);
         let stop = CancellationToken::new();
+        let roll = Roll::default();
         let (mut words, mut tasks) = (Vec::new(), JoinSet::new());
         for (seat, start) in starts.into_iter().enumerate() {
             let first = (seat < *number.borrow()).then(|| start.spawn()).transpose()?;
@@ -57,10 +60,11 @@ impl Supervised {
                 disconnected: since.clone(),
                 stop: stop.clone(),
                 events: sink.clone(),
+                roll: roll.clone(),
             };
             tasks.spawn(seat.keep(first));
         }
-        Ok(Self { events, disconnected, wanted, words, stop, tasks })
+        Ok(Self { events, disconnected, wanted, words, stop, tasks, roll })
     }
 
     /// Who is told what happens to a replica: nobody where its certificate does not say which it is.
@@ -73,6 +77,10 @@ impl Supervised {
 impl Replicas for Supervised {
     fn place(&self) -> Place {
         Place::Local(LocalPlace {})
+    }
+
+    fn roll(&self) -> Roll {
+        self.roll.clone()
     }
 
     async fn next_event(&mut self) -> Option<ReplicaEvent> {

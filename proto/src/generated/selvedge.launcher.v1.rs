@@ -279,6 +279,19 @@ pub struct ChaincodeStatus {
     /// How many transactions replicas have just now, or wait for one.
     #[prost(uint32, tag = "17")]
     pub transactions_in_flight: u32,
+    /// Its replicas, by name: those of the set that is there, and of one that is to
+    /// take over.
+    #[prost(message, repeated, tag = "18")]
+    pub replicas: ::prost::alloc::vec::Vec<ReplicaStatus>,
+    /// What it has had to do so far, in this run; absent before it was started.
+    #[prost(message, optional, tag = "19")]
+    pub traffic: ::core::option::Option<Traffic>,
+    /// How many replicas have registered in this run.
+    #[prost(uint64, tag = "20")]
+    pub replicas_started: u64,
+    /// How many ended by themselves, or were ended since they hung, in this run.
+    #[prost(uint64, tag = "21")]
+    pub replicas_ended: u64,
     /// Where it runs; absent before it was started.
     #[prost(oneof = "chaincode_status::Place", tags = "5, 6")]
     pub place: ::core::option::Option<chaincode_status::Place>,
@@ -295,6 +308,53 @@ pub mod chaincode_status {
         #[prost(message, tag = "6")]
         Kubernetes(super::KubernetesPlace),
     }
+}
+/// How a replica is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplicaStatus {
+    /// Its name: of a pod the pod's, of a process that of its seat.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The node that it is on; empty before that is known, and on a backend that has none.
+    #[prost(string, tag = "2")]
+    pub node: ::prost::alloc::string::String,
+    /// How far it is.
+    #[prost(enumeration = "ReplicaState", tag = "3")]
+    pub state: i32,
+    /// Since when it is there, in seconds since 1970.
+    #[prost(int64, tag = "4")]
+    pub since: i64,
+}
+/// What a chaincode has had to do so far, in one run.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Traffic {
+    /// How many transactions the peer has begun.
+    #[prost(uint64, tag = "1")]
+    pub begun: u64,
+    /// How many of those that have ended failed: the chaincode said so (a status of
+    /// 400 or more), it or the launcher answered with an ERROR, or the peer waits no
+    /// longer.
+    #[prost(uint64, tag = "2")]
+    pub failed: u64,
+    /// The last one that failed.
+    #[prost(message, optional, tag = "3")]
+    pub last_failure: ::core::option::Option<Reason>,
+    /// How many ended within each of the bounds, and not within the one before; last,
+    /// how many took longer than all bounds. There is one more than there are bounds.
+    #[prost(uint64, repeated, tag = "4")]
+    pub took: ::prost::alloc::vec::Vec<u64>,
+    /// The bounds, in seconds, in rising order.
+    #[prost(double, repeated, tag = "5")]
+    pub bounds: ::prost::alloc::vec::Vec<f64>,
+    /// What those that have ended took together, in seconds.
+    #[prost(double, tag = "6")]
+    pub seconds: f64,
+    /// The length of all messages of the peer.
+    #[prost(uint64, tag = "7")]
+    pub bytes_from_peer: u64,
+    /// The length of all messages to the peer.
+    #[prost(uint64, tag = "8")]
+    pub bytes_to_peer: u64,
 }
 /// Something that explains a state, or has gone wrong.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -318,6 +378,134 @@ pub struct KubernetesPlace {
     /// The name of the Deployment.
     #[prost(string, tag = "2")]
     pub deployment: ::prost::alloc::string::String,
+}
+/// What the caller of Logs sends.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogsRequest {
+    /// The chaincode: its package ID, or its label, if there is one package of it.
+    #[prost(string, tag = "1")]
+    pub chaincode: ::prost::alloc::string::String,
+    /// Whether to go on with what it writes from now on.
+    #[prost(bool, tag = "2")]
+    pub follow: bool,
+    /// How many lines of those that are kept, the last ones; all if absent.
+    #[prost(uint32, optional, tag = "3")]
+    pub tail: ::core::option::Option<u32>,
+    /// The replica whose lines are wanted, by its name; empty for all, and for what
+    /// was said of the chaincode.
+    #[prost(string, tag = "4")]
+    pub replica: ::prost::alloc::string::String,
+}
+/// What Logs and BuildLog answer.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LogLines {
+    /// The next lines, the oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<LogLine>,
+    /// How many lines before these are not kept any more: they came faster than they
+    /// were read.
+    #[prost(uint64, tag = "2")]
+    pub missed: u64,
+}
+/// A line of a log.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogLine {
+    /// When it came to the launcher, in milliseconds since 1970.
+    #[prost(int64, tag = "1")]
+    pub at: i64,
+    /// The replica that has written it; empty if the launcher says it of the
+    /// chaincode, or if it is a build's.
+    #[prost(string, tag = "2")]
+    pub replica: ::prost::alloc::string::String,
+    /// The line.
+    #[prost(string, tag = "3")]
+    pub text: ::prost::alloc::string::String,
+}
+/// What the caller of Builds sends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BuildsRequest {}
+/// What Builds answers.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BuildsResponse {
+    /// The builds, the newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub builds: ::prost::alloc::vec::Vec<BuildStatus>,
+}
+/// How a build is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BuildStatus {
+    /// Its number: the builds of one launcher are counted from 1 on.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// What is built.
+    #[prost(message, optional, tag = "2")]
+    pub source: ::core::option::Option<ChaincodeSource>,
+    /// How far it is.
+    #[prost(enumeration = "BuildState", tag = "3")]
+    pub state: i32,
+    /// When it was called for, in seconds since 1970.
+    #[prost(int64, tag = "4")]
+    pub begun: i64,
+    /// When it ended, likewise; 0 before.
+    #[prost(int64, tag = "5")]
+    pub ended: i64,
+    /// The key under which its image is kept: over source, recipe, toolchain and
+    /// base. Empty before it is known, and of what is not built here.
+    #[prost(string, tag = "6")]
+    pub key: ::prost::alloc::string::String,
+    /// The image; absent before it is there.
+    #[prost(message, optional, tag = "7")]
+    pub image: ::core::option::Option<ImageReference>,
+    /// Why it failed; empty otherwise.
+    #[prost(string, tag = "8")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// What the caller of BuildLog sends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BuildLogRequest {
+    /// The build's number.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// Whether to go on until it has ended.
+    #[prost(bool, tag = "2")]
+    pub follow: bool,
+}
+/// How far a replica is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReplicaState {
+    /// None that this version knows.
+    Unspecified = 0,
+    /// It is there and not registered: it starts, or rests until it is called for.
+    Unregistered = 1,
+    /// It is registered, and takes transactions.
+    Registered = 2,
+    /// It is to go.
+    Leaving = 3,
+}
+impl ReplicaState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REPLICA_STATE_UNSPECIFIED",
+            Self::Unregistered => "REPLICA_STATE_UNREGISTERED",
+            Self::Registered => "REPLICA_STATE_REGISTERED",
+            Self::Leaving => "REPLICA_STATE_LEAVING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REPLICA_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "REPLICA_STATE_UNREGISTERED" => Some(Self::Unregistered),
+            "REPLICA_STATE_REGISTERED" => Some(Self::Registered),
+            "REPLICA_STATE_LEAVING" => Some(Self::Leaving),
+            _ => None,
+        }
+    }
 }
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -356,6 +544,51 @@ impl RunState {
             "RUN_STATE_READY" => Some(Self::Ready),
             "RUN_STATE_CHANGING" => Some(Self::Changing),
             "RUN_STATE_ENDING" => Some(Self::Ending),
+            _ => None,
+        }
+    }
+}
+/// How far a build is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum BuildState {
+    /// None that this version knows.
+    Unspecified = 0,
+    /// It waits for others to end, or for the launcher's start.
+    Waiting = 1,
+    /// It goes on.
+    Running = 2,
+    /// Its image is there.
+    Done = 3,
+    /// It has failed.
+    Failed = 4,
+    /// Nobody waited for it any more.
+    Abandoned = 5,
+}
+impl BuildState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "BUILD_STATE_UNSPECIFIED",
+            Self::Waiting => "BUILD_STATE_WAITING",
+            Self::Running => "BUILD_STATE_RUNNING",
+            Self::Done => "BUILD_STATE_DONE",
+            Self::Failed => "BUILD_STATE_FAILED",
+            Self::Abandoned => "BUILD_STATE_ABANDONED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "BUILD_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "BUILD_STATE_WAITING" => Some(Self::Waiting),
+            "BUILD_STATE_RUNNING" => Some(Self::Running),
+            "BUILD_STATE_DONE" => Some(Self::Done),
+            "BUILD_STATE_FAILED" => Some(Self::Failed),
+            "BUILD_STATE_ABANDONED" => Some(Self::Abandoned),
             _ => None,
         }
     }
@@ -520,6 +753,79 @@ pub mod launcher_client {
                 .insert(GrpcMethod::new("selvedge.launcher.v1.Launcher", "Status"));
             self.inner.unary(req, path, codec).await
         }
+        /// Passes on what a chaincode has written, and what the launcher has said of it,
+        /// as far as it is kept, the oldest first; and what follows, if that is wanted.
+        pub async fn logs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LogsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::LogLines>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/selvedge.launcher.v1.Launcher/Logs",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("selvedge.launcher.v1.Launcher", "Logs"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Tells of the builds that go on, and of the last ones that have ended.
+        pub async fn builds(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BuildsRequest>,
+        ) -> std::result::Result<tonic::Response<super::BuildsResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/selvedge.launcher.v1.Launcher/Builds",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("selvedge.launcher.v1.Launcher", "Builds"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Passes on the lines of a build, likewise.
+        pub async fn build_log(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BuildLogRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::LogLines>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/selvedge.launcher.v1.Launcher/BuildLog",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("selvedge.launcher.v1.Launcher", "BuildLog"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -569,6 +875,34 @@ pub mod launcher_server {
             &self,
             request: tonic::Request<super::StatusRequest>,
         ) -> std::result::Result<tonic::Response<super::StatusResponse>, tonic::Status>;
+        /// Server streaming response type for the Logs method.
+        type LogsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::LogLines, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Passes on what a chaincode has written, and what the launcher has said of it,
+        /// as far as it is kept, the oldest first; and what follows, if that is wanted.
+        async fn logs(
+            &self,
+            request: tonic::Request<super::LogsRequest>,
+        ) -> std::result::Result<tonic::Response<Self::LogsStream>, tonic::Status>;
+        /// Tells of the builds that go on, and of the last ones that have ended.
+        async fn builds(
+            &self,
+            request: tonic::Request<super::BuildsRequest>,
+        ) -> std::result::Result<tonic::Response<super::BuildsResponse>, tonic::Status>;
+        /// Server streaming response type for the BuildLog method.
+        type BuildLogStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::LogLines, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Passes on the lines of a build, likewise.
+        async fn build_log(
+            &self,
+            request: tonic::Request<super::BuildLogRequest>,
+        ) -> std::result::Result<tonic::Response<Self::BuildLogStream>, tonic::Status>;
     }
     /// Builds and runs chaincode for one peer, or for several.
     #[derive(Debug)]
@@ -778,6 +1112,141 @@ pub mod launcher_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/selvedge.launcher.v1.Launcher/Logs" => {
+                    #[allow(non_camel_case_types)]
+                    struct LogsSvc<T: Launcher>(pub Arc<T>);
+                    impl<
+                        T: Launcher,
+                    > tonic::server::ServerStreamingService<super::LogsRequest>
+                    for LogsSvc<T> {
+                        type Response = super::LogLines;
+                        type ResponseStream = T::LogsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LogsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Launcher>::logs(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LogsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/selvedge.launcher.v1.Launcher/Builds" => {
+                    #[allow(non_camel_case_types)]
+                    struct BuildsSvc<T: Launcher>(pub Arc<T>);
+                    impl<T: Launcher> tonic::server::UnaryService<super::BuildsRequest>
+                    for BuildsSvc<T> {
+                        type Response = super::BuildsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BuildsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Launcher>::builds(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BuildsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/selvedge.launcher.v1.Launcher/BuildLog" => {
+                    #[allow(non_camel_case_types)]
+                    struct BuildLogSvc<T: Launcher>(pub Arc<T>);
+                    impl<
+                        T: Launcher,
+                    > tonic::server::ServerStreamingService<super::BuildLogRequest>
+                    for BuildLogSvc<T> {
+                        type Response = super::LogLines;
+                        type ResponseStream = T::BuildLogStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BuildLogRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Launcher>::build_log(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BuildLogSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

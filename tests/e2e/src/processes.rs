@@ -98,6 +98,15 @@ impl Process {
         kill_process(self.handle(), Signal::KILL).expect("the process is there");
     }
 
+    /// SIGINT, as from Ctrl-C.
+    ///
+    /// # Panics
+    ///
+    /// When it is gone already.
+    pub fn interrupt(&self) {
+        kill_process(self.handle(), Signal::INT).expect("the process is there");
+    }
+
     /// SIGSTOP: it hangs when this returns.
     ///
     /// # Panics

@@ -7,13 +7,15 @@ use crate::course::Once;
 use crate::frame::{Frame, TransactionKey};
 use crate::replica::ReplicaId;
 use crate::transaction::Readiness;
+use crate::verdict;
 use crate::waiting::Wish;
 
 impl Switch {
     /// The peer begins a transaction.
     pub(super) fn begin(&mut self, first: Frame) {
         self.budget.begun();
-        self.grant(Wish::Begin(first));
+        self.figures.begun();
+        self.grant(Wish::Begin { first, came: Instant::now() });
     }
 
     /// Meets a wish, or has it wait.
@@ -53,7 +55,9 @@ impl Switch {
     /// Gives a transaction to a replica, or answers it; gives the wish back if it has to wait.
     fn try_grant(&mut self, wish: Wish, now: Instant) -> Result<(), Wish> {
         match wish {
-            Wish::Begin(first) => self.try_begin(first, now).map_err(Wish::Begin),
+            Wish::Begin { first, came } => {
+                self.try_begin(first, came, now).map_err(|first| Wish::Begin { first, came })
+            }
             Wish::RunAgain { key, reason } => {
                 if self.try_run_again(&key, &reason, now) {
                     return Ok(());
@@ -63,10 +67,10 @@ impl Switch {
         }
     }
 
-    fn try_begin(&mut self, first: Frame, now: Instant) -> Result<(), Frame> {
+    fn try_begin(&mut self, first: Frame, came: Instant, now: Instant) -> Result<(), Frame> {
         let key = first.transaction();
         if let Some(reason) = self.closed.clone() {
-            self.say_failed(&key, &reason);
+            self.say_failed(&key, came, &reason);
             return Ok(());
         }
         // The peer gave up on this transaction and begins it anew. What it still owes to the
@@ -76,12 +80,12 @@ impl Switch {
             return Err(first);
         }
         if let Some(id) = self.roster.least_busy() {
-            self.transactions.begin(&first, id, now);
+            self.transactions.begin(&first, id, came);
             self.give(id, first);
             return Ok(());
         }
         let Some(reason) = self.why_nobody(now) else { return Err(first) };
-        self.say_failed(&key, &format!("no replica of the chaincode is running: {reason}"));
+        self.say_failed(&key, came, &format!("no replica of the chaincode is running: {reason}"));
         Ok(())
     }
 
@@ -144,7 +148,7 @@ impl Switch {
             }
             let seconds = self.patience().as_secs_f32();
             let is_running = match &wish {
-                Wish::Begin(first) => self.transactions.contains(&first.transaction()),
+                Wish::Begin { first, .. } => self.transactions.contains(&first.transaction()),
                 Wish::RunAgain { .. } => false,
             };
             let reason = if is_running {
@@ -159,15 +163,17 @@ impl Switch {
     /// Answers a transaction that cannot be given to a replica.
     fn refuse(&mut self, wish: &Wish, reason: &str) {
         match wish {
-            Wish::Begin(first) => self.say_failed(&first.transaction(), reason),
+            Wish::Begin { first, came } => self.say_failed(&first.transaction(), *came, reason),
             Wish::RunAgain { key, reason: end } => {
                 self.end_orphan(key, &format!("{}; {reason}", lost(0, None, end)));
             }
         }
     }
 
-    fn say_failed(&mut self, key: &TransactionKey, reason: &str) {
-        self.for_peer.push_back(Frame::error(key, reason));
+    fn say_failed(&mut self, key: &TransactionKey, came: Instant, reason: &str) {
+        let end = Frame::error(key, reason);
+        self.figures.ended(came.elapsed(), verdict::failure(&end));
+        self.for_peer.push_back(end);
     }
 
     /// Ends a transaction whose replica is gone, as soon as the peer may be told.

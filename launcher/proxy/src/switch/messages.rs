@@ -93,6 +93,7 @@ impl Switch {
     /// A message of the peer.
     pub(crate) fn peer_says(&mut self, frame: Frame) {
         self.passed += 1;
+        self.figures.heard(frame.bytes().len());
         match protocol::from_peer(&frame) {
             FromPeer::Begin => self.begin(frame),
             FromPeer::Keepalive => self.for_peer.push_back(Frame::keepalive()),

@@ -18,6 +18,7 @@ use crate::chaincode::outset::Outset;
 use crate::data::DataDirectory;
 use crate::deadline::LaunchDeadline;
 use crate::opening::Works;
+use crate::roll::Roll;
 use crate::source::StagedSource;
 use crate::standing::Standing;
 
@@ -57,6 +58,10 @@ impl Backend for Silent {
 impl Replicas for Silent {
     fn place(&self) -> Place {
         Place::Local(LocalPlace {})
+    }
+
+    fn roll(&self) -> Roll {
+        Roll::default()
     }
 
     async fn next_event(&mut self) -> Option<ReplicaEvent> {
@@ -102,7 +107,7 @@ impl Scene {
         let settings = plan.run.settings(&configuration.now(), &Silent).unwrap();
         let first = plan.begin(settings, first).await.unwrap();
         let succession = Succession::begin(plan, first, configuration, &proxy).await;
-        let log = RunLog::new(mpsc::channel(64).0);
+        let log = RunLog::new(mpsc::channel(64).0, Arc::default());
         Self { succession, proxy, standing, log, _directory: directory }
     }
 

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use super::super::mock::Api as Cluster;
 use super::*;
+use crate::build_records::BuildKeySlot;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::source::Received;
@@ -123,7 +124,10 @@ pub(super) async fn staged(
     let (kind, path, label) = (kind.into(), path.into(), "greeter_1.0".into());
     let described = ChaincodeSource { r#type: kind, path, label };
     let chunks = tokio_stream::iter([Ok(Bytes::from(tar))]);
-    match Received::receive(&described, Box::pin(chunks), data).await.unwrap() {
+    match Received::receive(&described, Box::pin(chunks), data, &BuildKeySlot::default())
+        .await
+        .unwrap()
+    {
         Received::Code(source) => source,
         Received::Image(image) => panic!("{image} instead of a source"),
     }

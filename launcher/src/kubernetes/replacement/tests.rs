@@ -99,7 +99,7 @@ async fn told(run: &mut ClusterReplicas) -> String {
     let event = async {
         loop {
             match run.next_event().await.unwrap() {
-                ReplicaEvent::Line(_) | ReplicaEvent::Delayed(_) => {}
+                ReplicaEvent::Wrote { .. } | ReplicaEvent::Line(_) | ReplicaEvent::Delayed(_) => {}
                 event => return format!("{event:?}"),
             }
         }

@@ -16,7 +16,7 @@ const MOMENT: Duration = Duration::from_secs(10);
 async fn lines(run: &mut ClusterReplicas) -> Vec<String> {
     let mut lines = Vec::new();
     while let Ok(Some(event)) = timeout(Duration::from_millis(1), run.next_event()).await {
-        if let ReplicaEvent::Line(line) = event {
+        if let ReplicaEvent::Line(line) | ReplicaEvent::Wrote { line, .. } = event {
             lines.push(line);
         }
     }

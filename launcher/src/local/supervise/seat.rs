@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use selvedge_proxy::Origin;
@@ -10,12 +11,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::super::started::{Start, Started, end_gently, exit, follow};
+use super::super::started::{Start, Started, end_gently, exit, follow, name, present};
 use crate::backend::{DISCONNECTED, Meeting, ReplicaEvent, ReplicaExit};
 use crate::deadline::AGES;
 use crate::desertion::LINGER;
 use crate::error_chain::one_line;
 use crate::restarts::{RECOVERED, delay};
+use crate::roll::Roll;
 
 /// From this many ends in a row on, transactions do not wait for the next start.
 const HOPELESS: u32 = 3;
@@ -44,6 +46,7 @@ pub(super) struct Seat {
     pub(super) disconnected: watch::Receiver<Option<SystemTime>>,
     pub(super) stop: CancellationToken,
     pub(super) events: mpsc::Sender<ReplicaEvent>,
+    pub(super) roll: Roll,
 }
 
 /// How a process came to its end.
@@ -112,6 +115,14 @@ impl Seat {
 
     /// Attends to a process until it has ended.
     async fn attend(&mut self, started: Started) -> Outcome {
+        let name = name(self.number);
+        self.roll.enter(name.to_string(), present(self.number, started.listening));
+        let outcome = self.attend_as(&name, started).await;
+        self.roll.strike(&name);
+        outcome
+    }
+
+    async fn attend_as(&mut self, name: &Arc<str>, started: Started) -> Outcome {
         let begun = SystemTime::now();
         let Started { mut process, listening } = started;
         if let Some(address) = listening {
@@ -119,7 +130,7 @@ impl Seat {
         }
         let (why, is_leaving) = {
             let events = self.events.clone();
-            let following = pin!(follow(&mut process, &events));
+            let following = pin!(follow(&mut process, name, &events));
             self.watch(begun, listening, async { exit(following.await) }).await
         };
         let exit = match why {
@@ -176,6 +187,7 @@ impl Seat {
                 },
                 () = is_said(&mut self.wanted, |wanted| number >= *wanted), if !is_leaving => {
                     is_leaving = true;
+                    self.roll.leaves(&name(number));
                     until = Some(Instant::now() + self.drain.min(AGES) + FAREWELL);
                     // Who listens is not to be fetched again when its stream has ended.
                     if let Some(address) = listening {

@@ -32,6 +32,7 @@ mod replay;
 mod reproducible;
 mod rooted;
 mod scaling;
+mod seen;
 mod served;
 mod status;
 mod store;

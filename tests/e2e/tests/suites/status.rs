@@ -90,7 +90,9 @@ fn what_runs_is_told_with_its_replicas_and_what_went_wrong() {
 
     // It ends the replica that it is run on, and the one that it is run on again.
     client.call(Op::Evaluate, &["Crash"]).unwrap_err();
-    let fates = json!({ "in_flight": 0, "run_again": 1, "answered": 1, "differed": 0 });
+    let fates = json!({
+        "in_flight": 0, "begun": 2, "failed": 1, "run_again": 1, "answered": 1, "differed": 0
+    });
     await_told(&turn, &package_id, |chaincode| chaincode["transactions"] == fates);
 
     // Of a file that is refused it tells what `/readyz` tells.

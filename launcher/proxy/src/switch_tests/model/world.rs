@@ -17,6 +17,7 @@ use super::action::Action;
 use super::chaincode::Process;
 use super::peer::{AtPeer, Context, Heard};
 use super::scenario::{Left, Scenario, Tx};
+use crate::figures::Figures;
 use crate::frame::{Frame, Type};
 use crate::identity::Credential;
 use crate::replica::{Place, ReplicaId};
@@ -68,7 +69,7 @@ impl World {
     pub(super) fn new(scenario: Rc<Scenario>) -> Self {
         let mut world = Self {
             left: scenario.left,
-            switch: Switch::new(PACKAGE.into(), scenario.limits.clone()),
+            switch: Switch::new(PACKAGE.into(), scenario.limits.clone(), Figures::default()),
             scenario,
             start: Instant::now(),
             peer: Default::default(),
