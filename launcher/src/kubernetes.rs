@@ -5,6 +5,7 @@ mod build;
 mod controller;
 mod departed;
 mod dispute;
+mod event_notes;
 mod failure;
 mod followed_logs;
 mod function;

@@ -138,6 +138,13 @@ impl Api {
         self.0.lock().unwrap().objects.keys().filter(|path| path.contains(what)).count()
     }
 
+    /// The objects whose path contains this, by path.
+    pub(super) fn all(&self, what: &str) -> Vec<Value> {
+        let state = self.0.lock().unwrap();
+        let found = state.objects.iter().filter(|(path, _)| path.contains(what));
+        found.map(|(_, object)| object.clone()).collect()
+    }
+
     /// `VERB path` of each request that succeeded.
     pub(super) fn requests(&self) -> Vec<String> {
         self.0.lock().unwrap().requests.clone()

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{Instrument, error};
 
+use super::event_notes::EventNotes;
 use super::function::FunctionWords;
 use super::order::Order;
 use super::replacement::Replacement;
@@ -31,6 +32,8 @@ pub(crate) struct ClusterReplicas {
     task: JoinHandle<()>,
     place: KubernetesPlace,
     roll: Roll,
+    /// Where the cluster is told what befalls them.
+    notes: EventNotes,
 }
 
 impl ClusterReplicas {
@@ -49,11 +52,13 @@ impl ClusterReplicas {
             deployment: order.identity.name.clone(),
         };
         let (wanted, number) = watch::channel(order.replicas);
+        let is_function = order.settings.function().is_some();
+        let notes = EventNotes::begin(order.place.clone(), order.identity.clone(), is_function);
         let replacement = Replacement::begin(&order, sink.clone(), disconnected);
         let run = Run::new(order, sink, since, number);
         let (words, roll) = (run.function_words(), run.roll());
         let task = tokio::spawn(run.supervise(ended).in_current_span());
-        Self { events, replacement, wanted, words, end, task, place, roll }
+        Self { events, replacement, wanted, words, end, task, place, roll, notes }
     }
 
     async fn end(self, end: End) {
@@ -79,7 +84,11 @@ impl Replicas for ClusterReplicas {
     }
 
     async fn next_event(&mut self) -> Option<ReplicaEvent> {
-        self.events.recv().await
+        let event = self.events.recv().await;
+        if let Some(event) = &event {
+            self.notes.happened(event);
+        }
+        event
     }
 
     fn replace_disconnected(&self, since: SystemTime) {
@@ -94,6 +103,7 @@ impl Replicas for ClusterReplicas {
     }
 
     fn met(&self, place: ReplicaPlace, meeting: Meeting) {
+        self.notes.met(place, meeting);
         match (&self.words, place.address) {
             (Some(words), Some(address)) => words.met(address.ip(), meeting),
             (Some(_), None) => {}
