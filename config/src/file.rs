@@ -26,6 +26,9 @@ pub struct File {
     /// Where the launcher answers to who asks how it is. Taken up when the launcher starts.
     #[serde(default)]
     pub health: Health,
+    /// A page for browsers that shows what runs. Taken up when the launcher starts.
+    #[serde(default)]
+    pub page: Page,
     /// How chaincode becomes an image.
     #[serde(default)]
     pub builds: Builds,
@@ -73,11 +76,28 @@ impl fmt::Display for BackendKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Health {
-    /// An address and a port, such as `0.0.0.0:8087`, where `/healthz` and `/readyz` are served by
-    /// plain HTTP. Default: nowhere.
+    /// An address and a port, such as `0.0.0.0:8087`, where `/healthz`, `/readyz` and, for Prometheus,
+    /// `/metrics` are served by plain HTTP. Default: nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<SocketAddress>")]
     pub address: Option<SocketAddr>,
+}
+
+/// A page for browsers that shows what runs: its calls, errors and latencies, its replicas, its
+/// builds, and what it writes. Nothing can be changed there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Page {
+    /// An address and a port, such as `127.0.0.1:8088`, where it is served by plain HTTP. Nobody is
+    /// asked who he is: whoever reaches it may read what chaincode writes. On a loopback address that
+    /// is who is on the machine, or in the pod; in a cluster `kubectl port-forward` leads there.
+    /// Default: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<SocketAddress>")]
+    pub address: Option<SocketAddr>,
+    /// Names by which browsers may ask for it, besides `localhost` and addresses: those of what stands
+    /// before it, such as an ingress that asks who somebody is.
+    pub hosts: Vec<String>,
 }
 
 /// How an address is written.

@@ -39,7 +39,7 @@ pub use check::{NAMESPACE, is_namespace};
 pub use document::LONGEST;
 pub use execution::{Execution, Function, Keep, Mode, ScaledBy, Scaling, Wait};
 pub use fault::{Fault, Faults};
-pub use file::{ApiVersion, BackendKind, File, Health, Override, USUAL_FILE};
+pub use file::{ApiVersion, BackendKind, File, Health, Override, Page, USUAL_FILE};
 pub use matching::{Match, Subject};
 pub use operator::{Operator, Unmatched};
 pub use origin::{Origin, Said};

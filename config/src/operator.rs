@@ -7,7 +7,7 @@ use crate::chaincode::Chaincode;
 use crate::check;
 use crate::document::{self, Content, Entry, Node};
 use crate::fault::Faults;
-use crate::file::{BackendKind, File, Health};
+use crate::file::{BackendKind, File, Health, Page};
 use crate::local::{has_meaning, meaningless};
 use crate::matching::{Match, Subject};
 use crate::meaning::{placed, senseless_builds};
@@ -104,6 +104,11 @@ impl Operator {
     /// Where the launcher answers to who asks how it is.
     pub fn health(&self) -> &Health {
         &self.file.health
+    }
+
+    /// Where browsers find a page that shows what runs.
+    pub fn page(&self) -> &Page {
+        &self.file.page
     }
 
     /// How chaincode becomes an image.

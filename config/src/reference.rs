@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::builds::Builds;
 use crate::chaincode::Chaincode;
-use crate::file::{BackendKind, Health};
+use crate::file::{BackendKind, Health, Page};
 use crate::local::has_meaning;
 use crate::registry::Registry;
 use crate::schema::{definition, resolved, schema};
@@ -55,6 +55,7 @@ fn defaults(backend: BackendKind) -> Value {
         "apiVersion": "selvedge/v1",
         "backend": backend,
         "health": Health::default(),
+        "page": Page::default(),
         "builds": Builds::default(),
         "registry": Registry::default(),
         "chaincode": Chaincode::default(),

@@ -169,6 +169,11 @@ impl Reader {
         self.next
     }
 
+    /// Leaves out the lines before this number; those that are not kept any more count as missed.
+    pub(crate) fn skip_to(&mut self, number: u64) {
+        self.next = number.min(self.end());
+    }
+
     /// Returns when there is more to read; whether there will ever be.
     pub(crate) async fn more(&mut self) -> bool {
         let next = self.next;

@@ -31,6 +31,7 @@ mod local;
 mod logs;
 mod metrics;
 mod opening;
+mod page;
 mod removal;
 mod restarts;
 mod roll;
@@ -140,6 +141,15 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
             Some(served.with_context(|| format!("cannot serve health on {address}"))?)
         }
         None => None,
+    };
+    let page = configuration.now().page().clone();
+    let _page = {
+        let (entrance, configuration) = (entrance.clone(), configuration.clone());
+        let served = page::serve(&page, entrance, configuration, running.clone(), seen.clone());
+        served.await.with_context(|| match page.address {
+            Some(address) => format!("cannot serve the page on {address}"),
+            None => "cannot serve the page".to_owned(),
+        })?
     };
     let api = LauncherApi::new(entrance, running.clone(), configuration.clone(), seen);
     let closing = CancellationToken::new();

@@ -24,6 +24,8 @@ pub struct StageSpec {
     pub settings: Vec<(&'static str, Value)>,
     /// Added to the launcher's environment.
     pub environment: Vec<(&'static str, OsString)>,
+    /// Whether the launcher serves its page.
+    pub page: bool,
     /// Changes the network before it is raised.
     pub network: fn(&mut NetworkSpec),
 }
@@ -31,7 +33,8 @@ pub struct StageSpec {
 impl StageSpec {
     /// Everything at its defaults.
     pub fn new(release: Release) -> Self {
-        Self { release, settings: Vec::new(), environment: Vec::new(), network: |_| {} }
+        let (settings, environment) = (Vec::new(), Vec::new());
+        Self { release, settings, environment, page: false, network: |_| {} }
     }
 }
 
@@ -70,6 +73,7 @@ impl Stage {
     pub fn raise(spec: &StageSpec) -> Self {
         let dist = dist_dir();
         let mut launcher = LauncherSpec::new(dist.join("bin/selvedge-launcher"));
+        launcher.page = spec.page;
         for (path, value) in &spec.settings {
             launcher.file.say(path, value.clone());
         }

@@ -35,16 +35,19 @@ const FILE: &str = "selvedge.yaml";
 pub struct LauncherSpec {
     /// The executable, `dist/bin/selvedge-launcher`.
     pub program: PathBuf,
-    /// The operator's file, to which the address of its health is added.
+    /// The operator's file, to which the addresses of its health and its page are added.
     pub file: OperatorsFile,
     /// Added to this process's environment.
     pub environment: BTreeMap<String, OsString>,
+    /// Whether it serves its page.
+    pub page: bool,
 }
 
 impl LauncherSpec {
     /// The launcher `program`, with nothing special.
     pub fn new(program: PathBuf) -> Self {
-        Self { program, file: OperatorsFile::new("local"), environment: BTreeMap::new() }
+        let (file, environment) = (OperatorsFile::new("local"), BTreeMap::new());
+        Self { program, file, environment, page: false }
     }
 }
 
@@ -54,7 +57,7 @@ pub enum LauncherError {
     /// No scratch directory.
     #[error(transparent)]
     Scratch(#[from] ScratchError),
-    /// No port for its health.
+    /// No port for its health, or its page.
     #[error(transparent)]
     Port(#[from] PortError),
     /// The operator's file could not be written.
@@ -86,6 +89,7 @@ pub struct Launcher {
     server: Mutex<Server>,
     file: Mutex<OperatorsFile>,
     health: Port,
+    page: Option<Port>,
 }
 
 impl Launcher {
@@ -98,6 +102,10 @@ impl Launcher {
         let health = Port::lease()?;
         let mut file = spec.file.clone();
         file.say("health.address", json!(format!("127.0.0.1:{}", health.number())));
+        let page = spec.page.then(Port::lease).transpose()?;
+        if let Some(page) = &page {
+            file.say("page.address", json!(format!("127.0.0.1:{}", page.number())));
+        }
         let path = scratch.dir().join(FILE);
         fs::write(&path, file.to_string()).map_err(|e| io_error("write", &path, e))?;
         let arguments: Vec<OsString> = vec![
@@ -128,6 +136,7 @@ impl Launcher {
             socket,
             file: Mutex::new(file),
             health,
+            page,
         };
         launcher.await_socket()?;
         Ok(launcher)
@@ -195,6 +204,11 @@ impl Launcher {
     /// What it answers at `/metrics`, likewise.
     pub fn metrics(&self) -> io::Result<String> {
         self.told_at("metrics")
+    }
+
+    /// Where browsers find its page, if it has one: `http://127.0.0.1:PORT/`.
+    pub fn page(&self) -> Option<String> {
+        self.page.as_ref().map(|page| format!("http://127.0.0.1:{}/", page.number()))
     }
 
     fn told_at(&self, path: &str) -> io::Result<String> {

@@ -20,7 +20,7 @@ use crate::link::SOON;
 
 /// Chaincode comes and goes here, which other suites do not want to see.
 pub(crate) static STAGE: SharedStage =
-    SharedStage::new(|| Stage::raise(&StageSpec::new(Release::V3_1_1)));
+    SharedStage::new(|| Stage::raise(&StageSpec { page: true, ..StageSpec::new(Release::V3_1_1) }));
 
 /// The peer takes the package, and Selvedge builds it; the package ID.
 fn installs(turn: &Turn<'_>, package: &Path) -> String {

@@ -26,6 +26,7 @@ mod misbehaviour;
 mod node;
 mod operators_file;
 mod outstanding;
+mod page;
 mod recovery;
 mod releases;
 mod replay;

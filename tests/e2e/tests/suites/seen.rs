@@ -55,7 +55,7 @@ impl Drop for Follower {
 }
 
 /// The builds of packages with this label, the newest first.
-fn builds(turn: &Turn<'_>, label: &str) -> Vec<Value> {
+pub(crate) fn builds(turn: &Turn<'_>, label: &str) -> Vec<Value> {
     let all: Value = serde_json::from_str(&printed(turn, &["builds", "--json"])).unwrap();
     let all = all.as_array().unwrap().iter();
     all.filter(|build| build["label"] == label).cloned().collect()
