@@ -24,8 +24,9 @@ use crate::span::Span;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Chaincode {
-    /// Where its pods and all that belongs to them are. Default: the namespace of the launcher's
-    /// pod. The launcher needs its Role there, too. Only on Kubernetes.
+    /// Where its pods and all that belongs to them are. Default: what the launcher's environment
+    /// says (`SELVEDGE_CHAINCODE_NAMESPACE`), or the namespace of its pod. The launcher needs its Role
+    /// there, too. Only on Kubernetes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "namespace"))]
     pub namespace: Option<String>,

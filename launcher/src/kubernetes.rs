@@ -97,11 +97,11 @@ impl KubernetesBackend {
         let estate = Estate::open(data.estate()?);
         let builds = Builds::open(configuration.clone(), Arc::clone(&ground), data).await?;
         let operator = configuration.now();
-        let own = ground.pod.peer.namespace.clone();
+        let home = ground.home.clone();
         let places = Places::new(ground, configuration);
         // What an earlier launcher left there waits for no call to be looked after.
         for variant in operator.variants() {
-            places.within(variant.chaincode().namespace.as_ref().unwrap_or(&own));
+            places.within(variant.chaincode().namespace.as_ref().unwrap_or(&home));
         }
         Ok(Self { places, builds, estate })
     }
@@ -140,8 +140,8 @@ impl Backend for KubernetesBackend {
     }
 
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
-        let own = &self.places.first().ground.pod.peer.namespace;
-        let place = self.places.within(workload.settings.namespace.as_ref().unwrap_or(own));
+        let home = &self.places.first().ground.home;
+        let place = self.places.within(workload.settings.namespace.as_ref().unwrap_or(home));
         let identity = identity(&place.ground, &workload.package_id, &workload.msp_id)
             .within(Slot::of(workload.set));
         let adoption = place.adopted.adopt(&identity.name).await;

@@ -12,6 +12,7 @@ mod build_records;
 mod certificates;
 mod chaincode;
 mod configuration;
+mod copy_builders;
 mod data;
 mod deadline;
 mod desertion;
@@ -98,6 +99,10 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(Command::BuildJob(job)) => return Ok(build_job::run(&job)),
         Some(Command::FetchJob(job)) => return Ok(build_job::run_fetch(&job)),
         Some(Command::MirrorJob(job)) => return Ok(build_job::run_mirror(&job)),
+        Some(Command::CopyBuilders(order)) => {
+            copy_builders::run(&order)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Some(Command::CopySelf(copy)) => {
             build_job::copy_self(&copy)
                 .with_context(|| format!("cannot write {}", copy.to.display()))?;

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use selvedge_config::{NAMESPACE, is_namespace};
 
 use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf, FetchJob, MirrorJob};
+use crate::copy_builders::CopyBuilders;
 
 /// Builds the chaincode that a Hyperledger Fabric peer installs, runs it, and
 /// keeps it linked to the peer.
@@ -73,6 +75,21 @@ pub(crate) struct Place {
         help_heading = "Kubernetes"
     )]
     pub(crate) pod_namespace: Option<String>,
+
+    /// Where chaincode is built and runs, unless the operator's file says otherwise
+    /// (`chaincode.namespace`) [default: the namespace of the launcher's own pod].
+    #[arg(
+        long,
+        env = "SELVEDGE_CHAINCODE_NAMESPACE",
+        value_name = "NAMESPACE",
+        value_parser = namespace,
+        help_heading = "Kubernetes"
+    )]
+    pub(crate) chaincode_namespace: Option<String>,
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    if is_namespace(text) { Ok(text.to_owned()) } else { Err(format!("expected {NAMESPACE}")) }
 }
 
 #[derive(Debug, Subcommand)]
@@ -89,6 +106,9 @@ pub(crate) enum Command {
     /// Brings a build the files of a repository, and keeps them for others, in the same pod.
     #[command(hide = true)]
     MirrorJob(MirrorJob),
+    /// Copies the builders that lie beside this program into a directory.
+    #[command(hide = true)]
+    CopyBuilders(CopyBuilders),
     /// Copies this program to a file.
     #[command(hide = true)]
     CopySelf(CopySelf),
@@ -152,7 +172,11 @@ mod tests {
 
     #[test]
     fn refuses_what_makes_no_sense() {
-        for arguments in [["--listen", "tcp:1.2.3.4:5"], ["--listen", "unix:launcher.sock"]] {
+        for arguments in [
+            ["--listen", "tcp:1.2.3.4:5"],
+            ["--listen", "unix:launcher.sock"],
+            ["--chaincode-namespace", "$(SELVEDGE_POD_NAMESPACE)-chaincode"],
+        ] {
             let parsed = Settings::try_parse_from(["selvedge-launcher"].iter().chain(&arguments));
             assert!(parsed.is_err(), "{arguments:?}");
         }

@@ -46,6 +46,8 @@ pub(crate) struct Ground {
     pub(crate) client: Client,
     /// Where chaincode runs.
     pub(crate) namespace: String,
+    /// Where it does of which the operator's file says nothing else.
+    pub(crate) home: String,
     /// The peer's name, another for each peer of the cluster: peers of several namespaces may have
     /// their chaincode in one.
     pub(crate) peer: String,
@@ -68,7 +70,7 @@ pub(crate) struct OwnPod {
 
 impl Ground {
     /// Looks around: finds the API and reads the launcher's own pod. Chaincode runs in the namespace
-    /// that is given, or in that of the pod.
+    /// that is given, or in that of the settings, or in that of the pod.
     pub(crate) async fn survey(
         settings: &Place,
         namespace: Option<String>,
@@ -88,8 +90,9 @@ impl Ground {
         let peer = settings.peer_name.as_deref().unwrap_or(&lasting_name);
         // No namespace's name has a dot.
         let peer = format!("{own_namespace}.{peer}");
-        let namespace = namespace.unwrap_or(own_namespace);
-        Ok(Self { client, namespace, peer, pod })
+        let home = settings.chaincode_namespace.clone().unwrap_or(own_namespace);
+        let namespace = namespace.unwrap_or_else(|| home.clone());
+        Ok(Self { client, namespace, home, peer, pod })
     }
 
     /// The peer's name in its namespace.

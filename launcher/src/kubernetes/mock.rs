@@ -58,6 +58,7 @@ impl Api {
         Arc::new(Ground {
             client: Client::new(service, "chaincode"),
             namespace: "chaincode".into(),
+            home: "chaincode".into(),
             peer: "peer0".into(),
             pod: OwnPod {
                 name: pod.into(),

@@ -48,7 +48,8 @@ impl Store {
 /// A backend whose images may take so many bytes.
 fn open(data: &DataDirectory, limit: u64) -> LocalBackend {
     let text = format!("apiVersion: selvedge/v1\nbuilds: {{imagesLimit: '{limit}'}}\n");
-    let place = Place { peer_name: None, pod_name: None, pod_namespace: None };
+    let place =
+        Place { peer_name: None, pod_name: None, pod_namespace: None, chaincode_namespace: None };
     LocalBackend::open(&place, &Configuration::of(&text), data).unwrap()
 }
 

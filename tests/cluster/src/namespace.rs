@@ -52,14 +52,18 @@ impl Cluster {
         all.create(&PostParams::default(), &object).await.map_err(|source| {
             NamespaceError::Create { name: name.to_owned(), source: Box::new(source) }
         })?;
-        let namespace =
-            Namespace { name: name.to_owned(), client, kubectl: self.kubectl().clone() };
+        let namespace = self.adopt(name);
         let accounts: Api<core::ServiceAccount> = namespace.api();
         until("the service account `default`", LIMIT, async || {
             accounts.get("default").await.map_err(|e| e.to_string())
         })
         .await?;
         Ok(namespace)
+    }
+
+    /// A namespace that another hand makes or has made, which from now on is a test's own.
+    pub fn adopt(&self, name: &str) -> Namespace {
+        Namespace { name: name.to_owned(), client: self.client(), kubectl: self.kubectl().clone() }
     }
 }
 

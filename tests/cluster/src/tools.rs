@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::debian::{self, Debian};
 use crate::images::{self, ImagesError, Ingredients};
 
-const MODULES: [GoModule; 4] = [
+const MODULES: [GoModule; 5] = [
     GoModule {
         name: "kubernetes",
         packages: &[
@@ -33,6 +33,7 @@ const MODULES: [GoModule; 4] = [
         version: None,
     },
     CRANE,
+    GoModule { name: "helm", packages: &["helm.sh/helm/v4/cmd/helm"], version: None },
 ];
 
 /// Everything that a cluster runs.

@@ -1,25 +1,23 @@
 //! One Fabric network in one namespace.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::{Cluster, KubectlError, Namespace, until};
+use cluster::{Cluster, Kubectl, KubectlError, Namespace, until};
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use kube::api::PostParams;
 use kube::core::ObjectMeta;
 use serde_json::{Value, json};
-use testbed::cache::{CacheError, io_error};
+use testbed::cache::CacheError;
 use testbed::dist::workspace_dir;
 use testbed::material::{Address, Organisation};
-use testbed::{
-    Binaries, ExternalBuilder, NetworkSpec, OperatorsFile, PeerSpec, RemoteNetwork, Site,
-};
+use testbed::{Binaries, NetworkSpec, OperatorsFile, PeerSpec, RemoteNetwork, Site};
 
 use crate::fabric_error::FabricError;
-use crate::images::{Images, write};
+use crate::images::{self, Images, write};
+use crate::installation::Installation;
 use crate::outside;
 use crate::overlay::{INSTANCE, Overlay};
 use crate::peer::{HEALTH_PORT, PeerPod};
@@ -48,6 +46,8 @@ pub struct FabricSpec {
     pub tolerations: Vec<Value>,
     /// Objects that are there before the peers are: quotas, policies, configuration.
     pub before: Vec<Value>,
+    /// What of Selvedge the peers begin with.
+    pub installation: Installation,
 }
 
 impl FabricSpec {
@@ -63,6 +63,7 @@ impl FabricSpec {
             propagated: Vec::new(),
             tolerations: Vec::new(),
             before: Vec::new(),
+            installation: Installation::SameNamespace,
         }
     }
 
@@ -87,6 +88,7 @@ pub struct Fabric {
     peers: Vec<PeerPod>,
     network: RemoteNetwork,
     namespace: Arc<Namespace>,
+    kubectl: Kubectl,
 }
 
 impl Fabric {
@@ -108,11 +110,12 @@ impl Fabric {
         for msp_id in &spec.organisations {
             sites.push(site(cluster, &namespace, &Organisation::new(msp_id)).await?);
         }
-        let selvedge = || ExternalBuilder::selvedge("/opt/selvedge".as_ref());
-        let peers = spec.organisations.iter().map(|msp_id| PeerSpec::new(msp_id, selvedge()));
+        let stock = || images::ccaas_builder();
+        let peers = spec.organisations.iter().map(|msp_id| PeerSpec::new(msp_id, stock()));
         let network_spec = NetworkSpec::new(peers.collect());
         let network = RemoteNetwork::start(binaries, &network_spec, cluster.host_address(), sites)?;
-        let mut fabric = Self { peers: Vec::new(), network, namespace };
+        let kubectl = cluster.kubectl().clone();
+        let mut fabric = Self { peers: Vec::new(), network, namespace, kubectl };
         fabric.raise_peers(cluster, images, spec)?;
         for peer in &fabric.peers {
             peer.await_serving().await?;
@@ -147,12 +150,23 @@ impl Fabric {
                 propagated: &spec.propagated,
                 tolerations: &spec.tolerations,
             };
-            let dir = self.network.dir().join(client.organisation().name()).join("overlay");
-            write_overlay(&dir, &overlay)?;
-            self.namespace.kubectl(&["apply", "-k", &dir.to_string_lossy()])?;
+            write_overlay(&self.overlay(&peer), &overlay)?;
+            self.install(&peer, spec.installation)?;
             self.peers.push(peer);
         }
         Ok(())
+    }
+
+    /// Applies the kustomization by which a peer has so much of Selvedge.
+    pub fn install(&self, peer: &PeerPod, installation: Installation) -> Result<(), KubectlError> {
+        let dir = self.overlay(peer).join(installation.kustomization());
+        // Not in the one namespace: it may make another.
+        self.kubectl.run(&["apply".as_ref(), "-k".as_ref(), dir.as_os_str()]).map(drop)
+    }
+
+    /// Where a peer's kustomizations are.
+    pub fn overlay(&self, peer: &PeerPod) -> PathBuf {
+        self.network.dir().join(peer.organisation().name()).join("overlay")
     }
 
     /// With several organisations, waits until each peer sees all others on the channel.
@@ -286,14 +300,10 @@ fn service_spec(organisation: &str) -> ServiceSpec {
 }
 
 fn write_overlay(dir: &Path, overlay: &Overlay<'_>) -> Result<(), CacheError> {
-    let manifests = workspace_dir().join("images/kubernetes");
-    let entries = fs::read_dir(&manifests).map_err(|e| io_error("read", &manifests, e))?;
-    for entry in entries {
-        let path = entry.map_err(|e| io_error("read", &manifests, e))?.path();
-        let content = fs::read(&path).map_err(|e| io_error("read", &path, e))?;
-        write(&dir.join("base").join(path.file_name().unwrap_or_default()), &content)?;
+    let (manifests, base) = (workspace_dir().join("images/kubernetes"), dir.join("base"));
+    testbed::copy::copy(&manifests, &base)?;
+    for (name, content) in overlay.files()? {
+        write(&dir.join(name), format!("{content:#}\n").as_bytes())?;
     }
-    let kustomization = format!("{:#}\n", overlay.kustomization());
-    write(&dir.join("kustomization.yaml"), kustomization.as_bytes())?;
-    write(&dir.join("secrets.json"), overlay.secrets()?.to_string().as_bytes())
+    Ok(())
 }

@@ -34,12 +34,25 @@ const BUSYBOX: &str = "/usr/bin/busybox";
 /// What the images are called in the registry, where nobody looks for another.
 const TAG: &str = "1";
 
-/// What the peer's image sets beside its builders, as its container file does.
-const PEER_ENVIRONMENT: [&str; 3] =
-    ["PATH=/usr/local/bin:/bin", "FABRIC_CFG_PATH=/etc/hyperledger/fabric", "CORE_VM_ENDPOINT="];
+/// What Fabric's own image sets.
+const PEER_ENVIRONMENT: [&str; 2] =
+    ["PATH=/usr/local/bin:/bin", "FABRIC_CFG_PATH=/etc/hyperledger/fabric"];
+
+/// What is in the launcher's image.
+const PROGRAMS: [&str; 7] =
+    ["detect", "build", "release", "run", "selvedge-launcher", "selvedge-keeper", "selvedge"];
 
 /// The variable that names a peer's builders.
 pub(crate) const BUILDERS: &str = "CORE_CHAINCODE_EXTERNALBUILDERS";
+
+/// The builder that Fabric's own image has.
+pub(crate) fn ccaas_builder() -> ExternalBuilder {
+    ExternalBuilder {
+        name: "ccaas_builder".to_owned(),
+        path: "/opt/hyperledger/ccaas_builder".into(),
+        propagate_environment: vec!["CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG".to_owned()],
+    }
+}
 
 /// Its value: the peer hands on to Selvedge where the launcher is, and these variables.
 pub(crate) fn builders(variables: &[String]) -> String {
@@ -101,9 +114,9 @@ pub enum ImagesError {
 /// References, by digest, of images in a cluster's registry.
 #[derive(Clone, Debug)]
 pub struct Images {
-    /// A peer with the builders in it.
+    /// A peer with nothing of Selvedge in it.
     pub peer: String,
-    /// The launcher.
+    /// The launcher, and all that it brings along.
     pub launcher: String,
     /// What Go's builds run in.
     pub toolchain: String,
@@ -118,7 +131,7 @@ impl Images {
     pub fn make(cluster: &Cluster, binaries: &Binaries, dist: &Path) -> Result<Self, ImagesError> {
         let press = Press::new(cluster)?;
         Ok(Self {
-            peer: press.peer(binaries, dist)?,
+            peer: press.peer(binaries)?,
             launcher: press.launcher(dist)?,
             toolchain: press.by_digest(&cluster.image("toolchain"))?,
             node: press.by_digest(&cluster.image("node"))?,
@@ -138,25 +151,20 @@ impl<'a> Press<'a> {
         Ok(Self { cluster, platform: Platform::host()?, scratch: Scratch::create()? })
     }
 
-    fn peer(&self, binaries: &Binaries, dist: &Path) -> Result<String, ImagesError> {
+    fn peer(&self, binaries: &Binaries) -> Result<String, ImagesError> {
         let root = self.scratch.dir().join("peer");
         // A shell beside the peer, as Fabric's own image has one: Debian's, whose commands are in it.
         place(BUSYBOX.as_ref(), &root.join("bin/sh"))?;
         place(&binaries.dir().join("peer"), &root.join("usr/local/bin/peer"))?;
-        for builder in ["detect", "build", "release", "run"] {
-            place(&dist.join("bin").join(builder), &root.join("opt/selvedge/bin").join(builder))?;
-        }
         let core = core_config(&peer_config(binaries));
         write(&root.join(&CONFIG[1..]).join("core.yaml"), format!("{core:#}\n").as_bytes())?;
-        let builders = format!("{BUILDERS}={}", builders(&[]));
-        let environment = PEER_ENVIRONMENT.map(str::to_owned).into_iter().chain([builders]);
-        let start = ConfigBuilder::default().env(environment.collect::<Vec<_>>()).build()?;
+        let start = ConfigBuilder::default().env(PEER_ENVIRONMENT.map(str::to_owned)).build()?;
         self.push("fabric-peer", &root, start)
     }
 
     fn launcher(&self, dist: &Path) -> Result<String, ImagesError> {
         let root = self.scratch.dir().join("launcher");
-        for program in ["selvedge-launcher", "selvedge-keeper", "selvedge"] {
+        for program in PROGRAMS {
             place(&dist.join("bin").join(program), &root.join("usr/local/bin").join(program))?;
         }
         let certificates = ca_bundle_path(env::var_os("SSL_CERT_FILE"))?;
@@ -219,7 +227,7 @@ fn peer_config(binaries: &Binaries) -> PeerConfig {
         operations_listen: Address::local(0),
         material: NodeMaterial { msp: config.join("msp"), tls: config.join("tls") },
         data: DATA.into(),
-        builders: vec![ExternalBuilder::selvedge("/opt/selvedge".as_ref())],
+        builders: vec![ccaas_builder()],
         limits: testbed::ChaincodeLimits::default(),
     }
 }

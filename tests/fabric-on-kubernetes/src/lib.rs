@@ -19,15 +19,16 @@
 //! # }
 //! ```
 //!
-//! The orderer is a process of this machine; each organisation's peer is a pod with two
-//! containers, peer and launcher, raised with the manifests of `images/kubernetes` as a user would
-//! raise it: an overlay for each peer. So what those grant is all that the launcher has.
+//! The orderer is a process of this machine; each organisation's peer is a pod, raised with the
+//! manifests of `images/kubernetes` as a user would raise it: a kustomization for each peer, and in it
+//! the component that adds the launcher. So what those grant is all that the launcher has.
 
 mod chaincode;
 mod dependencies;
 mod fabric;
 mod fabric_error;
 mod images;
+mod installation;
 mod outside;
 mod overlay;
 mod peer;
@@ -38,4 +39,5 @@ pub use dependencies::BuildCache;
 pub use fabric::{Fabric, FabricSpec};
 pub use fabric_error::FabricError;
 pub use images::{DATA, Images, ImagesError};
+pub use installation::Installation;
 pub use peer::PeerPod;

@@ -1,5 +1,6 @@
-//! The overlay of `images/kubernetes` for one peer, as a user would write it. Pure but for reading
-//! the peer's keys.
+//! The kustomizations of one peer, as a user would write them over those of `images/kubernetes`: the
+//! peer with nothing of Selvedge's, and with it, in each of the ways. Pure but for reading the peer's
+//! keys.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,6 +11,7 @@ use testbed::cache::{CacheError, io_error};
 use testbed::{OperatorsFile, PeerClient};
 
 use crate::images::{BUILDERS, Images, builders};
+use crate::installation::Installation;
 
 /// What tells the peers of a namespace apart.
 pub(crate) const INSTANCE: &str = "app.kubernetes.io/instance";
@@ -47,14 +49,44 @@ pub(crate) struct Overlay<'a> {
 }
 
 impl Overlay<'_> {
-    /// `kustomization.yaml`, beside which the manifests are in `base` and the
-    /// [secrets](Overlay::secrets) in `secrets.json`. JSON, which is YAML.
-    pub(crate) fn kustomization(&self) -> Value {
+    /// The files of all kustomizations by their paths, in a directory in which `images/kubernetes` is
+    /// as `base`. JSON, which is YAML.
+    pub(crate) fn files(&self) -> Result<Vec<(String, Value)>, CacheError> {
+        let name = |name: &str| format!("{name}/kustomization.yaml");
+        let above = json!({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": ["peer"],
+            "components": ["../base/own-namespace"],
+        });
+        let own = Installation::OwnNamespace.kustomization();
+        Ok(vec![
+            ("secrets/secrets.json".to_owned(), self.secrets()?),
+            (name("secrets"), json!({ "resources": ["secrets.json"] })),
+            (name(Installation::None.kustomization()), self.kustomization("..", &[])),
+            (
+                name(Installation::SameNamespace.kustomization()),
+                self.kustomization("..", &["component", "same-namespace"]),
+            ),
+            (name(own), above),
+            (name(&format!("{own}/peer")), self.kustomization("../..", &["component"])),
+        ])
+    }
+
+    /// The peer's, which is so far below the directory of all, with these components.
+    fn kustomization(&self, top: &str, components: &[&str]) -> Value {
         let image = |name: &str, reference: &str| {
             let (repository, digest) = reference.split_once('@').unwrap_or((reference, ""));
             json!({ "name": name, "newName": repository, "digest": digest })
         };
         let name = self.peer.organisation().name();
+        let mut patches = vec![json!({ "patch": self.peer_patch().to_string() })];
+        if !components.is_empty() {
+            patches.push(json!({ "patch": self.launcher_patch().to_string() }));
+            patches.push(json!({ "patch": self.file_patch().to_string() }));
+        }
+        let components: Vec<_> =
+            components.iter().map(|name| format!("{top}/base/{name}")).collect();
         json!({
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
@@ -63,18 +95,17 @@ impl Overlay<'_> {
             "labels": [
                 { "pairs": { INSTANCE: name }, "includeSelectors": true, "includeTemplates": true },
             ],
-            "resources": ["base", "secrets.json"],
+            "resources": [format!("{top}/base/peer"), format!("{top}/secrets")],
+            "components": components,
             "images": [
-                image("fabric-peer", &self.images.peer),
+                image("docker.io/hyperledger/fabric-peer", &self.images.peer),
                 image("selvedge-launcher", &self.images.launcher),
             ],
-            "patches": [
-                { "patch": self.peer_patch().to_string() },
-                { "patch": self.file_patch().to_string() },
-            ],
+            "patches": patches,
         })
     }
 
+    /// What is the organisation's own.
     fn peer_patch(&self) -> Value {
         let environment = variables(&self.peer_environment());
         json!({
@@ -84,9 +115,28 @@ impl Overlay<'_> {
             "spec": { "template": { "spec": {
                 "nodeSelector": { "kubernetes.io/hostname": self.node },
                 "tolerations": self.tolerations,
-                "initContainers": [{ "name": "launcher", "env": variables(self.launchers) }],
                 "containers": [{ "name": "peer", "env": environment }],
             }}},
+        })
+    }
+
+    /// What of the launcher's environment is other than the manifests have it.
+    fn launcher_patch(&self) -> Value {
+        let mut spec = json!({});
+        // A list of nothing would take away what is there.
+        if !self.launchers.is_empty() {
+            let env = variables(self.launchers);
+            spec["initContainers"] = json!([{ "name": "launcher", "env": env }]);
+        }
+        if !self.propagated.is_empty() {
+            let env = [json!({ "name": BUILDERS, "value": builders(self.propagated) })];
+            spec["containers"] = json!([{ "name": "peer", "env": env }]);
+        }
+        json!({
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "metadata": { "name": "peer" },
+            "spec": { "template": { "spec": spec } },
         })
     }
 
@@ -104,9 +154,6 @@ impl Overlay<'_> {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
-        if !self.propagated.is_empty() {
-            environment.insert(BUILDERS.to_owned(), builders(self.propagated));
-        }
         environment.extend(self.environment.clone());
         environment
     }
@@ -180,7 +227,7 @@ mod tests {
     /// The overlays here bring a file of their own, so nothing else reads this one.
     #[test]
     fn the_manifests_operators_file_has_no_fault_and_fits_the_peers_manifest() {
-        let config_map = manifest("operators-file.yaml");
+        let config_map = manifest("component/operators-file.yaml");
         assert!(config_map.contains(&format!("name: {CONFIG}\n")));
         let (_, file) = config_map.split_once(&format!("{FILE}: |\n")).unwrap();
         let operator =
@@ -188,9 +235,9 @@ mod tests {
         assert_eq!(operator.backend(), BackendKind::Kubernetes);
         let health = operator.health().address.unwrap();
         assert_eq!(health.port(), HEALTH_PORT);
-        let peer = manifest("peer.yaml");
+        let pod = manifest("component/pod.yaml");
         for part in [format!("containerPort: {HEALTH_PORT}"), format!("name: {CONFIG}")] {
-            assert!(peer.contains(&part), "{part}");
+            assert!(pod.contains(&part), "{part}");
         }
     }
 

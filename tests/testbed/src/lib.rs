@@ -50,6 +50,7 @@ mod ports;
 pub mod process;
 pub mod registry;
 pub mod release;
+pub mod scanner;
 pub mod scratch;
 pub mod temporary_registry;
 mod topology;

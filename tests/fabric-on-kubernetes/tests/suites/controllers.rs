@@ -28,7 +28,9 @@ pub(crate) fn launcher_alone(peer: &PeerPod) -> Value {
     let found = ["get", "statefulset", stateful_set, "-o", "json"];
     let found = peer.namespace().kubectl(&found).unwrap();
     let mut pod: Value = serde_json::from_str::<Value>(&found).unwrap()["spec"]["template"].take();
-    let mut launcher = pod["spec"]["initContainers"][0].take();
+    let containers = pod["spec"]["initContainers"].as_array_mut().unwrap();
+    let place = containers.iter().position(|container| container["name"] == "launcher");
+    let mut launcher = containers.remove(place.unwrap());
     launcher.as_object_mut().unwrap().remove("restartPolicy");
     let mounts: Vec<Value> =
         launcher["volumeMounts"].as_array().unwrap().iter().map(|m| m["name"].clone()).collect();

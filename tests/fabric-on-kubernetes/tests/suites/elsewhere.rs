@@ -27,7 +27,7 @@ fn a_namespace_that_does_not_exist_is_named_and_used_once_it_does() {
         ];
         peer.await_line("peer", &[&[BUILDER], &parts[..]].concat(), LIMIT).await.unwrap();
 
-        let role = ["get", "role", "selvedge-launcher-org1", "-o", "json"];
+        let role = ["get", "role", "selvedge-chaincode-org1", "-o", "json"];
         let role: Value =
             serde_json::from_str(&fabric.namespace().kubectl(&role).unwrap()).unwrap();
         let name = "selvedge-launcher-elsewhere";

@@ -262,7 +262,7 @@ fn one_that_an_admission_policy_refuses_is_told_so() {
 fn a_verb_that_the_role_lacks_is_named() {
     on_fabric(&one("verb"), async |_, fabric| {
         let peer = fabric.peer(MSP_ID);
-        let role = ["get", "role", "selvedge-launcher-org1", "-o", "json"];
+        let role = ["get", "role", "selvedge-chaincode-org1", "-o", "json"];
         let role = fabric.namespace().kubectl(&role).unwrap();
         let mut role: serde_json::Value = serde_json::from_str(&role).unwrap();
         for rule in role["rules"].as_array_mut().unwrap() {

@@ -26,9 +26,12 @@ fn copied(peer: &PeerPod, kind: &str, name: &str) -> Value {
     object
 }
 
-/// Grants the launchers of the namespaces what the manifests grant one in its own.
+/// Grants the launchers of the namespaces what the manifests grant where chaincode runs.
 pub(crate) fn grant(peer: &PeerPod, there: &Namespace, to: &[&str]) {
-    let role = "selvedge-launcher-org1";
+    bind(peer, there, "selvedge-chaincode-org1", to);
+}
+
+fn bind(peer: &PeerPod, there: &Namespace, role: &str, to: &[&str]) {
     let subjects: Vec<Value> = to
         .iter()
         .map(|namespace| {
@@ -53,6 +56,7 @@ pub(crate) fn grant(peer: &PeerPod, there: &Namespace, to: &[&str]) {
 /// A launcher in the other namespace, in a pod of the same name as the peer's.
 fn start_other(peer: &PeerPod, other: &Namespace) {
     other.apply(&copied(peer, "configmap", "selvedge-config-org1")).unwrap();
+    bind(peer, other, "selvedge-launcher-org1", &[OTHER]);
     grant(peer, other, &[OTHER]);
     let mut pod = launcher_alone(peer)["spec"]["template"].take();
     pod["apiVersion"] = json!("v1");
