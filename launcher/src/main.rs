@@ -135,7 +135,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let (configuration, watcher) = configuration::open(settings.config.as_deref())?;
     let _watch = watcher.map(|watcher| AbortOnDropHandle::new(tokio::spawn(watcher.watch())));
-    let socket = ApiSocket::bind(&settings.listen)?;
+    let mut socket = ApiSocket::bind(&settings.listen)?;
     let (opening, entrance) = opening::begin();
     let (running, seen) = (Running::default(), Seen::default());
     let _health = match configuration.now().health().address {
@@ -170,6 +170,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     if let Ok(Some(works)) = &worked {
         info!("stopping");
+        socket.leave();
         running.stop_all(SHUTDOWN).await;
         works.backend.close().await;
     }

@@ -25,7 +25,8 @@ pub(crate) enum SocketError {
 /// The listening socket; its file goes when this does.
 #[derive(Debug)]
 pub(crate) struct ApiSocket {
-    path: PathBuf,
+    /// None once the file is gone, and its name another launcher's to take.
+    path: Option<PathBuf>,
     listener: UnixListener,
 }
 
@@ -45,7 +46,7 @@ impl ApiSocket {
         }
         let listener = Self::replace(&path)
             .map_err(|source| SocketError::Bind { path: path.clone(), source })?;
-        Ok(Self { path, listener })
+        Ok(Self { path: Some(path), listener })
     }
 
     /// Binds under a name of its own and renames: the socket is never there with
@@ -68,10 +69,20 @@ impl ApiSocket {
     }
 }
 
+impl ApiSocket {
+    /// Takes the file away, so that who calls from now on waits for the launcher that may follow. Who
+    /// is connected is served on.
+    pub(crate) fn leave(&mut self) {
+        if let Some(path) = self.path.take() {
+            // Gone already is as good.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 impl Drop for ApiSocket {
     fn drop(&mut self) {
-        // Gone already is as good.
-        let _ = fs::remove_file(&self.path);
+        self.leave();
     }
 }
 
@@ -90,6 +101,20 @@ mod tests {
         let socket = ApiSocket::bind(&address).unwrap();
         assert_eq!(fs::metadata(&address.0).unwrap().permissions().mode() & 0o777, 0o660);
         drop(socket);
+        assert!(!address.0.exists());
+    }
+
+    #[test]
+    fn one_that_leaves_has_nobody_call_it_and_takes_nothing_from_who_follows() {
+        let directory = tempfile::tempdir().unwrap();
+        let address = address(directory.path());
+        let mut leaving = ApiSocket::bind(&address).unwrap();
+        leaving.leave();
+        assert!(!address.0.exists());
+        let following = ApiSocket::bind(&address).unwrap();
+        drop(leaving);
+        UnixStream::connect(&address.0).unwrap();
+        drop(following);
         assert!(!address.0.exists());
     }
 

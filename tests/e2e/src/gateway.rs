@@ -57,6 +57,18 @@ pub struct LoadReport {
     pub latency_us: Latency,
 }
 
+impl LoadReport {
+    /// That there were calls, and that none of them failed.
+    ///
+    /// # Panics
+    ///
+    /// When it is otherwise.
+    #[track_caller]
+    pub fn assert_unharmed(&self) {
+        assert!(self.count > 0 && self.failed == 0, "{self:?}");
+    }
+}
+
 /// A text that calls failed with, and how many did.
 #[derive(Clone, Debug, Deserialize)]
 pub struct LoadError {

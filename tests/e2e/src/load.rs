@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-use crate::gateway::{Gateway, Op, Pending};
+use crate::gateway::{Gateway, LoadReport, Op, Pending};
 
 /// Longer than any test: a load is ended by who began it.
 const ENDLESS: Duration = Duration::from_mins(30);
-
-/// Of each kind.
-const CLIENTS: u64 = 8;
 
 /// Sixteen clients of a ledger: half of them read the key `k`, half of them write.
 pub struct Load([(Gateway, Pending); 2]);
 
 impl Load {
+    /// How many clients there are of each kind.
+    pub const CLIENTS: u64 = 8;
+
     /// Begins it, with clients that connect so; returns when both kinds are at work.
     pub fn begin(connect: impl Fn() -> Gateway) -> Self {
         let begin = |op, arguments: &[&str]| {
             let mut gateway = connect();
-            let load = gateway.start_load_for(op, CLIENTS, ENDLESS, arguments);
+            let load = gateway.start_load_for(op, Self::CLIENTS, ENDLESS, arguments);
             load.await_start();
             (gateway, load)
         };
@@ -31,9 +31,13 @@ impl Load {
     ///
     /// When a single call has failed.
     pub fn assert_unharmed(self) {
-        for (mut gateway, load) in self.0 {
-            let report = gateway.end_load(load);
-            assert!(report.count > 0 && report.failed == 0, "{report:?}");
+        for report in self.end() {
+            report.assert_unharmed();
         }
+    }
+
+    /// Ends it; what came of the reads and of the writes.
+    pub fn end(self) -> [LoadReport; 2] {
+        self.0.map(|(mut gateway, load)| gateway.end_load(load))
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use cluster::{Cluster, Namespace, until};
-use e2e::{Load, Op, chaincode_dir};
+use e2e::{Load, LoadError, Op, chaincode_dir};
 use fabric_on_kubernetes::{Fabric, FabricSpec, Installation, PeerPod};
 use serde_json::{Value, json};
 use testbed::Definition;
@@ -15,10 +15,14 @@ use testbed::Definition;
 use crate::controllers::await_absence;
 use crate::granted::assert_exactly;
 use crate::manifests::chart;
+use crate::recovery::await_answer;
 use crate::shared::{LIMIT, build_ledger, gateway, on_fabric, package};
 
 /// Where the chaincode is, of the peer with the component and of that with the chart.
 const THERE: [&str; 2] = ["installed-chaincode", "installed-by-chart"];
+
+/// What is said of calls that reach a launcher in its last moment.
+const ENDED: [&str; 2] = ["the chaincode is being stopped", "chaincode stream terminated"];
 
 /// Two organisations' peers, which have nothing of Selvedge.
 fn plain() -> FabricSpec {
@@ -129,6 +133,22 @@ fn another(cluster: &Cluster, image: &str, label: &str) -> String {
     run(&["digest", "--insecure", "--full-ref", &tag]).trim().to_owned()
 }
 
+/// Gives the launcher that runs another image, and its peer and its pod nothing.
+async fn set_image(peer: &PeerPod, image: &str) {
+    let (pod, own) = (format!("pod/{}", peer.pod()), format!("launcher={image}"));
+    peer.namespace().kubectl(&["set", "image", &pod, &own]).unwrap();
+    let status = "{.status.initContainerStatuses[?(@.name==\"launcher\")]";
+    let status = format!("jsonpath={status}.imageID}} {status}.ready}}");
+    let (_, digest) = image.split_once('@').unwrap();
+    until("the launcher of that image", LIMIT, async || {
+        let now = ["get", "pod", peer.pod(), "-o", &status];
+        let now = peer.namespace().kubectl(&now).map_err(|error| error.to_string())?;
+        if now.contains(digest) && now.ends_with("true") { Ok(()) } else { Err(now) }
+    })
+    .await
+    .unwrap();
+}
+
 /// That all of the chaincode is there, and that its peer's launcher may act there and not here.
 fn assert_apart(cluster: &Cluster, account: &str, peers: &Namespace, there: &Namespace) {
     let held = |namespace: &Namespace| {
@@ -194,6 +214,22 @@ fn plain_peers_are_given_selvedge_and_another_version_of_it_and_are_as_they_were
         release.apply("attach").await;
         assert_eq!(image_of(other), next);
         load.assert_unharmed();
+
+        // The launcher alone, while its peer goes on: who calls this peer waits for the new one. What
+        // comes to the old one while it ends, the gateway has another peer endorse; it has read what a
+        // peer of the organisation's own tells it, of which there is but this one.
+        let third = another(cluster, &image, "third");
+        let pod = one.uid().await.unwrap();
+        let load = Load::begin(|| gateway(fabric, one, "ledger"));
+        set_image(one, &third).await;
+        await_answer(&mut gateway(fabric, one, "ledger"), "v").await;
+        let [reads, writes] = load.end();
+        writes.assert_unharmed();
+        let ended = |error: &LoadError| ENDED.iter().any(|reason| error.error.contains(reason));
+        // Each client may meet both, and then waits.
+        let bound = 2 * Load::CLIENTS;
+        assert!(reads.failed <= bound && reads.errors.iter().all(ended), "{reads:?}");
+        assert_eq!(one.uid().await.unwrap(), pod);
 
         // Without it they are what they were; what is left of their chaincode is stopped, or gone.
         install(fabric, one, Installation::None).await;
