@@ -12,7 +12,7 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 14] = [
     Rule { name: "selvedge-proto", may_use: &[], never: &["kube"] },
     Rule {
         name: "selvedge-proxy",
@@ -56,6 +56,12 @@ const RULES: [Rule; 13] = [
         may_use: &["selvedge-buildpack", "selvedge-package"],
         never: &["clap", "kube", "k8s-openapi", "tonic"],
     },
+    // It trusts who pushes, and needs no launcher to be tried.
+    Rule {
+        name: "selvedge-registry-server",
+        may_use: &["selvedge-buildpack", "selvedge-package"],
+        never: &["clap", "kube", "k8s-openapi", "oci-client", "reqwest", "tonic"],
+    },
     // It lies in every chaincode's pod, and shares the memory that the chaincode may have.
     Rule { name: "selvedge-keeper", may_use: &[], never: &["clap", "serde", "tokio", "tracing"] },
     Rule {
@@ -63,6 +69,7 @@ const RULES: [Rule; 13] = [
         may_use: &[
             "selvedge-proto",
             "selvedge-registry",
+            "selvedge-registry-server",
             "selvedge-proxy",
             "selvedge-buildpack",
             "selvedge-package",

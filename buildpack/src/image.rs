@@ -2,6 +2,7 @@
 
 mod assemble;
 mod base;
+mod catalogue;
 mod collect;
 mod command;
 mod compression;
@@ -10,6 +11,7 @@ mod descriptor;
 mod fault;
 mod foreign;
 mod form;
+mod in_use;
 mod key;
 mod layer;
 mod layout;
@@ -27,6 +29,7 @@ mod zones;
 
 pub use assemble::{AssembleError, Image, ImagePlan, Part, assemble};
 pub use base::{Base, BaseError, CHAINCODE_GROUP_ID, CHAINCODE_USER_ID, ca_bundle_path};
+pub use catalogue::ManifestName;
 pub use collect::Collected;
 pub use command::ImageCommand;
 pub(crate) use descriptor::canonical_json;
@@ -35,6 +38,7 @@ pub use fault::Fault;
 pub use foreign::{Document, Foreign, UnfitBlobs, UnfitImage};
 pub use form::{CHAINCODE_PROGRAM, Form};
 pub(crate) use form::{LayerForm, Start};
+pub use in_use::{InUse, InUseNow};
 pub use key::{BuildKey, BuildKeyInputs};
 pub use layer::Layer;
 pub use layout::{Layout, LayoutError};

@@ -121,20 +121,30 @@ impl Registry {
         let reference = self.tagged(tag);
         let manifest = images.manifest(image)?;
         self.sign_in(&reference, RegistryOperation::Push).await?;
-        for blob in manifest.layers().iter().chain([manifest.config()]) {
-            self.push_blob(&reference, images, blob).await?;
-        }
         let document = images.read_blob(image)?;
-        self.client
-            .push_manifest_raw(
-                &reference,
-                document,
-                http::HeaderValue::from_static(OCI_IMAGE_MEDIA_TYPE),
-            )
-            .await
-            .map_err(|error| self.failed(&reference.to_string(), error))?;
+        let mut pushed = self.push_once(&reference, images, &manifest, document.clone()).await?;
+        if pushed.as_ref().is_err_and(lacks_a_blob) {
+            // What was there when it was looked for was cleared away before the manifest came.
+            pushed = self.push_once(&reference, images, &manifest, document).await?;
+        }
+        pushed.map_err(|error| self.failed(&reference.to_string(), error))?;
         info!(image = %reference, digest = %image.digest(), "image was pushed");
         Ok(())
+    }
+
+    /// Pushes the blobs that are not there, and the manifest; what the registry says to that.
+    async fn push_once(
+        &self,
+        reference: &Reference,
+        images: &Layout,
+        manifest: &ImageManifest,
+        document: Vec<u8>,
+    ) -> Result<Result<(), OciDistributionError>, RegistryError> {
+        for blob in manifest.layers().iter().chain([manifest.config()]) {
+            self.push_blob(reference, images, blob).await?;
+        }
+        let kind = http::HeaderValue::from_static(OCI_IMAGE_MEDIA_TYPE);
+        Ok(self.client.push_manifest_raw(reference, document, kind).await.map(drop))
     }
 
     async fn push_blob(
@@ -275,6 +285,12 @@ fn any(repository: &Repository) -> Reference {
         repository.name().to_owned(),
         "latest".to_owned(),
     )
+}
+
+/// Whether a manifest is not taken since a blob that it names is not there.
+fn lacks_a_blob(error: &OciDistributionError) -> bool {
+    let OciDistributionError::RegistryError { envelope, .. } = error else { return false };
+    envelope.errors.iter().any(|error| error.code == OciErrorCode::ManifestBlobUnknown)
 }
 
 /// Whether the registry does not accept who asks.

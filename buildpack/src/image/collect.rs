@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -48,12 +49,20 @@ impl Kept {
 }
 
 impl Layout {
-    /// Marks an image as used now.
+    /// Marks an image as used now, or a blob that an image which is on its way will have.
     pub fn touch(&self, image: Sha256) -> Result<(), LayoutError> {
         // Its manifest's time is the image's: no further file that could be lost, or belie it.
         let path = self.blob_path(image);
         let touched = plain_file::open(&path);
         touched.and_then(|(file, _)| file.set_modified(SystemTime::now())).map_err(using(&path))
+    }
+
+    /// What the images of which all is there take together, in bytes.
+    pub fn image_bytes(&self) -> Result<u64, LayoutError> {
+        let images = self.whole(self.index_to_change()?.manifests(), |_| false);
+        let blobs: HashMap<Sha256, u64> =
+            images.into_iter().flat_map(|image| image.blobs).collect();
+        Ok(blobs.into_values().fold(0, u64::saturating_add))
     }
 
     /// Removes images that were not used for longest until the others take no more than `limit`
@@ -66,11 +75,34 @@ impl Layout {
         limit: u64,
         is_spared: impl Fn(Sha256) -> bool,
     ) -> Result<Collected, LayoutError> {
+        self.collect_but(limit, is_spared, None)
+    }
+
+    /// The same for a layout into which the blobs of an image come one by one, before the image does:
+    /// those of no image that came, or were touched, since a time may be of one that is on its way, and
+    /// stay.
+    pub fn collect_but_since(
+        &self,
+        limit: u64,
+        is_spared: impl Fn(Sha256) -> bool,
+        since: SystemTime,
+    ) -> Result<Collected, LayoutError> {
+        self.collect_but(limit, is_spared, Some(since))
+    }
+
+    fn collect_but(
+        &self,
+        limit: u64,
+        is_spared: impl Fn(Sha256) -> bool,
+        since: Option<SystemTime>,
+    ) -> Result<Collected, LayoutError> {
         // Nobody adds an image meanwhile, whose blobs no index has yet.
         let _lock = self.lock()?;
         let mut index = self.index_to_change()?;
         let mut images = self.whole(index.manifests(), is_spared);
         images.sort_by_key(|image| Reverse((image.is_spared, image.used)));
+        let names = images.iter().flat_map(|image| image.blobs.keys().map(Sha256::hex));
+        let of_images: HashSet<OsString> = names.map(OsString::from).collect();
         let blobs = within(limit, &mut images);
         let kept: HashSet<Sha256> = images.iter().flat_map(Kept::listed).collect();
         let (stay, go): (Vec<_>, Vec<_>) = index
@@ -84,7 +116,11 @@ impl Layout {
         }
         let gone = go.iter().filter(|listed| !is_referrer(listed));
         let gone: HashSet<Sha256> = gone.filter_map(sha256).collect();
-        let bytes = self.remove_blobs_but(&blobs)?;
+        let is_on_its_way = |blob: &Path, modified: SystemTime| {
+            since.is_some_and(|since| modified >= since)
+                && !of_images.contains(blob.file_name().unwrap_or_default())
+        };
+        let bytes = self.remove_blobs_but(&blobs, is_on_its_way)?;
         Ok(Collected { images: gone.into_iter().collect(), bytes })
     }
 
@@ -145,13 +181,21 @@ impl Layout {
     }
 
     /// How many bytes that freed.
-    fn remove_blobs_but(&self, kept: &HashSet<Sha256>) -> Result<u64, LayoutError> {
+    fn remove_blobs_but(
+        &self,
+        kept: &HashSet<Sha256>,
+        is_on_its_way: impl Fn(&Path, SystemTime) -> bool,
+    ) -> Result<u64, LayoutError> {
+        let stays = |path: &Path| {
+            let modified = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+            modified.is_ok_and(|modified| is_on_its_way(path, modified))
+        };
         let kept: HashSet<_> = kept.iter().map(|digest| self.blob_path(*digest)).collect();
         let directory = self.blobs();
         let (mut freed, mut failure) = (0, None);
         for entry in fs::read_dir(&directory).map_err(using(&directory))? {
             let path = entry.map_err(using(&directory))?.path();
-            if kept.contains(&path) {
+            if kept.contains(&path) || stays(&path) {
                 continue;
             }
             match remove(&path).map_err(using(&path)) {

@@ -219,11 +219,11 @@ impl Layout {
     }
 
     /// The directory of all blobs.
-    pub(super) fn blobs(&self) -> PathBuf {
+    pub fn blobs(&self) -> PathBuf {
         self.root.join(BLOBS)
     }
 
-    fn digest(&self, descriptor: &Descriptor) -> Result<Sha256, LayoutError> {
+    pub(super) fn digest(&self, descriptor: &Descriptor) -> Result<Sha256, LayoutError> {
         sha256(descriptor).ok_or_else(|| LayoutError::Damaged {
             path: self.root.clone(),
             reason: format!("{} is not a SHA-256 digest", descriptor.digest()),
@@ -325,7 +325,7 @@ fn tagged(image: &Image, tag: &Tag) -> oci_spec::Result<Descriptor> {
     Ok(descriptor)
 }
 
-fn tag_of(descriptor: &Descriptor) -> Option<&str> {
+pub(super) fn tag_of(descriptor: &Descriptor) -> Option<&str> {
     let annotations = descriptor.annotations().as_ref()?;
     annotations.get(ANNOTATION_REF_NAME).map(String::as_str)
 }

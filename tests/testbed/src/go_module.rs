@@ -26,6 +26,13 @@ pub const CRANE: GoModule = GoModule {
     version: None,
 };
 
+/// `conformance`, the suite of the OCI distribution specification.
+pub const DISTRIBUTION_CONFORMANCE: GoModule = GoModule {
+    name: "distribution-conformance",
+    packages: &["github.com/opencontainers/distribution-spec/conformance"],
+    version: None,
+};
+
 impl GoModule {
     /// The directory with the programs, from the cache or built.
     pub fn obtain(&self, progress: &mut Progress<'_>) -> Result<PathBuf, BuildError> {
