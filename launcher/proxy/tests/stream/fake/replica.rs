@@ -102,8 +102,13 @@ impl Replica {
     }
 
     /// Its process is killed: the connection is gone without a word.
+    ///
+    /// A connection that the proxy has reset before is gone already.
     pub(crate) fn kill(&self) {
-        self.socket.shutdown(Shutdown::Both).unwrap();
+        match self.socket.shutdown(Shutdown::Both) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotConnected => {}
+            outcome => outcome.unwrap(),
+        }
     }
 
     /// Waits for the end of its connection, whose stream has ended.
