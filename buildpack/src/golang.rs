@@ -53,6 +53,13 @@ impl Buildpack for Golang {
         Ok(toolchain)
     }
 
+    /// The go command runs its compilers, with flags that it knows, and nothing else
+    /// (`src/cmd/go/internal/work/security.go`). What it fetches it holds against `go.sum`, and keeps
+    /// what it compiles under digests of all that went in.
+    fn runs_packages(&self) -> bool {
+        false
+    }
+
     fn version(&self, toolchain: &Toolchain) -> Option<BuildCommand> {
         let arguments = vec!["env".into(), "GOVERSION".into()];
         Some(toolchain.command(GO, arguments, PINNED, Path::new("/")))

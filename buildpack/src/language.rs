@@ -63,6 +63,12 @@ impl Language {
         self != Self::Binary
     }
 
+    /// Whether its tools run something that a package, or what one depends on, brings along: scripts,
+    /// plugins. What those of others keep for the next build, no package has a say in.
+    pub fn runs_packages(self) -> bool {
+        self.buildpack().runs_packages()
+    }
+
     /// The command whose last line is the toolchain's version, such as `go1.26.8`; none of what needs
     /// no tools.
     pub fn version(self, toolchain: &Toolchain) -> Option<BuildCommand> {

@@ -35,6 +35,6 @@ pub use plan::{Failure, Recipe};
 pub use refusal::Refusal;
 pub use repository_path::RepositoryPath;
 pub use toolchain::Toolchain;
-pub(crate) use toolchain::is_writable;
+pub(crate) use toolchain::{is_writable, make_directory};
 pub use vendoring::Vendoring;
 pub use workplace::Workplace;

@@ -5,6 +5,7 @@ mod builds;
 mod columns;
 mod compile;
 mod config;
+mod doctor;
 mod image;
 mod inspect;
 mod lines;
@@ -57,6 +58,7 @@ fn run(request: Request) -> anyhow::Result<Outcome> {
         Request::Status(request) => status::run(request),
         Request::Logs(request) => logs::run(request),
         Request::Builds(request) => builds::run(request),
+        Request::Doctor(request) => doctor::run(request),
         Request::Completions(shell) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Typed::command(), "selvedge", &mut script);

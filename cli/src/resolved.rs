@@ -13,7 +13,7 @@ use selvedge_config::{BackendKind, Subject};
 use crate::image::Place;
 use crate::operators_file::Source;
 use crate::typed::{
-    self, Backend, Builds, Command, ConfigCommand, Inspect, Logs, Package, Status, Typed,
+    self, Backend, Builds, Command, ConfigCommand, Doctor, Inspect, Logs, Package, Status, Typed,
 };
 
 /// What is to be done.
@@ -27,6 +27,7 @@ pub(crate) enum Request {
     Status(StatusRequest),
     Logs(LogsRequest),
     Builds(BuildsRequest),
+    Doctor(DoctorRequest),
     Completions(Shell),
 }
 
@@ -115,6 +116,16 @@ pub(crate) struct RenderRequest {
     pub(crate) form: Form,
 }
 
+/// What is around a peer and its launcher, to be looked at.
+#[derive(Debug)]
+pub(crate) struct DoctorRequest {
+    /// The peer's `core.yaml`, if it was named.
+    pub(crate) peer_config: Option<PathBuf>,
+    /// Where the launcher listens, unless what names that names nothing.
+    pub(crate) launcher: Result<Address, LauncherError>,
+    pub(crate) form: Form,
+}
+
 /// A launcher to ask how it is.
 #[derive(Debug)]
 pub(crate) struct StatusRequest {
@@ -192,6 +203,10 @@ pub(crate) fn resolve(typed: Typed) -> Request {
         Command::Builds(Builds { id, follow, json, at }) => {
             let launcher = at.resolve();
             Request::Builds(BuildsRequest { launcher, id, follow, form: form(json) })
+        }
+        Command::Doctor(Doctor { peer_config, at, json }) => {
+            let launcher = at.resolve();
+            Request::Doctor(DoctorRequest { peer_config, launcher, form: form(json) })
         }
         Command::Completions(completions) => Request::Completions(completions.shell),
     }

@@ -3,6 +3,7 @@
 mod at_launcher;
 mod builds;
 mod config;
+mod doctor;
 mod logs;
 mod render;
 mod status;
@@ -15,12 +16,13 @@ use selvedge_buildpack::package::Label;
 
 pub(crate) use self::builds::Builds;
 pub(crate) use self::config::{Backend, Check, Config, ConfigCommand, Show};
+pub(crate) use self::doctor::Doctor;
 pub(crate) use self::logs::Logs;
 pub(crate) use self::render::Render;
 pub(crate) use self::status::Status;
 
 /// Packages Hyperledger Fabric chaincode, and tells what is in a package, what an operator's file
-/// says, what both come to in a cluster, and what a launcher has built and runs.
+/// says, what both come to in a cluster, what a launcher has built and runs, and what is wrong.
 #[derive(Debug, Parser)]
 #[command(
     name = "selvedge",
@@ -43,6 +45,7 @@ pub(crate) enum Command {
     Status(Status),
     Logs(Logs),
     Builds(Builds),
+    Doctor(Doctor),
     Completions(Completions),
 }
 

@@ -29,10 +29,9 @@ pub struct Builds {
     /// `local` backend; taken up when the launcher starts.
     #[schemars(with = "Size")]
     pub images_limit: ByteSize,
-    /// How much the tools of one language may keep for the next build in directories of the
-    /// launcher's own, which they have where they find none, as under a service manager that sets no
-    /// `HOME`. Beyond it all of it goes after a build, and the next one fetches anew. Only on the
-    /// `local` backend.
+    /// How much the tools of one language may keep for the next build, in directories of the launcher's
+    /// own. Beyond it all of Go's goes after a build, and of what is kept for Node and Java what was not
+    /// used for longest; the next build fetches that anew. Only on the `local` backend.
     #[schemars(with = "Size")]
     pub tools_limit: ByteSize,
     /// The images whose compilers make chaincode, by language. Only on Kubernetes.

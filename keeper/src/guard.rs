@@ -59,14 +59,20 @@ pub(crate) fn guard(program: &Program) -> io::Result<()> {
     Ok(())
 }
 
-/// Becomes the program, which ends should its guard be killed; returns only why that failed.
-pub(crate) fn become_program(guard: &OsStr, program: &Program) -> io::Error {
-    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
-        return error.into();
-    }
+/// Has this process, which a guard has started, end should its guard be killed.
+pub fn depend_on(guard: &OsStr) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
     // The guard may have ended before the line above.
     if getppid().is_none_or(|parent| *guard != *OsString::from(parent.to_string())) {
-        return io::Error::other("the guard has ended");
+        return Err(io::Error::other("the guard has ended"));
+    }
+    Ok(())
+}
+
+/// Becomes the program, which ends should its guard be killed; returns only why that failed.
+pub(crate) fn become_program(guard: &OsStr, program: &Program) -> io::Error {
+    if let Err(error) = depend_on(guard) {
+        return error;
     }
     let error = Command::new(&program.name).args(&program.arguments).exec();
     io::Error::new(error.kind(), format!("cannot start {}: {error}", program.name.display()))

@@ -17,7 +17,7 @@ impl Program {
     }
 
     /// The program with its arguments, as it was ordered.
-    pub(crate) fn words(&self) -> impl Iterator<Item = &OsStr> {
+    pub fn words(&self) -> impl Iterator<Item = &OsStr> {
         [&self.name].into_iter().chain(&self.arguments).map(OsString::as_os_str)
     }
 }

@@ -1,6 +1,7 @@
 //! The API: what a peer's executables ask of the launcher, and its operator.
 
 mod build;
+mod examine;
 mod imaging;
 mod listening;
 mod logs;
@@ -15,8 +16,8 @@ use std::sync::Arc;
 
 use selvedge_proto::launcher::launcher_server::Launcher;
 use selvedge_proto::launcher::{
-    BuildEvent, BuildLogRequest, BuildRequest, BuildsRequest, BuildsResponse, LogLines,
-    LogsRequest, RunEvent, RunRequest, StatusRequest, StatusResponse,
+    BuildEvent, BuildLogRequest, BuildRequest, BuildsRequest, BuildsResponse, ExamineRequest,
+    ExamineResponse, LogLines, LogsRequest, RunEvent, RunRequest, StatusRequest, StatusResponse,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -111,5 +112,12 @@ impl Launcher for LauncherApi {
         request: Request<BuildLogRequest>,
     ) -> Result<Response<Self::BuildLogStream>, Status> {
         logs::of_build(&self.0.seen, &request.into_inner()).map(Response::new)
+    }
+
+    async fn examine(
+        &self,
+        _: Request<ExamineRequest>,
+    ) -> Result<Response<ExamineResponse>, Status> {
+        Ok(Response::new(examine::examine(&self.0).await))
     }
 }

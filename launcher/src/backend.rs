@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use crate::bounds::Exceeded;
 use crate::certificates::ProxyHost;
 use crate::estate::Estate;
+use crate::examination::Finding;
 use crate::roll::Roll;
 use crate::source::StagedSource;
 
@@ -57,6 +58,16 @@ pub(crate) trait Backend: Send + Sync {
 
     /// The peer's name, which overrides in the operator's file may name.
     fn peer(&self) -> &str;
+
+    /// What chaincode and builds are not kept from that they could be elsewhere, a sentence each.
+    fn unconfined(&self) -> &[String] {
+        &[]
+    }
+
+    /// Looks at what it needs of its machine or cluster.
+    async fn examine(&self) -> Vec<Finding> {
+        Vec::new()
+    }
 
     /// Where a chaincode's proxy listens, and what its replicas call that.
     fn proxy_host(&self, package_id: &str, msp_id: &str) -> (IpAddr, ProxyHost);

@@ -17,7 +17,7 @@ use selvedge_keeper::process_tree::{children, threads};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How many processes and threads a build may have at once, whatever the machine, and how many more
+/// How many processes and threads there may be at once, whatever the machine, and how many more
 /// for each of its processors, of which a compiler uses all there are. None comes near it, and it is
 /// far from what makes a machine stand still.
 const TASKS: u64 = 1_000;
@@ -125,7 +125,8 @@ impl Taken {
     }
 }
 
-fn most_tasks() -> u64 {
+/// How many processes and threads a build, or a chaincode, may have at once.
+pub(crate) fn most_tasks() -> u64 {
     let processors = available_parallelism().map_or(1, NonZeroUsize::get);
     TASKS + TASKS_PER_PROCESSOR * processors as u64
 }

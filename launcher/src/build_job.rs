@@ -28,7 +28,7 @@ use crate::error_chain::one_line;
 
 use error::BuildJobError;
 pub(crate) use fetch_job::FetchJob;
-pub(crate) use mirror_job::MirrorJob;
+pub(crate) use mirror_job::{MirrorJob, serve as serve_mirror};
 use mirrored::Mirrored;
 pub(crate) use order::BuildJob;
 pub(crate) use outcome::Outcome;

@@ -6,7 +6,6 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use selvedge_buildpack::language::Language;
 use tempfile::TempDir;
 use tracing::warn;
 
@@ -50,12 +49,16 @@ impl DataDirectory {
         }
         let data = Self { path, _lock: Arc::new(lock) };
         let passing = data.passing();
-        remove_unless(&passing, FileType::is_dir).map_err(unusable)?;
-        make_private(&passing).map_err(unusable)?;
+        own_directory(&passing).map_err(unusable)?;
         if let Err(error) = removal::clear(&passing) {
             warn!(path = %passing.display(), %error, "cannot remove all that chaincode left");
         }
         Ok(data)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where the images are kept.
@@ -63,16 +66,15 @@ impl DataDirectory {
         self.path.join("images")
     }
 
-    /// Where a language's tools keep what they keep nowhere else.
-    pub(crate) fn tools(&self, language: Language) -> PathBuf {
-        self.path.join("tools").join(language.kind().name())
+    /// Where languages' tools keep what they keep for other builds, unless that is elsewhere.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.path.join("tools")
     }
 
     /// Where runs of chaincode leave what those that follow them go on with.
     pub(crate) fn estate(&self) -> Result<PathBuf, DataError> {
         let path = self.path.join("runs");
-        let made = remove_unless(&path, FileType::is_dir).and_then(|()| make_private(&path));
-        match made {
+        match own_directory(&path) {
             Ok(()) => Ok(path),
             Err(source) => Err(DataError::Unusable { path, source }),
         }
@@ -104,6 +106,12 @@ impl Drop for TemporaryDirectory {
             warn!(path = %self.0.display(), %error, "cannot remove a temporary directory");
         }
     }
+}
+
+/// Makes a directory of the launcher's own, whatever somebody has left in its place.
+pub(crate) fn own_directory(path: &Path) -> io::Result<()> {
+    remove_unless(path, FileType::is_dir)?;
+    make_private(path)
 }
 
 /// Makes the directory where there is none, and sees to it that its owner can use it.

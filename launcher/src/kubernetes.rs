@@ -6,6 +6,7 @@ mod controller;
 mod departed;
 mod dispute;
 mod event_notes;
+mod examination;
 mod failure;
 mod followed_logs;
 mod function;
@@ -57,6 +58,7 @@ use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::{DataDirectory, DataError};
 use crate::estate::Estate;
+use crate::examination::Finding;
 use crate::image_reference::command_of;
 use crate::settings;
 use crate::source::StagedSource;
@@ -178,6 +180,13 @@ impl Backend for KubernetesBackend {
 
     fn estate(&self) -> Option<&Estate> {
         Some(&self.estate)
+    }
+
+    async fn examine(&self) -> Vec<Finding> {
+        let ground = &self.places.first().ground;
+        let mut found = examination::examine(&ground.client, &self.places.namespaces()).await;
+        found.extend(self.builds.examine().await);
+        found
     }
 
     async fn close(&self) {

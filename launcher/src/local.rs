@@ -1,69 +1,73 @@
 //! Runs chaincode as processes of this machine: a laptop needs neither Kubernetes nor Docker.
 
+mod build;
 mod collection;
 mod compile;
+pub(crate) mod confinement;
+mod examination;
+mod given;
 mod guard;
+mod machine;
+mod mirrored;
 mod named;
 mod passage;
 mod pool;
 mod process;
 mod replica;
+pub(crate) mod restraint;
 pub(crate) mod rooted;
 mod search_path;
 mod started;
 mod supervise;
 mod telling;
 mod tool_files;
+mod tools;
 
 use std::error::Error;
-use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use selvedge_buildpack::attestation::{Build, Ingredient, Seen};
 use selvedge_buildpack::content::PackageContent;
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::oci_spec::image::Descriptor;
 use selvedge_buildpack::image::{
-    Base, BaseError, BuildKey, BuildKeyInputs, Form, ImagePlan, Layout, LayoutError, Origin, Part,
-    Tag, assemble, ca_bundle_path, sha256, validate,
+    Base, BaseError, Form, ImagePlan, Layout, LayoutError, Origin, Part, Tag, assemble,
+    ca_bundle_path, sha256, validate,
 };
 use selvedge_buildpack::language::Language;
 use selvedge_buildpack::named_image::NamedImage;
 use selvedge_buildpack::platform::{Platform, UnsupportedPlatform};
-use selvedge_buildpack::recipe::{BuildFailure, Toolchain, Workplace, carry_out};
 use selvedge_config::Execution;
 use selvedge_proto::launcher::ImageReference;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
-use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::backend::{
     Backend, BuildError, Kept, Replicas, Sighting, StartError, Unrunnable, Workload,
 };
-use crate::bounds::Bounds;
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::error_chain::one_line;
+use crate::examination::Finding;
 use crate::image_reference::image_reference;
-use crate::loading;
 use crate::removal;
 use crate::seats::Patience;
 use crate::settings::Place;
 use crate::source::StagedSource;
 use collection::Collection;
-use compile::LocalWorkshop;
+use confinement::Confinement;
 use named::{ImageRoot, NamedImages};
 use pool::Pool;
 use replica::Unpacked;
 use started::Start;
 use supervise::Supervised;
+use tools::Tools;
 
 /// The repository that local images are named after; nothing is pulled from it.
 const REPOSITORY: &str = "localhost/selvedge/chaincode";
@@ -76,8 +80,11 @@ const PEER: &str = "peer";
 pub(crate) enum LocalError {
     #[error("cannot keep images")]
     Images(#[from] LayoutError),
-    #[error("cannot make directories for the tools of {language}; set HOME")]
-    Tools { language: Language, source: io::Error },
+    #[error(
+        "cannot make directories for the tools of {language} in {}; choose another with --tools-dir",
+        place.display()
+    )]
+    Tools { language: Language, place: PathBuf, source: io::Error },
     #[error("cannot make the images' base")]
     Base(#[from] BaseError),
     #[error(transparent)]
@@ -90,22 +97,25 @@ pub(crate) struct LocalBackend {
     images: Layout,
     collection: Arc<Collection>,
     base: Base,
-    toolchains: Vec<(Language, Toolchain)>,
+    tools: Vec<Tools>,
     platform: Platform,
     configuration: Configuration,
     peer: String,
     named: NamedImages,
+    confinement: Confinement,
     /// One build at a time: they share this machine's cores, and a second request
     /// for the same source then finds the first one's image.
     turn: Arc<Semaphore>,
 }
 
 impl LocalBackend {
-    /// Opens the image store in the data directory.
+    /// Opens the image store in the data directory; tools keep what they keep below `tools`.
     pub(crate) fn open(
         place: &Place,
         configuration: &Configuration,
         data: &DataDirectory,
+        tools: &Path,
+        confinement: Confinement,
     ) -> Result<Self, LocalError> {
         let certificates = ca_bundle_path(std::env::var_os("SSL_CERT_FILE"))?;
         let images = store(&data.images())?;
@@ -130,40 +140,15 @@ impl LocalBackend {
             images,
             collection,
             named,
+            confinement,
             turn,
             platform,
             base: Base::open(&certificates)?,
-            toolchains: toolchains(data)?,
+            tools: all_tools(tools)?,
             data: data.clone(),
             configuration: configuration.clone(),
             peer: place.peer_name.clone().unwrap_or_else(|| PEER.to_owned()),
         })
-    }
-
-    fn toolchain(&self, language: Language) -> &Toolchain {
-        let found = self.toolchains.iter().find(|(of, _)| *of == language);
-        &found.expect("there is one for every language").1
-    }
-
-    /// What a build may take of this machine.
-    fn bounds(&self) -> Bounds {
-        let operator = self.configuration.now();
-        let builds = operator.builds();
-        let memory = builds.memory_limit.map_or_else(Bounds::usual_memory, |limit| limit.as_u64());
-        Bounds { memory, disk: builds.disk_bytes() }
-    }
-
-    /// Has a language's tools keep no more than they may. For whose turn it is to build.
-    async fn bound_tools(&self, language: Language) {
-        let limit = self.configuration.now().builds().tools_limit.as_u64();
-        let own = self.data.tools(language);
-        match spawn_blocking(move || tool_files::bound(&own, limit)).await {
-            Ok(Ok(Some(bytes))) => {
-                info!(%language, bytes, limit, "what the tools kept for other builds is gone");
-            }
-            Ok(Err(error)) => warn!(%language, %error, "cannot remove what the tools keep"),
-            Ok(Ok(None)) | Err(_) => {}
-        }
     }
 
     /// The image under the tag, if all of it is there and sound, and it says of itself that it was
@@ -234,64 +219,7 @@ impl Backend for LocalBackend {
         limit: Duration,
         log: &mpsc::Sender<String>,
     ) -> Result<ImageReference, BuildError> {
-        let StagedSource { language, path, label, source, key: key_slot, .. } = source;
-        let toolchain = self.toolchain(*language);
-        let recipe = language.recipe(source, path, self.platform).map_err(refused)?;
-        loading::here(&*recipe).map_err(refused)?;
-        let version = match language.version(toolchain) {
-            Some(command) => compile::version(&command).await?,
-            None => String::new(),
-        };
-        let digest = source.digest().map_err(refused)?;
-        let base = self.base.diff_id().map_err(|error| BuildError::Image(error.into()))?;
-        let key = BuildKey::new(&BuildKeyInputs {
-            source: digest,
-            recipe: &recipe.inputs(),
-            toolchain: &version,
-            base,
-            platform: self.platform,
-        });
-        key_slot.is(&key.tag());
-        let told = |seen| Build {
-            language: *language,
-            path: path.clone(),
-            label: label.clone(),
-            source: digest,
-            base,
-            runtime: None,
-            toolchain: Some(Ingredient { name: version.clone(), digest: None })
-                .filter(|tools| !tools.name.is_empty()),
-            recipe: recipe.inputs(),
-            platform: self.platform,
-            seen,
-        };
-
-        let _turn = self.turn.acquire().await;
-        if let Some(known) = self.known(&key.tag(), digest, recipe.form()).await {
-            info!(digest = %known.digest(), "the image of this source is there already");
-            self.tell(&known, told(Seen::Found), log).await;
-            return Ok(reference(&known, &recipe.form()));
-        }
-        info!(toolchain = version, "compiling");
-        let image = |error: io::Error| BuildError::Image(error.into());
-        let files = self.data.temporary("build").map_err(image)?;
-        let [output, temporary] = ["output", "tmp"].map(|name| files.path().join(name));
-        for directory in [&output, &temporary] {
-            fs::create_dir(directory).map_err(image)?;
-        }
-        let place = Workplace { source: source.root(), output: &output };
-        let deadline = Instant::now() + limit;
-        let bounds = self.bounds();
-        let temporary = &temporary;
-        let mut workshop = LocalWorkshop { temporary, limit, deadline, bounds, written: 0, log };
-        let made = carry_out(&*recipe, toolchain, &place, &mut workshop).await;
-        if !toolchain.own().is_empty() {
-            self.bound_tools(*language).await;
-        }
-        let parts = made.map_err(failed)?;
-        let image = self.assemble(recipe.form(), parts, digest, &key.tag()).await?;
-        self.tell(&image, told(Seen::Built), log).await;
-        Ok(reference(&image, &recipe.form()))
+        self.image_of(source, limit, log).await
     }
 
     async fn holds(&self, image: &ImageReference) -> bool {
@@ -318,6 +246,14 @@ impl Backend for LocalBackend {
 
     fn peer(&self) -> &str {
         &self.peer
+    }
+
+    fn unconfined(&self) -> &[String] {
+        self.confinement.lacking()
+    }
+
+    async fn examine(&self) -> Vec<Finding> {
+        examination::examine(&self.confinement, &self.tools, self.data.path()).await
     }
 
     fn proxy_host(&self, _package_id: &str, _msp_id: &str) -> (IpAddr, ProxyHost) {
@@ -355,7 +291,10 @@ impl LocalBackend {
             return seats.map(start).collect();
         }
         let unpacked = Unpacked::of(&self.images, &workload.image.digest, temporary()?).await?;
-        seats.map(|(seat, credentials)| unpacked.at_seat(workload, credentials, seat)).collect()
+        let confinement = &self.confinement;
+        let start =
+            |(seat, credentials)| unpacked.at_seat(workload, credentials, seat, confinement);
+        seats.map(start).collect()
     }
 
     /// The root that processes of an image have in which somebody else has one in mind, with a shell
@@ -368,20 +307,13 @@ impl LocalBackend {
     }
 }
 
-/// Each language's tools in the launcher's PATH, with directories of the launcher's own where its
-/// environment names none that they can use: service managers set no HOME.
-fn toolchains(data: &DataDirectory) -> Result<Vec<(Language, Toolchain)>, LocalError> {
-    let toolchains = Language::ALL.into_iter().map(|language| {
-        let own = data.tools(language);
-        let toolchain = language
-            .toolchain(std::env::vars_os(), &own)
-            .map_err(|source| LocalError::Tools { language, source })?;
-        for variable in toolchain.own() {
-            info!(variable, directory = %own.display(), "{language} finds none and gets its own");
-        }
-        Ok((language, toolchain))
-    });
-    toolchains.collect()
+/// Each language's tools in the launcher's PATH.
+fn all_tools(place: &Path) -> Result<Vec<Tools>, LocalError> {
+    let of = |language| {
+        let failed = |source| LocalError::Tools { language, place: place.to_owned(), source };
+        Tools::of(language, place).map_err(failed)
+    };
+    Language::ALL.into_iter().map(of).collect()
 }
 
 /// Opens the image store, or begins one anew in the place of one that cannot be used: chaincode can
@@ -399,19 +331,6 @@ fn store(root: &Path) -> Result<Layout, LayoutError> {
 
 fn reference(image: &Descriptor, form: &Form) -> ImageReference {
     image_reference(REPOSITORY.into(), image.digest().to_string(), Some(form.command()))
-}
-
-fn failed(failure: BuildFailure<BuildError>) -> BuildError {
-    match failure {
-        BuildFailure::Place(error) => BuildError::Image(error.into()),
-        BuildFailure::Workshop(error) => error,
-        BuildFailure::Compile(errors) => BuildError::Compile(errors),
-        BuildFailure::Refused(refusal) => refused(refusal),
-    }
-}
-
-fn refused(error: impl Error + Send + Sync + 'static) -> BuildError {
-    BuildError::Source(error.into())
 }
 
 fn boxed(error: impl Error + Send + Sync + 'static) -> Box<dyn Error + Send + Sync> {

@@ -20,6 +20,7 @@ mod doorway;
 mod epoch;
 mod error_chain;
 mod estate;
+mod examination;
 mod health;
 mod image_reference;
 mod keeper;
@@ -32,6 +33,7 @@ mod local;
 mod logs;
 mod metrics;
 mod opening;
+mod orders;
 mod page;
 mod removal;
 mod restarts;
@@ -53,6 +55,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use selvedge_config::BackendKind;
 use selvedge_proto::launcher::launcher_server::LauncherServer;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -70,7 +73,8 @@ use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 use crate::error_chain::one_line;
 use crate::kubernetes::KubernetesBackend;
-use crate::local::{LocalBackend, rooted};
+use crate::local::LocalBackend;
+use crate::local::confinement::Confinement;
 use crate::opening::{Opening, Works};
 use crate::running::Running;
 use crate::seen::Seen;
@@ -84,11 +88,8 @@ const SHUTDOWN: Duration = Duration::from_secs(6);
 const FAREWELL: Duration = Duration::from_millis(500);
 
 fn main() -> anyhow::Result<ExitCode> {
-    if let Some(order) = selvedge_keeper::order::Order::read(std::env::args_os().skip(1)) {
-        return Ok(order.obey());
-    }
-    if let Some(order) = rooted::Order::read(std::env::args_os()) {
-        return Ok(order.obey());
+    if let Some(ended) = orders::obey() {
+        return Ok(ended);
     }
     let settings = Settings::read();
     match settings.command {
@@ -110,12 +111,20 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         None => {}
     }
+    keep_to_itself()?;
     log(&settings.log)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let outcome = runtime.block_on(run(settings));
     // What still hangs is not worth waiting for: all that matters has ended by now.
     runtime.shutdown_timeout(Duration::from_millis(100));
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// Lets no other process of its user look into this one, or have it write what it knows to the disk:
+/// its environment, its memory, its files (`PR_SET_DUMPABLE` of `prctl(2)`, `ptrace(2)`). It has the keys
+/// of all chaincode, and what it starts has its user. What it starts is without this.
+fn keep_to_itself() -> anyhow::Result<()> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("cannot keep others out of it")
 }
 
 fn log(filter: &str) -> anyhow::Result<()> {
@@ -222,7 +231,14 @@ async fn work(
 async fn look_around(settings: &Settings, configuration: &Configuration) -> anyhow::Result<Works> {
     let data = DataDirectory::open(&settings.data_dir)?;
     let backend: Arc<dyn Backend> = match configuration.now().backend() {
-        BackendKind::Local => Arc::new(LocalBackend::open(&settings.place, configuration, &data)?),
+        BackendKind::Local => {
+            let confinement = Confinement::find(&data).await;
+            let tools = settings.tools_dir.clone().filter(|place| !place.as_os_str().is_empty());
+            let tools = tools.unwrap_or_else(|| data.tools());
+            let backend =
+                LocalBackend::open(&settings.place, configuration, &data, &tools, confinement)?;
+            Arc::new(backend)
+        }
         BackendKind::Kubernetes => {
             Arc::new(KubernetesBackend::open(&settings.place, configuration.clone(), &data).await?)
         }

@@ -41,6 +41,11 @@ pub(crate) struct Settings {
     )]
     pub(crate) data_dir: PathBuf,
 
+    /// Where compilers and package managers keep what they have fetched and compiled for the next build
+    /// on this machine [default: `tools` in the data directory]. Several launchers may share one.
+    #[arg(long, env = "SELVEDGE_TOOLS_DIR", value_name = "DIR")]
+    pub(crate) tools_dir: Option<PathBuf>,
+
     /// The operator's file, which says how chaincode is built and run
     /// [default: /etc/selvedge/selvedge.yaml, if that exists].
     #[arg(long, env = "SELVEDGE_CONFIG", value_name = "FILE")]

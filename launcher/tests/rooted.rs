@@ -55,7 +55,7 @@ impl Rooted {
         let guard = Command::new(env!("CARGO_BIN_EXE_selvedge-launcher"))
             .args(["guard", "/proc/self/exe", "rooted"])
             .arg(&root)
-            .args(["4321", "/tmp", network, "4"])
+            .args(["directory", "4321", "4321", "/tmp", network, "4"])
             .args(["/usr", "/usr", "ro"])
             .args([given.to_str().unwrap(), "/etc/deep/given", "ro"])
             .args([given.to_str().unwrap(), &through, "ro"])
@@ -112,11 +112,58 @@ fn what_it_finds_is_its_root_and_what_it_is_given() {
     let (written, status) = rooted.end();
     let scratch = rooted.scratch.path();
     let names = "bin\ndev\netc\nlib\nlib64\noutside\nproc\ntmp\nusr";
-    let expected = format!("4321\n/tmp\n1\ngiven\n{names}\nCapEff:\t0000000000000000\n1\n");
+    let expected = format!("4321\n/tmp\n2\ngiven\n{names}\nCapEff:\t0000000000000000\n1\n");
     assert_eq!(written, expected);
     assert_eq!(status.and_then(|status| status.code()), Some(7));
     assert_eq!(fs::read_to_string(scratch.join("tmp/new")).unwrap(), "x\n");
     assert!(!Path::new("/tmp").join(name_of(&rooted.scratch)).exists());
+}
+
+/// What its parent, which is the first process there, must not be spared.
+#[test]
+fn it_ends_as_any_other_process_does() {
+    for signal in ["TERM", "ABRT", "KILL"] {
+        let number = match signal {
+            "TERM" => 15,
+            "ABRT" => 6,
+            _ => 9,
+        };
+        let ended = Rooted::start(&format!("kill -{signal} $$; echo it lives")).end();
+        assert_eq!((&*ended.0, ended.1.and_then(|status| status.signal())), ("", Some(number)));
+    }
+}
+
+#[test]
+fn a_bare_root_has_what_it_is_given_where_it_is_and_nothing_else() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    for name in ["empty", "own", "others"] {
+        fs::create_dir(at(name)).unwrap();
+        fs::write(at(name).join("file"), name).unwrap();
+    }
+    let own = at("own");
+    let script = "for name in etc home root run sys var; do test -e /$name && echo $name; done; \
+                  ls ..; cat file; echo; cat ../others/file ../empty/file 2>&1; \
+                  unshare --user true 2> /dev/null || echo no namespaces; \
+                  for place in /usr/new /new; do touch $place 2> /dev/null && echo $place; done; \
+                  touch new /tmp/new ../new; echo done";
+    let system = ["/usr", "/bin", "/lib", "/lib64"].into_iter();
+    let system: Vec<&str> = system.filter(|path| Path::new(path).exists()).collect();
+    let (wishes, heeded) = UnixStream::pair().unwrap();
+    let mut guard = Command::new(env!("CARGO_BIN_EXE_selvedge-launcher"));
+    guard.args(["guard", "/proc/self/exe", "rooted"]).arg(at("empty"));
+    guard.args(["bare", "0", "0"]).arg(&own).arg("-").arg((system.len() + 1).to_string());
+    for path in system {
+        guard.args([path, path, "ro"]);
+    }
+    let guard = guard.arg(&own).arg(&own).args(["rw", "sh", "-c", script]);
+    let said = guard.stdin(OwnedFd::from(heeded)).output().unwrap();
+    drop(wishes);
+    let expected = "own\nown\ncat: ../others/file: No such file or directory\n\
+                    cat: ../empty/file: No such file or directory\nno namespaces\ndone\n";
+    assert_eq!(String::from_utf8(said.stdout).unwrap(), expected);
+    // What it was not given, it may have made in its own temporary files, if that lies there.
+    assert!(own.join("new").exists() && !at("new").exists());
 }
 
 #[test]

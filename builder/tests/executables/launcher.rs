@@ -3,9 +3,9 @@
 use std::{future::Future, path::Path, pin::Pin, sync::Arc};
 
 use selvedge_proto::launcher::{
-    BuildEvent, BuildLogRequest, BuildRequest, BuildsRequest, BuildsResponse, ImageCommand,
-    ImageReference, Listening, LogLines, LogsRequest, RunEvent, RunRequest, StatusRequest,
-    StatusResponse, build_event, launcher_server, run_event,
+    BuildEvent, BuildLogRequest, BuildRequest, BuildsRequest, BuildsResponse, ExamineRequest,
+    ExamineResponse, ImageCommand, ImageReference, Listening, LogLines, LogsRequest, RunEvent,
+    RunRequest, StatusRequest, StatusResponse, build_event, launcher_server, run_event,
 };
 use tokio::{net::UnixListener, runtime::Runtime, sync::mpsc};
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
@@ -168,6 +168,13 @@ impl launcher_server::Launcher for Scripts {
         &self,
         _: Request<BuildLogRequest>,
     ) -> Result<Response<Self::BuildLogStream>, Status> {
+        Err(not_in_this_test())
+    }
+
+    async fn examine(
+        &self,
+        _: Request<ExamineRequest>,
+    ) -> Result<Response<ExamineResponse>, Status> {
         Err(not_in_this_test())
     }
 }

@@ -1,11 +1,10 @@
 //! Where Go keeps what it has compiled and downloaded: without such places it does nothing, as
 //! under a service manager that sets no HOME.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::recipe::{Toolchain, is_writable};
+use crate::recipe::{Toolchain, is_writable, make_directory};
 
 /// A directory that Go needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +58,7 @@ pub(super) fn provide(toolchain: &mut Toolchain, own: &Path) -> io::Result<()> {
     for cache in [Cache::Builds, Cache::Modules] {
         if !cache.is_there(toolchain) {
             let directory = own.join(cache.directory_name());
-            fs::create_dir_all(&directory)?;
+            make_directory(&directory)?;
             toolchain.give(cache.variable(), &directory);
         }
     }

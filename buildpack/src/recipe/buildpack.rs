@@ -23,6 +23,11 @@ pub(crate) trait Buildpack: Sync {
         own: &Path,
     ) -> io::Result<Toolchain>;
 
+    /// [`Language::runs_packages`](crate::language::Language::runs_packages).
+    fn runs_packages(&self) -> bool {
+        true
+    }
+
     /// [`Language::version`](crate::language::Language::version).
     fn version(&self, toolchain: &Toolchain) -> Option<BuildCommand>;
 

@@ -71,7 +71,7 @@ impl Toolchain {
         let home = self.get("HOME").map(Path::new);
         if !home.is_some_and(|home| home.is_absolute() && is_writable(home)) {
             let home = own.join("home");
-            fs::create_dir_all(&home)?;
+            make_directory(&home)?;
             self.give("HOME", &home);
         }
         Ok(())
@@ -96,7 +96,43 @@ impl Toolchain {
     }
 }
 
+/// Makes a directory of the launcher's own, whatever a build has left in its place.
+pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.is_dir() => fs::remove_file(path)?,
+        _ => {}
+    }
+    fs::create_dir_all(path)
+}
+
 /// Whether files can be made in a directory, which is made where there is none.
 pub(crate) fn is_writable(directory: &Path) -> bool {
     fs::create_dir_all(directory).and_then(|()| tempfile::tempfile_in(directory)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_home_takes_the_place_of_whatever_was_left_there() {
+        let own = tempfile::tempdir().unwrap();
+        let home = own.path().join("home");
+        let provided = || {
+            let mut toolchain = Toolchain::new(&mut [].into_iter(), &[]);
+            toolchain.provide_home(own.path()).unwrap();
+            assert_eq!(toolchain.get("HOME").unwrap(), home.as_os_str());
+            assert!(fs::symlink_metadata(&home).unwrap().is_dir());
+        };
+        fs::write(&home, "a file").unwrap();
+        provided();
+        fs::write(home.join("kept"), "kept").unwrap();
+        provided();
+        assert!(home.join("kept").exists());
+        fs::remove_dir_all(&home).unwrap();
+        symlink("/", &home).unwrap();
+        provided();
+    }
 }

@@ -30,6 +30,8 @@ pub(super) struct Launcher {
     pub(super) closed: Option<String>,
     /// Why what the operator's file says now is not in force; null when it is.
     pub(super) file_refused: Option<String>,
+    /// What chaincode is not kept from that it could be elsewhere, a sentence each.
+    pub(super) unconfined: Vec<String>,
 }
 
 /// How a chaincode is.
@@ -129,13 +131,14 @@ impl Report {
 
 impl Launcher {
     fn of(told: LauncherStatus) -> Self {
-        let LauncherStatus { version, backend, peer, closed, file_refused } = told;
+        let LauncherStatus { version, backend, peer, closed, file_refused, unconfined } = told;
         Self {
             version,
             backend,
             peer: said(peer),
             closed: said(closed),
             file_refused: said(file_refused),
+            unconfined,
         }
     }
 }

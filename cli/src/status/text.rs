@@ -52,7 +52,7 @@ pub(super) fn text(
 }
 
 fn launcher(launcher: &Launcher, text: &mut String) -> fmt::Result {
-    let Launcher { version, backend, peer, closed, file_refused } = launcher;
+    let Launcher { version, backend, peer, closed, file_refused, unconfined } = launcher;
     write!(text, "launcher {}, backend {}", plain(version), plain(backend))?;
     match peer {
         Some(peer) => writeln!(text, ", peer {}", plain(peer))?,
@@ -67,6 +67,13 @@ fn launcher(launcher: &Launcher, text: &mut String) -> fmt::Result {
         let refused = "the operator's file is refused, what was in force stays:";
         writeln!(text, "{DOUBTFUL}{refused}{DOUBTFUL:#} {first}")?;
         lines.try_for_each(|line| writeln!(text, "  {line}"))?;
+    }
+    for lack in unconfined {
+        writeln!(
+            text,
+            "{DOUBTFUL}not confined as far as it could be:{DOUBTFUL:#} {}",
+            plain(lack)
+        )?;
     }
     Ok(())
 }

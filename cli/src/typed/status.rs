@@ -20,7 +20,7 @@ use super::at_launcher::AtLauncher;
     kubectl exec peer0-0 -c launcher -- selvedge status\n  \
     selvedge status --json | jq '.chaincodes[] | select(.state != \"ready\") | .package_id'\n\n\
     What --json prints:\n  \
-    .launcher      version, backend, peer, closed, file_refused\n  \
+    .launcher      version, backend, peer, closed, file_refused, unconfined[]\n  \
     .chaincodes[]  package_id, msp_id, peer_address, image, backend, namespace, deployment, mode,\n                 \
     replicas_wanted, replicas_registered, replicas_started, replicas_ended,\n                 \
     replicas[].{name, node, state, since}, function_processes, state, since,\n                 \

@@ -5,7 +5,7 @@ use selvedge_proto::launcher::{LauncherStatus, StatusResponse};
 use super::shared::Shared;
 use crate::configuration::Configuration;
 use crate::error_chain::bounded;
-use crate::opening::Entrance;
+use crate::opening::{Entrance, Works};
 
 pub(super) fn status(shared: &Shared) -> StatusResponse {
     let launcher = launcher_status(&shared.entrance, &shared.configuration);
@@ -17,9 +17,12 @@ pub(crate) fn launcher_status(
     entrance: &Entrance,
     configuration: &Configuration,
 ) -> LauncherStatus {
-    let (peer, closed) = match entrance.now() {
-        Ok(works) => (works.backend.peer().to_owned(), String::new()),
-        Err(reason) => (String::new(), reason.to_string()),
+    let (peer, unconfined, closed) = match entrance.now() {
+        Ok(works) => {
+            let Works { backend, .. } = &*works;
+            (backend.peer().to_owned(), backend.unconfined().to_vec(), String::new())
+        }
+        Err(reason) => (String::new(), Vec::new(), reason.to_string()),
     };
     LauncherStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -27,5 +30,6 @@ pub(crate) fn launcher_status(
         peer,
         closed,
         file_refused: bounded(&configuration.refusal().unwrap_or_default()).to_owned(),
+        unconfined,
     }
 }

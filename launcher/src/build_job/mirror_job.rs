@@ -66,7 +66,7 @@ pub(super) fn run(job: &MirrorJob) -> Result<(), MirrorError> {
 }
 
 /// Listens, and is ready to serve the repository, or another in its place; where, and what does it.
-async fn serve(
+pub(crate) async fn serve(
     job: &MirrorJob,
     other: Option<&str>,
 ) -> Result<(SocketAddr, impl Future<Output = ()> + use<>), MirrorError> {

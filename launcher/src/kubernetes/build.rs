@@ -9,6 +9,7 @@ mod access;
 mod builds;
 mod custody;
 mod error;
+mod examination;
 mod fetching;
 mod follow;
 #[cfg(test)]

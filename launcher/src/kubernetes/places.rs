@@ -45,6 +45,14 @@ impl Places {
         &self.first.place
     }
 
+    /// The namespaces of those that were used so far.
+    pub(crate) fn namespaces(&self) -> Vec<String> {
+        let mut namespaces: Vec<String> = self.lock().keys().cloned().collect();
+        namespaces.push(self.first.place.ground.namespace.clone());
+        namespaces.sort();
+        namespaces
+    }
+
     /// The place in a namespace. Whether anything may be done there, its lease tells.
     pub(crate) fn within(&self, namespace: &str) -> Place {
         let first = &self.first.place;

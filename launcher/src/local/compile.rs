@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::iter;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use selvedge_buildpack::recipe::{Answer, BuildCommand, KeptOutput, Workshop};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::confinement::{Confined, Confinement};
+use super::given::Given;
 use super::guard::guarded;
 use super::process::Process;
 use super::search_path::find_in;
@@ -28,6 +31,12 @@ const TEMPORARY: &str = "TMPDIR";
 pub(super) struct LocalWorkshop<'a> {
     /// Where its tools put what is of no use afterwards, and may leave it.
     pub(super) temporary: &'a Path,
+    /// An empty directory, in whose place its tools may have a root of their own.
+    pub(super) place: &'a Path,
+    /// What keeps them from the rest of this machine.
+    pub(super) confinement: &'a Confinement,
+    /// What they are given of it.
+    pub(super) given: Vec<Given>,
     /// How long all of it may take.
     pub(super) limit: Duration,
     /// When that is over.
@@ -43,10 +52,7 @@ impl Workshop for LocalWorkshop<'_> {
     type Error = BuildError;
 
     async fn run(&mut self, command: &BuildCommand) -> Result<Answer, BuildError> {
-        let mut command = command.clone();
-        command.environment.retain(|(name, _)| name != TEMPORARY);
-        command.environment.push((TEMPORARY.into(), self.temporary.into()));
-        let mut process = start(&command)?;
+        let mut process = self.start(command)?;
         let guard = process.guard();
         let mut output = KeptOutput::default();
         let ended = async {
@@ -69,25 +75,45 @@ impl Workshop for LocalWorkshop<'_> {
                 return Err(error);
             }
         };
-        let succeeded = end.map_err(|source| failed(&command, source))?.status.success();
+        let succeeded = end.map_err(|source| failed(command, source))?.status.success();
         Ok(Answer { succeeded, output: output.into_text() })
     }
 
     async fn ask(&mut self, command: &BuildCommand) -> Result<Answer, BuildError> {
-        ask(command).await
+        answer(self.start(command)?, command).await
+    }
+}
+
+impl LocalWorkshop<'_> {
+    /// Starts a command of the build's, which is confined.
+    fn start(&self, command: &BuildCommand) -> Result<Process, BuildError> {
+        let failed = |source| failed(command, source);
+        let program = find(&command.program, &command.environment).map_err(failed)?;
+        let mut confined = self.confinement.command(&Confined {
+            place: self.place.to_owned(),
+            given: self.given.clone(),
+            directory: command.directory.clone(),
+            program: iter::once(program).chain(command.arguments.iter().cloned()).collect(),
+        });
+        let environment = command.environment.iter().filter(|(name, _)| name != TEMPORARY);
+        confined
+            .env_clear()
+            .envs(environment.map(|(name, value)| (name, value)))
+            .env(TEMPORARY, self.temporary)
+            .current_dir(&command.directory);
+        Process::spawn(confined).map_err(failed)
     }
 }
 
 /// The toolchain's version, which decides the program as much as the source does.
 pub(super) async fn version(command: &BuildCommand) -> Result<String, BuildError> {
-    let Answer { succeeded, output } = ask(command).await?;
+    let Answer { succeeded, output } = answer(start(command)?, command).await?;
     let last = output.lines().next_back().unwrap_or_default().trim().to_owned();
     if succeeded { Ok(last) } else { Err(failed(command, io::Error::other(last))) }
 }
 
-/// What a short command says.
-async fn ask(command: &BuildCommand) -> Result<Answer, BuildError> {
-    let mut process = start(command)?;
+/// What a short command says, which was started.
+async fn answer(mut process: Process, command: &BuildCommand) -> Result<Answer, BuildError> {
     let mut output = KeptOutput::default();
     let answer = async {
         relay(&mut process, &mut output, None).await;
@@ -113,6 +139,7 @@ async fn relay(
     }
 }
 
+/// Starts a command that has nothing to do with any package.
 fn start(command: &BuildCommand) -> Result<Process, BuildError> {
     let failed = |source| failed(command, source);
     let program = find(&command.program, &command.environment).map_err(failed)?;

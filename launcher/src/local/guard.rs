@@ -8,10 +8,11 @@ use std::process;
 use selvedge_keeper::order::GUARD;
 use tokio::process::Command;
 
+use crate::orders::THIS;
+
 /// The command that runs `program` under guard, in a process group of its own.
 pub(crate) fn guarded(program: &OsStr) -> Command {
-    // This very file, even if another release has been put in its place.
-    let mut this = process::Command::new("/proc/self/exe");
+    let mut this = process::Command::new(THIS);
     // Who ends all launchers by name does not mean to end the guards before.
     this.arg0("selvedge-guard").arg(GUARD).arg(program).process_group(0);
     Command::from(this)

@@ -20,11 +20,11 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::collection::Collection;
-use super::guard::guarded;
+use super::confinement::{guarded_root, try_root};
+use super::given::Given;
 use super::passage::Passage;
-use super::process::Process;
 use super::replica::said;
-use super::rooted::{Given, Rooted};
+use super::rooted::{Ground, Rooted};
 use super::started::{Start, free_address};
 use crate::backend::{NamedAs, StartError, Unrunnable, Workload};
 use crate::configuration::Configuration;
@@ -139,28 +139,23 @@ impl NamedImages {
     /// Whether a process can have a root of its own on this machine; why not.
     pub(super) async fn has_roots(&self, image: &NamedImage) -> Result<(), Unrunnable> {
         let no_roots = |reason: String| Unrunnable::NoRoots { image: image.clone(), reason };
-        let tried = async {
-            let files = self.data.temporary("root")?;
-            let passage = port_of(image.shim())
-                .map(|inside| Ok::<_, io::Error>(Passage { outside: free_address()?, inside }));
-            let rooted = Rooted {
-                root: files.path().to_owned(),
-                user: CHAINCODE_USER_ID,
-                directory: "/".into(),
-                passage: passage.transpose()?,
-                given: Vec::new(),
-                program: Vec::new(),
-            };
-            let mut process = Process::spawn(guarded_root(&rooted))?;
-            while process.next_line().await.is_some() {}
-            process.end().await
+        let unusable = |error: io::Error| no_roots(error.to_string());
+        let files = self.data.temporary("root").map_err(unusable)?;
+        let passage = port_of(image.shim())
+            .map(|inside| Ok(Passage { outside: free_address()?, inside }))
+            .transpose()
+            .map_err(unusable)?;
+        let rooted = Rooted {
+            root: files.path().to_owned(),
+            ground: Ground::Directory,
+            user: CHAINCODE_USER_ID,
+            group: CHAINCODE_USER_ID,
+            directory: "/".into(),
+            passage,
+            given: Vec::new(),
+            program: Vec::new(),
         };
-        match tried.await {
-            Ok(end) if end.status.success() => Ok(()),
-            Ok(end) if end.last_lines.is_empty() => Err(no_roots(end.status.to_string())),
-            Ok(end) => Err(no_roots(end.last_lines.join(" | "))),
-            Err(error) => Err(no_roots(error.to_string())),
-        }
+        try_root(&rooted).await.map_err(no_roots)
     }
 
     /// Lays the image out for the replicas of one set.
@@ -195,9 +190,12 @@ pub(super) fn prepare(
     let plan = workload.launch_plan("", credentials);
     let given = given(&plan, files.path()).map_err(StartError::Files)?;
     let program = root.image.command();
+    let user = root.image.user().unwrap_or(CHAINCODE_USER_ID);
     let rooted = Rooted {
         root: root.directory.path().join(ROOT),
-        user: root.image.user().unwrap_or(CHAINCODE_USER_ID),
+        ground: Ground::Directory,
+        user,
+        group: user,
         directory: root.image.directory().into(),
         passage: None,
         given,
@@ -234,14 +232,6 @@ pub(super) fn prepare(
 /// The port that a chaincode has of its own.
 fn port_of(shim: Shim) -> Option<ServerPort> {
     shim.server()?.port
-}
-
-/// The guarded command that makes a root, and a process in it.
-fn guarded_root(rooted: &Rooted) -> tokio::process::Command {
-    let command = rooted.command();
-    let mut guarded = guarded(&command[0]);
-    guarded.args(&command[1..]);
-    guarded
 }
 
 /// Writes what a replica is given in its root.

@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
+use std::iter;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use selvedge_config::{Chaincode, Variable};
 use selvedge_manifest::{LaunchPlan, ReplicaCredentials, listening_at};
 use tokio::task::spawn_blocking;
 
-use super::guard::guarded;
+use super::confinement::{Confined, Confinement};
+use super::given::Given;
 use super::search_path::find_in;
 use super::started::Start;
 use crate::backend::{StartError, Workload};
@@ -56,10 +58,18 @@ impl Unpacked {
         workload: &Workload,
         credentials: &ReplicaCredentials,
         seat: usize,
+        confinement: &Confinement,
     ) -> Result<Start, StartError> {
         let own = self.files.path().join(format!("seat-{seat}"));
-        fs::create_dir_all(own.join("tmp")).map_err(StartError::Files)?;
-        self.start(workload, credentials, &own)
+        for directory in [self.place(), own.join("tmp")] {
+            fs::create_dir_all(directory).map_err(StartError::Files)?;
+        }
+        self.start(workload, credentials, &own, confinement)
+    }
+
+    /// In whose place each process has a root of its own.
+    fn place(&self) -> PathBuf {
+        self.files.path().join("empty")
     }
 
     fn start(
@@ -67,6 +77,7 @@ impl Unpacked {
         workload: &Workload,
         credentials: &ReplicaCredentials,
         own: &Path,
+        confinement: &Confinement,
     ) -> Result<Start, StartError> {
         let root = self.root();
         let plan = workload.launch_plan(&own.to_string_lossy(), credentials);
@@ -92,13 +103,23 @@ impl Unpacked {
             .chain(said(&workload.settings))
             .chain(plan.environment)
             .collect();
+        let confinement = confinement.clone();
+        let named = program.to_string_lossy().into_owned();
+        let confined = Confined {
+            place: self.place(),
+            // Its image and its own files, and nothing of the other seats.
+            given: vec![Given::writable(&root), Given::writable(own)],
+            directory: directory.clone(),
+            program: iter::once(program.into())
+                .chain(command.into_iter().map(Into::into))
+                .collect(),
+        };
         Ok(Start {
-            program: program.to_string_lossy().into_owned(),
+            program: named,
             listens: workload.shim.server().is_some(),
             command: Box::new(move |listening| {
-                let mut guarded = guarded(program.as_os_str());
+                let mut guarded = confinement.command(&confined);
                 guarded
-                    .args(&command)
                     .env_clear()
                     .env("TMPDIR", &tmp)
                     .env("HOME", &tmp)

@@ -1,43 +1,38 @@
-//! A process with a root of its own, which finds nothing of this machine there: for chaincode whose
-//! image somebody else made.
+//! A process with a root of its own, which finds of this machine what it is given there and nothing
+//! else.
 //!
 //! Two processes of this very program make it one. The first ([`ENTER`]) begins namespaces for users,
 //! mounts and processes, in which it may do what takes root elsewhere (`user_namespaces(7)`), and
-//! stays as the parent of the second ([`INSIDE`]), which is the first one in them: it makes the root,
-//! lets go of all that it may, and becomes the program. It sees no process but its own, and when it
-//! ends, all that it has started ends with it.
+//! stays as the parent of the second ([`INSIDE`]), which is the first one in them (`rooted/inside.rs`):
+//! it makes the root, lets go of all that it may, starts the program, and ends with it. The program sees
+//! no process but its own, and when it ends, all that it has started ends with it.
 //!
 //! One that listens at a port of its own choice has a network of its own besides, with one way into it
 //! (`passage.rs`).
-//!
-//! What is bound into the root is bound after the root has become one: until then a link in it could
-//! lead anywhere on this machine.
 
-use std::convert::Infallible;
-use std::ffi::{CStr, OsString};
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::symlink;
+mod inside;
+mod mounts;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Read};
+use std::iter;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
-use std::{env, iter};
 
-use rustix::fs::{StatVfsMountFlags, statvfs};
-use rustix::mount::{
-    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change,
-    mount_remount, unmount,
-};
 use rustix::process::{
-    Signal, getegid, geteuid, getpgid, getpid, getppid, kill_process, pivot_root,
+    Signal, getegid, geteuid, getpgid, getpid, getppid, kill_process,
     set_parent_process_death_signal, setpgid,
 };
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, UnshareFlags, capabilities, clear_ambient_capability_set,
-    configure_capability_in_ambient_set, set_capabilities, set_no_new_privs,
+    CapabilitySet, CapabilitySets, UnshareFlags, capabilities, configure_capability_in_ambient_set,
+    set_capabilities,
 };
 
+use super::given::{Given, read_given, said_given};
 use super::passage::Passage;
+use crate::orders::THIS;
 
 /// The first argument of what begins the namespaces.
 const ENTER: &str = "rooted";
@@ -51,17 +46,24 @@ const OF_MACHINE: &str = "-";
 /// How one ends that could not be made.
 const FAILED: u8 = 125;
 
-/// The devices that a process may expect (the OCI runtime specification, `config-linux.md`), as far
-/// as it has a use for them.
-const DEVICES: [&str; 5] = ["full", "null", "random", "urandom", "zero"];
+/// What is left of one that has ended: its status as wait(2) gives it.
+type Status = [u8; size_of::<i32>()];
+
+/// Of how many namespaces for users a process may be the first: of none. They would show it more of the
+/// kernel than it has a use for.
+const DESCENDANTS: (&str, &str) = ("/proc/sys/user/max_user_namespaces", "0");
 
 /// What is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rooted {
-    /// The directory that becomes the root. The process cannot write there.
+    /// The directory that becomes the root, or is in its place. The process cannot write there.
     pub(crate) root: PathBuf,
-    /// Who the process takes itself for: the launcher's own user, by another number.
+    /// What is there before anything is given.
+    pub(crate) ground: Ground,
+    /// Who the process takes itself for: the launcher's own user, perhaps by another number.
     pub(crate) user: u32,
+    /// Its group, likewise.
+    pub(crate) group: u32,
     /// Where it begins.
     pub(crate) directory: OsString,
     /// The way into its own network; without one it has this machine's.
@@ -72,15 +74,13 @@ pub(crate) struct Rooted {
     pub(crate) program: Vec<OsString>,
 }
 
-/// A file or directory of this machine that is somewhere in the root.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Given {
-    /// Where it is.
-    pub(crate) from: PathBuf,
-    /// Where the process finds it.
-    pub(crate) to: OsString,
-    /// Whether the process may write there.
-    pub(crate) writable: bool,
+/// What a root has by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// What the directory has.
+    Directory,
+    /// Nothing but a place for temporary files.
+    Bare,
 }
 
 /// What a process of this very program is there for.
@@ -107,11 +107,11 @@ impl Order {
     pub(crate) fn obey(self) -> ExitCode {
         let made = match self {
             Self::Enter(rooted) => rooted.enter(),
-            Self::Inside(rooted) => rooted.inside().map(|never| match never {}),
+            Self::Inside(rooted) => rooted.inside(),
         };
         made.unwrap_or_else(|error| {
             // Nobody else reads it but people.
-            eprintln!("cannot start the chaincode in a root of its own: {error}");
+            eprintln!("cannot start it in a root of its own: {error}");
             ExitCode::from(FAILED)
         })
     }
@@ -127,42 +127,46 @@ fn failed<E: Into<io::Error>>(what: impl std::fmt::Display) -> impl FnOnce(E) ->
     move |error| so(what)(error.into())
 }
 
+impl Ground {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Directory => "directory",
+            Self::Bare => "bare",
+        }
+    }
+}
+
 impl Rooted {
     /// The command that makes it: this very program and its arguments.
     pub(crate) fn command(&self) -> Vec<OsString> {
-        iter::once("/proc/self/exe".into()).chain(self.arguments(ENTER)).collect()
+        iter::once(THIS.into()).chain(self.arguments(ENTER)).collect()
     }
 
     fn arguments(&self, order: &str) -> Vec<OsString> {
-        let Self { root, user, directory, passage, given, program } = self;
-        let mut arguments: Vec<OsString> =
-            vec![order.into(), root.into(), user.to_string().into(), directory.clone()];
+        let Self { root, ground, user, group, directory, passage, given, program } = self;
+        let mut arguments: Vec<OsString> = vec![order.into(), root.into(), ground.word().into()];
+        arguments.extend([user.to_string().into(), group.to_string().into(), directory.clone()]);
         arguments.push(passage.map_or_else(|| OF_MACHINE.into(), |it| it.to_string().into()));
-        arguments.push(given.len().to_string().into());
-        for Given { from, to, writable } in given {
-            let how = if *writable { "rw" } else { "ro" };
-            arguments.extend([from.into(), to.clone(), how.into()]);
-        }
+        arguments.extend(said_given(given));
         arguments.extend(program.iter().cloned());
         arguments
     }
 
     fn read(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
         let root = arguments.next()?.into();
+        let word = arguments.next()?;
+        let ground = [Ground::Directory, Ground::Bare].into_iter().find(|it| word == it.word())?;
         let user = arguments.next()?.to_str()?.parse().ok()?;
+        let group = arguments.next()?.to_str()?.parse().ok()?;
         let directory = arguments.next()?;
         let network = arguments.next()?;
         let passage = match network.to_str()? {
             OF_MACHINE => None,
             passage => Some(passage.parse().ok()?),
         };
-        let number: usize = arguments.next()?.to_str()?.parse().ok()?;
-        let mut given = Vec::new();
-        for _ in 0..number {
-            let (from, to) = (arguments.next()?.into(), arguments.next()?);
-            given.push(Given { from, to, writable: arguments.next()? == "rw" });
-        }
-        Some(Self { root, user, directory, passage, given, program: arguments.collect() })
+        let given = read_given(&mut arguments)?;
+        let program = arguments.collect();
+        Some(Self { root, ground, user, group, directory, passage, given, program })
     }
 
     /// Begins the namespaces, and outlives what is in them.
@@ -180,64 +184,34 @@ impl Rooted {
         for (file, map) in [
             ("setgroups", "deny".to_owned()),
             ("uid_map", format!("{} {user} 1", self.user)),
-            ("gid_map", format!("{} {group} 1", self.user)),
+            ("gid_map", format!("{} {group} 1", self.group)),
         ] {
             let path = format!("/proc/self/{file}");
             fs::write(&path, map).map_err(so(path))?;
         }
+        // A container may forbid that, and forbids the namespaces themselves then.
+        let _ = fs::write(DESCENDANTS.0, DESCENDANTS.1);
         if let Some(opened) = opened {
             opened.serve().map_err(so("a network of its own"))?;
         }
         // Last: who has children in another namespace for processes can begin no threads (`clone(2)`).
         unshare(UnshareFlags::NEWPID)?;
         keep_one_capability().map_err(so("the right to mount"))?;
-        let mut inside = Command::new("/proc/self/exe")
+        let (mut told, telling) = io::pipe()?;
+        let mut inside = Command::new(THIS)
             .arg0("selvedge-root")
             .args(self.arguments(INSIDE))
+            .stdin(telling)
             .spawn()
             .map_err(so("a process in the new namespaces"))?;
         // Who asks the program's group to end means the program, which may take its time.
         let _ = setpgid(None, getpgid(guard).ok());
-        Ok(end_like(inside.wait()?))
-    }
-
-    /// Makes the root, and becomes the program in it.
-    fn inside(&self) -> io::Result<Infallible> {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        let old = self.pivot()?;
-        for given in &self.given {
-            give(&old, given).map_err(so(given.to.display()))?;
-        }
-        processes().map_err(so("/proc"))?;
-        devices(&old).map_err(so("/dev"))?;
-        unmount(&old, UnmountFlags::DETACH).map_err(failed("the old root"))?;
-        fs::remove_dir(&old).map_err(so("the old root"))?;
-        close(Path::new("/")).map_err(so("the new root"))?;
-        env::set_current_dir(&self.directory).map_err(so(self.directory.display()))?;
-        set_no_new_privs(true)?;
-        let none = CapabilitySet::empty();
-        set_capabilities(
-            None,
-            CapabilitySets { effective: none, permitted: none, inheritable: none },
-        )?;
-        clear_ambient_capability_set()?;
-        let Some((name, arguments)) = self.program.split_first() else {
-            std::process::exit(0);
-        };
-        Err(so(name.display())(Command::new(name).args(arguments).exec()))
-    }
-
-    /// Makes the directory the root; where in it the old one is.
-    fn pivot(&self) -> io::Result<PathBuf> {
-        let root = &self.root;
-        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-        mount_change("/", private).map_err(failed("the mounts"))?;
-        mount_bind(root, root).map_err(failed(root.display()))?;
-        // Under a name that no link in an image can have in mind.
-        let old = tempfile::Builder::new().prefix(".outside-").tempdir_in(root)?.keep();
-        pivot_root(root, &old).map_err(failed(root.display()))?;
-        env::set_current_dir("/")?;
-        Ok(Path::new("/").join(old.file_name().unwrap_or_default()))
+        let status = inside.wait()?;
+        let mut of_program = Status::default();
+        // One that could not start it, or was killed, has nothing to tell but that.
+        let told = told.read_exact(&mut of_program).ok();
+        let told = told.map(|()| ExitStatus::from_raw(i32::from_ne_bytes(of_program)));
+        Ok(end_like(told.unwrap_or(status)))
     }
 }
 
@@ -265,74 +239,21 @@ fn end_like(status: ExitStatus) -> ExitCode {
     ExitCode::from(status.code().and_then(|code| code.try_into().ok()).unwrap_or(FAILED))
 }
 
-/// Binds something of this machine into the root.
-fn give(old: &Path, Given { from, to, writable }: &Given) -> io::Result<()> {
-    let from = old.join(from.strip_prefix("/").unwrap_or(from));
-    let to = Path::new(to);
-    make_place(to, from.is_dir())?;
-    mount_bind(&from, to)?;
-    if *writable { Ok(()) } else { close(to) }
-}
-
-/// A directory or file to bind something over.
-fn make_place(path: &Path, is_directory: bool) -> io::Result<()> {
-    if is_directory {
-        return fs::create_dir_all(path);
-    }
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    OpenOptions::new().append(true).create(true).open(path).map(drop)
-}
-
-/// Lets nobody write there.
-fn close(path: &Path) -> io::Result<()> {
-    let mut flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
-    // What this machine forbids, nobody in a namespace can allow.
-    if statvfs(path)?.f_flag.contains(StatVfsMountFlags::NOEXEC) {
-        flags |= MountFlags::NOEXEC;
-    }
-    Ok(mount_remount(path, flags, "")?)
-}
-
-/// The processes of the namespace, and nothing of the kernel's that could be set.
-fn processes() -> io::Result<()> {
-    let none: Option<&CStr> = None;
-    let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    make_place(Path::new("/proc"), true)?;
-    Ok(mount("proc", "/proc", "proc", flags, none)?)
-}
-
-/// The devices that chaincode may need, shared memory, and the usual names of open files.
-fn devices(old: &Path) -> io::Result<()> {
-    let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
-    make_place(Path::new("/dev"), true)?;
-    mount("tmpfs", "/dev", "tmpfs", flags, Some(c"mode=0755,size=64k"))?;
-    for name in DEVICES {
-        let (from, to) = (old.join("dev").join(name), Path::new("/dev").join(name));
-        if from.exists() {
-            File::create(&to)?;
-            mount_bind(&from, &to)?;
-        }
-    }
-    for (name, target) in [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")] {
-        symlink(format!("/proc/self/fd{target}"), Path::new("/dev").join(name))?;
-    }
-    fs::create_dir("/dev/shm")?;
-    let flags = flags | MountFlags::NODEV;
-    Ok(mount("tmpfs", "/dev/shm", "tmpfs", flags, Some(c"mode=1777,size=64m"))?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_is_ordered_is_what_is_understood() {
-        for passage in [None, Some("127.0.0.1:40123>9999".parse().unwrap())] {
+        for (passage, ground) in [
+            (None, Ground::Bare),
+            (Some("127.0.0.1:40123>9999".parse().unwrap()), Ground::Directory),
+        ] {
             let rooted = Rooted {
                 root: "/data/root".into(),
+                ground,
                 user: 65532,
+                group: 65533,
                 directory: "/app".into(),
                 passage,
                 given: vec![

@@ -50,7 +50,8 @@ fn open(data: &DataDirectory, limit: u64) -> LocalBackend {
     let text = format!("apiVersion: selvedge/v1\nbuilds: {{imagesLimit: '{limit}'}}\n");
     let place =
         Place { peer_name: None, pod_name: None, pod_namespace: None, chaincode_namespace: None };
-    LocalBackend::open(&place, &Configuration::of(&text), data).unwrap()
+    let (configuration, tools) = (Configuration::of(&text), data.tools());
+    LocalBackend::open(&place, &configuration, data, &tools, Confinement::unknown()).unwrap()
 }
 
 fn source(name: &str) -> Sha256 {

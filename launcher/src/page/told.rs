@@ -29,6 +29,7 @@ struct Launcher {
     peer: String,
     closed: String,
     file_refused: String,
+    unconfined: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -117,11 +118,11 @@ impl Status {
         histories: Vec<History>,
         builds: Vec<BuildStatus>,
     ) -> Self {
-        let LauncherStatus { version, backend, peer, closed, file_refused } = launcher;
+        let LauncherStatus { version, backend, peer, closed, file_refused, unconfined } = launcher;
         let chaincodes = chaincodes.into_iter().zip(histories);
         Self {
             now: milliseconds(SystemTime::now()),
-            launcher: Launcher { version, backend, peer, closed, file_refused },
+            launcher: Launcher { version, backend, peer, closed, file_refused, unconfined },
             chaincodes: chaincodes.map(|(told, history)| Chaincode::of(told, history)).collect(),
             builds: builds.into_iter().map(Build::of).collect(),
         }

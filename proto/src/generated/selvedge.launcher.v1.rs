@@ -225,6 +225,11 @@ pub struct LauncherStatus {
     /// Several lines.
     #[prost(string, tag = "5")]
     pub file_refused: ::prost::alloc::string::String,
+    /// What its machine does not keep chaincode and builds from that others do, a
+    /// sentence each with the reason and the way out; none before the launcher has
+    /// looked around.
+    #[prost(string, repeated, tag = "6")]
+    pub unconfined: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// How a run of a chaincode is.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -379,6 +384,41 @@ pub struct KubernetesPlace {
     #[prost(string, tag = "2")]
     pub deployment: ::prost::alloc::string::String,
 }
+/// What the caller of Examine sends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExamineRequest {}
+/// What Examine answers.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExamineResponse {
+    /// The launcher's version.
+    #[prost(string, tag = "1")]
+    pub version: ::prost::alloc::string::String,
+    /// What runs its chaincode: `local` or `kubernetes`.
+    #[prost(string, tag = "2")]
+    pub backend: ::prost::alloc::string::String,
+    /// Its clock, in milliseconds since 1970.
+    #[prost(int64, tag = "3")]
+    pub clock: i64,
+    /// What was looked at.
+    #[prost(message, repeated, tag = "4")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+}
+/// How one thing is that a launcher needs.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Finding {
+    /// What was looked at, in a few words.
+    #[prost(string, tag = "1")]
+    pub about: ::prost::alloc::string::String,
+    /// How it is.
+    #[prost(enumeration = "Verdict", tag = "2")]
+    pub verdict: i32,
+    /// The same in one line, with the reason.
+    #[prost(string, tag = "3")]
+    pub said: ::prost::alloc::string::String,
+    /// What there is to be done; empty where that is nothing.
+    #[prost(string, tag = "4")]
+    pub way_out: ::prost::alloc::string::String,
+}
 /// What the caller of Logs sends.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogsRequest {
@@ -503,6 +543,47 @@ impl ReplicaState {
             "REPLICA_STATE_UNREGISTERED" => Some(Self::Unregistered),
             "REPLICA_STATE_REGISTERED" => Some(Self::Registered),
             "REPLICA_STATE_LEAVING" => Some(Self::Leaving),
+            _ => None,
+        }
+    }
+}
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Verdict {
+    /// None that this version knows.
+    Unspecified = 0,
+    /// As it should be.
+    Good = 1,
+    /// Something works less well than it could, or will stop to.
+    Doubtful = 2,
+    /// Something does not work.
+    Bad = 3,
+    /// It cannot be seen from where the launcher is.
+    Unseen = 4,
+}
+impl Verdict {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "VERDICT_UNSPECIFIED",
+            Self::Good => "VERDICT_GOOD",
+            Self::Doubtful => "VERDICT_DOUBTFUL",
+            Self::Bad => "VERDICT_BAD",
+            Self::Unseen => "VERDICT_UNSEEN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "VERDICT_UNSPECIFIED" => Some(Self::Unspecified),
+            "VERDICT_GOOD" => Some(Self::Good),
+            "VERDICT_DOUBTFUL" => Some(Self::Doubtful),
+            "VERDICT_BAD" => Some(Self::Bad),
+            "VERDICT_UNSEEN" => Some(Self::Unseen),
             _ => None,
         }
     }
@@ -826,6 +907,32 @@ pub mod launcher_client {
                 .insert(GrpcMethod::new("selvedge.launcher.v1.Launcher", "BuildLog"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Looks at what the launcher needs of its machine or cluster, and tells of each
+        /// thing how it is. Answered within half a minute, by one that is starting as well.
+        pub async fn examine(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExamineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExamineResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/selvedge.launcher.v1.Launcher/Examine",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("selvedge.launcher.v1.Launcher", "Examine"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -903,6 +1010,12 @@ pub mod launcher_server {
             &self,
             request: tonic::Request<super::BuildLogRequest>,
         ) -> std::result::Result<tonic::Response<Self::BuildLogStream>, tonic::Status>;
+        /// Looks at what the launcher needs of its machine or cluster, and tells of each
+        /// thing how it is. Answered within half a minute, by one that is starting as well.
+        async fn examine(
+            &self,
+            request: tonic::Request<super::ExamineRequest>,
+        ) -> std::result::Result<tonic::Response<super::ExamineResponse>, tonic::Status>;
     }
     /// Builds and runs chaincode for one peer, or for several.
     #[derive(Debug)]
@@ -1247,6 +1360,49 @@ pub mod launcher_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/selvedge.launcher.v1.Launcher/Examine" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExamineSvc<T: Launcher>(pub Arc<T>);
+                    impl<T: Launcher> tonic::server::UnaryService<super::ExamineRequest>
+                    for ExamineSvc<T> {
+                        type Response = super::ExamineResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExamineRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Launcher>::examine(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExamineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

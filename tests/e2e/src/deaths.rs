@@ -132,7 +132,7 @@ impl<'a> RangeReader<'a> {
         for _ in 0..ASKED {
             found = self.gateway.call(Op::Evaluate, &["Pid"]).ok();
         }
-        let found = found.map(|pid| Process::with_pid(&pid));
+        let found = found.map(|pid| Process::known_as(&pid));
         let is_new = found.is_some() && found != self.killed;
         if let Some(process) = found.filter(|_| is_new) {
             process.kill();

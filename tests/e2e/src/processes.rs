@@ -31,8 +31,8 @@ pub struct Remains {
 }
 
 /// The chaincode processes of the stage's launcher: those that work in its data directory, and are
-/// not the launcher's own, as a guard is that has just begun; and those that have roots of their own,
-/// whose parents are the launcher's and do.
+/// not the launcher's own, as a guard is that has just begun; and those that have an image for their
+/// root, whose parents, and the parents of those, are the launcher's, and these do.
 pub fn chaincode_processes(stage: &Stage) -> Vec<Process> {
     let data = stage.launcher.dir().join("data");
     let works_there =
@@ -41,7 +41,9 @@ pub fn chaincode_processes(stage: &Stage) -> Vec<Process> {
         process.link("exe").is_some_and(|program| program.ends_with("selvedge-launcher"))
     };
     let is_rooted = |process: &Process| {
-        process.parent().is_some_and(|parent| is_ours(&parent) && works_there(&parent))
+        let parent = process.parent().filter(is_ours);
+        let outside = parent.and_then(|parent| parent.parent()).filter(is_ours);
+        outside.is_some_and(|outside| works_there(&outside))
     };
     let is_chaincode =
         |process: &Process| !is_ours(process) && (works_there(process) || is_rooted(process));
@@ -82,6 +84,25 @@ impl Process {
     /// When the text is no process ID.
     pub fn with_pid(pid: &str) -> Self {
         Self { pid: pid.parse().unwrap_or_else(|_| panic!("{pid:?} is no process ID")) }
+    }
+
+    /// The process that says this of itself: its ID, the namespace in which it has that ID
+    /// (`pid:[NUMBER]`), and when it began, in ticks. One that has ended is as good as none, whose ID
+    /// is 0.
+    ///
+    /// # Panics
+    ///
+    /// When it says something else.
+    pub fn known_as(said: &str) -> Self {
+        assert_eq!(said.split(' ').count(), 3, "{said:?} tells no process");
+        let is_it = |process: &Self| process.said().as_deref() == Some(said);
+        all().find(is_it).unwrap_or(Self { pid: 0 })
+    }
+
+    /// What it says of itself, as [`Process::known_as`] has it; none when it has ended.
+    pub fn said(&self) -> Option<String> {
+        let namespace = self.link("ns/pid")?;
+        Some(format!("{} {} {}", self.own_id()?, namespace.display(), self.start_time()?))
     }
 
     /// Its ID.
@@ -138,21 +159,46 @@ impl Process {
     ///
     /// When it is gone.
     pub fn started(&self) -> u64 {
+        self.start_time().expect("it runs").parse().expect("a number")
+    }
+
+    fn start_time(&self) -> Option<String> {
         let stat = String::from_utf8_lossy(&self.read("stat")).into_owned();
         // The second field is a name in parentheses, which may hold anything.
-        let (_, fields) = stat.rsplit_once(')').expect("it runs");
-        fields.split_whitespace().nth(19).expect("22 fields").parse().expect("a number")
+        let (_, fields) = stat.rsplit_once(')')?;
+        fields.split_whitespace().nth(19).map(str::to_owned)
+    }
+
+    /// Its ID as it knows it itself.
+    fn own_id(&self) -> Option<String> {
+        self.status("NSpid:")?.split_whitespace().next_back().map(str::to_owned)
     }
 
     fn parent(&self) -> Option<Self> {
+        Some(Self { pid: self.status("PPid:")?.parse().ok()? })
+    }
+
+    /// What its status says after a name (`proc_pid_status(5)`).
+    fn status(&self, name: &str) -> Option<String> {
         let status = String::from_utf8(self.read("status")).ok()?;
-        let pid = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse();
-        Some(Self { pid: pid.ok()? })
+        let said = status.lines().find_map(|line| line.strip_prefix(name))?;
+        Some(said.trim().to_owned())
     }
 
     /// Its environment, as it was started.
     pub fn environment(&self) -> String {
         String::from_utf8_lossy(&self.read("environ")).replace('\0', "\n")
+    }
+
+    /// What its environment says by that name.
+    ///
+    /// # Panics
+    ///
+    /// When it says nothing.
+    pub fn variable(&self, name: &str) -> String {
+        let environment = self.environment();
+        let said = environment.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        said.unwrap_or_else(|| panic!("{name} is not set: {environment}")).to_owned()
     }
 
     /// Its working directory: a chaincode's root.

@@ -108,12 +108,14 @@ pub fn chaincodes_in(pod: &str) -> Vec<Pid> {
     all(|process| process.is_in(pod, CHAINCODE))
 }
 
-/// The process in a pod of one container that knows itself by that ID; none when it has ended.
+/// The process in a pod of one container that knows itself by that ID, which is the first word of what
+/// it says of itself; none when it has ended.
 ///
 /// # Panics
 ///
 /// When there are several.
-pub fn known_in(pod: &str, id: &str) -> Option<Pid> {
+pub fn known_in(pod: &str, said: &str) -> Option<Pid> {
+    let id = said.split_whitespace().next()?;
     let known = all(|process| process.own_id() == Some(id) && process.has("HOSTNAME", pod));
     assert!(known.len() < 2, "several processes of {pod} are {id} to themselves: {known:?}");
     known.first().copied()

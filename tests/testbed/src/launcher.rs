@@ -11,16 +11,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::geteuid;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::cache::{CacheError, io_error};
+use crate::cache::{self, CacheError, io_error};
 use crate::log::{LineMissing, Log};
 use crate::operators_file::{OperatorsFile, TAKEN_UP};
 use crate::ports::{Port, PortError};
 use crate::process::{Server, ServerCommand, ServerError, wait_until};
 use crate::scratch::{Scratch, ScratchError};
+use crate::unprivileged::unprivileged;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -44,10 +44,12 @@ pub struct LauncherSpec {
 }
 
 impl LauncherSpec {
-    /// The launcher `program`, with nothing special.
+    /// The launcher `program`, with nothing special: what compilers and package managers keep is where
+    /// all launchers of the testbed have it, since none would be done in time that begins with nothing.
     pub fn new(program: PathBuf) -> Self {
-        let (file, environment) = (OperatorsFile::new("local"), BTreeMap::new());
-        Self { program, file, environment, page: false }
+        let tools = cache::root().map(|cache| cache.join("tools")).unwrap_or_default();
+        let environment = [("SELVEDGE_TOOLS_DIR".to_owned(), tools.into())].into();
+        Self { program, file: OperatorsFile::new("local"), environment, page: false }
     }
 }
 
@@ -253,18 +255,6 @@ impl Launcher {
     fn server(&self) -> MutexGuard<'_, Server> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The command as any user's: root's capabilities, to which no mode of a file means anything, are
-/// given up, but for the one without which root alone, of all users, cannot be somebody in a namespace
-/// (`user_namespaces(7)`). `setpriv` becomes the program, so the process ID stays.
-fn unprivileged(program: &Path, arguments: Vec<OsString>) -> (PathBuf, Vec<OsString>) {
-    if !geteuid().is_root() {
-        return (program.to_owned(), arguments);
-    }
-    let without = ["--bounding-set=-all,+setfcap", "--inh-caps=-all", "--"].map(OsString::from);
-    let whole = without.into_iter().chain([program.into()]).chain(arguments);
-    ("setpriv".into(), whole.collect())
 }
 
 impl Drop for Launcher {

@@ -54,6 +54,7 @@ pub mod scanner;
 pub mod scratch;
 pub mod temporary_registry;
 mod topology;
+mod unprivileged;
 
 pub use binaries::Binaries;
 pub use chaincode::{CallOptions, Definition, InstalledChaincode};
@@ -70,3 +71,4 @@ pub use peer::Peer;
 pub use ports::{Port, PortError};
 pub use release::Release;
 pub use scratch::{Scratch, end_all};
+pub use unprivileged::unprivileged;

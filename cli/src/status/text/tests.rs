@@ -154,6 +154,7 @@ fn a_launcher_says_what_is_wrong_with_it() {
         peer: String::new(),
         closed: "the launcher is starting".into(),
         file_refused: "it is not right:\n3:13: chaincode.replcas: unknown key".into(),
+        unconfined: vec!["the kernel has no Landlock".into()],
         ..launcher()
     };
     assert_eq!(
@@ -162,6 +163,7 @@ fn a_launcher_says_what_is_wrong_with_it() {
          not ready: the launcher is starting\n\
          the operator's file is refused, what was in force stays: it is not right:\n  \
          3:13: chaincode.replcas: unknown key\n\
+         not confined as far as it could be: the kernel has no Landlock\n\
          no chaincode runs\n"
     );
 }

@@ -425,11 +425,12 @@ function showLauncher() {
 }
 
 function showTrouble(problem) {
-  const { closed, file_refused: refused } = told?.launcher ?? {};
+  const { closed, file_refused: refused, unconfined = [] } = told?.launcher ?? {};
   const all = [
     problem && `the launcher does not answer: ${problem}`,
     closed && `not ready: ${closed}`,
     refused && `the operator's file is refused, what was in force stays: ${refused}`,
+    ...unconfined.map((lack) => `not confined as far as it could be: ${lack}`),
   ].filter(Boolean);
   $("trouble").textContent = all.join("\n");
   $("trouble").hidden = all.length === 0;

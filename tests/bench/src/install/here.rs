@@ -21,8 +21,8 @@ pub(super) struct Here {
 impl Here {
     pub(super) fn raise() -> Result<Self> {
         let mut launcher = LauncherSpec::new(dist_dir().join("bin/selvedge-launcher"));
-        // Its tools find no caches of this machine's user, and get directories of its own.
-        for variable in ["HOME", "GOPATH", "GOCACHE", "GOMODCACHE", "XDG_CACHE_HOME"] {
+        // Its tools find nothing that others have fetched or compiled.
+        for variable in ["SELVEDGE_TOOLS_DIR", "HOME", "GOPATH", "GOMODCACHE"] {
             launcher.environment.insert(variable.to_owned(), String::new().into());
         }
         let launcher = Launcher::start(&launcher)?;

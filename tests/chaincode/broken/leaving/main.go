@@ -3,11 +3,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -36,7 +38,8 @@ func main() {
 	}
 }
 
-// daemon answers with the ID of a process that it left behind, in a session of
+// daemon answers with what tells a process from all others: its ID, the namespace in which it has
+// that ID, and when it began; one that it left behind, in a session of
 // its own and with the chaincode's stderr in its hands.
 func daemon(tx *link.Transaction) error {
 	command, err := itself(between)
@@ -59,7 +62,19 @@ func fork() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Print(command.Process.Pid)
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", command.Process.Pid))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	// The second field is a name in parentheses, the 22nd when it began.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	fmt.Print(command.Process.Pid, " ", namespace, " ", fields[19])
 }
 
 func stay() {

@@ -38,7 +38,7 @@ fn keeps_what_it_writes(turn: &Turn<'_>, name: &str) {
     let mut gateway = turn.gateway(name);
     gateway.call(Op::Submit, &["Put", "k", "of a program"]).unwrap();
     let pid = gateway.call(Op::Evaluate, &["Pid"]).unwrap();
-    Process::with_pid(&pid).kill();
+    Process::known_as(&pid).kill();
     // What is called meanwhile may be told that it is away.
     let is_back = || gateway.call(Op::Evaluate, &["Pid"]).is_ok_and(|next| next != pid);
     assert!(wait_until(SOON, is_back), "it does not come back");

@@ -53,7 +53,7 @@ impl Victim {
 
     /// Its process, by its own word.
     fn process(&mut self) -> Process {
-        Process::with_pid(&self.gateway.call(Op::Evaluate, &["Pid"]).unwrap())
+        Process::known_as(&self.gateway.call(Op::Evaluate, &["Pid"]).unwrap())
     }
 }
 
@@ -133,7 +133,7 @@ fn a_process_that_hangs_is_replaced() {
     process.stop();
     // What it has at that time is run again by who takes its place.
     let other = victim.gateway.call(Op::Evaluate, &["Pid"]).unwrap();
-    assert_ne!(Process::with_pid(&other), process);
+    assert_ne!(Process::known_as(&other), process);
     let replaced = "it had lost its connection to the proxy and did not end, and was ended";
     turn.peer().log().wait_for_line(turn.peer_mark, replaced, SOON).unwrap();
     assert_eq!(fates(&turn, &victim.package_id).answered, 0);

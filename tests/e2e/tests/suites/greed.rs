@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use e2e::Turn;
 use serde_json::{Value, json};
+use testbed::cache;
 
 use crate::builds::{append, archive, install_fails};
 use crate::many::STAGE;
@@ -71,6 +72,40 @@ fn one_that_forks_without_end() {
     let package = package(&turn, "forking", "while :; do sleep 3600 & done");
     let reason = ["the build was ended: it had more than", "processes and threads at once"];
     install_fails(&turn, &package, &reason);
+}
+
+/// What is given to a build is its own: it finds neither its user's home nor what others have, and
+/// writes nowhere where another build would find it.
+#[test]
+fn one_that_looks_around() {
+    let turn = STAGE.enter();
+    let tools = cache::root().unwrap().join("tools/node");
+    assert!(tools.is_dir(), "{} is not there", tools.display());
+    let home = std::env::var_os("HOME").unwrap();
+    let of_user = tempfile::NamedTempFile::new_in(home).unwrap();
+    let [data, tools] =
+        [turn.launcher.dir().join("data/images"), tools].map(|path| path.display().to_string());
+    let script = format!(
+        "tell() {{ \"$@\" >/dev/null 2>&1 && echo \"a build can: $*\" || echo \"a build cannot: $*\"; }}\n\
+         for path in {of_user} {data} /etc/shadow /var /proc/{launcher}; do tell ls $path; done\n\
+         for path in {tools} /usr $HOME $TMPDIR /tmp; do tell touch $path/new; done\n\
+         tell kill -0 {launcher}\nexit 1",
+        of_user = of_user.path().display(),
+        launcher = turn.launcher.pid()
+    );
+    install_fails(&turn, &package(&turn, "looking", &script), &["a build cannot: ls"]);
+    let lines = turn.launcher_lines();
+    let could = |line: &'_ str| {
+        let said = line.split_once("line=\"a build can: ")?.1;
+        Some(said.trim_end_matches('"').to_owned())
+    };
+    let can: Vec<String> = lines.lines().filter_map(could).collect();
+    let [in_home, temporary, tmp] = &can[..] else { panic!("{can:?}") };
+    let own = turn.launcher.dir().join("data/tmp").display().to_string();
+    for path in [in_home, temporary] {
+        assert!(path.starts_with(&format!("touch {own}/build-")), "{path}");
+    }
+    assert_eq!(tmp, "touch /tmp/new");
 }
 
 /// Of the launcher's environment it sees what a language's tools need, and of a peer's nothing.

@@ -13,7 +13,7 @@ const OTHERS: u64 = 200;
 fn a_late_request_is_refused_and_costs_nothing(turn: &Turn<'_>) {
     let mut gateway = turn.gateway("ledger");
     gateway.call(Op::Submit, &["Put", "late", "v"]).unwrap();
-    let process = Process::with_pid(&gateway.call(Op::Evaluate, &["Pid"]).unwrap());
+    let process = Process::known_as(&gateway.call(Op::Evaluate, &["Pid"]).unwrap());
     gateway.call(Op::Evaluate, &["Leave", "late"]).unwrap();
     let between = gateway.load(Op::Evaluate, 8, OTHERS, &["Get", "late"]);
     assert_eq!(between.failed, 0, "{between:?}");
@@ -24,7 +24,7 @@ fn a_late_request_is_refused_and_costs_nothing(turn: &Turn<'_>) {
     let told = gateway.call(Op::Evaluate, &["Recall"]).unwrap();
     assert!(told.starts_with("refused: "), "{told}");
     assert_eq!(neighbour.result().unwrap(), "v");
-    let now = Process::with_pid(&gateway.call(Op::Evaluate, &["Pid"]).unwrap());
+    let now = Process::known_as(&gateway.call(Op::Evaluate, &["Pid"]).unwrap());
     assert_eq!(now, process, "it was replaced");
     assert_kept(turn, "ledger_1.0:");
 }

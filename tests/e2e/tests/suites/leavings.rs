@@ -25,7 +25,7 @@ fn call(turn: &Turn<'_>, function: &str) -> String {
 
 /// Has the chaincode leave a process that is neither its child nor in its group or session.
 fn left(turn: &Turn<'_>) -> Process {
-    let left = Process::with_pid(&call(turn, "Daemon"));
+    let left = Process::known_as(&call(turn, "Daemon"));
     assert!(chaincode_processes(turn).contains(&left), "it does not run");
     left
 }

@@ -31,14 +31,14 @@ fn outlives_its_process(turn: &Turn<'_>, name: &str, source: &Path, tls: bool) {
     let disabled = format!("CHAINCODE_TLS_DISABLED={}\n", !tls);
     assert!(own[0].environment().contains(&disabled), "{}", own[0].environment());
     for _ in 0..2 {
-        let process = Process::with_pid(&gateway.call(Op::Evaluate, &["Pid"]).unwrap());
+        let process = Process::known_as(&gateway.call(Op::Evaluate, &["Pid"]).unwrap());
         let log = turn.launcher.log();
         let mark = log.mark();
         process.kill();
         // What is given to it before that is known fails with it.
         log.wait_for_line(mark, "replica is gone", SOON).unwrap();
         assert_eq!(gateway.call(Op::Evaluate, &["Get", "k"]).unwrap(), "v");
-        assert_ne!(Process::with_pid(&gateway.call(Op::Evaluate, &["Pid"]).unwrap()), process);
+        assert_ne!(Process::known_as(&gateway.call(Op::Evaluate, &["Pid"]).unwrap()), process);
     }
     assert_kept(turn, &package_id);
 }

@@ -28,7 +28,7 @@ pub(crate) fn keeps_what_it_writes(turn: &Turn<'_>, name: &str) {
     let mut gateway = turn.gateway(name);
     gateway.call(Op::Submit, &["Put", "k", name]).unwrap();
     let pid = gateway.call(Op::Evaluate, &["Pid"]).unwrap();
-    Process::with_pid(&pid).kill();
+    Process::known_as(&pid).kill();
     // A runtime takes its time to start; what is called meanwhile may be told so.
     let mut pid_of_next = String::new();
     let is_back = || match gateway.call(Op::Evaluate, &["Pid"]) {

@@ -82,7 +82,7 @@ fn what_is_edited_under_load_takes_effect_and_fails_nothing(turn: &Turn<'_>) {
     assert!(unset.contains("is not set"), "{unset}");
     let mut other = turn.gateway(ledger::NAME);
     let mut process_of_other = || {
-        let process = Process::with_pid(&other.call(Op::Evaluate, &["Pid"]).unwrap());
+        let process = Process::known_as(&other.call(Op::Evaluate, &["Pid"]).unwrap());
         let started = process.started();
         (process, started)
     };

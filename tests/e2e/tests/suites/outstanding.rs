@@ -32,7 +32,7 @@ fn lose_a_process(turn: &Turn<'_>, name: &str, milliseconds: &str) -> Outcome {
     let package_id = ledger::deploy(turn, name);
     let mut victim = turn.gateway(name);
     victim.call(Op::Submit, &["Put", "source", VALUE]).unwrap();
-    let process = Process::with_pid(&victim.call(Op::Evaluate, &["Pid"]).unwrap());
+    let process = Process::known_as(&victim.call(Op::Evaluate, &["Pid"]).unwrap());
 
     let mark = turn.peer().log().mark();
     let slow = format!(r#"["CallOther","other","","Slow","{milliseconds}","k"]"#);
@@ -87,7 +87,7 @@ fn a_peer_outlives_deaths_amid_range_queries(turn: &Turn<'_>) {
 fn die_amid_queries(turn: &Turn<'_>, reader: &RangeReader<'_>) {
     const CALLS: usize = 64;
     let mut gateway = turn.gateway("once-reading");
-    let process = Process::with_pid(&gateway.call(Op::Evaluate, &["Pid"]).unwrap());
+    let process = Process::known_as(&gateway.call(Op::Evaluate, &["Pid"]).unwrap());
     let mark = turn.peer().log().mark();
     let call = |number: usize| reader.gap(&number.to_string());
     let calls: Vec<Pending> = (0..CALLS)

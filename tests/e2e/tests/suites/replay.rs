@@ -1,7 +1,9 @@
 //! A transaction whose process dies is run again, and nobody can tell: neither who has called, nor
 //! who compares what it has read and written.
 
-use e2e::{Op, RangeReader, Turn};
+use std::path::PathBuf;
+
+use e2e::{Op, RangeReader, Turn, processes_of};
 
 use crate::ledger;
 use crate::link::assert_kept;
@@ -29,15 +31,17 @@ fn a_death_at_any_step_changes_nothing_of_what_was_read_and_written(turn: &Turn<
     let signed = gateway.call_for_digest(Op::Endorse, &["Everything", NEVER, ""]).unwrap();
     let steps: usize = undisturbed.split(' ').next().unwrap().parse().unwrap();
     assert!(steps > 20, "{undisturbed}");
-    let files = tempfile::tempdir().unwrap();
+    // Where it may write, whichever of its processes it is.
+    let process = processes_of(turn, &package_id).pop().unwrap();
+    let files = PathBuf::from(process.variable("TMPDIR"));
     for step in 1..=steps {
-        let file = files.path().join(step.to_string());
+        let file = files.join(step.to_string());
         let call = ["Everything", &step.to_string(), file.to_str().unwrap()];
         let set = gateway.call_for_digest(Op::Endorse, &call);
         assert_eq!(set.as_ref(), Ok(&signed), "its process died after step {step}");
         assert!(file.exists(), "no process died after step {step}");
     }
-    let file = files.path().join("evaluated");
+    let file = files.join("evaluated");
     let again = ["Everything", "7", file.to_str().unwrap()];
     assert_eq!(gateway.call(Op::Evaluate, &again), Ok(undisturbed), "what chaincode was told");
     assert!(file.exists());

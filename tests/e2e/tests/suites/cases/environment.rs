@@ -28,7 +28,7 @@ fn a_launcher_brings_directories_of_its_own() {
     let mut spec = LauncherSpec::new(dist_dir().join("bin/selvedge-launcher"));
     // Nothing can be made below a file; empty is as good as unset.
     spec.environment.insert("HOME".into(), "/dev/null".into());
-    for variable in ["XDG_CACHE_HOME", "GOPATH", "GOCACHE", "GOMODCACHE"] {
+    for variable in ["XDG_CACHE_HOME", "GOPATH", "GOCACHE", "GOMODCACHE", "SELVEDGE_TOOLS_DIR"] {
         spec.environment.insert(variable.into(), "".into());
     }
     // What they are left with is too much.
