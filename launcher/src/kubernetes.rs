@@ -184,7 +184,8 @@ impl Backend for KubernetesBackend {
 
     async fn examine(&self) -> Vec<Finding> {
         let ground = &self.places.first().ground;
-        let mut found = examination::examine(&ground.client, &self.places.namespaces()).await;
+        let own = &ground.pod.peer.namespace;
+        let mut found = examination::examine(&ground.client, &self.places.namespaces(), own).await;
         found.extend(self.builds.examine().await);
         found
     }

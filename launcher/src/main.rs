@@ -48,6 +48,7 @@ mod source;
 mod standing;
 mod stop;
 mod subjects;
+mod this_program;
 mod tls;
 
 use std::process::ExitCode;

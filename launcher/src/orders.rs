@@ -10,9 +10,7 @@ use selvedge_keeper::report::say;
 
 use crate::local::restraint::Restrained;
 use crate::local::rooted;
-
-/// This very file, even if another release has been put in its place.
-pub(crate) const THIS: &str = "/proc/self/exe";
+use crate::this_program::THIS;
 
 /// How one ends that could not do what it is there for.
 const FAILED: u8 = 125;

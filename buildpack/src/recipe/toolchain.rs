@@ -56,7 +56,7 @@ impl Toolchain {
     }
 
     /// Sets a variable to a path.
-    pub(crate) fn set(&mut self, variable: &'static str, path: &Path) {
+    pub fn set(&mut self, variable: &'static str, path: &Path) {
         self.environment.insert(variable.into(), path.into());
     }
 

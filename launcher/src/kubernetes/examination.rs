@@ -1,6 +1,7 @@
 //! What the `kubernetes` backend needs of its cluster, looked at: every right that it uses, the clock,
 //! and what cannot be seen from a launcher.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::header::DATE;
@@ -18,7 +19,7 @@ use super::failure::call;
 use crate::error_chain::one_line;
 use crate::examination::{Finding, bad, doubtful, good, unseen};
 
-/// What the launcher may do to one kind of object: what `images/kubernetes/role.yaml` grants.
+/// What the launcher may do to one kind of object.
 struct Right {
     group: &'static str,
     /// With its subresource, if it is one: `pods/log`.
@@ -26,24 +27,29 @@ struct Right {
     verbs: &'static [&'static str],
 }
 
-/// All that it does.
-static RIGHTS: [Right; 11] = [
+/// All that it does where chaincode is built and runs: what `images/kubernetes/chaincode/role.yaml`
+/// grants.
+static WITH_CHAINCODE: [Right; 13] = [
     right("apps", "deployments", &["create", "list", "patch", "watch"]),
-    right("apps", "replicasets", &["get", "list", "watch"]),
+    right("apps", "replicasets", &["list", "watch"]),
     right("", "services", &["create", "delete", "list", "patch", "watch"]),
     right("discovery.k8s.io", "endpointslices", &["create", "list", "patch", "watch"]),
     right("networking.k8s.io", "networkpolicies", &["create", "list", "patch", "watch"]),
     right("policy", "poddisruptionbudgets", &["create", "list", "patch", "watch"]),
     right("", "secrets", &["create", "get", "patch"]),
-    right("", "pods", &["get", "list", "watch"]),
+    right("", "pods", &["list", "watch"]),
     right("", "pods/log", &["get"]),
     right("", "events", &["list", "watch"]),
+    right("events.k8s.io", "events", &["create", "patch"]),
     right("batch", "jobs", &["create", "delete", "get", "list", "patch", "watch"]),
+    right("coordination.k8s.io", "leases", &["create", "delete", "get", "list", "update"]),
 ];
 
-/// Of the leases, in the namespaces of chaincode.
-static LEASES: Right =
-    right("coordination.k8s.io", "leases", &["create", "delete", "get", "list", "update"]);
+/// What it does in the namespace of its own pod (`images/kubernetes/component/role.yaml`).
+static WITH_ITS_POD: [Right; 1] = [right("", "pods", &["get"])];
+
+/// What it does besides where both are the same (`images/kubernetes/same-namespace/role.yaml`).
+static WITH_BOTH: [Right; 1] = [right("apps", "replicasets", &["get"])];
 
 /// How many questions are asked at once.
 const AT_ONCE: usize = 8;
@@ -59,11 +65,13 @@ const fn right(
     Right { group, resource, verbs }
 }
 
-/// Looks at the cluster by the namespaces in which chaincode runs.
-pub(super) async fn examine(client: &Client, namespaces: &[String]) -> Vec<Finding> {
+/// Looks at the cluster by the namespaces in which chaincode runs, and that of the launcher's own pod.
+pub(super) async fn examine(client: &Client, namespaces: &[String], own: &str) -> Vec<Finding> {
     let mut found = Vec::new();
-    for namespace in namespaces {
-        found.extend(rights(client, namespace).await);
+    let with_chaincode: BTreeSet<&str> = namespaces.iter().map(String::as_str).collect();
+    for namespace in with_chaincode.iter().copied().chain([own]).collect::<BTreeSet<_>>() {
+        let questions = questions(with_chaincode.contains(namespace), namespace == own);
+        found.extend(rights(client, namespace, questions).await);
     }
     found.push(clock(client).await);
     found.push(unseen(
@@ -77,8 +85,7 @@ pub(super) async fn examine(client: &Client, namespaces: &[String]) -> Vec<Findi
 }
 
 /// A line for each right that is missing, or one for all that are there.
-async fn rights(client: &Client, namespace: &str) -> Vec<Finding> {
-    let questions = questions();
+async fn rights(client: &Client, namespace: &str, questions: Vec<Question>) -> Vec<Finding> {
     let number = questions.len();
     let mut questions = questions.into_iter();
     let (mut asked, mut found) = (JoinSet::new(), Vec::new());
@@ -104,13 +111,18 @@ async fn rights(client: &Client, namespace: &str) -> Vec<Finding> {
     found
 }
 
-/// Each right with each of its verbs.
-fn questions() -> Vec<(&'static Right, &'static str)> {
-    let mut questions = Vec::new();
-    for right in RIGHTS.iter().chain([&LEASES]) {
-        questions.extend(right.verbs.iter().map(|verb| (right, *verb)));
-    }
-    questions
+/// A right with one of its verbs.
+type Question = (&'static Right, &'static str);
+
+/// What the launcher has to be allowed in a namespace where chaincode runs, or its own pod, or both.
+fn questions(with_chaincode: bool, with_its_pod: bool) -> Vec<Question> {
+    let rights = [
+        (with_chaincode, &WITH_CHAINCODE[..]),
+        (with_its_pod, &WITH_ITS_POD),
+        (with_chaincode && with_its_pod, &WITH_BOTH),
+    ];
+    let rights = rights.into_iter().filter(|(is_so, _)| *is_so).flat_map(|(_, rights)| rights);
+    rights.flat_map(|right| right.verbs.iter().map(move |verb| (right, *verb))).collect()
 }
 
 /// Whether it may; what is wrong with it if not.
@@ -159,7 +171,7 @@ fn verdict(
             format!("the launcher's service account may not {verb} {resource}"),
             format!(
                 "grant it by a Role and a RoleBinding in {namespace}: apiGroups [\"{group}\"], \
-                 resources [{resource}], verbs [{verb}] (images/kubernetes/role.yaml has all)"
+                 resources [{resource}], verbs [{verb}] (images/kubernetes has all, in chaincode and component)"
             ),
         )),
         Err(reason) => Some(bad(about, reason, "look for what keeps the launcher from the API")),
@@ -204,16 +216,15 @@ fn told_time(asked: OffsetDateTime, answered: OffsetDateTime, told: Option<&str>
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use selvedge_proto::launcher::Verdict;
 
     use super::super::mock;
     use super::*;
 
-    /// What the role in `images/` grants, as lines of `GROUP RESOURCE VERB`.
-    fn granted() -> BTreeSet<String> {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../images/kubernetes/role.yaml");
+    /// What a role in `images/kubernetes` grants, as lines of `GROUP RESOURCE VERB`.
+    fn granted(role: &str) -> BTreeSet<String> {
+        let images = concat!(env!("CARGO_MANIFEST_DIR"), "/../images/kubernetes");
+        let path = format!("{images}/{role}/role.yaml");
         let text = std::fs::read_to_string(path).unwrap();
         let word = |line: &str| line.trim_matches(['[', ']', '"', ' ']).to_owned();
         let after = |line: &str, key: &str| {
@@ -233,16 +244,22 @@ mod tests {
 
     #[test]
     fn every_right_that_is_granted_is_looked_at_and_no_other() {
-        let looked_at: BTreeSet<String> = questions()
-            .into_iter()
-            .map(|(right, verb)| format!("{} {} {verb}", right.group, right.resource))
-            .collect();
-        assert_eq!(looked_at, granted());
+        let looked_at = |with_chaincode, with_its_pod| -> BTreeSet<String> {
+            let questions = questions(with_chaincode, with_its_pod).into_iter();
+            questions
+                .map(|(right, verb)| format!("{} {} {verb}", right.group, right.resource))
+                .collect()
+        };
+        let (chaincode, component) = (granted("chaincode"), granted("component"));
+        assert_eq!(looked_at(true, false), chaincode);
+        assert_eq!(looked_at(false, true), component);
+        let all = &(&chaincode | &component) | &granted("same-namespace");
+        assert_eq!(looked_at(true, true), all);
     }
 
     #[test]
     fn a_right_that_is_missing_is_named_with_the_way_to_it() {
-        let logs = &RIGHTS[8];
+        let logs = &WITH_CHAINCODE[8];
         assert_eq!(verdict("org1", logs, "get", Ok(true)), None);
         let missing = verdict("org1", logs, "get", Ok(false)).unwrap();
         assert_eq!(
@@ -259,8 +276,8 @@ mod tests {
         let api = mock::Api::default();
         let client = api.ground("peer0").client.clone();
         // It knows nothing of reviews, and keeps them as they come: without an answer.
-        let found = rights(&client, "org1").await;
-        assert_eq!(found.len(), 45);
+        let found = rights(&client, "org1", questions(true, false)).await;
+        assert_eq!(found.len(), 44);
         assert!(found.iter().all(|finding| finding.verdict == Verdict::Bad));
     }
 

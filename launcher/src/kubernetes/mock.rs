@@ -191,7 +191,7 @@ impl State {
             return (200, self.list(path));
         }
         let path = match method {
-            "POST" => format!("{path}/{}", body["metadata"]["name"].as_str().unwrap()),
+            "POST" => format!("{path}/{}", body["metadata"]["name"].as_str().unwrap_or_default()),
             _ => path.to_owned(),
         };
         let known = self.objects.get(&path);

@@ -8,7 +8,7 @@ use std::process;
 use selvedge_keeper::order::GUARD;
 use tokio::process::Command;
 
-use crate::orders::THIS;
+use crate::this_program::THIS;
 
 /// The command that runs `program` under guard, in a process group of its own.
 pub(crate) fn guarded(program: &OsStr) -> Command {

@@ -16,7 +16,7 @@ use rustix::thread::set_no_new_privs;
 
 use super::given::{Given, read_given, said_given};
 use crate::bounds::most_tasks;
-use crate::orders::THIS;
+use crate::this_program::THIS;
 
 /// The newest rules that this was written for. Of those a kernel enforces what it knows.
 const NEWEST: ABI = ABI::V9;

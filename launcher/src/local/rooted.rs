@@ -32,7 +32,7 @@ use rustix::thread::{
 
 use super::given::{Given, read_given, said_given};
 use super::passage::Passage;
-use crate::orders::THIS;
+use crate::this_program::THIS;
 
 /// The first argument of what begins the namespaces.
 const ENTER: &str = "rooted";

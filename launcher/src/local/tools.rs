@@ -123,15 +123,19 @@ impl Tools {
             ask_first(&archives, &mut variables);
         }
         given.extend(named(&variables));
-        variables.push((HOME.into(), home.into()));
         own_directory(&self.own)?;
-        let toolchain = self.language.toolchain(variables, &self.own)?;
         given.push(Given::writable(home));
-        given.push(if self.language.runs_packages() {
-            Given::read_only(&self.own)
+        let toolchain = if self.language.runs_packages() {
+            given.push(Given::read_only(&self.own));
+            variables.push((HOME.into(), home.into()));
+            self.language.toolchain(variables, &self.own)?
         } else {
-            Given::writable(&self.own)
-        });
+            // They find no home to keep things in, and are given what is the launcher's.
+            given.push(Given::writable(&self.own));
+            let mut toolchain = self.language.toolchain(variables, &self.own)?;
+            toolchain.set(HOME, home);
+            toolchain
+        };
         Ok(BuildTools { toolchain, given })
     }
 }
@@ -288,6 +292,10 @@ mod tests {
             let version = language.version(&toolchain).unwrap();
             let is_home = |(name, value): &(OsString, OsString)| name == HOME && *value == home;
             assert!(version.environment.iter().any(is_home));
+            let is_kept = |(name, value): &(OsString, OsString)| {
+                name == "GOCACHE" && Path::new(value).starts_with(tools.own())
+            };
+            assert_eq!(version.environment.iter().any(is_kept), writable, "{language}");
             let kept = given.iter().find(|given| given.from == tools.own()).unwrap();
             assert_eq!(kept.writable, writable, "{language}");
             fs::remove_dir_all(&home).unwrap();
