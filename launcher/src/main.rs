@@ -114,6 +114,7 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     keep_to_itself()?;
     log(&settings.log)?;
+    tls::choose_provider();
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let outcome = runtime.block_on(run(settings));
     // What still hangs is not worth waiting for: all that matters has ended by now.
