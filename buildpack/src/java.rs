@@ -10,6 +10,7 @@ mod output;
 mod outside;
 mod own;
 mod plan;
+mod positioned;
 mod project;
 mod repository;
 mod shim;

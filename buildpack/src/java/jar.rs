@@ -1,7 +1,7 @@
 //! A jar: what it holds, and the same jar whenever it was made.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
 use zip::result::ZipError;
@@ -10,6 +10,7 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use super::division::MANIFEST;
 use super::manifest::MOST_MANIFEST;
+use super::positioned::Positioned;
 
 /// The most of what Maven notes of a module that is written anew, in bytes.
 const MOST_PROPERTIES: u64 = 1 << 20;
@@ -70,7 +71,7 @@ impl Jar {
         let names = self.names()?;
         let mut order: Vec<usize> = entries.into_iter().collect();
         order.sort_by_key(|number| (names[*number] != MANIFEST, &names[*number]));
-        let mut writer = ZipWriter::new(BufWriter::new(File::create_new(to)?));
+        let mut writer = ZipWriter::new(Positioned::new(File::create_new(to)?));
         let oldest = DateTime::default();
         let plain = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
