@@ -40,11 +40,11 @@ use variables::ALLOWED;
 pub(crate) struct Java;
 
 /// What prints the versions of all the tools in one line. Of those that build, none may do, where a
-/// package brings a wrapper or a ready jar.
+/// package brings a wrapper or a ready jar. Debian's Maven colours its own, whoever reads it.
 const VERSIONS: &str = "java=$(java -version 2>&1) || { echo 'there is no java in the PATH'; exit 1; }\n\
-    first() { command -v \"$1\" >/dev/null && \"$@\" 2>/dev/null | grep -m 1 \"$pattern\" || echo none; }\n\
-    pattern='^Apache Maven'; maven=$(first mvn --batch-mode --version)\n\
-    pattern='^Gradle'; gradle=$(first gradle --version)\n\
+    first() { command -v \"$1\" >/dev/null && \"$@\" 2>/dev/null | grep -o -m 1 \"$pattern\" || echo none; }\n\
+    pattern='Apache Maven [^[:cntrl:]]*'; maven=$(first mvn --batch-mode --version)\n\
+    pattern='^Gradle [^[:cntrl:]]*'; gradle=$(first gradle --version)\n\
     echo $java, $maven, $gradle";
 
 impl Buildpack for Java {

@@ -76,9 +76,13 @@ impl<'a> Scene<'a> {
     }
 }
 
-fn verdict<'a>(found: &'a [Value], about: &str) -> &'a Value {
+fn finding<'a>(found: &'a [Value], about: &str) -> &'a Value {
     let one = found.iter().find(|found| found["about"].as_str().unwrap().starts_with(about));
-    &one.unwrap_or_else(|| panic!("nothing is said of {about}: {found:#?}"))["verdict"]
+    one.unwrap_or_else(|| panic!("nothing is said of {about}: {found:#?}"))
+}
+
+fn verdict<'a>(found: &'a [Value], about: &str) -> &'a Value {
+    &finding(found, about)["verdict"]
 }
 
 #[test]
@@ -100,6 +104,8 @@ fn nothing_is_wrong_where_everything_works() {
     ] {
         assert_eq!(verdict(&found, about), "good", "{about}: {found:#?}");
     }
+    let java = finding(&found, "tools for java")["said"].as_str().unwrap();
+    assert!(java.contains("Apache Maven 3") && !java.contains('\u{1b}'), "{java:?}");
     let mut doctor = Command::new(dist_dir().join("bin/selvedge"));
     doctor.args(["doctor", "--peer-config"]).arg(scene.at("core.yaml"));
     let output = doctor.env("SELVEDGE_LAUNCHER", turn.launcher.address()).output().unwrap();
