@@ -31,9 +31,10 @@ fn a_death_at_any_step_changes_nothing_of_what_was_read_and_written(turn: &Turn<
     let signed = gateway.call_for_digest(Op::Endorse, &["Everything", NEVER, ""]).unwrap();
     let steps: usize = undisturbed.split(' ').next().unwrap().parse().unwrap();
     assert!(steps > 20, "{undisturbed}");
-    // Where it may write, whichever of its processes it is.
+    // Where it may write, whichever of its processes it is: beside what each has to itself is the image.
     let process = processes_of(turn, &package_id).pop().unwrap();
-    let files = PathBuf::from(process.variable("TMPDIR"));
+    let own = PathBuf::from(process.variable("TMPDIR"));
+    let files = own.join("../../root").canonicalize().unwrap();
     for step in 1..=steps {
         let file = files.join(step.to_string());
         let call = ["Everything", &step.to_string(), file.to_str().unwrap()];

@@ -1,5 +1,6 @@
 //! What an operator sees of a chaincode while it works: its calls and errors, its lines, its builds.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -11,6 +12,7 @@ use testbed::process::wait_until;
 use crate::cases;
 use crate::ledger;
 use crate::link::SOON;
+use crate::node::copy;
 use crate::status::await_told;
 
 const NAME: &str = "seen";
@@ -126,7 +128,10 @@ fn calls_errors_and_lines_of_a_chaincode_are_told() {
 #[test]
 fn builds_are_told_with_their_lines_and_what_became_of_them() {
     let turn = cases::STAGE.enter();
-    let package = turn.package(&chaincode_dir("ledger"), "built_1.0");
+    // A source that no other test has had built before.
+    let source = copy(&turn, "ledger", "built");
+    fs::write(source.join("built.go"), "package main\n").unwrap();
+    let package = turn.package(&source, "built_1.0");
     turn.peer().install(&package).unwrap();
     let done = &builds(&turn, "built_1.0")[0];
     assert_eq!((&done["state"], &done["type"]), (&"done".into(), &"golang".into()), "{done:#}");
