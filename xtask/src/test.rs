@@ -79,11 +79,12 @@ fn test_packages(packages: &[&str]) -> Command {
 }
 
 /// What neither cargo nor go brings along: programs, and Debian's packages with them.
-const TOOLS: [(&str, &[&str]); 4] = [
+const TOOLS: [(&str, &[&str]); 5] = [
     ("gcc", &["gcc", "libc6-dev"]),
     ("npm", &["nodejs", "npm"]),
     ("javac", &["default-jdk-headless"]),
     ("mvn", &["maven"]),
+    ("gradle", &["gradle"]),
 ];
 
 /// Installs what is missing, as root on Debian.

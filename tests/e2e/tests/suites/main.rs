@@ -13,6 +13,7 @@ mod death;
 mod doctor;
 mod fabric_chaincode;
 mod function;
+mod gradle;
 mod greed;
 mod java;
 mod late;
