@@ -8,6 +8,7 @@ mod fetch;
 mod presence;
 mod pull;
 mod referrers;
+mod refusal;
 mod repository;
 mod resolve;
 mod runtime;
@@ -15,7 +16,7 @@ mod runtime;
 mod tests;
 
 use bytes::Bytes;
-use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::errors::OciDistributionError;
 use oci_client::manifest::OCI_IMAGE_MEDIA_TYPE;
 use oci_client::{Client, RegistryOperation};
 use selvedge_buildpack::digest::Sha256;
@@ -35,6 +36,7 @@ pub use oci_client::secrets::RegistryAuth;
 pub use presence::{ImagePlatform, Presence, look_up};
 pub use pull::Pulled;
 pub use referrers::ReferError;
+use refusal::{is_refusal, lacks_a_blob, words};
 pub use repository::{InvalidRepository, Repository};
 pub use resolve::{ResolveError, resolve};
 pub use runtime::{RuntimeError, RuntimeImage};
@@ -58,6 +60,8 @@ pub enum RegistryError {
          registry.secret)"
     )]
     Refused { registry: String, repository: String, given: &'static str },
+    #[error("the registry {registry} will not take or give {subject}: {words}")]
+    Unwilling { registry: String, subject: String, words: String },
     #[error("the registry {registry} gave no sound answer for {subject}")]
     Answer { registry: String, subject: String, source: OciDistributionError },
     #[error("the registry {registry} gave no sound answer for {subject}")]
@@ -251,7 +255,13 @@ impl Registry {
             OciDistributionError::RequestError(cause) if cause.is_connect() => {
                 RegistryError::Unreachable { registry, scheme: self.scheme, source: cause }
             }
-            source => RegistryError::Answer { registry, subject: subject.to_owned(), source },
+            source => {
+                let subject = subject.to_owned();
+                match words(&source) {
+                    Some(words) => RegistryError::Unwilling { registry, subject, words },
+                    None => RegistryError::Answer { registry, subject, source },
+                }
+            }
         }
     }
 
@@ -285,27 +295,4 @@ fn any(repository: &Repository) -> Reference {
         repository.name().to_owned(),
         "latest".to_owned(),
     )
-}
-
-/// Whether a manifest is not taken since a blob that it names is not there.
-fn lacks_a_blob(error: &OciDistributionError) -> bool {
-    let OciDistributionError::RegistryError { envelope, .. } = error else { return false };
-    envelope.errors.iter().any(|error| error.code == OciErrorCode::ManifestBlobUnknown)
-}
-
-/// Whether the registry does not accept who asks.
-fn is_refusal(error: &OciDistributionError) -> bool {
-    match error {
-        OciDistributionError::AuthenticationFailure(_)
-        | OciDistributionError::UnauthorizedError { .. } => true,
-        OciDistributionError::ServerError { code, .. } => matches!(code, 401 | 403),
-        OciDistributionError::RequestError(cause) => {
-            cause.status().is_some_and(|status| matches!(status.as_u16(), 401 | 403))
-        }
-        OciDistributionError::RegistryError { envelope, .. } => envelope
-            .errors
-            .iter()
-            .any(|error| matches!(error.code, OciErrorCode::Unauthorized | OciErrorCode::Denied)),
-        _ => false,
-    }
 }
