@@ -23,6 +23,9 @@ const DIRECTORY: &str = "SELVEDGE_TEST_REGISTRY";
 
 const BLOB: &[u8] = &[9; 1000];
 
+/// What is waited for comes within this time, or never.
+const LIMIT: Duration = Duration::from_mins(1);
+
 /// Sends the first 400 bytes of a part of 1000, and hangs up.
 fn hang_up(served: &Served, upload: &str) {
     let login = served.ask(Method::GET, "").build().unwrap();
@@ -36,18 +39,26 @@ fn hang_up(served: &Served, upload: &str) {
     stream.write_all(&BLOB[..400]).unwrap();
 }
 
+/// Looks until it is so.
+async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let looking = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let seen = tokio::time::timeout(LIMIT, looking).await;
+    seen.unwrap_or_else(|_| panic!("{what} never came"));
+}
+
 /// Waits until so much of an upload is there, and nobody writes to it.
 async fn has(served: &Served, upload: &str, range: &str) {
-    for _ in 0..500 {
+    until(range, async || {
         let status = served.ask_at(Method::GET, upload).send().await.unwrap();
         // Nothing is added by it, so it tells whether somebody else has the upload.
         let idle = served.ask_at(Method::PATCH, upload).send().await.unwrap();
-        if status.headers()["range"] == range && idle.status() == StatusCode::ACCEPTED {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("{range} never came");
+        status.headers()["range"] == range && idle.status() == StatusCode::ACCEPTED
+    })
+    .await;
 }
 
 async fn go_on(served: &Served, upload: &str) {
@@ -185,9 +196,10 @@ async fn nothing_is_torn_in_a_process_that_is_killed() {
             Layout::open(directory).map_or(0, |layout| layout.catalogue().unwrap().len())
         };
         let before = there(directory.path());
-        while there(directory.path()) < before + 8 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(&format!("8 images in round {round}"), async || {
+            there(directory.path()) >= before + 8
+        })
+        .await;
         spawn_blocking(move || {
             process.kill().unwrap();
             process.wait().unwrap();
