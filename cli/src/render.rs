@@ -12,9 +12,9 @@ use selvedge_buildpack::package::{Elsewhere, Inspection, Interrupt, Metadata, Pa
 use selvedge_buildpack::platform::Platform;
 use selvedge_buildpack::shim::Shim;
 use selvedge_buildpack::source::Source as Code;
-use selvedge_config::{BackendKind, Chaincode, Subject};
+use selvedge_config::{BackendKind, Chaincode, Serve, Subject};
 use selvedge_manifest::{
-    IMAGE_DIGEST, Identity, LAUNCHER_IMAGE, NODE, Object, PROXY, PeerPod, REGISTRY,
+    IMAGE_DIGEST, Identity, LAUNCHER_IMAGE, NODE, Object, PROXY, PeerPod, PullLogin, REGISTRY,
     SERVICE_ADDRESS, Sketch,
 };
 use serde::Serialize;
@@ -157,6 +157,14 @@ fn sketch(
     if namespace == of_pod {
         let more = known.pull_secrets.into_iter();
         sketch.pull_secrets.extend(more.filter(|name| Some(name) != registry.secret.as_ref()));
+    }
+    if let Some(serve) = &registry.serve {
+        sketch.image = format!("{}/{}/chaincode@{IMAGE_DIGEST}", serve.address, Serve::PREFIX);
+        sketch.pull_login = Some(PullLogin {
+            registry: serve.address.clone(),
+            user: "node".to_owned(),
+            password: "placeholder: the password that the launcher makes".to_owned(),
+        });
     }
     if let Some(address) = &registry.address {
         sketch.image = format!("{address}/chaincode@{IMAGE_DIGEST}");

@@ -89,7 +89,7 @@ pub struct Builds {
 /// How a size is written.
 #[derive(JsonSchema)]
 #[schemars(extend("format" = "size"))]
-struct Size(#[expect(dead_code, reason = "there for its schema")] String);
+pub(crate) struct Size(#[expect(dead_code, reason = "there for its schema")] String);
 
 /// The images with compilers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -45,6 +45,7 @@ fn validator() -> &'static Validator {
             .with_format("socket-address", |text| text.parse::<std::net::SocketAddr>().is_ok())
             .with_format("namespace", is_namespace)
             .with_format("repository", is_repository)
+            .with_format("registry-host", is_host_and_port)
             .build(schema::schema())
             .expect("the schema is one")
     });
@@ -223,6 +224,7 @@ fn in_format(format: &str) -> &'static str {
         "socket-address" => "an address and a port such as 0.0.0.0:8087",
         "namespace" => NAMESPACE,
         "repository" => "a registry and a path, such as registry.example.com:5000/fabric",
+        "registry-host" => "a host and a port, such as localhost:30500",
         _ => "another text",
     }
 }
@@ -246,6 +248,12 @@ fn is_repository(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(inner) && !text.starts_with(['.', '-', '_'])
     };
     is_name(name) && port.parse::<u16>().is_ok() && path.split('/').all(is_name)
+}
+
+/// A host and a port, as the first part of an image's name has them (`HOST:PORT`). Without a port the
+/// name would be one of another registry, or none.
+fn is_host_and_port(text: &str) -> bool {
+    text.contains(':') && !text.contains('/') && is_repository(&format!("{text}/any"))
 }
 
 /// A value as a reader knows it again, cut short.

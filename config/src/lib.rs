@@ -45,7 +45,7 @@ pub use operator::{Operator, Unmatched};
 pub use origin::{Origin, Said};
 pub use place::Place;
 pub use reference::{default_file, reference};
-pub use registry::{Registry, Rewrite};
+pub use registry::{Registry, Rewrite, Serve};
 pub use schema::{schema, schema_of_types};
 pub use source::{FileSource, Variable};
 pub use span::Span;

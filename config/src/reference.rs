@@ -187,6 +187,7 @@ fn kind(schema: &Value) -> String {
         (Some("size"), _) => "a size".to_owned(),
         (Some("network"), _) => "a network".to_owned(),
         (Some("socket-address"), _) => "an address and a port".to_owned(),
+        (Some("registry-host"), _) => "a host and a port".to_owned(),
         (_, Some(values @ Value::Object(_))) => format!("a map by name, each {}", kind(values)),
         _ => named(object).unwrap_or_else(|| "a text or a map".to_owned()),
     }

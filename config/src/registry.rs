@@ -1,7 +1,10 @@
 //! `registry`: where images are kept, and where they are fetched from.
 
+use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::builds::Size;
 
 /// Where chaincodes' images are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,9 +22,43 @@ pub struct Registry {
     /// the builds, and has to be in each namespace of chaincode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+    /// Has the launcher be the registry, so that no other is needed: it keeps images in the directory
+    /// `registry` of its data directory, for which a volume is best, and nodes pull from it. While
+    /// `address` is said, new images are kept there, and what was kept here is still served. Taken up
+    /// when the launcher starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serve: Option<Serve>,
     /// Where images are fetched from instead of from where their names say, such as a mirror
     /// inside: the first that fits is taken. A name without a host is one of `docker.io`.
     pub rewrites: Vec<Rewrite>,
+}
+
+/// The registry that a launcher serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Serve {
+    /// What every node reaches it by: `HOST:PORT`, such as a node port on its loopback, which
+    /// containerd speaks plain HTTP with by itself. Each peer of a cluster needs a port of its own.
+    #[schemars(extend("format" = "registry-host"))]
+    pub address: String,
+    /// The port of the launcher's pod that this leads to. Pull only, and only by the password that the
+    /// launcher gives to nodes with each chaincode.
+    pub port: u16,
+    /// How much may be kept altogether, such as `10GiB`: beyond it images go that were not used for
+    /// longest. What runs stays. One that is gone is built again when it is called for.
+    #[schemars(with = "Size")]
+    pub limit: ByteSize,
+}
+
+impl Serve {
+    /// The images are kept in the repository `chaincode` below this prefix.
+    pub const PREFIX: &str = "selvedge";
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        Self { address: "localhost:30500".into(), port: 7060, limit: ByteSize::gib(10) }
+    }
 }
 
 /// A beginning of images' names, and what is put in its place.

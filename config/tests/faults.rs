@@ -45,7 +45,8 @@ fn unknown_keys() {
     is_told(
         "registry: {zzz: 1}\n",
         &[
-            "3:12: registry.zzz: unknown key; known are `address`, `plainHttp`, `rewrites`, `secret`",
+            "3:12: registry.zzz: unknown key; known are `address`, `plainHttp`, `rewrites`, `secret`, \
+             `serve`",
         ],
     );
     is_told(
@@ -113,6 +114,16 @@ fn wrong_types_and_values() {
             "registry: {address: 'https://registry.example.com'}\n",
             "3:21: registry.address: expected a registry and a path, such as \
              registry.example.com:5000/fabric, found \"https://registry.example.com\"",
+        ),
+        (
+            "registry: {serve: {address: localhost}}\n",
+            "3:29: registry.serve.address: expected a host and a port, such as localhost:30500, found \
+             \"localhost\"",
+        ),
+        (
+            "registry: {serve: {address: 'localhost:30500/selvedge'}}\n",
+            "3:29: registry.serve.address: expected a host and a port, such as localhost:30500, found \
+             \"localhost:30500/selvedge\"",
         ),
         (
             "overrides:\n  - match: {}\n    chaincode: {}\n",

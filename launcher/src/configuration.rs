@@ -169,6 +169,7 @@ impl Watcher {
             ("builds.imagesLimit", was.images_limit != is.images_limit),
             ("builds.launcherImage", was.launcher_image != is.launcher_image),
             ("builds.port", was.port != is.port),
+            ("registry.serve", old.registry().serve != new.registry().serve),
         ];
         for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
             warn!(key, "the change is taken up when the launcher starts again");
@@ -180,8 +181,11 @@ impl Watcher {
 fn judge(bytes: &[u8]) -> Result<Operator, Faults> {
     let operator = Operator::read(bytes)?;
     selvedge_manifest::check(&operator)?;
-    if operator.backend() == BackendKind::Kubernetes && operator.registry().address.is_none() {
-        let message = "is missing: on Kubernetes a registry keeps the images";
+    let registry = operator.registry();
+    let has_one = registry.address.is_some() || registry.serve.is_some();
+    if operator.backend() == BackendKind::Kubernetes && !has_one {
+        let message = "is missing: on Kubernetes a registry keeps the images; where there is none, the \
+                       launcher is one by `registry: { serve: {} }`";
         return Err(Faults::at("registry.address", message));
     }
     Ok(operator)
@@ -268,6 +272,13 @@ mod tests {
         assert_eq!(scene.replicas().await, 3);
         fs::write(scene.path("selvedge.yaml"), with(4)).unwrap();
         assert_eq!(scene.replicas().await, 4);
+    }
+
+    #[test]
+    fn a_launcher_that_is_the_registry_needs_no_other() {
+        let said = b"apiVersion: selvedge/v1\nbackend: kubernetes\nregistry: {serve: {}}\n";
+        let operator = judge(said).unwrap_or_else(|faults| panic!("{faults}"));
+        assert_eq!(operator.registry().address, None);
     }
 
     #[tokio::test(start_paused = true)]

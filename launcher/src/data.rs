@@ -41,12 +41,9 @@ impl DataDirectory {
         let unusable = |source| DataError::Unusable { path: path.into(), source };
         make_private(path).map_err(unusable)?;
         let path = path.canonicalize().map_err(unusable)?;
-        let lock = lock_file(&path.join("lock")).map_err(unusable)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(DataError::Taken { path }),
-            Err(TryLockError::Error(source)) => return Err(unusable(source)),
-        }
+        let Some(lock) = lock_in(&path).map_err(unusable)? else {
+            return Err(DataError::Taken { path });
+        };
         let data = Self { path, _lock: Arc::new(lock) };
         let passing = data.passing();
         own_directory(&passing).map_err(unusable)?;
@@ -64,6 +61,11 @@ impl DataDirectory {
     /// Where the images are kept.
     pub(crate) fn images(&self) -> PathBuf {
         self.path.join("images")
+    }
+
+    /// Where the images are kept that are served to the nodes.
+    pub(crate) fn registry(&self) -> PathBuf {
+        self.path.join("registry")
     }
 
     /// Where languages' tools keep what they keep for other builds, unless that is elsewhere.
@@ -122,12 +124,19 @@ fn make_private(path: &Path) -> io::Result<()> {
     if mode & 0o700 == 0o700 { Ok(()) } else { set_mode(path, mode | 0o700) }
 }
 
-fn lock_file(path: &Path) -> io::Result<File> {
-    remove_unless(path, FileType::is_file)?;
+/// Has a directory for oneself as long as what is returned lives; none if somebody else has it.
+pub(crate) fn lock_in(directory: &Path) -> io::Result<Option<File>> {
+    let path = directory.join("lock");
+    remove_unless(&path, FileType::is_file)?;
     if path.exists() {
-        set_mode(path, 0o600)?;
+        set_mode(&path, 0o600)?;
     }
-    File::create(path)
+    let file = File::create(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// Removes what is there if it is of another kind than the launcher made it.

@@ -2,6 +2,7 @@
 //! and wants one thing.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -36,12 +37,13 @@ const CHUNK: usize = 64 << 10;
 pub(crate) type Content = BoxBody<Bytes, io::Error>;
 
 /// Serves so many `connections` at once, for ever.
-pub(crate) async fn serve<A>(
+pub(crate) async fn serve<A, B>(
     listener: TcpListener,
     connections: usize,
     answer: impl Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
 ) where
-    A: Future<Output = Response<Content>> + Send + 'static,
+    A: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let room = Arc::new(Semaphore::new(connections));
     while let Ok(place) = Arc::clone(&room).acquire_owned().await {
@@ -63,12 +65,13 @@ pub(crate) async fn serve<A>(
     }
 }
 
-async fn serve_one<A>(
+async fn serve_one<A, B>(
     stream: TcpStream,
     answer: impl Fn(Request<Incoming>) -> A,
 ) -> hyper::Result<()>
 where
-    A: Future<Output = Response<Content>>,
+    A: Future<Output = Response<B>>,
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
 {
     let service = service_fn(|request| {
         let answer = answer(request);

@@ -53,7 +53,9 @@ use self::ground::{Ground, GroundError};
 use self::order::Order;
 use self::places::Places;
 use self::replicas::ClusterReplicas;
-use crate::backend::{Backend, BuildError, Replicas, Sighting, StartError, Unrunnable, Workload};
+use crate::backend::{
+    Backend, BuildError, Kept, Replicas, Sighting, StartError, Unrunnable, Workload,
+};
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::{DataDirectory, DataError};
@@ -132,6 +134,10 @@ impl Backend for KubernetesBackend {
         self.builds.find(image).await
     }
 
+    fn keep(&self, image: &ImageReference) -> Kept {
+        self.builds.keep(image)
+    }
+
     fn peer(&self) -> &str {
         self.places.first().ground.peer_name()
     }
@@ -162,6 +168,7 @@ impl Backend for KubernetesBackend {
         let order = Order {
             launcher_image: self.builds.launcher_image().to_owned(),
             pull_secrets: self.builds.pull_secrets(&place.ground.namespace),
+            pull_login: self.builds.pull_login(),
             settings: workload.settings,
             replicas: workload.replicas,
             place,

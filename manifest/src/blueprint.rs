@@ -10,6 +10,7 @@ mod files;
 mod keeper;
 mod network;
 mod placement;
+mod pulling;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -20,6 +21,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 
 pub use deployment::{Deployed, Unfit};
 pub use keeper::takes_orders_to_kill;
+pub use pulling::PullLogin;
 use selvedge_buildpack::image::ImageCommand;
 use selvedge_config::{Chaincode, Execution, Function, Keep};
 
@@ -72,6 +74,8 @@ pub struct Blueprint<'a> {
     pub launcher_image: &'a str,
     /// The Secrets that the images are pulled with, besides those of the settings.
     pub pull_secrets: &'a [String],
+    /// By what nodes pull from the registry that the launcher serves, if it serves one.
+    pub pull_login: Option<&'a PullLogin>,
     /// What runs the peer, with which all of it is to go.
     pub owner: Option<&'a OwnerReference>,
 }

@@ -16,8 +16,8 @@ pub mod restricted;
 mod sketch;
 
 pub use blueprint::{
-    Blueprint, CONTAINER, Deployed, GATE, KEEPER_PORT, NoAddress, PROXY_PORT, Unfit, address,
-    owner, pods_at_rest, takes_orders_to_kill,
+    Blueprint, CONTAINER, Deployed, GATE, KEEPER_PORT, NoAddress, PROXY_PORT, PullLogin, Unfit,
+    address, owner, pods_at_rest, takes_orders_to_kill,
 };
 pub use check::{Lifting, check, check_variant};
 pub use identity::{

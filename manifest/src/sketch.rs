@@ -19,7 +19,7 @@ use selvedge_config::Chaincode;
 use serde::Serialize;
 
 use crate::baseline::Lifted;
-use crate::blueprint::{Blueprint, Deployed, PROXY_PORT, Unfit, owner, pods_at_rest};
+use crate::blueprint::{Blueprint, Deployed, PROXY_PORT, PullLogin, Unfit, owner, pods_at_rest};
 use crate::identity::Identity;
 use crate::launch::{LaunchPlan, LaunchTarget, ReplicaCredentials};
 use crate::peer::PeerPod;
@@ -67,6 +67,8 @@ pub struct Sketch {
     pub launcher_image: String,
     /// The Secrets that the images are pulled with, besides those of the settings.
     pub pull_secrets: Vec<String>,
+    /// By what nodes pull from the registry that the launcher serves, if it serves one.
+    pub pull_login: Option<PullLogin>,
     /// The Service's address.
     pub service: IpAddr,
     /// Where the proxy listens.
@@ -122,6 +124,7 @@ impl Sketch {
             command,
             launcher_image: LAUNCHER_IMAGE.to_owned(),
             pull_secrets: Vec::new(),
+            pull_login: None,
             service: SERVICE_ADDRESS,
             proxy: PROXY,
         }
@@ -146,11 +149,13 @@ impl Sketch {
             pods: pods_at_rest(&self.settings),
             launcher_image: &self.launcher_image,
             pull_secrets: &self.pull_secrets,
+            pull_login: self.pull_login.as_ref(),
             owner: None,
         };
         let service = blueprint.service();
         let (owner, applied) = (owner(&service), self.applied(&service));
         let Deployed { deployment, lifted } = blueprint.deployment(&owner, self.service)?;
+        let pull_secret = blueprint.pull_secret(&owner).map(unowned);
         let budget = blueprint.disruption_budget(&owner).map(unowned);
         let before = [
             Object::Service(Box::new(service)),
@@ -160,6 +165,7 @@ impl Sketch {
         ];
         let objects = before
             .into_iter()
+            .chain(pull_secret.map(Object::Secret))
             .chain(budget.map(Object::PodDisruptionBudget))
             .chain([Object::Deployment(Box::new(unowned(deployment)))]);
         Ok((objects.collect(), lifted))

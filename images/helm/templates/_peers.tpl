@@ -1,6 +1,20 @@
 {{/* A patch that adds Selvedge to a peer. */}}
 {{- define "selvedge.attach" }}
 {{- $pod := (.root.Files.Get "manifests/component/pod.yaml" | fromYaml).spec.template.spec }}
+{{- $template := dict "spec" $pod }}
+{{- if .root.Values.registry.serve }}
+{{- $own := (include "selvedge.registry" (dict "root" .root "file" "pod") | fromYaml).spec.template }}
+{{- $_ := set $template "metadata" $own.metadata }}
+{{- $_ := set $pod "volumes" (concat $pod.volumes $own.spec.volumes) }}
+{{- range $container := $pod.initContainers }}
+{{- range $further := $own.spec.initContainers }}
+{{- if eq $container.name $further.name }}
+{{- $_ := set $container "ports" (concat $container.ports $further.ports) }}
+{{- $_ := set $container "volumeMounts" (concat $container.volumeMounts $further.volumeMounts) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if .root.Values.serviceAccount }}
 {{- $_ := unset $pod "serviceAccountName" }}
 {{- $_ := unset $pod "serviceAccount" }}
@@ -22,12 +36,13 @@
 {{- end }}
 {{- end }}
 {{- end }}
-{{- dict "spec" (dict "template" (dict "spec" $pod)) | toYaml }}
+{{- dict "spec" (dict "template" $template) | toYaml }}
 {{- end }}
 
 {{/* A patch that takes away what that adds: of lists what is named there, of the rest all. */}}
 {{- define "selvedge.detach" }}
-{{- $pod := (include "selvedge.attach" . | fromYaml).spec.template.spec }}
+{{- $template := (include "selvedge.attach" . | fromYaml).spec.template }}
+{{- $pod := $template.spec }}
 {{- $spec := dict }}
 {{- range $key, $value := $pod }}
 {{- if kindIs "map" $value }}
@@ -47,7 +62,15 @@
 {{- $env := include "selvedge.gone" (dict "items" $peer.env "key" "name") | fromYamlArray }}
 {{- $mounts := include "selvedge.gone" (dict "items" $peer.volumeMounts "key" "mountPath") | fromYamlArray }}
 {{- $_ := set $spec "containers" (list (dict "name" $peer.name "env" $env "volumeMounts" $mounts)) }}
-{{- dict "spec" (dict "template" (dict "spec" $spec)) | toYaml }}
+{{- $gone := dict "spec" $spec }}
+{{- range $key, $labels := $template.metadata }}
+{{- $none := dict }}
+{{- range $label, $_ := $labels }}
+{{- $_ := set $none $label nil }}
+{{- end }}
+{{- $_ := set $gone "metadata" (dict $key $none) }}
+{{- end }}
+{{- dict "spec" (dict "template" $gone) | toYaml }}
 {{- end }}
 
 {{/* The items of a list as a patch has them go. */}}

@@ -34,6 +34,9 @@ mod ready;
 #[cfg(test)]
 mod ready_tests;
 mod said;
+mod served;
+#[cfg(test)]
+mod served_tests;
 mod surroundings;
 mod telling;
 #[cfg(test)]
@@ -143,15 +146,23 @@ impl Builds {
         }
     }
 
-    /// Whether nodes can be told to run the image. A registry that cannot be asked keeps nobody
+    /// Whether nodes can be told to run the image: one of the repository that the operator's file
+    /// names now, or of the one that is served here. A registry that cannot be asked keeps nobody
     /// from running what a node may have: what is wrong then shows at the pod.
     pub(crate) async fn holds(&self, image: &ImageReference) -> bool {
         let Ok(digest) = image.digest.parse() else { return false };
         let Ok(said) = self.said() else { return false };
-        if image.name != said.repository.to_string() {
+        let served = self.served_as(&image.name);
+        if served.is_none() && image.name != said.repository.to_string() {
             return false;
         }
-        let held = async { Ok(self.registry(&said).await?.holds(digest).await?) };
+        let held = async {
+            let registry = match served {
+                Some(served) => served.registry()?,
+                None => self.registry(&said).await?,
+            };
+            Ok(registry.holds(digest).await?)
+        };
         held.await.unwrap_or_else(|error: ClusterBuildError| {
             warn!(reason = one_line(&error), "cannot tell whether the registry has the image");
             true

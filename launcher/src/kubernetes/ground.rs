@@ -1,6 +1,6 @@
 //! Where the launcher stands: the cluster's API, its own pod, and for which peer it is.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
@@ -64,6 +64,8 @@ pub(crate) struct OwnPod {
     pub(crate) uid: String,
     /// Its address.
     pub(crate) ip: IpAddr,
+    /// That of its node, if the cluster says it.
+    pub(crate) node_ip: Option<IpAddr>,
     /// What chaincode's objects say of it.
     pub(crate) peer: PeerPod,
 }
@@ -173,13 +175,22 @@ async fn own_pod(
 }
 
 impl OwnPod {
+    /// All addresses that it has, in the family of the one that others know.
+    pub(crate) fn everywhere(&self) -> IpAddr {
+        match self.ip {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        }
+    }
+
     /// What matters of a pod; `None` before it has a node and an address.
     pub(crate) fn read(pod: &Pod) -> Option<Self> {
-        let spec = pod.spec.as_ref()?;
+        let (spec, status) = (pod.spec.as_ref()?, pod.status.as_ref()?);
         Some(Self {
             name: pod.metadata.name.clone()?,
             uid: pod.metadata.uid.clone()?,
-            ip: pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?,
+            ip: status.pod_ip.as_ref()?.parse().ok()?,
+            node_ip: status.host_ip.as_ref().and_then(|ip| ip.parse().ok()),
             peer: PeerPod {
                 namespace: pod.metadata.namespace.clone()?,
                 node: spec.node_name.clone()?,

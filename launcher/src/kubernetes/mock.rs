@@ -64,6 +64,7 @@ impl Api {
                 name: pod.into(),
                 uid: format!("uid-of-{pod}"),
                 ip: IpAddr::from([10, 1, 2, 3]),
+                node_ip: None,
                 peer: PeerPod {
                     namespace: "org1".into(),
                     node: "node-1".into(),

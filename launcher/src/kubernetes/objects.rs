@@ -46,6 +46,8 @@ impl ApplyError {
 pub(crate) struct Objects {
     service: Kept<Service>,
     secret: Kept<Secret>,
+    /// By what nodes pull, where the launcher is the registry.
+    pull_secret: Kept<Secret>,
     endpoint_slice: Kept<EndpointSlice>,
     network_policy: Kept<NetworkPolicy>,
     /// Where there are several pods.
@@ -74,7 +76,14 @@ impl Objects {
             let Some(budget) = &budget else { return Ok(()) };
             self.disruption_budget.apply(ground, budget).await.map(drop)
         };
+        let pull_secret = blueprint.pull_secret(&owner);
+        // Boxed: the futures of the API's client are large.
+        let pull_secret = Box::pin(async {
+            let Some(secret) = &pull_secret else { return Ok(()) };
+            self.pull_secret.apply(ground, secret).await.map(drop)
+        });
         tokio::try_join!(
+            pull_secret,
             self.secret.apply(ground, &secret),
             self.endpoint_slice.apply(ground, &slice),
             self.network_policy.apply(ground, &policy),

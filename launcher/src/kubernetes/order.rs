@@ -6,7 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use selvedge_buildpack::image::ImageCommand;
 use selvedge_config::Chaincode;
-use selvedge_manifest::{Blueprint, Identity, LaunchPlan, Unfit};
+use selvedge_manifest::{Blueprint, Identity, LaunchPlan, PullLogin, Unfit};
 
 use super::adopted::Adoption;
 use super::place::Place;
@@ -31,6 +31,8 @@ pub(crate) struct Order {
     pub(crate) replicas: usize,
     pub(crate) launcher_image: String,
     pub(crate) pull_secrets: Vec<String>,
+    /// By what nodes pull from the registry that the launcher serves.
+    pub(crate) pull_login: Option<PullLogin>,
 }
 
 impl Order {
@@ -54,6 +56,7 @@ impl Order {
             pods,
             launcher_image: &self.launcher_image,
             pull_secrets: &self.pull_secrets,
+            pull_login: self.pull_login.as_ref(),
             owner,
         }
     }

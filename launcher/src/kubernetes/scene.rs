@@ -147,6 +147,7 @@ async fn order(place: &Place, identity: Identity, set: u64, beginning: Beginning
         replicas: 1,
         launcher_image: "launcher".into(),
         pull_secrets: Vec::new(),
+        pull_login: None,
     }
 }
 

@@ -264,7 +264,8 @@ impl Blueprint<'_> {
     fn pull_secrets(&self) -> Option<Vec<LocalObjectReference>> {
         let more = self.settings.image_pull_secrets.iter().map(|secret| &secret.name);
         let mut names: Vec<String> = Vec::new();
-        for name in self.pull_secrets.iter().chain(more) {
+        let own = self.pull_secret_name();
+        for name in own.iter().chain(self.pull_secrets).chain(more) {
             if !names.contains(name) {
                 names.push(name.clone());
             }

@@ -23,6 +23,7 @@ struct Scene {
     settings: Chaincode,
     owner: OwnerReference,
     pull_secrets: [String; 2],
+    pull_login: Option<PullLogin>,
 }
 
 fn plan(identity: &Identity, shim: Shim) -> LaunchPlan {
@@ -82,6 +83,7 @@ impl Scene {
             settings,
             owner,
             pull_secrets: ["registry".into(), "company".into()],
+            pull_login: None,
         }
     }
 
@@ -99,6 +101,7 @@ impl Scene {
             pods: pods_at_rest(&self.settings),
             launcher_image: "registry.example/selvedge/launcher:1",
             pull_secrets: &self.pull_secrets,
+            pull_login: self.pull_login.as_ref(),
             owner: Some(&self.owner),
         }
     }
@@ -131,6 +134,26 @@ fn golden_manifests() {
     golden("network-policy.yaml", &blueprint.network_policy(&owner, &service));
     golden("deployment.yaml", &blueprint.deployment(&owner, address).unwrap().deployment);
     assert_eq!(blueprint.disruption_budget(&owner), None, "its one pod could never be evicted");
+}
+
+#[test]
+fn nodes_log_in_where_the_launcher_is_the_registry() {
+    let mut scene = Scene::new(PeerNode::Required);
+    assert_eq!(scene.blueprint().pull_secret(&scene.owner), None);
+    scene.pull_login = Some(PullLogin {
+        registry: "localhost:30500".into(),
+        user: "node".into(),
+        password: "password".into(),
+    });
+    let blueprint = scene.blueprint();
+    let service = applied(blueprint.service());
+    let (owner, address) = (owner(&service), address(&service).unwrap());
+    golden("pull-secret.yaml", &blueprint.pull_secret(&owner));
+    let pods = blueprint.deployment(&owner, address).unwrap().deployment.spec.unwrap().template;
+    let secrets = pods.spec.unwrap().image_pull_secrets.unwrap();
+    let names: Vec<_> = secrets.into_iter().map(|secret| secret.name).collect();
+    let own = format!("{}-pull", scene.identity.name);
+    assert_eq!(names, [&own, "registry", "company"]);
 }
 
 #[test]

@@ -135,7 +135,8 @@ pub(crate) fn kube_proxy(name: &str, address: Ipv4Addr, kubeconfig: &Path) -> Va
             "tcpEstablishedTimeout": "0s",
             "tcpCloseWaitTimeout": "0s",
         },
-        "iptables": { "localhostNodePorts": false, "minSyncPeriod": "0s" },
+        // Node ports on loopback, too, as by default: by these nodes pull from a registry in a pod.
+        "iptables": { "localhostNodePorts": true, "minSyncPeriod": "0s" },
     })
 }
 

@@ -138,7 +138,7 @@ impl Fabric {
         }
         for client in self.network.peers() {
             let peer = PeerPod::new(client.clone(), Arc::clone(&self.namespace), file.clone());
-            outside::volume(cluster, &peer)?;
+            outside::volumes(cluster, &peer)?;
             let overlay = Overlay {
                 namespace: &spec.namespace,
                 peer: client,

@@ -9,6 +9,8 @@ pub enum Installation {
     SameNamespace,
     /// The launcher beside it; chaincode in a namespace that is made for it.
     OwnNamespace,
+    /// The launcher beside it, which is the registry; chaincode in its own namespace.
+    OwnRegistry,
 }
 
 impl Installation {
@@ -18,6 +20,7 @@ impl Installation {
             Self::None => "plain",
             Self::SameNamespace => "same",
             Self::OwnNamespace => "own",
+            Self::OwnRegistry => "registry",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use cluster::{Cluster, KubectlError, Namespace};
@@ -15,33 +16,38 @@ use crate::peer::PeerPod;
 /// The peer's user and group, by the manifests.
 const USER: u32 = 65532;
 
-/// A volume for the peer's ledgers: a directory that both nodes see, so that a peer that moves
-/// finds them.
-pub(crate) fn volume(cluster: &Cluster, peer: &PeerPod) -> Result<(), FabricError> {
+/// Volumes for the peer's ledgers, and for images if its launcher is their registry: directories that
+/// both nodes see, so that a peer that moves finds them.
+pub(crate) fn volumes(cluster: &Cluster, peer: &PeerPod) -> Result<(), FabricError> {
     let namespace = peer.namespace();
-    let dir = peer.volume(cluster);
-    fs::create_dir_all(&dir).map_err(|e| io_error("create", &dir, e))?;
-    // A volume of the node's own is nobody's to give away but root's: fsGroup leaves it alone.
-    chown(&dir, Some(USER), Some(USER)).map_err(|e| io_error("give away", &dir, e))?;
-    let volume = json!({
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {
-            "name": format!("{}-{}", namespace.name(), peer.pod()),
-            "ownerReferences": [owner(namespace)?],
-        },
-        "spec": {
-            "capacity": { "storage": "10Gi" },
-            "accessModes": ["ReadWriteOnce"],
-            "persistentVolumeReclaimPolicy": "Retain",
-            "claimRef": {
-                "namespace": namespace.name(),
-                "name": format!("ledger-{}", peer.pod()),
+    let (owner, ledgers) = (owner(namespace)?, peer.volume(cluster));
+    let images = ledgers.with_extension("images");
+    let volume = |claim: String, dir: &Path| {
+        fs::create_dir_all(dir).map_err(|e| io_error("create", dir, e))?;
+        // A volume of the node's own is nobody's to give away but root's: fsGroup leaves it alone.
+        chown(dir, Some(USER), Some(USER)).map_err(|e| io_error("give away", dir, e))?;
+        Ok::<_, FabricError>(json!({
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {
+                "name": format!("{}-{claim}", namespace.name()),
+                "ownerReferences": [owner],
             },
-            "hostPath": { "path": dir },
-        },
-    });
-    Ok(cluster.kubectl().apply(namespace.name(), &volume)?)
+            "spec": {
+                "capacity": { "storage": "20Gi" },
+                "accessModes": ["ReadWriteOnce"],
+                "persistentVolumeReclaimPolicy": "Retain",
+                "claimRef": { "namespace": namespace.name(), "name": claim },
+                "hostPath": { "path": dir },
+            },
+        }))
+    };
+    let volumes = [
+        volume(format!("ledger-{}", peer.pod()), &ledgers)?,
+        volume(format!("selvedge-registry-{}", peer.organisation().name()), &images)?,
+    ];
+    let all = json!({ "apiVersion": "v1", "kind": "List", "items": volumes });
+    Ok(cluster.kubectl().apply(namespace.name(), &all)?)
 }
 
 /// What is granted for the launchers of all namespaces is applied by one network after the other: of

@@ -68,6 +68,10 @@ impl Overlay<'_> {
                 name(Installation::SameNamespace.kustomization()),
                 self.kustomization("..", &["component", "same-namespace"]),
             ),
+            (
+                name(Installation::OwnRegistry.kustomization()),
+                self.kustomization("..", &["component", "same-namespace", "registry"]),
+            ),
             (name(own), above),
             (name(&format!("{own}/peer")), self.kustomization("../..", &["component"])),
         ])

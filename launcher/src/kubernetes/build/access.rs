@@ -7,6 +7,7 @@ use super::super::failure::call;
 use super::builds::Builds;
 use super::error::ClusterBuildError;
 use super::said::Said;
+use super::served::Served;
 use selvedge_registry::{CredentialsError, DockerConfig, Registry};
 
 /// The key of a `kubernetes.io/dockerconfigjson` Secret.
@@ -15,6 +16,9 @@ const DOCKER_CONFIG: &str = ".dockerconfigjson";
 impl Builds {
     /// The repository, with the credentials that the Secret has now.
     pub(super) async fn registry(&self, said: &Said) -> Result<Registry, ClusterBuildError> {
+        if let Some(served) = self.served_as(&said.repository.to_string()) {
+            return Ok(served.registry()?);
+        }
         let auth = match self.docker_config(said).await? {
             Some(config) => config
                 .for_registry(said.repository.registry())
@@ -22,6 +26,11 @@ impl Builds {
             None => RegistryAuth::Anonymous,
         };
         Ok(Registry::new(&said.repository, said.registry.plain_http, auth)?)
+    }
+
+    /// The registry that is served here, if its repository is called so.
+    pub(super) fn served_as(&self, repository: &str) -> Option<&Served> {
+        self.served.as_ref().filter(|served| served.repository().to_string() == repository)
     }
 
     /// How any registry is asked: over plain HTTP only if it is the one that is said to speak it, and

@@ -1,11 +1,13 @@
 //! What the builds of one launcher have in common.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use selvedge_buildpack::image::{Base, ca_bundle_path};
 use selvedge_buildpack::platform::Platform;
+use selvedge_manifest::PullLogin;
+use selvedge_proto::launcher::ImageReference;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
@@ -14,8 +16,10 @@ use super::error::BuildsError;
 use super::handover::Handover;
 use super::orphans;
 use super::said::Said;
+use super::served::Served;
 use super::surroundings::{OwnImage, api_server, name_servers, warn_of_public_pods};
 use super::turns::Turns;
+use crate::backend::Kept;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
 
@@ -29,6 +33,8 @@ pub(crate) struct Builds {
     pub(super) base: Base,
     pub(super) platform: Platform,
     pub(super) handover: Handover,
+    /// The registry for who has no other.
+    pub(super) served: Option<Served>,
     pub(super) api_server: Vec<IpAddr>,
     pub(super) name_servers: Vec<IpAddr>,
     pub(super) data: DataDirectory,
@@ -47,16 +53,17 @@ impl Builds {
         ground: Arc<Ground>,
         data: &DataDirectory,
     ) -> Result<Self, BuildsError> {
-        let Said { builds, .. } = Said::of(&configuration.now())?;
+        let operator = configuration.now();
+        let served = match &operator.registry().serve {
+            Some(serve) => Some(Served::open(serve, data, ground.pod.everywhere()).await?),
+            None => None,
+        };
+        let Said { builds, .. } = Said::of(&operator, served.as_ref().map(Served::repository))?;
         let bundle = ca_bundle_path(std::env::var_os("SSL_CERT_FILE"))?;
         let base = Base::open(&bundle)?;
         let certificates = std::fs::read(&bundle)
             .map_err(|source| BuildsError::Certificates { path: bundle, source })?;
-        let any: IpAddr = match ground.pod.ip {
-            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let address = SocketAddr::new(any, builds.port);
+        let address = SocketAddr::new(ground.pod.everywhere(), builds.port);
         let handover = Handover::open(address)
             .await
             .map_err(|source| BuildsError::Listen { address, source })?;
@@ -74,6 +81,7 @@ impl Builds {
             base,
             platform: Platform::host()?,
             handover,
+            served,
             api_server: api_server(&ground).await,
             name_servers: name_servers(),
             data: data.clone(),
@@ -96,8 +104,21 @@ impl Builds {
         self.own.pull_secrets(namespace, of_registry.as_deref())
     }
 
+    /// By what nodes pull from the registry that is served here.
+    pub(crate) fn pull_login(&self) -> Option<PullLogin> {
+        self.served.as_ref().map(Served::login)
+    }
+
+    /// Keeps an image that is served here for as long as what is returned lives.
+    pub(crate) fn keep(&self, image: &ImageReference) -> Kept {
+        let digest = image.digest.parse().ok();
+        let served = self.served_as(&image.name);
+        Kept { _token: served.zip(digest).map(|(served, digest)| served.need(digest)) }
+    }
+
     /// What the operator's file says now.
     pub(super) fn said(&self) -> Result<Said, BuildsError> {
-        Said::of(&self.configuration.now())
+        let served = self.served.as_ref().map(Served::repository);
+        Said::of(&self.configuration.now(), served)
     }
 }

@@ -1,6 +1,8 @@
 //! Why builds in the cluster cannot be offered, and why one brought no image.
 
+use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::image::BaseError;
@@ -10,6 +12,7 @@ use selvedge_buildpack::source::SourceError;
 use super::super::failure::ApiFailure;
 use super::follow::FollowError;
 use super::judge::Rejected;
+use super::served::ServeError;
 use super::verdict::JobFailure;
 use selvedge_registry::{CredentialsError, InvalidRepository, RegistryError, RuntimeError};
 
@@ -17,9 +20,16 @@ use selvedge_registry::{CredentialsError, InvalidRepository, RegistryError, Runt
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildsError {
     #[error(
-        "the kubernetes backend needs a registry: say registry.address in the operator's file (--config)"
+        "the kubernetes backend needs a registry: say registry.address in the operator's file \
+         (--config), or registry.serve to have the launcher be one"
     )]
     NoRegistry,
+    #[error(
+        "registry.serve is taken up when the launcher starts: start it anew, or say registry.address"
+    )]
+    NotServed,
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     #[error("registry.address is none")]
     Address(#[source] InvalidRepository),
     #[error("cannot make the images' base")]
@@ -27,9 +37,9 @@ pub(crate) enum BuildsError {
     #[error(transparent)]
     Platform(#[from] UnsupportedPlatform),
     #[error("cannot read the CA certificates in {path}")]
-    Certificates { path: std::path::PathBuf, source: std::io::Error },
+    Certificates { path: PathBuf, source: io::Error },
     #[error("cannot listen for builds on {address}; choose another port with builds.port")]
-    Listen { address: SocketAddr, source: std::io::Error },
+    Listen { address: SocketAddr, source: io::Error },
     #[error(transparent)]
     Api(#[from] ApiFailure),
     #[error(
@@ -65,7 +75,7 @@ pub(crate) enum ClusterBuildError {
     #[error("cannot make the image")]
     Image(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("cannot offer the source to the build")]
-    Offer(#[source] std::io::Error),
+    Offer(#[source] io::Error),
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error("the build was ended {0} times by what happened to other launchers")]

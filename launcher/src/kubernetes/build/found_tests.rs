@@ -92,15 +92,25 @@ pub(super) async fn builds(
     of_registry: &str,
     of_builds: &str,
 ) -> Builds {
+    let address = format!("address: {}/selvedge, plainHttp: true", server.host());
+    opened(data, &format!("{address}, {of_registry}"), of_builds).await.unwrap()
+}
+
+/// What a launcher builds with whose operator's file says this of a registry and of builds, and nothing
+/// else.
+pub(super) async fn opened(
+    data: &DataDirectory,
+    of_registry: &str,
+    of_builds: &str,
+) -> Result<Builds, BuildsError> {
     let cluster = Cluster::default();
     let pod = json!({ "metadata": { "name": "peer0-a" }, "spec": { "containers": [] } });
     cluster.put("/api/v1/namespaces/org1/pods/peer0-a", pod);
     let configuration = Configuration::of(&format!(
-        "apiVersion: selvedge/v1\nbackend: kubernetes\nregistry: {{address: {}/selvedge, plainHttp: \
-         true, {of_registry}}}\nbuilds: {{launcherImage: launcher, port: 0, {of_builds}}}\n",
-        server.host()
+        "apiVersion: selvedge/v1\nbackend: kubernetes\nregistry: {{{of_registry}}}\nbuilds: \
+         {{launcherImage: launcher, port: 0, {of_builds}}}\n",
     ));
-    Builds::open(configuration, cluster.ground("peer0-a"), data).await.unwrap()
+    Builds::open(configuration, cluster.ground("peer0-a"), data).await
 }
 
 /// A small source as a builder sends it.

@@ -15,7 +15,7 @@ use testbed::temporary_registry::{TemporaryRegistry, crane};
 
 /// The headers of a program for this machine, which are all that is looked at; with the name of its
 /// loader, if it has one.
-fn program(loader: Option<&str>) -> Vec<u8> {
+pub(super) fn program(loader: Option<&str>) -> Vec<u8> {
     let mut header = vec![0; 64];
     header[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
     header[18] = if cfg!(target_arch = "aarch64") { 183 } else { 62 };

@@ -16,11 +16,18 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// What a file says.
-    pub(super) fn of(operator: &Operator) -> Result<Self, BuildsError> {
+    /// What a file says to a launcher that serves a repository, or none: another one goes before it.
+    pub(super) fn of(
+        operator: &Operator,
+        served: Option<&Repository>,
+    ) -> Result<Self, BuildsError> {
         let registry = operator.registry().clone();
-        let address = registry.address.as_ref().ok_or(BuildsError::NoRegistry)?;
-        let repository = address.parse().map_err(BuildsError::Address)?;
+        let repository = match (&registry.address, served) {
+            (Some(address), _) => address.parse().map_err(BuildsError::Address)?,
+            (None, Some(served)) => served.clone(),
+            (None, None) if registry.serve.is_some() => return Err(BuildsError::NotServed),
+            (None, None) => return Err(BuildsError::NoRegistry),
+        };
         Ok(Self { builds: operator.builds().clone(), registry, repository })
     }
 

@@ -28,6 +28,7 @@ async fn apply(api: &Api) -> Result<Objects, ApplyError> {
         pods: 1,
         launcher_image: "launcher",
         pull_secrets: &[],
+        pull_login: None,
         owner: None,
     };
     Box::pin(objects.apply(&ground, &blueprint)).await.map(|_| objects)

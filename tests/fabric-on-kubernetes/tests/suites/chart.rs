@@ -48,6 +48,14 @@ fn assert_same(values: &[&str], way: Way) {
     let peer = take(&mut kustomized, "StatefulSet", "peer");
     take(&mut kustomized, "Service", "peer");
     let added = take(&mut charted, "ConfigMap", "selvedge-peers");
+    if let Way::OwnRegistry = way {
+        // The component leaves the file to the operator, and the chart writes it.
+        let file = take(&mut charted, "ConfigMap", "selvedge-config");
+        let operator = operator(&file);
+        assert_eq!(operator.registry().address, None);
+        assert_eq!(operator.registry().serve, Some(selvedge_config::Serve::default()));
+        take(&mut kustomized, "ConfigMap", "selvedge-config");
+    }
     assert_eq!(sorted(charted), sorted(kustomized));
 
     let mut added: Value =
@@ -67,6 +75,12 @@ fn assert_same(values: &[&str], way: Way) {
     assert_eq!(count(&peer, "volumes"), count(&added, "volumes") + 3);
 }
 
+/// The operator's file in its ConfigMap.
+fn operator(config_map: &Value) -> selvedge_config::Operator {
+    let file = config_map["data"]["selvedge.yaml"].as_str().unwrap();
+    selvedge_config::Operator::read(file.as_bytes()).unwrap()
+}
+
 #[test]
 fn it_gives_chaincode_a_namespace_of_its_own() {
     assert_same(&[], Way::OwnNamespace);
@@ -78,13 +92,44 @@ fn it_has_chaincode_run_in_its_peers_namespace_if_told_to() {
 }
 
 #[test]
+fn it_has_the_launcher_be_the_registry_if_told_to() {
+    assert_same(&["registry.serve=true"], Way::OwnRegistry);
+}
+
+#[test]
+fn a_registry_has_the_port_and_the_room_that_the_operator_says_and_goes_with_the_rest() {
+    let manifests = Manifests::new();
+    let values = ["registry.serve=true", "registry.nodePort=30501", "registry.storage=2Gi"];
+    let mut objects =
+        manifests.charted(&[&values[..], &["config.registry.serve.limit=1GiB"]].concat()).objects();
+    let operator = operator(&take(&mut objects, "ConfigMap", "selvedge-config"));
+    let serve = operator.registry().serve.clone().unwrap();
+    assert_eq!((&*serve.address, serve.limit.as_u64()), ("localhost:30501", 1 << 30));
+    let service = take(&mut objects, "Service", "selvedge-registry");
+    assert_eq!(service["spec"]["ports"][0]["nodePort"], 30501);
+    let claim = take(&mut objects, "PersistentVolumeClaim", "selvedge-registry");
+    assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "2Gi");
+    let patches = take(&mut objects, "ConfigMap", "selvedge-peers");
+    let patch = |what: &str| -> Value {
+        let text = patches["data"][format!("peer-{what}")].as_str().unwrap();
+        serde_saphyr::from_str::<Value>(text).unwrap()["spec"]["template"].take()
+    };
+    let label = json!({ "selvedge.dev/registry": "30501" });
+    assert_eq!(patch("attach")["metadata"]["labels"], label);
+    assert_eq!(service["spec"]["selector"], label);
+    let gone = patch("detach");
+    assert_eq!(gone["metadata"], json!({ "labels": { "selvedge.dev/registry": null } }));
+    let volumes = gone["spec"]["volumes"].as_array().unwrap();
+    assert!(volumes.contains(&json!({ "name": "selvedge-registry", "$patch": "delete" })));
+}
+
+#[test]
 fn what_the_operator_says_is_over_the_manifests_file_and_the_namespace_stays() {
     let manifests = Manifests::new();
     let values = ["config.registry.address=registry.example.org/own", "serviceAccount=peers"];
     let mut objects = manifests.charted(&values).objects();
     let file = take(&mut objects, "ConfigMap", "selvedge-config");
-    let file = file["data"]["selvedge.yaml"].as_str().unwrap();
-    let operator = selvedge_config::Operator::read(file.as_bytes()).unwrap();
+    let operator = operator(&file);
     assert_eq!(operator.registry().address.as_deref(), Some("registry.example.org/own"));
     assert!(operator.health().address.is_some(), "{file}");
     let namespace = take(&mut objects, "Namespace", "org1-chaincode");

@@ -53,7 +53,7 @@ async fn await_another(peer: &PeerPod, before: &str) {
 }
 
 /// Brings the peer to another installation by its kustomization.
-async fn install(fabric: &Fabric, peer: &PeerPod, installation: Installation) {
+pub(crate) async fn install(fabric: &Fabric, peer: &PeerPod, installation: Installation) {
     let before = peer.uid().await.unwrap();
     fabric.install(peer, installation).unwrap();
     await_another(peer, &before).await;

@@ -37,6 +37,7 @@ mod manifests;
 mod maven;
 mod named;
 mod node;
+mod own_registry;
 mod patience;
 mod placement;
 mod private;

@@ -20,6 +20,8 @@ pub(crate) const IMAGE: &str = "registry.example.com/selvedge/launcher:0.1.0";
 pub(crate) enum Way {
     OwnNamespace,
     SameNamespace,
+    /// In a namespace of its own, whose images the launcher keeps.
+    OwnRegistry,
 }
 
 /// Objects as they are printed.
@@ -73,15 +75,17 @@ impl Manifests {
             dir
         };
         let component = "../kubernetes/component";
+        let apart = |name: &str, components: &[&str]| {
+            write(&format!("{name}-peer"), &peer(components));
+            let above = json!({
+                "resources": [format!("../{name}-peer")],
+                "components": ["../kubernetes/own-namespace"],
+            });
+            write(name, &above)
+        };
         let dir = match way {
-            Way::OwnNamespace => {
-                write("own-peer", &peer(&[component]));
-                let above = json!({
-                    "resources": ["../own-peer"],
-                    "components": ["../kubernetes/own-namespace"],
-                });
-                write("own", &above)
-            }
+            Way::OwnNamespace => apart("own", &[component]),
+            Way::OwnRegistry => apart("registry", &[component, "../kubernetes/registry"]),
             Way::SameNamespace => {
                 write("same", &peer(&[component, "../kubernetes/same-namespace"]))
             }

@@ -56,6 +56,7 @@ fn nothing_is_objected_to_but_what_the_documentation_has_with_a_reason() {
     for (name, objects) in [
         ("peer-own.yaml", manifests.kustomized(Way::OwnNamespace)),
         ("peer-same.yaml", manifests.kustomized(Way::SameNamespace)),
+        ("peer-registry.yaml", manifests.kustomized(Way::OwnRegistry)),
         ("peer-chart.yaml", manifests.charted(&[])),
     ] {
         fs::write(scanned.join(name), objects.text()).unwrap();
