@@ -10,6 +10,8 @@ mod report;
 
 use std::time::SystemTime;
 
+use selvedge_client::Address;
+
 use crate::outcome::Outcome;
 use crate::resolved::{DoctorRequest, Form};
 use crate::screen::show;
@@ -27,6 +29,8 @@ pub(crate) fn run(request: DoctorRequest) -> anyhow::Result<Outcome> {
         }
         Err(finding) => findings.push(finding),
     }
+    let shown = request.launcher.as_ref().ok().and_then(Address::credentials);
+    findings.extend(shown.map(|shown| certificates::shown(shown, SystemTime::now())));
     findings.extend(launcher::ask(request.launcher)?);
     let report = Report::of(findings);
     let text = match request.form {

@@ -9,9 +9,10 @@ use crate::resolved::LogsRequest as Request;
 use crate::screen::show_while_read;
 
 pub(crate) fn run(request: Request) -> anyhow::Result<Outcome> {
-    let Request { launcher, chaincode, follow, tail, replica, form } = request;
+    let Request { launcher, chaincode, follow, tail, replica, peer, form } = request;
     let address = launcher?;
-    let wanted = LogsRequest { chaincode, follow, tail, replica: replica.unwrap_or_default() };
+    let (replica, peer) = (replica.unwrap_or_default(), peer.unwrap_or_default());
+    let wanted = LogsRequest { chaincode, follow, tail, replica, peer };
     block_on(async {
         let mut launcher = address.connect().await?;
         let mut lines = address.answer(launcher.logs(wanted)).await?;

@@ -145,6 +145,8 @@ pub(crate) struct LogsRequest {
     pub(crate) tail: Option<u32>,
     /// All, if none is named.
     pub(crate) replica: Option<String>,
+    /// Whichever has it, if none is named.
+    pub(crate) peer: Option<String>,
     pub(crate) form: LineForm,
 }
 
@@ -191,14 +193,14 @@ pub(crate) fn resolve(typed: Typed) -> Request {
         Command::Status(Status { at, watch, json }) => {
             Request::Status(StatusRequest { launcher: at.resolve(), watch, form: form(json) })
         }
-        Command::Logs(Logs { chaincode, follow, tail, replica, bare, json, at }) => {
+        Command::Logs(Logs { chaincode, follow, tail, replica, peer, bare, json, at }) => {
             let form = match (bare, json) {
                 (_, true) => LineForm::Json,
                 (true, false) => LineForm::Bare,
                 (false, false) => LineForm::Told,
             };
             let launcher = at.resolve();
-            Request::Logs(LogsRequest { launcher, chaincode, follow, tail, replica, form })
+            Request::Logs(LogsRequest { launcher, chaincode, follow, tail, replica, peer, form })
         }
         Command::Builds(Builds { id, follow, json, at }) => {
             let launcher = at.resolve();

@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::apart::Apart;
 use crate::builds::Builds;
 use crate::chaincode::Chaincode;
 use crate::matching::Match;
 use crate::registry::Registry;
+use crate::socket_address::SocketAddress;
 
 /// The file that is read if it is there, when no other is named.
 pub const USUAL_FILE: &str = "/etc/selvedge/selvedge.yaml";
@@ -29,6 +31,9 @@ pub struct File {
     /// A page for browsers that shows what runs. Taken up when the launcher starts.
     #[serde(default)]
     pub page: Page,
+    /// One launcher for several peers of an organisation, which it is not beside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Apart>,
     /// How chaincode becomes an image.
     #[serde(default)]
     pub builds: Builds,
@@ -99,11 +104,6 @@ pub struct Page {
     /// before it, such as an ingress that asks who somebody is.
     pub hosts: Vec<String>,
 }
-
-/// How an address is written.
-#[derive(JsonSchema)]
-#[schemars(extend("format" = "socket-address"))]
-struct SocketAddress(#[expect(dead_code, reason = "there for its schema")] String);
 
 /// What is otherwise for some chaincode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -6,6 +6,7 @@
 
 mod allowance;
 mod amount;
+mod apart;
 mod builds;
 mod chaincode;
 mod check;
@@ -25,11 +26,13 @@ mod pod_overlay;
 mod reference;
 mod registry;
 mod schema;
+mod socket_address;
 mod source;
 mod span;
 mod variant;
 
 pub use allowance::Allowance;
+pub use apart::{Apart, is_peer_name};
 pub use builds::{
     BuildCache, BuildCredentials, BuildEgress, Builds, CaBundle, Runtime, Runtimes, Toolchain,
     Toolchains,

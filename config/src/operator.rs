@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::apart::{self, Apart};
 use crate::builds::Builds;
 use crate::chaincode::Chaincode;
 use crate::check;
@@ -87,6 +88,9 @@ impl Operator {
         operator.variants = operator.all_variants()?;
         let mut faults = meaningless(&given, operator.file.backend);
         faults.extend(mode::meaningless(&given));
+        if let (Some(node), Some(apart)) = (root.child("apart"), &operator.file.apart) {
+            faults.extend(placed(node, &["apart"], apart::senseless(apart)));
+        }
         if let Some(builds) = root.child("builds") {
             let found = senseless_builds(&operator.file.builds);
             faults.extend(placed(builds, &["builds"], found));
@@ -109,6 +113,11 @@ impl Operator {
     /// Where browsers find a page that shows what runs.
     pub fn page(&self) -> &Page {
         &self.file.page
+    }
+
+    /// For which peers the launcher is from apart, if it is.
+    pub fn apart(&self) -> Option<&Apart> {
+        self.file.apart.as_ref()
     }
 
     /// How chaincode becomes an image.

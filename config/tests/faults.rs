@@ -344,3 +344,26 @@ fn what_the_defaults_have_wrong_is_told_once_and_what_an_override_makes_wrong_fo
         ],
     );
 }
+
+#[test]
+fn what_no_launcher_apart_can_be_called() {
+    let apart =
+        |rest: &str| format!("apart:\n  address: 0.0.0.0:7060\n  mspId: Org1MSP\n  {rest}\n");
+    is_told(
+        &apart("names: ['a:1', fd00::1, launcher.example.com]\n  peers: [peer0, 'a peer']"),
+        &[
+            "6:11: apart.names[0]: is no name of a host, and no IP address; the port is that of \
+             `apart.address`",
+            "7:18: apart.peers[1]: is no peer's name: letters, digits, dashes, dots and underscores, \
+             253 at most",
+        ],
+    );
+    is_told(&apart("names: []\n  peers: []"), &["6:10: apart.names: [] has less than 1 item"]);
+    is_told(&apart("names: [a]"), &["4:3: apart: the key `peers` is missing"]);
+    is_told(
+        "apart: {address: 'a:1', mspId: A, names: [a], peers: []}\n",
+        &[
+            "3:18: apart.address: expected an address and a port such as 0.0.0.0:8087, found \"a:1\"",
+        ],
+    );
+}

@@ -20,6 +20,7 @@ use selvedge_proxy::{Origin, ReplicaPlace};
 use tokio::sync::mpsc;
 
 use crate::bounds::Exceeded;
+use crate::caller::Caller;
 use crate::certificates::ProxyHost;
 use crate::estate::Estate;
 use crate::examination::Finding;
@@ -56,7 +57,7 @@ pub(crate) trait Backend: Send + Sync {
         Kept::default()
     }
 
-    /// The peer's name, which overrides in the operator's file may name.
+    /// The name of the peer that the launcher is beside, which overrides in the operator's file may name.
     fn peer(&self) -> &str;
 
     /// What chaincode and builds are not kept from that they could be elsewhere, a sentence each.
@@ -70,7 +71,7 @@ pub(crate) trait Backend: Send + Sync {
     }
 
     /// Where a chaincode's proxy listens, and what its replicas call that.
-    fn proxy_host(&self, package_id: &str, msp_id: &str) -> (IpAddr, ProxyHost);
+    fn proxy_host(&self, package_id: &str, msp_id: &str, caller: &Caller) -> (IpAddr, ProxyHost);
 
     /// Starts replicas, and keeps them running until they are stopped.
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError>;
@@ -165,6 +166,8 @@ pub(crate) struct Workload {
     pub(crate) package_id: String,
     /// The organisation's MSP ID.
     pub(crate) msp_id: String,
+    /// Who has called for it.
+    pub(crate) caller: Caller,
     /// What its package holds, which decides the start arguments, and where the image is from.
     pub(crate) content: PackageContent,
     /// How its shim and the proxy come together.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use selvedge_proto::launcher::{BuildState, BuildStatus, ChaincodeSource, ImageReference};
 
+use crate::caller::Caller;
 use crate::epoch::seconds;
 use crate::error_chain::bounded;
 use crate::kept_lines::KeptLines;
@@ -74,7 +75,7 @@ pub(crate) struct BuildRecord {
 
 impl BuildRecords {
     /// One is called for.
-    pub(crate) fn begin(&self, source: &ChaincodeSource) -> BuildRecord {
+    pub(crate) fn begin(&self, source: &ChaincodeSource, caller: &Caller) -> BuildRecord {
         let (key, lines) = (BuildKeySlot::default(), Arc::new(KeptLines::default()));
         let mut records = self.records();
         records.begun += 1;
@@ -85,6 +86,7 @@ impl BuildRecords {
             source: Some(source.clone()),
             state: BuildState::Waiting.into(),
             begun: seconds(SystemTime::now()),
+            peer: caller.peer().to_owned(),
             ..BuildStatus::default()
         };
         let record = Record { status, key: key.clone(), lines: Arc::clone(&lines) };
@@ -94,15 +96,18 @@ impl BuildRecords {
         BuildRecord { records, id, begun, key, lines, nobody, has_ended: false }
     }
 
-    /// How each is, the newest first.
-    pub(crate) fn all(&self) -> Vec<BuildStatus> {
-        self.records().builds.iter().map(Record::now).collect()
+    /// How each is that this caller may know of, the newest first.
+    pub(crate) fn all(&self, caller: &Caller) -> Vec<BuildStatus> {
+        let records = self.records();
+        let seen = records.builds.iter().filter(|record| caller.sees(&record.status.peer));
+        seen.map(Record::now).collect()
     }
 
-    /// The lines of one, if it is known.
-    pub(crate) fn lines(&self, id: u64) -> Option<Arc<KeptLines>> {
+    /// The lines of one, if the caller may know of it.
+    pub(crate) fn lines(&self, caller: &Caller, id: u64) -> Option<Arc<KeptLines>> {
         let records = self.records();
-        let record = records.builds.iter().find(|record| record.status.id == id)?;
+        let is_it = |record: &&Record| record.status.id == id && caller.sees(&record.status.peer);
+        let record = records.builds.iter().find(is_it)?;
         Some(Arc::clone(&record.lines))
     }
 
@@ -215,16 +220,16 @@ mod tests {
     #[test]
     fn each_is_told_of_with_what_became_of_it() {
         let records = BuildRecords::default();
-        let done = records.begin(&source("done"));
+        let done = records.begin(&source("done"), &Caller::Beside);
         done.goes_on();
         done.key().is(&"0123");
         done.line("compiling");
         done.ended(Ok(&ImageReference { name: "image".into(), ..ImageReference::default() }));
-        records.begin(&source("failed")).ended(Err("it does not compile"));
-        drop(records.begin(&source("abandoned")));
-        let waits = records.begin(&source("waits"));
+        records.begin(&source("failed"), &Caller::Beside).ended(Err("it does not compile"));
+        drop(records.begin(&source("abandoned"), &Caller::Beside));
+        let waits = records.begin(&source("waits"), &Caller::Beside);
         let told: Vec<_> = records
-            .all()
+            .all(&Caller::Beside)
             .into_iter()
             .map(|it| (it.source.clone().unwrap().label, it.state(), it.key, it.reason))
             .collect();
@@ -244,27 +249,41 @@ mod tests {
         let numbers = [counts.done, counts.failed, counts.abandoned].map(|count| count.number);
         assert_eq!((numbers, counts.underway), ([1, 1, 1], 1));
         let texts = |id| {
-            let batch = records.lines(id).unwrap().read(None, None).next().unwrap();
+            let batch =
+                records.lines(&Caller::Beside, id).unwrap().read(None, None).next().unwrap();
             batch.lines.into_iter().map(|line| line.text).collect::<Vec<_>>()
         };
         assert_eq!(
             (texts(1), texts(2)),
             (vec!["compiling".into()], vec!["it does not compile".into()])
         );
-        assert!(records.lines(5).is_none());
+        assert!(records.lines(&Caller::Beside, 5).is_none());
         drop(waits);
     }
 
     #[test]
     fn of_those_that_have_ended_the_oldest_are_forgotten() {
         let records = BuildRecords::default();
-        let goes_on = records.begin(&source("goes on"));
+        let goes_on = records.begin(&source("goes on"), &Caller::Beside);
         for _ in 0..ENDED + 3 {
-            drop(records.begin(&source("ended")));
+            drop(records.begin(&source("ended"), &Caller::Beside));
         }
-        let ids: Vec<u64> = records.all().into_iter().map(|build| build.id).collect();
+        let ids: Vec<u64> =
+            records.all(&Caller::Beside).into_iter().map(|build| build.id).collect();
         assert_eq!(ids.len(), ENDED + 1);
         assert_eq!((ids[0], ids[ENDED - 1], ids[ENDED]), (54, 5, 1));
         drop(goes_on);
+    }
+
+    #[test]
+    fn each_peers_are_its_own() {
+        let records = BuildRecords::default();
+        let [one, other] = ["peer0", "peer1"].map(|name| Caller::Peer(name.parse().unwrap()));
+        drop(records.begin(&source("its"), &one));
+        drop(records.begin(&source("mine"), &Caller::Beside));
+        let ids = |caller| records.all(caller).into_iter().map(|it| it.id).collect::<Vec<_>>();
+        assert_eq!([&one, &other, &Caller::Beside].map(ids), [vec![1], vec![], vec![2, 1]]);
+        let is_told = |caller: &Caller, id| records.lines(caller, id).is_some();
+        assert!(is_told(&one, 1) && !is_told(&one, 2) && !is_told(&other, 1));
     }
 }

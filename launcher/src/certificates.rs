@@ -4,29 +4,24 @@
 //! the one package that it may register. The authority's key is known to this process alone, and to the
 //! one that follows it where replicas outlive a launcher (`estate.rs`); it is forgotten with the run:
 //! as long as that lasts, replicas with other settings may follow, and each set of them has a
-//! key of its own.
+//! key of its own. A run may last as long as its peer does, and its certificates are good for longer.
 
 use std::net::IpAddr;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
-};
+use rcgen::{ExtendedKeyUsagePurpose, Issuer, KeyPair, PublicKeyData, SanType};
 use selvedge_buildpack::shim::Shim;
 use selvedge_manifest::ReplicaCredentials;
 use selvedge_proxy::{Credential, ReplicaAuthority, SERVER_NAME, replica_name, seat_name};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-/// How long certificates are valid. A run may last as long as its peer does; the certificates are worth
-/// nothing after it.
-const LIFE: Duration = Duration::days(3650);
+use crate::certificate_forms::{LIFE, authority, leaf};
+
+/// What the authority is called in its certificates.
+const NAME: &str = "Selvedge chaincode authority";
 
 /// The age of an authority with which no run begins any more: the last one that does has nine years.
 pub(crate) const AGED: Duration = Duration::days(365);
-
-/// Clocks of two machines may differ by this much.
-pub(crate) const SKEW: Duration = Duration::hours(1);
 
 /// The certificates could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -64,8 +59,8 @@ impl RunAuthority {
     /// Makes one.
     pub(crate) fn new(package_id: &str) -> Result<Self, CertificateError> {
         let key = KeyPair::generate()?;
-        let root = authority().self_signed(&key)?.pem();
-        let issuer = Issuer::new(authority(), key);
+        let root = authority(NAME).self_signed(&key)?.pem();
+        let issuer = Issuer::new(authority(NAME), key);
         let made = OffsetDateTime::now_utc().unix_timestamp();
         Ok(Self { issuer, root, made, package_id: package_id.to_owned() })
     }
@@ -76,7 +71,7 @@ impl RunAuthority {
         kept: &Certified,
         made: i64,
     ) -> Result<Self, CertificateError> {
-        let issuer = Issuer::new(authority(), KeyPair::from_pem(&kept.key)?);
+        let issuer = Issuer::new(authority(NAME), KeyPair::from_pem(&kept.key)?);
         let (root, package_id) = (kept.certificate.clone(), package_id.to_owned());
         Ok(Self { issuer, root, made, package_id })
     }
@@ -94,7 +89,7 @@ impl RunAuthority {
     /// What the proxy authenticates with, which replicas find under this name.
     pub(crate) fn proxy(&self, host: &ProxyHost) -> Result<ReplicaAuthority, CertificateError> {
         let key = KeyPair::generate()?;
-        let mut proxy = leaf("Selvedge shim proxy", ExtendedKeyUsagePurpose::ServerAuth);
+        let mut proxy = leaf("Selvedge shim proxy", ExtendedKeyUsagePurpose::ServerAuth, LIFE);
         // Towards replicas that listen.
         proxy.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
         proxy.subject_alt_names = vec![match host {
@@ -138,7 +133,8 @@ impl RunAuthority {
         key: &KeyPair,
         seat: Option<u32>,
     ) -> Result<ReplicaCredentials, CertificateError> {
-        let mut replica = leaf("Selvedge chaincode replica", ExtendedKeyUsagePurpose::ClientAuth);
+        let mut replica =
+            leaf("Selvedge chaincode replica", ExtendedKeyUsagePurpose::ClientAuth, LIFE);
         let names = [Some(replica_name(&self.package_id)), seat.map(seat_name)];
         for name in names.into_iter().flatten() {
             replica.subject_alt_names.push(SanType::URI(name.try_into()?));
@@ -167,28 +163,4 @@ impl RunAuthority {
             root: self.root.clone(),
         }
     }
-}
-
-fn authority() -> CertificateParams {
-    let mut parameters = named("Selvedge chaincode authority");
-    parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    parameters
-}
-
-fn leaf(name: &str, purpose: ExtendedKeyUsagePurpose) -> CertificateParams {
-    let mut parameters = named(name);
-    parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    parameters.extended_key_usages = vec![purpose];
-    parameters.use_authority_key_identifier_extension = true;
-    parameters
-}
-
-fn named(name: &str) -> CertificateParams {
-    let mut parameters = CertificateParams::default();
-    parameters.distinguished_name = DistinguishedName::new();
-    parameters.distinguished_name.push(DnType::CommonName, name);
-    parameters.not_before = OffsetDateTime::now_utc() - SKEW;
-    parameters.not_after = OffsetDateTime::now_utc() + LIFE;
-    parameters
 }

@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,6 +166,7 @@ impl Watcher {
         let (was, is) = (old.builds(), new.builds());
         let changed = [
             ("health.address", old.health() != new.health()),
+            ("apart.address", apart(&old) != apart(new)),
             ("builds.parallel", was.parallel != is.parallel),
             ("builds.imagesLimit", was.images_limit != is.images_limit),
             ("builds.launcherImage", was.launcher_image != is.launcher_image),
@@ -175,6 +177,11 @@ impl Watcher {
             warn!(key, "the change is taken up when the launcher starts again");
         }
     }
+}
+
+/// Where peers come in from apart.
+fn apart(operator: &Operator) -> Option<SocketAddr> {
+    operator.apart().map(|apart| apart.address)
 }
 
 /// What a text says, if nothing of it is wrong: pods' overlays among it.

@@ -18,7 +18,8 @@ use tempfile::NamedTempFile;
 use time::OffsetDateTime;
 use tracing::{info, warn};
 
-use crate::certificates::{AGED, Certified, SKEW};
+use crate::certificate_forms::SKEW;
+use crate::certificates::{AGED, Certified};
 use crate::error_chain::one_line;
 use crate::removal;
 
@@ -34,7 +35,7 @@ const SUFFIX: &str = ".run";
 /// What is there for runs that follow.
 pub(crate) struct Estate(PathBuf);
 
-/// Whose run it is: one launcher is for one peer.
+/// Whose run it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Heir {
@@ -42,6 +43,9 @@ pub(crate) struct Heir {
     pub(crate) package_id: String,
     /// The organisation's MSP ID.
     pub(crate) msp_id: String,
+    /// The peer's name, if it is one that the launcher is apart from; empty for the one beside.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) peer: String,
 }
 
 /// What one run leaves.
@@ -139,7 +143,9 @@ impl Estate {
     }
 
     fn path(&self, heir: &Heir) -> PathBuf {
-        let name = [&*heir.package_id, &*heir.msp_id].join("\0");
+        let names = [&*heir.package_id, &*heir.msp_id, &*heir.peer];
+        let named = if heir.peer.is_empty() { &names[..2] } else { &names };
+        let name = named.join("\0");
         self.0.join(format!("{}{SUFFIX}", Sha256::of(name.as_bytes()).hex()))
     }
 

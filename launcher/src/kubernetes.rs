@@ -56,6 +56,7 @@ use self::replicas::ClusterReplicas;
 use crate::backend::{
     Backend, BuildError, Kept, Replicas, Sighting, StartError, Unrunnable, Workload,
 };
+use crate::caller::Caller;
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::{DataDirectory, DataError};
@@ -111,8 +112,12 @@ impl KubernetesBackend {
     }
 }
 
-fn identity(ground: &Ground, package_id: &str, msp_id: &str) -> Identity {
-    Identity::new(&ground.namespace, package_id, msp_id, &ground.peer)
+fn identity(ground: &Ground, package_id: &str, msp_id: &str, caller: &Caller) -> Identity {
+    let identity = Identity::new(&ground.namespace, package_id, msp_id, &ground.peer);
+    match caller.name() {
+        None => identity,
+        Some(peer) => identity.apart(peer),
+    }
 }
 
 #[async_trait]
@@ -142,16 +147,17 @@ impl Backend for KubernetesBackend {
         self.places.first().ground.peer_name()
     }
 
-    fn proxy_host(&self, package_id: &str, msp_id: &str) -> (IpAddr, ProxyHost) {
+    fn proxy_host(&self, package_id: &str, msp_id: &str, caller: &Caller) -> (IpAddr, ProxyHost) {
         let ground = &self.places.first().ground;
-        (ground.pod.ip, ProxyHost::Name(identity(ground, package_id, msp_id).host()))
+        (ground.pod.ip, ProxyHost::Name(identity(ground, package_id, msp_id, caller).host()))
     }
 
     async fn start(&self, workload: Workload) -> Result<Box<dyn Replicas>, StartError> {
         let home = &self.places.first().ground.home;
         let place = self.places.within(workload.settings.namespace.as_ref().unwrap_or(home));
-        let identity = identity(&place.ground, &workload.package_id, &workload.msp_id)
-            .within(Slot::of(workload.set));
+        let Workload { package_id, msp_id, caller, .. } = &workload;
+        let identity = identity(&place.ground, package_id, msp_id, caller);
+        let identity = identity.within(Slot::of(workload.set));
         let adoption = place.adopted.adopt(&identity.name).await;
         let plan = LaunchPlan::in_pod(
             &LaunchTarget {

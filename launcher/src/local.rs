@@ -50,6 +50,7 @@ use tracing::warn;
 use crate::backend::{
     Backend, BuildError, Kept, Replicas, Sighting, StartError, Unrunnable, Workload,
 };
+use crate::caller::Caller;
 use crate::certificates::ProxyHost;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
@@ -256,7 +257,12 @@ impl Backend for LocalBackend {
         examination::examine(&self.confinement, &self.tools, self.data.path()).await
     }
 
-    fn proxy_host(&self, _package_id: &str, _msp_id: &str) -> (IpAddr, ProxyHost) {
+    fn proxy_host(
+        &self,
+        _package_id: &str,
+        _msp_id: &str,
+        _caller: &Caller,
+    ) -> (IpAddr, ProxyHost) {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         (loopback, ProxyHost::Address(loopback))
     }

@@ -2,6 +2,7 @@
 //!
 //! Reads as: configure, log, listen, look around, run, drain.
 
+mod apart;
 mod api;
 mod await_proxy;
 mod backend;
@@ -9,6 +10,8 @@ mod backoff;
 mod bounds;
 mod build_job;
 mod build_records;
+mod caller;
+mod certificate_forms;
 mod certificates;
 mod chaincode;
 mod configuration;
@@ -59,16 +62,18 @@ use anyhow::Context;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use selvedge_config::BackendKind;
 use selvedge_proto::launcher::launcher_server::LauncherServer;
+use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tonic::transport::Server;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
-use crate::api::LauncherApi;
+use crate::apart::Door;
+use crate::api::{LauncherApi, Way};
 use crate::backend::Backend;
 use crate::configuration::Configuration;
 use crate::data::DataDirectory;
@@ -88,12 +93,20 @@ const SHUTDOWN: Duration = Duration::from_secs(6);
 /// What the builders may take to read their last answer.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// How long a connection from apart may be quiet until it is asked whether somebody is there, and how
+/// long the answer may take.
+const QUIET: Duration = Duration::from_secs(20);
+
 fn main() -> anyhow::Result<ExitCode> {
     if let Some(ended) = orders::obey() {
         return Ok(ended);
     }
     let settings = Settings::read();
     match settings.command {
+        Some(Command::Issue(issue)) => {
+            issue.run()?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Some(Command::AwaitProxy(order)) => {
             await_proxy::run(&order)?;
             return Ok(ExitCode::SUCCESS);
@@ -167,9 +180,18 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
             None => "cannot serve the page".to_owned(),
         })?
     };
+    let door = match configuration.now().apart() {
+        Some(apart) => {
+            let authority = settings.authority.directory(&settings.data_dir);
+            let door = Door::open(apart, &authority, configuration.clone()).await;
+            Some(door.context("cannot let in peers from apart")?)
+        }
+        None => None,
+    };
     let api = LauncherApi::new(entrance, running.clone(), configuration.clone(), seen);
-    let closing = CancellationToken::new();
-    let mut server = serve(&socket, api, &closing)?;
+    let (leaving, closing) = (CancellationToken::new(), CancellationToken::new());
+    let served = serve(socket.listener()?, door, api, leaving.clone(), closing.clone());
+    let mut server = tokio::spawn(served);
 
     // Who calls from now on waits for the rest.
     let worked = tokio::select! {
@@ -182,6 +204,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     if let Ok(Some(works)) = &worked {
         info!("stopping");
         socket.leave();
+        leaving.cancel();
         running.stop_all(SHUTDOWN).await;
         works.backend.close().await;
     }
@@ -192,19 +215,30 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     worked.map(drop)
 }
 
-/// Serves the builders until `closing` fires.
-fn serve(
-    socket: &ApiSocket,
+/// Serves the builders until `closing` fires: those beside the launcher, and those that are let in at
+/// the door, of whom new ones come until `leaving` does.
+async fn serve(
+    beside: UnixListener,
+    door: Option<Door>,
     api: LauncherApi,
-    closing: &CancellationToken,
-) -> anyhow::Result<JoinHandle<Result<(), tonic::transport::Error>>> {
-    let server = tonic::transport::Server::builder()
-        .add_service(LauncherServer::new(api))
-        .serve_with_incoming_shutdown(
-            UnixListenerStream::new(socket.listener()?),
-            closing.clone().cancelled_owned(),
-        );
-    Ok(tokio::spawn(server))
+    leaving: CancellationToken,
+    closing: CancellationToken,
+) -> Result<(), tonic::transport::Error> {
+    let apart = async {
+        let Some(door) = door else { return Ok(()) };
+        let service = LauncherServer::new(api.by(Way::Apart));
+        // A node that is gone closes no connection, and what its peer called for would stay.
+        let server = Server::builder()
+            .http2_keepalive_interval(Some(QUIET))
+            .http2_keepalive_timeout(Some(QUIET))
+            .add_service(service);
+        server.serve_with_incoming_shutdown(door.arrivals(leaving), closing.cancelled()).await
+    };
+    let service = LauncherServer::new(api.by(Way::Beside));
+    let beside = Server::builder()
+        .add_service(service)
+        .serve_with_incoming_shutdown(UnixListenerStream::new(beside), closing.cancelled());
+    tokio::try_join!(beside, apart).map(drop)
 }
 
 /// Looks around, opens, and works until the launcher is told to stop; `None` if that was before.

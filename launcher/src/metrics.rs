@@ -116,7 +116,7 @@ impl Metrics {
             Some(Place::Local(_)) | None => String::new(),
         };
         let (package_id, msp_id) = (status.package_id.clone(), status.msp_id.clone());
-        let of = &Chaincode { package_id, msp_id, deployment };
+        let of = &Chaincode { package_id, msp_id, peer: status.peer.clone(), deployment };
         let is_ready = matches!(status.state(), RunState::Ready | RunState::Changing);
         self.in_flight.get_or_create(of).inc_by(status.transactions_in_flight.into());
         self.wanted.get_or_create(of).inc_by(status.replicas_wanted.into());

@@ -29,6 +29,7 @@ use url::form_urlencoded;
 use self::history::Histories;
 use self::host::Hosts;
 use crate::api::launcher_status;
+use crate::caller::Caller;
 use crate::configuration::Configuration;
 use crate::kept_lines::KeptLines;
 use crate::opening::Entrance;
@@ -128,12 +129,13 @@ async fn status(State(Shown(parts)): State<Shown>) -> Response {
     let launcher = launcher_status(&parts.entrance, &parts.configuration);
     let chaincodes = parts.running.standings();
     let histories = parts.histories.of(&chaincodes);
-    json(&told::Status::of(launcher, chaincodes, histories, parts.seen.builds.all()))
+    let builds = parts.seen.builds.all(&Caller::Beside);
+    json(&told::Status::of(launcher, chaincodes, histories, builds))
 }
 
 async fn log(State(Shown(parts)): State<Shown>, RawQuery(query): RawQuery) -> Response {
     let query = Query::of(query);
-    match parts.seen.logs.find(query.get("chaincode")) {
+    match parts.seen.logs.find(Some(query.get("peer")), query.get("chaincode")) {
         Ok(log) => lines(&log, &query),
         Err(error) => (StatusCode::NOT_FOUND, error.to_string()).into_response(),
     }
@@ -141,7 +143,8 @@ async fn log(State(Shown(parts)): State<Shown>, RawQuery(query): RawQuery) -> Re
 
 async fn build_log(State(Shown(parts)): State<Shown>, RawQuery(query): RawQuery) -> Response {
     let query = Query::of(query);
-    let found = query.get("id").parse().ok().and_then(|id| parts.seen.builds.lines(id));
+    let id = query.get("id").parse().ok();
+    let found = id.and_then(|id| parts.seen.builds.lines(&Caller::Beside, id));
     match found {
         Some(log) => lines(&log, &query),
         None => (StatusCode::NOT_FOUND, "no such build is known").into_response(),

@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::standing::Standing;
 use crate::stop::Stop;
 
-/// What one run is known by: the package, and the peer that it is for.
-type RunKey = (String, String);
+/// What one run is known by: the peer that called for it, if it is one that the launcher is apart from;
+/// the package; and where the peer listens for it. So no peer ends what another one has.
+type RunKey = (String, String, String);
 
 /// The runs of this launcher.
 #[derive(Clone, Default)]
@@ -63,8 +64,8 @@ impl Running {
     /// (`core/chaincode/runtime_launcher.go`), but has one handler for it: all
     /// earlier ones are asked to stop, and one that still waits does not begin.
     pub(crate) async fn begin(&self, standing: Standing) -> Result<RunSlot, NoPlace> {
-        let ChaincodeStatus { package_id, peer_address, .. } = standing.now();
-        let key = (package_id, peer_address);
+        let ChaincodeStatus { peer, package_id, peer_address, .. } = standing.now();
+        let key = (peer, package_id, peer_address);
         let entry = self.lock().announce(&key, standing)?;
         let slot = RunSlot { running: self.clone(), key, entry };
         loop {
@@ -90,7 +91,8 @@ impl Running {
         let mut all: Vec<_> = entries.into_iter().map(|entry| entry.standing.now()).collect();
         all.sort_by(|one, other| {
             let key = |it: &ChaincodeStatus| {
-                (it.package_id.clone(), it.msp_id.clone(), it.peer_address.clone())
+                let peer = (it.peer.clone(), it.peer_address.clone());
+                (it.package_id.clone(), it.msp_id.clone(), peer)
             };
             key(one).cmp(&key(other))
         });
@@ -201,13 +203,21 @@ mod tests {
     use selvedge_proto::launcher::{RunStart, RunState};
 
     use super::*;
+    use crate::caller::Caller;
 
     fn of(package: &str) -> Standing {
-        Standing::new(&RunStart {
-            package_id: package.into(),
-            peer_address: "peer:7052".into(),
-            ..RunStart::default()
-        })
+        called_by(&Caller::Beside, package)
+    }
+
+    fn called_by(caller: &Caller, package: &str) -> Standing {
+        Standing::new(
+            &RunStart {
+                package_id: package.into(),
+                peer_address: "peer:7052".into(),
+                ..RunStart::default()
+            },
+            caller,
+        )
     }
 
     /// Polls a beginning once.
@@ -284,6 +294,18 @@ mod tests {
         drop(first);
         assert!(running.lock().places.is_empty());
         running.begin(of("a")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn no_peer_takes_the_place_of_another() {
+        let running = Running::default();
+        let [one, other] = ["peer0", "peer1"].map(|name| Caller::Peer(name.parse().unwrap()));
+        let mine = running.begin(called_by(&one, "a")).await.unwrap();
+        let _its = running.begin(called_by(&other, "a")).await.unwrap();
+        let _beside = running.begin(of("a")).await.unwrap();
+        assert!(!mine.stop().is_told());
+        let told: Vec<_> = running.standings().into_iter().map(|it| it.peer).collect();
+        assert_eq!(told, ["", "peer0", "peer1"]);
     }
 
     #[tokio::test]

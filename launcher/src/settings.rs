@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use selvedge_config::{NAMESPACE, is_namespace};
 
+use crate::apart::{AuthorityPlace, Issue};
 use crate::await_proxy::AwaitProxy;
 use crate::build_job::{BuildJob, CopySelf, FetchJob, MirrorJob};
 use crate::copy_builders::CopyBuilders;
@@ -16,7 +17,8 @@ use crate::copy_builders::CopyBuilders;
 /// keeps it linked to the peer.
 ///
 /// The peer's external builder (detect, build, release, run) reaches it over a
-/// unix socket; put both on the same machine or in the same pod.
+/// unix socket; put both on the same machine or in the same pod. One that is apart
+/// from its peers is reached over TLS (`apart` in the operator's file).
 #[derive(Debug, Parser)]
 #[command(name = "selvedge-launcher", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Settings {
@@ -40,6 +42,9 @@ pub(crate) struct Settings {
         value_name = "DIR"
     )]
     pub(crate) data_dir: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) authority: AuthorityPlace,
 
     /// Where compilers and package managers keep what they have fetched and compiled for the next build
     /// on this machine [default: `tools` in the data directory]. Several launchers may share one.
@@ -99,6 +104,7 @@ fn namespace(text: &str) -> Result<String, String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Issue(Issue),
     /// Leaves the keeper in a chaincode's pod, and waits until that can reach its proxy.
     #[command(hide = true)]
     AwaitProxy(AwaitProxy),

@@ -8,6 +8,7 @@ use selvedge_proto::launcher::{ChaincodeStatus, Reason, RunStart, RunState, Traf
 use selvedge_proxy::{BOUNDS, Figures, ReplicaPlace, Snapshot};
 use tokio::sync::watch;
 
+use crate::caller::Caller;
 use crate::epoch::seconds;
 use crate::error_chain::bounded;
 use crate::roll::Roll;
@@ -33,11 +34,12 @@ pub(crate) struct SetStanding {
 
 impl Standing {
     /// That of a run which has been called for.
-    pub(crate) fn new(start: &RunStart) -> Self {
+    pub(crate) fn new(start: &RunStart, caller: &Caller) -> Self {
         let status = ChaincodeStatus {
             package_id: start.package_id.clone(),
             msp_id: start.msp_id.clone(),
             peer_address: start.peer_address.clone(),
+            peer: caller.peer().to_owned(),
             image: start.image.clone(),
             state: RunState::Starting.into(),
             state_since: seconds(SystemTime::now()),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use selvedge_config::{Operator, Subject};
 use selvedge_manifest::label;
+use selvedge_proto::launcher::ChaincodeStatus;
 use tracing::warn;
 
 use crate::configuration::Configuration;
@@ -25,13 +26,12 @@ pub(crate) async fn look_for_overrides_of_nobody(
 
 /// Whom overrides may be for.
 fn subjects(running: &Running, peer: &str) -> Vec<Subject> {
-    let subject = |package_id: &str, msp: String| Subject {
-        label: label(package_id).to_owned(),
-        msp,
-        peer: peer.to_owned(),
+    let subject = |status: ChaincodeStatus| Subject {
+        label: label(&status.package_id).to_owned(),
+        msp: status.msp_id,
+        peer: if status.peer.is_empty() { peer.to_owned() } else { status.peer },
     };
-    let all = running.standings().into_iter();
-    let all: BTreeSet<_> = all.map(|it| subject(&it.package_id, it.msp_id)).collect();
+    let all: BTreeSet<_> = running.standings().into_iter().map(subject).collect();
     all.into_iter().collect()
 }
 
@@ -50,6 +50,7 @@ mod tests {
     use selvedge_proto::launcher::RunStart;
 
     use super::*;
+    use crate::caller::Caller;
     use crate::standing::Standing;
 
     #[tokio::test]
@@ -63,12 +64,13 @@ mod tests {
         let told = || unmatched(&subjects(&running, "peer"), &operator);
         assert_eq!(told().len(), 2);
         let basic = |peer_address: &str| {
-            Standing::new(&RunStart {
+            let start = RunStart {
                 package_id: "basic_1:01".into(),
                 msp_id: "Org1MSP".into(),
                 peer_address: peer_address.into(),
                 ..RunStart::default()
-            })
+            };
+            Standing::new(&start, &Caller::Beside)
         };
         let one = running.begin(basic("a:7052")).await.unwrap();
         let same = running.begin(basic("b:7052")).await.unwrap();

@@ -19,6 +19,9 @@ pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// The peer.
 pub const PEER: &str = "selvedge.dev/peer";
 
+/// The peer of which chaincode is that the launcher runs from apart.
+const SERVED: &str = "selvedge.dev/served-peer";
+
 /// The slot.
 const SLOT: &str = "selvedge.dev/slot";
 
@@ -107,8 +110,10 @@ pub struct Identity {
     pub package_id: String,
     /// The organisation's MSP ID.
     pub msp_id: String,
-    /// The peer's name.
+    /// The peer's name; that of a launcher apart, which it works under.
     pub peer: String,
+    /// The name of the chaincode's peer, where that is another: of a launcher apart.
+    pub served: Option<String>,
     /// The slot.
     pub slot: Slot,
 }
@@ -119,7 +124,15 @@ impl Identity {
         let [namespace, package_id, msp_id, peer] =
             [namespace, package_id, msp_id, peer].map(String::from);
         let slot = Slot::First;
-        Self { name: String::new(), namespace, package_id, msp_id, peer, slot }.within(slot)
+        let served = None;
+        Self { name: String::new(), namespace, package_id, msp_id, peer, served, slot }.within(slot)
+    }
+
+    /// The same chaincode of a peer that the launcher is apart from.
+    #[must_use]
+    pub fn apart(self, peer: &str) -> Self {
+        let slot = self.slot;
+        Self { served: Some(peer.to_owned()), ..self }.within(slot)
     }
 
     /// The same chaincode in a slot.
@@ -131,7 +144,9 @@ impl Identity {
     }
 
     fn name_in(&self, slot: Slot) -> String {
-        let hash = short_hash(&[&self.package_id, &self.msp_id, &self.peer]);
+        let parts = [&*self.package_id, &self.msp_id, &self.peer];
+        let parts: Vec<_> = parts.into_iter().chain(self.served.as_deref()).collect();
+        let hash = short_hash(&parts);
         let suffix = slot.suffix();
         let slug = slug(label(&self.package_id), NAME_LIMIT - HASH_DIGITS - 1 - suffix.len());
         format!("{slug}-{hash}{suffix}")
@@ -158,6 +173,8 @@ impl Identity {
             (PEER, &label_value(&self.peer)),
             (SLOT, self.slot.label()),
         ]));
+        let served = self.served.iter().map(|peer| (SERVED.to_owned(), label_value(peer)));
+        labels.extend(served);
         labels
     }
 
@@ -295,6 +312,19 @@ mod tests {
             ["here", "there"].map(|namespace| Identity::new(namespace, "a:1", "Org1MSP", "peer0"));
         assert_eq!(one.host(), format!("{}.selvedge.internal", one.name));
         assert_eq!(one.host(), other.within(Slot::Second).host());
+    }
+
+    #[test]
+    fn peers_of_one_launcher_apart_have_objects_of_their_own() {
+        let of = |peer: &str| named("basic").apart(peer);
+        let (one, other) = (of("peer0"), of("peer1"));
+        assert_ne!(one.name, other.name);
+        assert_ne!(one.name, named("basic").name);
+        assert_ne!(one.host(), other.host());
+        assert_eq!(one.clone().within(Slot::Second).within(Slot::First).name, one.name);
+        let labels = one.labels();
+        assert_eq!((&*labels[SERVED], &labels[PEER]), ("peer0", &other.labels()[PEER]));
+        assert!(!named("basic").labels().contains_key(SERVED));
     }
 
     #[test]

@@ -38,8 +38,9 @@ pub struct Dist {
     target: Option<String>,
 }
 
-/// The peer forks the builders for every install and keeps one for every running chaincode.
-const BUILDER_LIMIT: u64 = 4 * MIB;
+/// The peer forks the builders for every install and keeps one for every running chaincode. TLS towards
+/// a launcher apart is a quarter of it.
+const BUILDER_LIMIT: u64 = 5 * MIB;
 
 /// Every chaincode's pod has a copy.
 const KEEPER_LIMIT: u64 = 2 * MIB;

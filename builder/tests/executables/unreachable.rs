@@ -3,6 +3,7 @@
 use std::{
     fs::{self, Permissions},
     io::{Read as _, Write as _},
+    net::TcpListener,
     os::unix::{fs::PermissionsExt as _, net::UnixListener, process::CommandExt as _},
     process::Command,
     thread,
@@ -99,6 +100,32 @@ fn something_that_takes_the_connection_and_is_silent() {
     let sandbox = Sandbox::built();
     let _listener = UnixListener::bind(sandbox.socket()).unwrap();
     assert_both_say(&sandbox, "does not answer");
+}
+
+#[test]
+fn one_apart_that_is_not_there_or_wants_credentials_that_are_not() {
+    let sandbox = Sandbox::built();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tls:{}", listener.local_addr().unwrap());
+    let run = |credentials: &str| {
+        let mut run = sandbox.run();
+        run.env("SELVEDGE_LAUNCHER", &address);
+        run.env("SELVEDGE_CREDENTIALS", sandbox.path(credentials));
+        Executable::start(&mut run).end()
+    };
+    let outcome = run("nowhere");
+    assert_eq!((outcome.code, outcome.lines.len()), (1, 1), "{outcome:?}");
+    let expected = format!(
+        "cannot use what the launcher at {address} is to be shown, in {directory}: have it issued by \
+         `selvedge-launcher issue PEER`, where the launcher is, and name its directory by \
+         SELVEDGE_CREDENTIALS: cannot read {directory}/ca.crt: No such file",
+        directory = sandbox.path("nowhere").display()
+    );
+    assert!(outcome.reason().starts_with(&expected), "{outcome:?}");
+    sandbox.write("empty/ca.crt", "no PEM");
+    assert!(run("empty").reason().contains("not what it has to be, PEM with a certificate"));
+    drop(listener);
+    assert!(run("nowhere").reason().starts_with(&format!("no launcher at {address}: ")));
 }
 
 #[test]

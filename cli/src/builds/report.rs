@@ -25,6 +25,8 @@ pub(super) struct Build {
     pub(super) image: Option<String>,
     /// Why it failed.
     pub(super) reason: Option<String>,
+    /// The peer that called for it, of a launcher that is apart from its peers.
+    pub(super) peer: Option<String>,
 }
 
 /// A build with its lines.
@@ -51,6 +53,7 @@ impl Build {
             key: said(told.key),
             image: told.image.map(|ImageReference { name, digest, .. }| format!("{name}@{digest}")),
             reason: said(told.reason),
+            peer: said(told.peer),
         }
     }
 }

@@ -65,7 +65,12 @@ pub(super) fn tail(build: &Build) -> Result<String, fmt::Error> {
         Some(ended) => writeln!(text, ", took {}", span(ended.after(build.begun)))?,
         None => writeln!(text)?,
     }
-    let known = [("key", &build.key), ("image", &build.image), ("reason", &build.reason)];
+    let known = [
+        ("peer", &build.peer),
+        ("key", &build.key),
+        ("image", &build.image),
+        ("reason", &build.reason),
+    ];
     for (name, what) in known {
         if let Some(what) = what {
             writeln!(text, "{name}: {}", plain(what))?;

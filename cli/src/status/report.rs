@@ -39,6 +39,8 @@ pub(super) struct Launcher {
 pub(super) struct Chaincode {
     pub(super) package_id: String,
     pub(super) msp_id: String,
+    /// The peer's name, of a launcher that is apart from its peers; null otherwise.
+    pub(super) peer: Option<String>,
     /// Where the peer listens for chaincode.
     pub(super) peer_address: String,
     /// `NAME@DIGEST`.
@@ -164,6 +166,7 @@ impl Chaincode {
         Self {
             package_id: told.package_id,
             msp_id: told.msp_id,
+            peer: said(told.peer),
             peer_address: told.peer_address,
             image: told.image.map(|ImageReference { name, digest, .. }| format!("{name}@{digest}")),
             backend: backend.to_owned(),

@@ -99,7 +99,7 @@ fn row(chaincode: &Chaincode, now: SystemTime, is_short: bool) -> Vec<String> {
     let started = chaincode.replicas_wanted;
     vec![
         shown(&chaincode.package_id),
-        plain(&chaincode.msp_id),
+        organisation(chaincode),
         chaincode.mode.unwrap_or(NOTHING).to_owned(),
         chaincode.state.to_owned(),
         chaincode.since.ago(now),
@@ -112,6 +112,14 @@ fn row(chaincode: &Chaincode, now: SystemTime, is_short: bool) -> Vec<String> {
         plain(&place),
         chaincode.image.as_deref().map_or_else(|| NOTHING.to_owned(), shown),
     ]
+}
+
+/// Whose it is; of a launcher apart, which of the organisation's peers'.
+fn organisation(chaincode: &Chaincode) -> String {
+    match &chaincode.peer {
+        Some(peer) => format!("{}, {}", plain(&chaincode.msp_id), plain(peer)),
+        None => plain(&chaincode.msp_id),
+    }
 }
 
 /// Where its replicas are.

@@ -16,7 +16,7 @@ use super::at_launcher::AtLauncher;
     selvedge builds 3 --follow\n  \
     selvedge builds --json | jq '.[] | select(.state == \"failed\") | .reason'\n\n\
     What --json prints:\n  \
-    [].{id, label, type, path, state, begun, ended, key, image, reason}; of one build also\n  \
+    [].{id, label, type, path, state, begun, ended, key, image, reason, peer}; of one build also\n  \
     lines[].{at, replica, text}\n  \
     What is not known or not so is null; times are of UTC. Keys may be added, and none changes.")]
 pub(crate) struct Builds {

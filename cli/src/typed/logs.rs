@@ -32,6 +32,10 @@ pub(crate) struct Logs {
     #[arg(short, long, value_name = "NAME")]
     pub(crate) replica: Option<String>,
 
+    /// The peer whose chaincode it is, where several peers of a launcher apart have it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) peer: Option<String>,
+
     /// Print the lines alone, without time and replica
     #[arg(long, conflicts_with = "json")]
     pub(crate) bare: bool,

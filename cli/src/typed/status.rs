@@ -21,7 +21,7 @@ use super::at_launcher::AtLauncher;
     selvedge status --json | jq '.chaincodes[] | select(.state != \"ready\") | .package_id'\n\n\
     What --json prints:\n  \
     .launcher      version, backend, peer, closed, file_refused, unconfined[]\n  \
-    .chaincodes[]  package_id, msp_id, peer_address, image, backend, namespace, deployment, mode,\n                 \
+    .chaincodes[]  package_id, msp_id, peer, peer_address, image, backend, namespace, deployment, mode,\n                 \
     replicas_wanted, replicas_registered, replicas_started, replicas_ended,\n                 \
     replicas[].{name, node, state, since}, function_processes, state, since,\n                 \
     lifted[], reasons[].{text, since}, last_error.{text, since},\n                 \

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How long what listens at the address may take to give a first answer, and a way there to be found.
+pub(crate) const GREETING: Duration = Duration::from_secs(5);
+
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {

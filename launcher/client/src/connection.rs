@@ -1,4 +1,4 @@
-//! One HTTP/2 connection over a unix socket, for tonic to make its calls on.
+//! One HTTP/2 connection, for tonic to make its calls on.
 //!
 //! tonic's own channel reconnects, balances and buffers; one call on one
 //! connection needs none of it, and half the memory without.
@@ -16,7 +16,7 @@ use hyper::{
     http::{Request, Response},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::{body::Body, codegen::Service};
 
 /// Bytes that the launcher may send of a call ahead of us.
@@ -43,7 +43,9 @@ pub struct Connection(SendRequest<Body>);
 
 impl Connection {
     /// Speaks HTTP/2 on a connected socket.
-    pub(crate) async fn over(socket: UnixStream) -> hyper::Result<Self> {
+    pub(crate) async fn over(
+        socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> hyper::Result<Self> {
         let (requests, driver) = Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)

@@ -15,12 +15,14 @@ use super::imaging::image_of;
 use super::listening::told;
 use super::shared::{Shared, chunk, failed, unexpected};
 use crate::build_records::BuildRecord;
+use crate::caller::Caller;
 use crate::source::{Chunks, Received};
 
 type Events = mpsc::Sender<Result<BuildEvent, Status>>;
 
 pub(super) async fn build(
     shared: &Shared,
+    caller: &Caller,
     mut requests: Streaming<BuildRequest>,
     events: &Events,
 ) -> Result<BuildEvent, Status> {
@@ -28,8 +30,8 @@ pub(super) async fn build(
     let Some(build_request::Content::Start(start)) = first else {
         return Err(unexpected("what is to be built"));
     };
-    let span = info_span!("build", label = start.label);
-    let record = shared.seen.builds.begin(&start);
+    let span = info_span!("build", label = start.label, caller = caller.name());
+    let record = shared.seen.builds.begin(&start, caller);
     let built = built(shared, &start, chunks(requests), events, &record).instrument(span).await;
     record.ended(built.as_ref().map(|(image, _)| image).map_err(Status::message));
     let (image, shim) = built?;

@@ -6,12 +6,31 @@ use selvedge_proto::launcher::ExamineResponse;
 use tokio::time::timeout;
 
 use super::shared::Shared;
+use crate::caller::Caller;
 use crate::examination::{Finding, bad, disk, doubtful, good};
 
 /// How long a backend may look around.
 const LIMIT: Duration = Duration::from_secs(25);
 
-pub(super) async fn examine(shared: &Shared) -> ExamineResponse {
+pub(super) async fn examine(shared: &Shared, caller: &Caller) -> ExamineResponse {
+    let findings = match caller {
+        Caller::Beside => found(shared).await,
+        // What it needs is a matter between it and its operator.
+        Caller::Peer(peer) => {
+            vec![good("certificate", format!("the launcher knows this peer as {peer}"))]
+        }
+    };
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    ExamineResponse {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        backend: shared.configuration.now().backend().to_string(),
+        clock: clock.try_into().unwrap_or(i64::MAX),
+        findings: findings.into_iter().map(Finding::told).collect(),
+    }
+}
+
+/// What the launcher needs of its machine or cluster.
+async fn found(shared: &Shared) -> Vec<Finding> {
     let mut findings = vec![file(shared.configuration.refusal())];
     match shared.entrance.now() {
         Ok(works) => {
@@ -31,13 +50,7 @@ pub(super) async fn examine(shared: &Shared) -> ExamineResponse {
             "look into the launcher's log, and start it again when that is put right",
         )),
     }
-    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    ExamineResponse {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        backend: shared.configuration.now().backend().to_string(),
-        clock: clock.try_into().unwrap_or(i64::MAX),
-        findings: findings.into_iter().map(Finding::told).collect(),
-    }
+    findings
 }
 
 fn file(refusal: Option<String>) -> Finding {

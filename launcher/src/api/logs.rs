@@ -6,6 +6,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::shared::failed;
+use crate::caller::Caller;
 use crate::epoch::milliseconds;
 use crate::kept_lines::{Batch, Reader};
 use crate::seen::Seen;
@@ -15,16 +16,26 @@ const QUEUE: usize = 4;
 
 pub(super) type Lines = ReceiverStream<Result<LogLines, Status>>;
 
-pub(super) fn of_chaincode(seen: &Seen, request: LogsRequest) -> Result<Lines, Status> {
-    let log = seen.logs.find(&request.chaincode).map_err(|error| failed(&error))?;
+pub(super) fn of_chaincode(
+    seen: &Seen,
+    caller: &Caller,
+    request: LogsRequest,
+) -> Result<Lines, Status> {
+    let wanted = Some(&*request.peer).filter(|name| !name.is_empty());
+    let of = caller.name().or(wanted);
+    let log = seen.logs.find(of, &request.chaincode).map_err(|error| failed(&error))?;
     let tail = request.tail.map(|tail| usize::try_from(tail).unwrap_or(usize::MAX));
     let replica = Some(request.replica).filter(|name| !name.is_empty());
     Ok(passed_on(log.read(tail, replica), request.follow))
 }
 
-pub(super) fn of_build(seen: &Seen, request: &BuildLogRequest) -> Result<Lines, Status> {
+pub(super) fn of_build(
+    seen: &Seen,
+    caller: &Caller,
+    request: &BuildLogRequest,
+) -> Result<Lines, Status> {
     let BuildLogRequest { id, follow } = *request;
-    let lines = seen.builds.lines(id).ok_or_else(|| {
+    let lines = seen.builds.lines(caller, id).ok_or_else(|| {
         let unknown = format!(
             "no build {id} is known: `selvedge builds` has those that are, which are this launcher's \
              since it started"

@@ -17,11 +17,13 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, Streaming};
 use tracing::{Instrument, info, info_span, warn};
 
+use super::admission::is_of_the_organisation;
 use super::imaging::image_of;
 use super::listening::kept;
 use super::shared::{Shared, chunk, failed, unexpected};
 use crate::backend::Backend;
 use crate::build_records::BuildRecord;
+use crate::caller::Caller;
 use crate::chaincode::ChaincodeRun;
 use crate::deadline::LaunchDeadline;
 use crate::error_chain::one_line;
@@ -59,6 +61,7 @@ struct Unsettled(Faults);
 
 pub(super) async fn run(
     shared: &Shared,
+    caller: Caller,
     mut requests: Streaming<RunRequest>,
     deadline: LaunchDeadline,
     events: mpsc::Sender<Result<RunEvent, Status>>,
@@ -67,9 +70,11 @@ pub(super) async fn run(
     let Some(run_request::Content::Start(start)) = first else {
         return Err(unexpected("what is to be run"));
     };
-    let span = info_span!("chaincode", package_id = start.package_id);
-    let log = RunLog::new(events, shared.seen.logs.of(&start.package_id));
-    let outcome = follow(shared, start, requests, deadline, &log).instrument(span.clone()).await;
+    let span = info_span!("chaincode", package_id = start.package_id, caller = caller.name());
+    is_of_the_organisation(&caller, &start.msp_id, &shared.configuration.now())?;
+    let log = RunLog::new(events, shared.seen.logs.of(caller.peer(), &start.package_id));
+    let following = follow(shared, caller, start, requests, deadline, &log);
+    let outcome = following.instrument(span.clone()).await;
     let _entered = span.enter();
     match &outcome {
         Ok(reason) => {
@@ -86,6 +91,7 @@ pub(super) async fn run(
 
 async fn follow(
     shared: &Shared,
+    caller: Caller,
     start: RunStart,
     requests: Streaming<RunRequest>,
     deadline: LaunchDeadline,
@@ -93,7 +99,7 @@ async fn follow(
 ) -> Result<String, Status> {
     info!(peer = start.peer_address, "chaincode is to be run");
     let peer: PeerAddress = start.peer_address.parse().map_err(|error| failed(&error))?;
-    let standing = Standing::new(&start);
+    let standing = Standing::new(&start, &caller);
     let place = shared.running.begin(standing.clone());
     let slot = timeout_at(deadline.until(), place)
         .await
@@ -112,7 +118,7 @@ async fn follow(
             stop.end();
         }
     }));
-    let run = chaincode_run(&start, peer, deadline, standing)?;
+    let run = chaincode_run(&start, caller, peer, deadline, standing)?;
     launch(shared, run, &start, sources, &stop, log).await
 }
 
@@ -182,6 +188,7 @@ fn told_to_stop() -> Status {
 
 fn chaincode_run(
     start: &RunStart,
+    caller: Caller,
     peer: PeerAddress,
     deadline: LaunchDeadline,
     standing: Standing,
@@ -190,6 +197,7 @@ fn chaincode_run(
     Ok(ChaincodeRun {
         package_id: start.package_id.clone(),
         msp_id: start.msp_id.clone(),
+        caller,
         peer,
         credentials: start.tls.clone().map(|tls| PeerCredentials {
             certificate: tls.client_cert,
@@ -224,9 +232,7 @@ async fn image(
             Ok(image)
         }
         PackageContent::Code(_) if works.backend.holds(&image).await => Ok(image),
-        PackageContent::Code(_) => {
-            rebuilt(shared, works, image, start, sources, &run.standing, log).await
-        }
+        PackageContent::Code(_) => rebuilt(shared, works, run, image, start, sources, log).await,
         PackageContent::Image => {
             let named = NamedImage::new(&image.name, &image.digest);
             let named = named.map_err(|fault| failed(&NamedImageError::Fault(fault)))?;
@@ -242,18 +248,18 @@ async fn image(
 async fn rebuilt(
     shared: &Shared,
     works: &Works,
+    run: &ChaincodeRun,
     image: ImageReference,
     start: &RunStart,
     sources: mpsc::Receiver<Result<bytes::Bytes, Status>>,
-    standing: &Standing,
     log: &RunLog,
 ) -> Result<ImageReference, Status> {
     let gone =
         format!("image {} is gone or damaged, it is built again from the source", image.digest);
-    standing.waits(&gone);
+    run.standing.waits(&gone);
     log.line(gone);
     let described = start.source.clone().unwrap_or_default();
-    let record = shared.seen.builds.begin(&described);
+    let record = shared.seen.builds.begin(&described, &run.caller);
     let built = rebuild(shared, works, &described, sources, &record, log).await;
     record.ended(built.as_ref().map_err(Status::message));
     let rebuilt = built?;

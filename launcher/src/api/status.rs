@@ -3,13 +3,23 @@
 use selvedge_proto::launcher::{LauncherStatus, StatusResponse};
 
 use super::shared::Shared;
+use crate::caller::Caller;
 use crate::configuration::Configuration;
 use crate::error_chain::bounded;
 use crate::opening::{Entrance, Works};
 
-pub(super) fn status(shared: &Shared) -> StatusResponse {
-    let launcher = launcher_status(&shared.entrance, &shared.configuration);
-    StatusResponse { launcher: Some(launcher), chaincodes: shared.running.standings() }
+pub(super) fn status(shared: &Shared, caller: &Caller) -> StatusResponse {
+    let mut launcher = launcher_status(&shared.entrance, &shared.configuration);
+    if let Caller::Peer(peer) = caller {
+        launcher.peer = peer.to_string();
+        // What is wrong with it may be what is said of others.
+        if !launcher.file_refused.is_empty() {
+            "the launcher's log says why".clone_into(&mut launcher.file_refused);
+        }
+    }
+    let mut chaincodes = shared.running.standings();
+    chaincodes.retain(|chaincode| caller.sees(&chaincode.peer));
+    StatusResponse { launcher: Some(launcher), chaincodes }
 }
 
 /// How the launcher is.

@@ -69,7 +69,7 @@ impl Backend for Builder {
         "peer"
     }
 
-    fn proxy_host(&self, _: &str, _: &str) -> (IpAddr, ProxyHost) {
+    fn proxy_host(&self, _: &str, _: &str, _: &Caller) -> (IpAddr, ProxyHost) {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         (loopback, ProxyHost::Address(loopback))
     }

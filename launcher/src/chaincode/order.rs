@@ -12,6 +12,7 @@ use selvedge_proxy::{Limits, PeerAddress, PeerCredentials, Proxy, ProxySettings,
 
 use super::error::RunError;
 use crate::backend::Backend;
+use crate::caller::Caller;
 use crate::certificates::RunAuthority;
 use crate::deadline::LaunchDeadline;
 use crate::estate::{Bequest, Heir};
@@ -23,6 +24,8 @@ pub(crate) struct ChaincodeRun {
     pub(crate) package_id: String,
     /// The organisation's MSP ID.
     pub(crate) msp_id: String,
+    /// Who has called for it.
+    pub(crate) caller: Caller,
     /// Where the peer listens for chaincode.
     pub(crate) peer: PeerAddress,
     /// What the peer gave to register with; `None` without TLS.
@@ -54,7 +57,7 @@ impl ChaincodeRun {
         Subject {
             label: label(&self.package_id).to_owned(),
             msp: self.msp_id.clone(),
-            peer: backend.peer().to_owned(),
+            peer: self.caller.name().unwrap_or_else(|| backend.peer()).to_owned(),
         }
     }
 
@@ -68,7 +71,11 @@ impl ChaincodeRun {
 
     /// By what is known what its runs leave.
     pub(crate) fn heir(&self) -> Heir {
-        Heir { package_id: self.package_id.clone(), msp_id: self.msp_id.clone() }
+        Heir {
+            package_id: self.package_id.clone(),
+            msp_id: self.msp_id.clone(),
+            peer: self.caller.peer().to_owned(),
+        }
     }
 
     /// The same run with another limit for its launch.
@@ -83,7 +90,7 @@ impl ChaincodeRun {
         port: u16,
         backend: &dyn Backend,
     ) -> Result<Proxy, RunError> {
-        let (address, host) = backend.proxy_host(&self.package_id, &self.msp_id);
+        let (address, host) = backend.proxy_host(&self.package_id, &self.msp_id, &self.caller);
         let bind = |port| TcpListener::bind(SocketAddr::new(address, port));
         let listener = bind(port).or_else(|_| bind(0)).map_err(RunError::Listen)?;
         Ok(Proxy::start(ProxySettings {

@@ -84,6 +84,7 @@ impl Plan {
         let workload = Workload {
             package_id: self.run.package_id.clone(),
             msp_id: self.run.msp_id.clone(),
+            caller: self.run.caller.clone(),
             content: self.run.content,
             shim: self.run.shim,
             image: self.image.clone(),

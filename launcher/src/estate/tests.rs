@@ -34,7 +34,7 @@ impl Scene {
 }
 
 fn heir(package_id: &str) -> Heir {
-    Heir { package_id: package_id.into(), msp_id: "Org1MSP".into() }
+    Heir { package_id: package_id.into(), msp_id: "Org1MSP".into(), peer: String::new() }
 }
 
 fn bequest(package_id: &str) -> Bequest {

@@ -7,6 +7,8 @@ use prometheus_client::encoding::EncodeLabelSet;
 pub(super) struct Chaincode {
     pub(super) package_id: String,
     pub(super) msp_id: String,
+    /// The peer's name, of a launcher apart; empty otherwise.
+    pub(super) peer: String,
     /// Empty on the `local` backend.
     pub(super) deployment: String,
 }

@@ -52,7 +52,7 @@ fn has(told: &str, lines: &[String]) {
 #[test]
 fn what_there_is_of_each_chaincode() {
     let told = told(&launcher(), &[basic()], &Counts::default());
-    let of = r#"package_id="basic_1.0:ab",msp_id="Org1MSP",deployment="basic""#;
+    let of = r#"package_id="basic_1.0:ab",msp_id="Org1MSP",peer="",deployment="basic""#;
     has(
         &told,
         &[
@@ -86,7 +86,7 @@ fn what_there_is_of_each_chaincode() {
 #[test]
 fn two_runs_of_a_chaincode_are_told_of_together() {
     let told = told(&launcher(), &[basic(), basic()], &Counts::default());
-    let of = r#"package_id="basic_1.0:ab",msp_id="Org1MSP",deployment="basic""#;
+    let of = r#"package_id="basic_1.0:ab",msp_id="Org1MSP",peer="",deployment="basic""#;
     has(
         &told,
         &[

@@ -37,8 +37,8 @@ pub(super) struct History {
     samples: VecDeque<Note>,
 }
 
-/// Which run: the package, and the peer that it is for.
-type Key = (String, String);
+/// Which run: the package, and the peer that it is for: its name, of a launcher apart, and its address.
+type Key = (String, String, String);
 
 /// The notes of all that run.
 #[derive(Clone, Default)]
@@ -93,7 +93,7 @@ impl History {
 }
 
 fn key(status: &ChaincodeStatus) -> Key {
-    (status.package_id.clone(), status.peer_address.clone())
+    (status.package_id.clone(), status.peer.clone(), status.peer_address.clone())
 }
 
 #[cfg(test)]

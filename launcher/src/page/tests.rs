@@ -94,7 +94,7 @@ async fn nothing_can_be_changed() {
 #[tokio::test]
 async fn lines_are_data_and_are_read_on_from_the_last() {
     let scene = Scene::new();
-    let (log, replica) = (scene.seen.logs.of("basic_1.0:ab"), "replica-0".into());
+    let (log, replica) = (scene.seen.logs.of("", "basic_1.0:ab"), "replica-0".into());
     let markup = "<script>alert(1)</script>";
     log.push(&replica, markup);
     log.push(&"".into(), "it ended");

@@ -36,6 +36,8 @@ struct Launcher {
 struct Chaincode {
     package_id: String,
     msp_id: String,
+    /// Its name, of a launcher apart; empty otherwise.
+    peer: String,
     peer_address: String,
     image: Option<String>,
     /// Empty before it was started.
@@ -146,6 +148,7 @@ impl Chaincode {
         Self {
             package_id: told.package_id,
             msp_id: told.msp_id,
+            peer: told.peer,
             peer_address: told.peer_address,
             image: told.image.map(named),
             mode,

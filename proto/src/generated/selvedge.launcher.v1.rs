@@ -297,6 +297,10 @@ pub struct ChaincodeStatus {
     /// How many ended by themselves, or were ended since they hung, in this run.
     #[prost(uint64, tag = "21")]
     pub replicas_ended: u64,
+    /// The name of its peer, of a launcher that is apart from its peers; empty if it is
+    /// that of the peer which the launcher is beside.
+    #[prost(string, tag = "22")]
+    pub peer: ::prost::alloc::string::String,
     /// Where it runs; absent before it was started.
     #[prost(oneof = "chaincode_status::Place", tags = "5, 6")]
     pub place: ::core::option::Option<chaincode_status::Place>,
@@ -435,6 +439,10 @@ pub struct LogsRequest {
     /// was said of the chaincode.
     #[prost(string, tag = "4")]
     pub replica: ::prost::alloc::string::String,
+    /// The peer whose chaincode it is, where several of one launcher have it; empty if
+    /// only one has. A peer that asks gets what is its own, whatever this says.
+    #[prost(string, tag = "5")]
+    pub peer: ::prost::alloc::string::String,
 }
 /// What Logs and BuildLog answer.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -499,6 +507,9 @@ pub struct BuildStatus {
     /// Why it failed; empty otherwise.
     #[prost(string, tag = "8")]
     pub reason: ::prost::alloc::string::String,
+    /// The name of the peer that called for it, likewise as in ChaincodeStatus.
+    #[prost(string, tag = "9")]
+    pub peer: ::prost::alloc::string::String,
 }
 /// What the caller of BuildLog sends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

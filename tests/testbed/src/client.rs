@@ -58,6 +58,8 @@ pub struct Packaging<'a> {
 #[derive(Clone, Debug)]
 pub struct PeerClient {
     pub(crate) organisation: Organisation,
+    /// What it is called within that: `peer0`.
+    pub(crate) name: String,
     pub(crate) binaries: Binaries,
     /// Holds core.yaml.
     pub(crate) home: PathBuf,
@@ -81,6 +83,11 @@ impl PeerClient {
         &self.organisation
     }
 
+    /// What it is called within its organisation: `peer0`, or `peer1` of several.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Where clients reach it.
     pub fn address(&self) -> &Address {
         &self.address
@@ -96,7 +103,7 @@ impl PeerClient {
         GatewayAccess {
             endpoint: self.address.clone(),
             tls_ca: self.material.tls_ca(),
-            tls_name: format!("peer0.{}", self.organisation.domain()),
+            tls_name: format!("{}.{}", self.name, self.organisation.domain()),
             msp_id: self.msp_id().to_owned(),
             certificate: self.user.certificate(),
             key: self.user.key(),
@@ -191,7 +198,7 @@ impl PeerClient {
         Ok(())
     }
 
-    /// Commits the definition, endorsed by every organisation; waits for the commit event on
+    /// Commits the definition, endorsed by every peer; waits for the commit event on
     /// each peer.
     pub fn commit(&self, definition: &Definition) -> Result<(), CliError> {
         let mut arguments = words(&["lifecycle", "chaincode", "commit"]);
@@ -203,7 +210,7 @@ impl PeerClient {
     }
 
     /// Submits a transaction (`ctor` in the CLI's form, `{"Args":["Put","k","v"]}`), endorsed by
-    /// every organisation; waits for its commit and returns its payload.
+    /// every peer; waits for its commit and returns its payload.
     pub fn invoke(&self, chaincode: &str, ctor: &str) -> Result<String, CliError> {
         self.invoke_with(chaincode, ctor, &CallOptions::default())
     }

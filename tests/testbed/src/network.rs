@@ -1,4 +1,4 @@
-//! A Fabric network: one orderer, one peer for each organisation, one channel, TLS throughout.
+//! A Fabric network: one orderer, the peers of its organisations, one channel, TLS throughout.
 
 mod deploy;
 mod error;
@@ -108,7 +108,7 @@ impl Network {
         Ok(())
     }
 
-    /// The peer of the organisation with that MSP ID.
+    /// The first peer of the organisation with that MSP ID.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! One organisation's peer: its process.
+//! A peer of an organisation: its process.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -23,6 +23,7 @@ fn basic() -> ChaincodeStatus {
     ChaincodeStatus {
         package_id: format!("basic_1.0:{}", "01".repeat(32)),
         msp_id: "Org1MSP".into(),
+        peer: String::new(),
         peer_address: "127.0.0.1:7052".into(),
         image: Some(ImageReference {
             name: "registry/basic".into(),
@@ -101,6 +102,8 @@ fn a_row_has_what_is_to_know_and_lines_below_it_the_rest() {
     };
     let function = ChaincodeStatus {
         package_id: "called:04".into(),
+        msp_id: "Org2MSP".into(),
+        peer: "peer1".into(),
         function_processes: 4,
         replicas_registered: 0,
         replicas_wanted: 0,
@@ -129,7 +132,7 @@ fn a_row_has_what_is_to_know_and_lines_below_it_the_rest() {
             r"1m 5s ago: it ended: \u{1b}[2Jexit status: 3",
             "next:02|-|starting|0s|-|-|-|-|-|-|-|-",
             "small:03|service|ready|2days 7h|1/1|0|-|-|0|-|this machine|-",
-            "called:04|function|ready|2days 7h|0, up to 4|0|-|-|0|-|this machine|-",
+            "called:04|Org2MSP, peer1|function|ready|2days 7h|0, up to 4|0|-|-|0|-|this machine|-",
         ],
         "{text}"
     );

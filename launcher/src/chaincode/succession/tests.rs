@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::backend::{Backend, BuildError, Replicas, StartError, Workload};
+use crate::caller::Caller;
 use crate::certificates::ProxyHost;
 use crate::chaincode::ChaincodeRun;
 use crate::chaincode::outset::Outset;
@@ -44,7 +45,7 @@ impl Backend for Silent {
         "peer"
     }
 
-    fn proxy_host(&self, _: &str, _: &str) -> (IpAddr, ProxyHost) {
+    fn proxy_host(&self, _: &str, _: &str, _: &Caller) -> (IpAddr, ProxyHost) {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         (loopback, ProxyHost::Address(loopback))
     }
@@ -87,8 +88,9 @@ impl Scene {
         let directory = tempfile::tempdir().unwrap();
         let data = DataDirectory::open(directory.path()).unwrap();
         let works = Arc::new(Works { backend: Arc::new(Silent), data });
-        let standing = Standing::new(&RunStart::default());
+        let standing = Standing::new(&RunStart::default(), &Caller::Beside);
         let mut run = ChaincodeRun {
+            caller: Caller::Beside,
             package_id: "basic_1.0:01".into(),
             msp_id: "Org1MSP".into(),
             peer: "127.0.0.1:1".parse().unwrap(),

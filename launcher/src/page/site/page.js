@@ -249,6 +249,15 @@ function nodes(chaincode) {
   return [...names].sort().join(", ");
 }
 
+// What one is chosen by: several peers of a launcher apart may have the same.
+function key(chaincode) {
+  return chaincode.peer ? `${chaincode.package_id} ${chaincode.peer}` : chaincode.package_id;
+}
+
+function chosenChaincode() {
+  return told.chaincodes.find((some) => key(some) === chosen.get("chaincode"));
+}
+
 function showChaincodes() {
   const rows = told.chaincodes.map((chaincode) => {
     const { calls, p50, p95 } = lately(chaincode.history);
@@ -258,9 +267,9 @@ function showChaincodes() {
       [chaincode.in_flight], [chaincode.begun], [errors], [chaincode.run_again],
       [rate(calls)], [duration(p50)], [duration(p95)], [nodes(chaincode)],
     ];
-    const isChosen = chosen.get("chaincode") === chaincode.package_id;
-    const onChoose = () => choose("chaincode", chaincode.package_id);
-    return row(cells, isChosen, onChoose, chaincode.package_id);
+    const isChosen = chosen.get("chaincode") === key(chaincode);
+    const onChoose = () => choose("chaincode", key(chaincode));
+    return row(cells, isChosen, onChoose, key(chaincode));
   });
   fill("chaincodes", rows);
   $("chaincodes").hidden = rows.length === 0;
@@ -292,7 +301,7 @@ function facts(list, all) {
 }
 
 function showDetail() {
-  const chaincode = told.chaincodes.find((some) => some.package_id === chosen.get("chaincode"));
+  const chaincode = chosenChaincode();
   $("detail").hidden = !chaincode;
   if (!chaincode) {
     logs.chaincode = null;
@@ -301,7 +310,7 @@ function showDetail() {
   $("detail-title").textContent = chaincode.package_id;
   facts($("facts"), [
     ["organisation", chaincode.msp_id],
-    ["peer", chaincode.peer_address],
+    ["peer", [chaincode.peer, chaincode.peer_address].filter(Boolean).join(", ")],
     ["mode", chaincode.mode],
     ["state", `${chaincode.state} for ${span(told.now - chaincode.since)}`],
     ["runs in", chaincode.place],
@@ -407,7 +416,8 @@ async function readLog(kind, path, query, box, follows) {
 function readLogs() {
   const reading = [];
   if (!$("detail").hidden) {
-    const query = { chaincode: chosen.get("chaincode"), replica: $("log-replica").value };
+    const { package_id, peer } = chosenChaincode() ?? { package_id: chosen.get("chaincode"), peer: "" };
+    const query = { chaincode: package_id, peer, replica: $("log-replica").value };
     reading.push(readLog("chaincode", "/api/log", query, $("log"), $("log-follow").checked));
   }
   if (!$("build").hidden) {

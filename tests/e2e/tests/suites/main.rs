@@ -2,6 +2,7 @@
 //!
 //! A suite raises one stage and its tests take turns on it; suites run side by side.
 
+mod apart;
 mod appetite;
 mod binary;
 mod builds;

@@ -27,7 +27,7 @@ fn replicas_come_with_what_there_is_to_do_and_go_with_it() {
     // More in flight than two have: three.
     let much = gateway.start_load_for(Op::Evaluate, 6, 120 * SOON, &["Slow", "200", "k"]);
     assert!(wait_until(6 * SOON, || there().len() == 3), "{:?}", there());
-    let of = format!(r#"{{package_id="{package_id}",msp_id="Org1MSP",deployment=""}}"#);
+    let of = format!(r#"{{package_id="{package_id}",msp_id="Org1MSP",peer="",deployment=""}}"#);
     let told = [format!("replicas_wanted{of} 3"), format!("transactions_in_flight{of} 6")];
     let told = told.map(|told| format!("selvedge_chaincode_{told}\n"));
     let mut metrics = String::new();

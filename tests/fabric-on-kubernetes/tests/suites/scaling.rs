@@ -84,8 +84,9 @@ fn whoever_may_scales_the_deployment_and_finds_figures_to_do_it_by() {
 
         let load = gateway.start_load(Op::Evaluate, 4, ENDLESS, &["Slow", "1000", "k"]);
         load.await_start();
-        let of =
-            format!(r#"{{package_id="{package_id}",msp_id="{MSP_ID}",deployment="{deployment}"}}"#);
+        let of = format!(
+            r#"{{package_id="{package_id}",msp_id="{MSP_ID}",peer="",deployment="{deployment}"}}"#
+        );
         until("the figure", LIMIT, async || {
             let metrics = peer.metrics().map_err(|error| error.to_string())?;
             let told = format!("selvedge_chaincode_transactions_in_flight{of} 4\n");

@@ -12,28 +12,38 @@ pub const ORDERER_DOMAIN: &str = "orderer.example.com";
 pub const ORDERER_MSP_ID: &str = "OrdererMSP";
 
 const ORDERER_HOST: &str = "orderer";
-const PEER_HOST: &str = "peer0";
 
-/// An organisation and the names that its peer's TLS certificate must be good for.
+/// A peer of an organisation, and the names that its TLS certificate must be good for.
 #[derive(Clone, Debug)]
 pub struct PeerHost {
     /// The organisation.
     pub organisation: Organisation,
-    /// Host names and IP addresses, beside `peer0.<domain>` and `peer0`.
+    /// Its name within that: `peer0`.
+    pub name: String,
+    /// Host names and IP addresses, beside `<name>.<domain>` and `<name>`.
     pub alternative_names: Vec<String>,
 }
 
-/// `crypto-config.yaml`: one orderer, one peer and one user beside the admin for each
-/// organisation.
+/// `crypto-config.yaml`: one orderer, and for each organisation its peers, and one user beside the
+/// admin.
 pub fn crypto_config(orderer_names: &[String], peers: &[PeerHost]) -> Value {
+    let of = |organisation: &Organisation| -> Vec<Value> {
+        let its = peers.iter().filter(|peer| peer.organisation == *organisation);
+        its.map(|peer| json!({ "Hostname": peer.name, "SANS": peer.alternative_names })).collect()
+    };
+    let first = |(number, peer): &(usize, &PeerHost)| {
+        !peers[..*number].iter().any(|earlier| earlier.organisation == peer.organisation)
+    };
     let peer_orgs: Vec<Value> = peers
         .iter()
-        .map(|peer| {
+        .enumerate()
+        .filter(first)
+        .map(|(_, PeerHost { organisation, .. })| {
             json!({
-                "Name": peer.organisation.name(),
-                "Domain": peer.organisation.domain(),
+                "Name": organisation.name(),
+                "Domain": organisation.domain(),
                 "EnableNodeOUs": true,
-                "Specs": [{ "Hostname": PEER_HOST, "SANS": peer.alternative_names }],
+                "Specs": of(organisation),
                 "Users": { "Count": 1 },
             })
         })
@@ -90,9 +100,9 @@ impl CryptoTree {
         node(&self.orderer_org().join("orderers").join(name))
     }
 
-    /// The material of the organisation's peer.
-    pub fn peer(&self, organisation: &Organisation) -> NodeMaterial {
-        let name = format!("{PEER_HOST}.{}", organisation.domain());
+    /// The material of the organisation's peer of this name.
+    pub fn peer(&self, organisation: &Organisation, name: &str) -> NodeMaterial {
+        let name = format!("{name}.{}", organisation.domain());
         node(&self.peer_org(organisation).join("peers").join(name))
     }
 
@@ -124,12 +134,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_organisation_gets_a_peer_with_its_names() {
-        let peers = ["Org1MSP", "Org2MSP"].map(|msp_id| PeerHost {
+    fn each_organisation_gets_its_peers_with_their_names() {
+        let peers = [("Org1MSP", "peer0"), ("Org2MSP", "peer0"), ("Org1MSP", "peer1")];
+        let peers = peers.map(|(msp_id, name)| PeerHost {
             organisation: Organisation::new(msp_id),
+            name: name.to_owned(),
             alternative_names: vec![format!("peer.{msp_id}.svc"), "127.0.0.1".to_owned()],
         });
         let config = crypto_config(&["127.0.0.1".to_owned()], &peers);
+        assert_eq!(config["PeerOrgs"].as_array().unwrap().len(), 2);
+        assert_eq!(config["PeerOrgs"][0]["Specs"][1]["Hostname"], "peer1");
         assert_eq!(config["PeerOrgs"][1]["Domain"], "org2.example.com");
         assert_eq!(
             config["PeerOrgs"][1]["Specs"][0]["SANS"],

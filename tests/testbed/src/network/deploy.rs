@@ -7,7 +7,7 @@ use crate::chaincode::Definition;
 use crate::cli::CliError;
 use crate::client::PeerClient;
 
-/// Installs, approves and commits on all peers.
+/// Installs on all peers, approves for all organisations, and commits.
 pub(super) fn deploy(
     peers: &[&PeerClient],
     package: &Path,
@@ -15,7 +15,11 @@ pub(super) fn deploy(
 ) -> Result<String, CliError> {
     let package_ids = on_each(peers, |peer| {
         let package_id = peer.install(package)?;
-        peer.approve(&package_id, definition)?;
+        let is_first = |other: &&&PeerClient| other.msp_id() == peer.msp_id();
+        // An organisation approves once.
+        if peers.iter().find(is_first).is_some_and(|first| first.name() == peer.name()) {
+            peer.approve(&package_id, definition)?;
+        }
         Ok(package_id)
     })?;
     peers[0].commit(definition)?;

@@ -53,8 +53,12 @@ impl Plan {
         let peer_configs: Vec<PeerConfig> = spec
             .peers
             .iter()
+            .enumerate()
             .zip(&sites.peers)
-            .map(|(peer, site)| peer_config(binaries, spec, peer, site, &crypto, scratch))
+            .map(|((number, peer), site)| {
+                let seat = Seat::of(spec, number, scratch);
+                peer_config(binaries, spec, peer, site, &crypto, &seat)
+            })
             .collect();
         let orderer_config = OrdererConfig {
             listen: sites.orderer.listen.clone(),
@@ -67,8 +71,12 @@ impl Plan {
         let peers = spec
             .peers
             .iter()
+            .enumerate()
             .zip(&peer_configs)
-            .map(|(peer, config)| peer_facts(binaries, peer, config, &topology, &crypto, scratch))
+            .map(|((number, peer), config)| {
+                let seat = Seat::of(spec, number, scratch);
+                peer_facts(binaries, peer, config, &topology, &crypto, seat, scratch)
+            })
             .collect();
         Self {
             orderer: OrdererFacts {
@@ -98,6 +106,7 @@ impl Plan {
             .zip(&self.sites.peers)
             .map(|(peer, site)| PeerHost {
                 organisation: peer.client.organisation.clone(),
+                name: peer.client.name.clone(),
                 alternative_names: site.names.clone(),
             })
             .collect();
@@ -139,26 +148,47 @@ impl Plan {
     }
 }
 
+/// What a peer is called within its organisation, and where its files are.
+struct Seat {
+    name: String,
+    home: PathBuf,
+}
+
+impl Seat {
+    /// Those of an organisation are counted from 0, and the first one has its organisation's name for
+    /// a directory.
+    fn of(spec: &NetworkSpec, number: usize, scratch: &ScratchDir) -> Self {
+        let msp_id = &spec.peers[number].msp_id;
+        let before = spec.peers[..number].iter().filter(|peer| peer.msp_id == *msp_id).count();
+        let (name, organisation) = (format!("peer{before}"), Organisation::new(msp_id).name());
+        let home = match before {
+            0 => organisation,
+            _ => format!("{organisation}-{name}"),
+        };
+        Self { home: scratch.join(&home), name }
+    }
+}
+
 fn peer_config(
     binaries: &Binaries,
     spec: &NetworkSpec,
     peer: &PeerSpec,
     site: &Site,
     crypto: &CryptoTree,
-    scratch: &ScratchDir,
+    seat: &Seat,
 ) -> PeerConfig {
     let organisation = Organisation::new(&peer.msp_id);
     PeerConfig {
         release: binaries.release(),
-        id: format!("peer0.{}", organisation.domain()),
+        id: format!("{}.{}", seat.name, organisation.domain()),
         msp_id: peer.msp_id.clone(),
         listen: site.listen.clone(),
         address: site.address.clone(),
         chaincode_listen: site.second.clone(),
         chaincode_address: site.second.clone(),
         operations_listen: Address::local(0),
-        material: crypto.peer(&organisation),
-        data: scratch.join(&organisation.name()).join("data"),
+        material: crypto.peer(&organisation, &seat.name),
+        data: seat.home.join("data"),
         builders: peer.builders.clone(),
         limits: spec.limits,
     }
@@ -194,12 +224,14 @@ fn peer_facts(
     config: &PeerConfig,
     topology: &Arc<Topology>,
     crypto: &CryptoTree,
+    seat: Seat,
     scratch: &ScratchDir,
 ) -> PeerFacts {
     let organisation = Organisation::new(&peer.msp_id);
     let client = PeerClient {
         binaries: binaries.clone(),
-        home: scratch.join(&organisation.name()),
+        home: seat.home,
+        name: seat.name,
         address: config.address.clone(),
         material: config.material.clone(),
         admin: crypto.admin(&organisation),
@@ -223,7 +255,11 @@ fn channel_config(
         orderer_msp: crypto.orderer_org_msp(),
         members: peers
             .iter()
-            .map(|peer| {
+            .enumerate()
+            .filter(|(number, peer)| {
+                !peers[..*number].iter().any(|earlier| earlier.msp_id == peer.msp_id)
+            })
+            .map(|(_, peer)| {
                 let organisation = Organisation::new(&peer.msp_id);
                 Member {
                     msp: crypto.org_msp(&organisation),

@@ -9,7 +9,7 @@ use crate::material::core_config::{ChaincodeLimits, ExternalBuilder};
 /// What network to raise.
 #[derive(Clone, Debug)]
 pub struct NetworkSpec {
-    /// One for each organisation, at least one.
+    /// At least one; those of the same organisation are its `peer0`, `peer1` and so on.
     pub peers: Vec<PeerSpec>,
     /// The channel's name.
     pub channel: String,
@@ -21,7 +21,7 @@ pub struct NetworkSpec {
     pub logging: String,
 }
 
-/// An organisation's peer.
+/// A peer of an organisation.
 #[derive(Clone, Debug)]
 pub struct PeerSpec {
     /// The organisation.
