@@ -21,13 +21,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 
 pub use deployment::{Deployed, Unfit};
 pub use keeper::takes_orders_to_kill;
-pub use pulling::PullLogin;
 use selvedge_buildpack::image::ImageCommand;
 use selvedge_config::{Chaincode, Execution, Function, Keep};
 
 use crate::identity::Identity;
 use crate::launch::LaunchPlan;
 use crate::peer::PeerPod;
+use crate::pull_login::PullLogin;
 
 /// The port of the stable address, as a peer's own for chaincode.
 pub const PROXY_PORT: u16 = 7052;

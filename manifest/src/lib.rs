@@ -12,12 +12,13 @@ mod launch;
 pub mod overlay;
 pub mod path;
 mod peer;
+mod pull_login;
 pub mod restricted;
 mod sketch;
 
 pub use blueprint::{
-    Blueprint, CONTAINER, Deployed, GATE, KEEPER_PORT, NoAddress, PROXY_PORT, PullLogin, Unfit,
-    address, owner, pods_at_rest, takes_orders_to_kill,
+    Blueprint, CONTAINER, Deployed, GATE, KEEPER_PORT, NoAddress, PROXY_PORT, Unfit, address,
+    owner, pods_at_rest, takes_orders_to_kill,
 };
 pub use check::{Lifting, check, check_variant};
 pub use identity::{
@@ -26,6 +27,7 @@ pub use identity::{
 };
 pub use launch::{DIRECTORY, LaunchPlan, LaunchTarget, ReplicaCredentials, listening_at};
 pub use peer::PeerPod;
+pub use pull_login::PullLogin;
 pub use sketch::{
     IMAGE_DIGEST, LAUNCHER_IMAGE, NODE, Object, PROXY, REGISTRY, SERVICE_ADDRESS, Sketch,
 };

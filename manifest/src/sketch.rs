@@ -19,10 +19,11 @@ use selvedge_config::Chaincode;
 use serde::Serialize;
 
 use crate::baseline::Lifted;
-use crate::blueprint::{Blueprint, Deployed, PROXY_PORT, PullLogin, Unfit, owner, pods_at_rest};
+use crate::blueprint::{Blueprint, Deployed, PROXY_PORT, Unfit, owner, pods_at_rest};
 use crate::identity::Identity;
 use crate::launch::{LaunchPlan, LaunchTarget, ReplicaCredentials};
 use crate::peer::PeerPod;
+use crate::pull_login::PullLogin;
 
 /// The address of a chaincode's Service, which the API chooses: of a network that is for documents
 /// (RFC 5737).

@@ -1,7 +1,6 @@
 //! By what nodes pull a chaincode's image, where the launcher itself is the registry that has it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -9,29 +8,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::json;
 
 use super::Blueprint;
+use crate::pull_login::PullLogin;
 
 /// The type of Secrets that kubelets log in by, and the key of what is in them.
 const KIND: &str = "kubernetes.io/dockerconfigjson";
 const KEY: &str = ".dockerconfigjson";
-
-/// Who nodes are at a registry.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PullLogin {
-    /// The registry, as images' names have it: `HOST:PORT`.
-    pub registry: String,
-    /// The user.
-    pub user: String,
-    /// The password.
-    pub password: String,
-}
-
-/// Says nothing of the password.
-impl fmt::Debug for PullLogin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("PullLogin");
-        shown.field("registry", &self.registry).field("user", &self.user).finish_non_exhaustive()
-    }
-}
 
 impl Blueprint<'_> {
     /// What the kubelet logs in by. A chaincode has one of its own, which goes with it.
