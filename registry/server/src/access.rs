@@ -61,10 +61,11 @@ impl fmt::Debug for Login {
     }
 }
 
-/// A password that was left, if it is one and nobody else could read it.
+/// A password that was left, if it is one and not everybody could read it. A volume's group may: the
+/// kubelet gives it all files when it mounts one for a pod (`fsGroup`).
 fn kept(file: &Path) -> Option<String> {
     let metadata = fs::symlink_metadata(file).ok()?;
-    if !metadata.is_file() || metadata.permissions().mode() & 0o077 != 0 {
+    if !metadata.is_file() || metadata.permissions().mode() & 0o007 != 0 {
         return None;
     }
     let text = fs::read_to_string(file).ok()?;
@@ -117,6 +118,9 @@ mod tests {
         assert!(!format!("{login:?}").contains(&login.password));
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 
+        // A volume's group may have it.
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o660)).unwrap();
+        assert_eq!(Login::kept("node", &file).unwrap(), login);
         // What others could read, or is none, is not taken.
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         let second = Login::kept("node", &file).unwrap();

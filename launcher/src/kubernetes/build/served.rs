@@ -72,7 +72,7 @@ pub(crate) enum ServeError {
 
 /// The registry. Dropping it ends it.
 pub(super) struct Served {
-    kept: Kept,
+    volume: Volume,
     /// What nodes call the repository.
     repository: Repository,
     /// What the launcher calls it.
@@ -82,7 +82,7 @@ pub(super) struct Served {
 }
 
 /// What there is on the volume.
-struct Kept {
+struct Volume {
     store: Arc<Store>,
     pull: Login,
     _lock: File,
@@ -98,7 +98,7 @@ impl Served {
     ) -> Result<Self, ServeError> {
         let directory = data.registry();
         let bounds = Bounds { limit: serve.limit.as_u64(), unfinished: UNFINISHED };
-        let kept = Kept::open(directory.clone(), bounds).await?;
+        let volume = Volume::open(directory.clone(), bounds).await?;
         let push = Login::random(LAUNCHER)
             .map_err(|source| ServeError::Directory { path: directory, source })?;
         let pulled = listen(SocketAddr::new(address, serve.port)).await?;
@@ -112,11 +112,11 @@ impl Served {
             "images are served to the nodes"
         );
         let tasks = [
-            answering(pulled, router(&kept.store, repository.name(), Rights::Pull, &kept.pull)),
-            answering(pushed, router(&kept.store, own.name(), Rights::Push, &push)),
-            tending(Arc::clone(&kept.store)),
+            answering(pulled, router(&volume.store, repository.name(), Rights::Pull, &volume.pull)),
+            answering(pushed, router(&volume.store, own.name(), Rights::Push, &push)),
+            tending(Arc::clone(&volume.store)),
         ];
-        Ok(Self { kept, repository, own, push, _tasks: tasks })
+        Ok(Self { volume, repository, own, push, _tasks: tasks })
     }
 
     /// What nodes call the repository.
@@ -131,25 +131,25 @@ impl Served {
 
     /// The way that nodes take, by another address of theirs than the one that they are told.
     pub(super) fn as_nodes_do(&self, registry: &str) -> Result<Registry, ServeError> {
-        Ok(of(&named(registry)?, &self.kept.pull)?)
+        Ok(of(&named(registry)?, &self.volume.pull)?)
     }
 
     /// By what nodes pull.
     pub(super) fn login(&self) -> PullLogin {
         PullLogin {
             registry: self.repository.registry().to_owned(),
-            user: self.kept.pull.user.to_owned(),
-            password: self.kept.pull.password.clone(),
+            user: self.volume.pull.user.to_owned(),
+            password: self.volume.pull.password.clone(),
         }
     }
 
     /// Keeps the image, if it is here, for as long as what is returned lives.
     pub(super) fn need(&self, image: Sha256) -> Arc<()> {
-        self.kept.store.need(image)
+        self.volume.store.need(image)
     }
 }
 
-impl Kept {
+impl Volume {
     async fn open(directory: PathBuf, bounds: Bounds) -> Result<Self, ServeError> {
         let path = directory.clone();
         let opened = spawn_blocking(move || Self::open_now(&path, bounds)).await;

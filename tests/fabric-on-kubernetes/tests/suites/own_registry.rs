@@ -1,5 +1,6 @@
 //! A peer whose images are kept by its own launcher, and by no other registry.
 
+use std::fs;
 use std::process::Command;
 
 use cluster::{Cluster, KubectlError, until};
@@ -36,10 +37,11 @@ fn on(node: &str) -> Value {
     json!({ "kubernetes.io/hostname": node })
 }
 
-/// The image of a chaincode's pods, and the Secrets that it is pulled with.
-async fn pulled(chaincode: &Chaincode) -> (String, Vec<String>) {
-    let pods = chaincode.pods().await.unwrap();
-    let spec = pods[0].spec.clone().unwrap();
+/// The image of a chaincode's pod, and the Secrets that it is pulled with.
+async fn pulled(chaincode: &Chaincode, pod: &str) -> (String, Vec<String>) {
+    let mut pods = chaincode.pods().await.unwrap().into_iter();
+    let pod = pods.find(|it| it.metadata.name.as_deref() == Some(pod));
+    let spec = pod.and_then(|pod| pod.spec).unwrap();
     let secrets = spec.image_pull_secrets.unwrap_or_default();
     (
         spec.containers[0].image.clone().unwrap(),
@@ -69,6 +71,15 @@ fn assert_closed(cluster: &Cluster) {
         let told = String::from_utf8_lossy(&asked.stdout).into_owned();
         let error = String::from_utf8_lossy(&asked.stderr).into_owned();
         assert!(told.contains("UNAUTHORIZED"), "{told}{error}");
+    }
+}
+
+/// Tells each node's container runtime, as the documentation does, to speak plain HTTP with a registry.
+fn trust(cluster: &Cluster, registry: &str) {
+    for node in cluster.nodes() {
+        let place = cluster.dir().join(node.name()).join("registries").join(registry);
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join("hosts.toml"), format!("server = \"http://{registry}\"\n")).unwrap();
     }
 }
 
@@ -114,7 +125,7 @@ fn nodes_pull_from_the_launcher_and_another_registry_is_one_key_away() {
         let chaincode = peer.chaincode(&package_id).await.unwrap();
         let (pod, node) = chaincode.await_running().await.unwrap();
         assert_eq!(node, NODES[0]);
-        let (image, secrets) = pulled(&chaincode).await;
+        let (image, secrets) = pulled(&chaincode, &pod).await;
         assert!(image.starts_with(&format!("{REGISTRY}/selvedge/chaincode@sha256:")), "{image}");
         assert_eq!(secrets, [format!("{}-pull", chaincode.name())]);
         await_pull(fabric, &pod, &image).await;
@@ -129,16 +140,24 @@ fn nodes_pull_from_the_launcher_and_another_registry_is_one_key_away() {
         let moved = peer.successor(&package_id, &chaincode).await.unwrap();
         let (pod, node) = moved.await_running().await.unwrap();
         assert_eq!(node, NODES[1]);
-        assert_eq!(pulled(&moved).await.0, image);
+        assert_eq!(pulled(&moved, &pod).await.0, image);
         await_pull(fabric, &pod, &image).await;
         await_answer(&mut client, "kept").await;
         fabric.namespace().kubectl(&["delete", "pod", &pod]).unwrap();
         await_answer(&mut client, "kept").await;
 
-        // So has the launcher of another pod of the peer.
+        // So has the launcher of another pod of the peer, and nodes can be told to trust it by any name.
+        let named = format!("{}:30500", cluster.nodes()[0].address());
+        trust(cluster, &named);
+        peer.say("registry.serve.address", json!(named)).await.unwrap();
         peer.delete().await.unwrap();
         let mut client = gateway(fabric, peer, "ledger");
         await_answer(&mut client, "kept").await;
+        let chaincode = peer.chaincode(&package_id).await.unwrap();
+        let (pod, _) = chaincode.await_running().await.unwrap();
+        let image = image.replace(REGISTRY, &named);
+        assert_eq!(pulled(&chaincode, &pod).await.0, image);
+        await_pull(fabric, &pod, &image).await;
         install_again(peer, &package(fabric, &source, "again_1.0")).await;
         assert_eq!(jobs(fabric), built, "something was built");
 
