@@ -39,7 +39,7 @@ pub struct Dist {
 }
 
 /// The peer forks the builders for every install and keeps one for every running chaincode. TLS towards
-/// a launcher apart is part of it.
+/// a launcher apart takes 1.3 MiB of it.
 const BUILDER_LIMIT: u64 = 5 * MIB;
 
 /// Every chaincode's pod has a copy.
