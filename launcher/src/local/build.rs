@@ -81,7 +81,7 @@ impl LocalBackend {
         limit: Duration,
         log: &mpsc::Sender<String>,
     ) -> Result<ImageReference, BuildError> {
-        let StagedSource { language, path, label, source, .. } = source;
+        let StagedSource { language, path, label, source, key: key_slot, .. } = source;
         let tools = self.tools(*language);
         let recipe = language.recipe(source, path, self.platform).map_err(refused)?;
         loading::here(&*recipe).map_err(refused)?;
@@ -98,6 +98,7 @@ impl LocalBackend {
             base,
             platform: self.platform,
         });
+        key_slot.is(&key.tag());
         let told = |seen| Build {
             language: *language,
             path: path.clone(),
