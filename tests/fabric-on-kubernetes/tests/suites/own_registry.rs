@@ -1,6 +1,5 @@
 //! A peer whose images are kept by its own launcher, and by no other registry.
 
-use std::fs;
 use std::process::Command;
 
 use cluster::{Cluster, KubectlError, until};
@@ -74,15 +73,6 @@ fn assert_closed(cluster: &Cluster) {
     }
 }
 
-/// Tells each node's container runtime, as the documentation does, to speak plain HTTP with a registry.
-fn trust(cluster: &Cluster, registry: &str) {
-    for node in cluster.nodes() {
-        let place = cluster.dir().join(node.name()).join("registries").join(registry);
-        fs::create_dir_all(&place).unwrap();
-        fs::write(place.join("hosts.toml"), format!("server = \"http://{registry}\"\n")).unwrap();
-    }
-}
-
 /// What the doctor says of the registry, beside the launcher.
 fn examined(peer: &PeerPod) -> Value {
     let told = match peer.exec("launcher", &["selvedge", "doctor", "--json"]) {
@@ -146,18 +136,10 @@ fn nodes_pull_from_the_launcher_and_another_registry_is_one_key_away() {
         fabric.namespace().kubectl(&["delete", "pod", &pod]).unwrap();
         await_answer(&mut client, "kept").await;
 
-        // So has the launcher of another pod of the peer, and nodes can be told to trust it by any name.
-        let named = format!("{}:30500", cluster.nodes()[0].address());
-        trust(cluster, &named);
-        peer.say("registry.serve.address", json!(named)).await.unwrap();
+        // So has the launcher of another pod of the peer.
         peer.delete().await.unwrap();
         let mut client = gateway(fabric, peer, "ledger");
         await_answer(&mut client, "kept").await;
-        let chaincode = peer.chaincode(&package_id).await.unwrap();
-        let (pod, _) = chaincode.await_running().await.unwrap();
-        let image = image.replace(REGISTRY, &named);
-        assert_eq!(pulled(&chaincode, &pod).await.0, image);
-        await_pull(fabric, &pod, &image).await;
         install_again(peer, &package(fabric, &source, "again_1.0")).await;
         assert_eq!(jobs(fabric), built, "something was built");
 
