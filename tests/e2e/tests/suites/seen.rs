@@ -1,6 +1,5 @@
 //! What an operator sees of a chaincode while it works: its calls and errors, its lines, its builds.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -12,7 +11,6 @@ use testbed::process::wait_until;
 use crate::cases;
 use crate::ledger;
 use crate::link::SOON;
-use crate::node::copy;
 use crate::status::await_told;
 
 const NAME: &str = "seen";
@@ -86,10 +84,8 @@ fn calls_errors_and_lines_of_a_chaincode_are_told() {
     let shown = printed(&turn, &["status"]);
     assert!(shown.contains(r#"a call failed: no function "Nonsense""#), "{shown}");
     let metrics = turn.launcher.metrics().unwrap();
-    let of = format!(
-        r#"{{package_id="{package_id}",msp_id="{}",peer="",deployment=""}}"#,
-        turn.peer().msp_id()
-    );
+    let of =
+        format!(r#"{{package_id="{package_id}",msp_id="{}",deployment=""}}"#, turn.peer().msp_id());
     for told in [
         format!("selvedge_chaincode_transactions_total{of} 3\n"),
         format!("selvedge_chaincode_transactions_failed_total{of} 1\n"),
@@ -130,10 +126,7 @@ fn calls_errors_and_lines_of_a_chaincode_are_told() {
 #[test]
 fn builds_are_told_with_their_lines_and_what_became_of_them() {
     let turn = cases::STAGE.enter();
-    // A source that no other test has had built before.
-    let source = copy(&turn, "ledger", "built");
-    fs::write(source.join("built.go"), "package main\n").unwrap();
-    let package = turn.package(&source, "built_1.0");
+    let package = turn.package(&chaincode_dir("ledger"), "built_1.0");
     turn.peer().install(&package).unwrap();
     let done = &builds(&turn, "built_1.0")[0];
     assert_eq!((&done["state"], &done["type"]), (&"done".into(), &"golang".into()), "{done:#}");
