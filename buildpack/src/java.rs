@@ -19,6 +19,7 @@ mod tool;
 mod untrusted_file;
 mod variables;
 mod vendoring;
+mod versions;
 
 use std::ffi::OsString;
 use std::io;
@@ -34,18 +35,12 @@ use plan::JavaBuild;
 pub use project::JavaError;
 pub(crate) use project::JavaProject;
 pub(crate) use repository::{REPOSITORY, is_note};
+use tool::Tool;
 use variables::ALLOWED;
+use versions::versions;
 
 /// Java's entry among the languages.
 pub(crate) struct Java;
-
-/// What prints the versions of all the tools in one line. Of those that build, none may do, where a
-/// package brings a wrapper or a ready jar. Debian's Maven colours its own, whoever reads it.
-const VERSIONS: &str = "java=$(java -version 2>&1) || { echo 'there is no java in the PATH'; exit 1; }\n\
-    first() { command -v \"$1\" >/dev/null && \"$@\" 2>/dev/null | grep -o -m 1 \"$pattern\" || echo none; }\n\
-    pattern='Apache Maven [^[:cntrl:]]*'; maven=$(first mvn --batch-mode --version)\n\
-    pattern='^Gradle [^[:cntrl:]]*'; gradle=$(first gradle --version)\n\
-    echo $java, $maven, $gradle";
 
 impl Buildpack for Java {
     fn toolchain(
@@ -61,8 +56,7 @@ impl Buildpack for Java {
     }
 
     fn version(&self, toolchain: &Toolchain) -> Option<BuildCommand> {
-        let arguments = vec!["-c".into(), VERSIONS.into()];
-        Some(toolchain.command("sh", arguments, &[], Path::new("/")))
+        Some(versions(toolchain, &[Tool::Maven, Tool::Gradle]))
     }
 
     /// The metadata's path is that of the directory that somebody packaged, and means nothing
@@ -121,8 +115,6 @@ fn at_home(toolchain: &mut Toolchain) {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use crate::language::Language;
 
     #[test]
@@ -140,39 +132,5 @@ mod tests {
         assert!(toolchain.own().is_empty());
         let options = format!("-Duser.home={} -Xmx1g", own.path().display());
         assert_eq!(toolchain.get("MAVEN_OPTS").unwrap().as_os_str(), options.as_str());
-    }
-
-    /// By tools that are there, and some that are not.
-    #[test]
-    fn the_versions_in_one_line() {
-        let directory = tempfile::tempdir().unwrap();
-        let tool = |name: &str, text: &str| {
-            use std::os::unix::fs::PermissionsExt;
-            let path = directory.path().join(name);
-            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        };
-        let grep = std::env::split_paths(&std::env::var_os("PATH").unwrap())
-            .map(|path| path.join("grep"))
-            .find(|grep| grep.is_file());
-        std::os::unix::fs::symlink(grep.unwrap(), directory.path().join("grep")).unwrap();
-        let version = || {
-            let variables = [("PATH".into(), directory.path().into())];
-            let toolchain = Language::Java.toolchain(variables, directory.path()).unwrap();
-            let command = Language::Java.version(&toolchain).unwrap();
-            let output = Command::new("/bin/sh")
-                .args(&command.arguments)
-                .env_clear()
-                .envs(command.environment)
-                .output()
-                .unwrap();
-            (output.status.success(), String::from_utf8(output.stdout).unwrap())
-        };
-        assert_eq!(version(), (false, "there is no java in the PATH\n".to_owned()));
-        tool("java", "echo 'openjdk version \"17\"' >&2; echo 'build 1' >&2");
-        assert_eq!(version(), (true, "openjdk version \"17\" build 1, none, none\n".to_owned()));
-        tool("mvn", "echo 'warning'; echo 'Apache Maven 3.9.9 (abc)'; echo 'Java version: 17'");
-        let expected = "openjdk version \"17\" build 1, Apache Maven 3.9.9 (abc), none\n";
-        assert_eq!(version(), (true, expected.to_owned()));
     }
 }

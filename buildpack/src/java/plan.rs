@@ -12,6 +12,7 @@ use super::project::JavaProject;
 use super::repository::OFFLINE;
 use super::start::{LIBRARIES, Launch};
 use super::tool::Tool;
+use super::versions::versions;
 use crate::archive::Packing;
 use crate::image::{Form, LayerForm, Part, Tree};
 use crate::recipe::{BuildCommand, Failure, Mirror, Recipe, Refusal, Toolchain, Workplace, copy};
@@ -63,6 +64,15 @@ impl Recipe for JavaBuild {
             self.step().map(|(program, arguments)| format!("{program} {}", arguments.join(" ")));
         let start = self.launch().start().entrypoint;
         [VERSION.to_owned()].into_iter().chain(step).chain(start).collect()
+    }
+
+    /// A wrapper, and with it the tool that it fetches, is a part of the source.
+    fn version(&self, toolchain: &Toolchain) -> Option<BuildCommand> {
+        let tools = match &self.project {
+            JavaProject::Source { tool, wrapped, packed, .. } if *packed || !wrapped => vec![*tool],
+            _ => vec![],
+        };
+        Some(versions(toolchain, &tools))
     }
 
     /// Of a project that was built here it is known what is its own; of a ready jar it is not.

@@ -21,6 +21,15 @@ pub trait Recipe: fmt::Debug + Send + Sync {
     /// What an image of it has over the base, and how it is started.
     fn form(&self) -> Form;
 
+    /// The command whose last line is the version of what it is built with, where that is less than all
+    /// of the language's tools, which [`Language::version`] tells.
+    ///
+    /// [`Language::version`]: crate::language::Language::version
+    fn version(&self, toolchain: &Toolchain) -> Option<BuildCommand> {
+        let _ = toolchain;
+        None
+    }
+
     /// The path of what loads the program with its libraries, which then have to be where it runs;
     /// none of what brings along, or stands on, all that it needs.
     fn loader(&self) -> Option<&str> {

@@ -85,7 +85,8 @@ impl LocalBackend {
         let tools = self.tools(*language);
         let recipe = language.recipe(source, path, self.platform).map_err(refused)?;
         loading::here(&*recipe).map_err(refused)?;
-        let version = match language.version(&tools.toolchain) {
+        let asked = recipe.version(&tools.toolchain);
+        let version = match asked.or_else(|| language.version(&tools.toolchain)) {
             Some(command) => version(&command).await?,
             None => String::new(),
         };

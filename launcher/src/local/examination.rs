@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use selvedge_buildpack::language::Language;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::compile::version;
 use super::confinement::Confinement;
@@ -22,9 +23,19 @@ pub(super) async fn examine(
     found.extend(
         tools.first().filter(|tools| !tools.own().starts_with(data)).map(|tools| disk(tools.own())),
     );
-    for tools in tools.iter().filter(|tools| tools.language.is_compiled()) {
-        let Some(command) = tools.language.version(&tools.toolchain) else { continue };
-        found.push(toolchain(tools.language, version(&command).await.map_err(|e| one_line(&e))));
+    // Side by side: some are JVMs, which take a second and more.
+    let mut asked: Vec<_> = tools
+        .iter()
+        .filter_map(|tools| {
+            let command = tools.language.version(&tools.toolchain)?;
+            let asked = tokio::spawn(async move { version(&command).await });
+            Some((tools.language, AbortOnDropHandle::new(asked)))
+        })
+        .collect();
+    for (language, asked) in &mut asked {
+        let answer = asked.await.map_err(|error| one_line(&error));
+        let version = answer.and_then(|version| version.map_err(|error| one_line(&error)));
+        found.push(toolchain(*language, version));
     }
     found
 }
