@@ -11,6 +11,9 @@ use super::finding::{Finding, Verdict};
 /// By how much its clock may differ, which it tells some moments after it looked at it.
 const APART: Duration = Duration::from_secs(30);
 
+/// How long it may look around: it gives up what takes 25 s.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Asks it.
 pub(super) fn ask(address: Result<Address, LauncherError>) -> anyhow::Result<Vec<Finding>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -20,7 +23,7 @@ pub(super) fn ask(address: Result<Address, LauncherError>) -> anyhow::Result<Vec
     let answer = runtime.block_on(async {
         let address = address?;
         let mut launcher = address.connect().await?;
-        address.answer(launcher.examine(ExamineRequest {})).await
+        address.answer_within(PATIENCE, launcher.examine(ExamineRequest {})).await
     });
     Ok(match answer {
         Ok(answer) => found(answer, SystemTime::now()),

@@ -4,13 +4,13 @@ use std::{
     error::Error,
     io,
     path::{Display, Path},
+    time::Duration,
 };
 
 use tokio_rustls::rustls::{self, AlertDescription};
 
 use crate::{
     address::{Address, DEFAULT, Place, VARIABLE},
-    caller::GREETING,
     credentials::{CREDENTIALS, Credentials, CredentialsError},
 };
 
@@ -84,8 +84,8 @@ pub enum LauncherError {
         source: Cause,
     },
     /// It accepts the connection and says nothing.
-    #[error("the launcher at {0} does not answer: it took the connection and was silent for {seconds} s", seconds = GREETING.as_secs())]
-    Mute(Address),
+    #[error("the launcher at {0} does not answer: it took the connection and was silent for {seconds} s", seconds = .1.as_secs())]
+    Mute(Address, Duration),
     /// It speaks gRPC, but does not know what it was asked for.
     #[error("the launcher at {address} is of another version: {unknown}", unknown = address.caller.unknown())]
     Version {

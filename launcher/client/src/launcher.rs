@@ -82,7 +82,7 @@ impl Address {
         greeting: impl Future<Output = Result<Connection, LauncherError>>,
     ) -> Result<Connection, LauncherError> {
         let met = time::timeout(GREETING, greeting).await;
-        met.unwrap_or_else(|_| Err(LauncherError::Mute(self.clone())))
+        met.unwrap_or_else(|_| Err(LauncherError::Mute(self.clone(), GREETING)))
     }
 
     /// Proves to each other who is there.
@@ -126,8 +126,17 @@ impl Address {
         &self,
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, LauncherError> {
-        let answer = time::timeout(GREETING, call);
-        let answer = answer.await.map_err(|_| LauncherError::Mute(self.clone()))?;
+        self.answer_within(GREETING, call).await
+    }
+
+    /// The answer to a call for which the launcher may take so long.
+    pub async fn answer_within<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, LauncherError> {
+        let answer = time::timeout(limit, call).await;
+        let answer = answer.map_err(|_| LauncherError::Mute(self.clone(), limit))?;
         answer.map(Response::into_inner).map_err(|status| self.fault(&status))
     }
 
