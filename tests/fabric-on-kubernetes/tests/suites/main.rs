@@ -17,6 +17,7 @@ mod dependencies;
 mod draining;
 mod edits;
 mod elsewhere;
+mod examined;
 mod functions;
 mod go_modules;
 mod gopath;
