@@ -84,8 +84,10 @@ fn calls_errors_and_lines_of_a_chaincode_are_told() {
     let shown = printed(&turn, &["status"]);
     assert!(shown.contains(r#"a call failed: no function "Nonsense""#), "{shown}");
     let metrics = turn.launcher.metrics().unwrap();
-    let of =
-        format!(r#"{{package_id="{package_id}",msp_id="{}",deployment=""}}"#, turn.peer().msp_id());
+    let of = format!(
+        r#"{{package_id="{package_id}",msp_id="{}",peer="",deployment=""}}"#,
+        turn.peer().msp_id()
+    );
     for told in [
         format!("selvedge_chaincode_transactions_total{of} 3\n"),
         format!("selvedge_chaincode_transactions_failed_total{of} 1\n"),
