@@ -24,11 +24,14 @@ pub(crate) struct Test {}
 const GO_MODULES: [&str; 4] =
     ["tests/gateway", "tests/chaincode/ledger", "tests/chaincode/broken", "tests/chaincode/server"];
 
-/// The packages whose tests run a real peer.
-const END_TO_END: [&str; 1] = ["e2e"];
+/// The packages whose tests run a real peer or a real Kubernetes.
+const REAL: [&str; 3] = ["e2e", "cluster", "fabric-on-kubernetes"];
 
-/// The packages whose tests run a real Kubernetes.
-const IN_A_CLUSTER: [&str; 2] = ["cluster", "fabric-on-kubernetes"];
+/// The tests there that run a real peer.
+const END_TO_END: [&str; 1] = ["suites"];
+
+/// Those that run a real Kubernetes.
+const IN_A_CLUSTER: [&str; 3] = ["kubernetes", "traces", "fabric"];
 
 /// How many of these run at once: they wait for the cluster more than they compute.
 const AT_ONCE: &str = "3";
@@ -52,29 +55,34 @@ fn take_steps(steps: &mut Steps) -> Result<()> {
             check_go(module)
         })
     })?;
+    // Its end is the linker's alone, which leaves a processor to others.
+    let compiling = dist::begin()?;
     steps.take_aloud("unit tests", || {
-        let mut tests = cargo(&["test", "--workspace"]);
-        for package in [&END_TO_END[..], &IN_A_CLUSTER].concat() {
-            tests.args(["--exclude", package]);
-        }
-        run(&mut tests)
+        let but_real = REAL.iter().flat_map(|package| ["--exclude", package]);
+        run(cargo(&ALL).args(["--lib", "--bins"]))?;
+        run(cargo(&ALL).args(["--test", "*"]).args(but_real))?;
+        run(cargo(&ALL).arg("--doc"))
     })?;
-    let dist = steps.take_aloud("release binaries", dist::build)?;
+    let dist = steps.take_aloud("release binaries", || {
+        compiling.wait()?;
+        dist::build()
+    })?;
     steps.take_aloud("the launcher's profile", dist::check_profile)?;
-    steps
-        .take_aloud("end to end", || run(test_packages(&END_TO_END).env("SELVEDGE_DIST", &dist)))?;
+    steps.take_aloud("end to end", || run(tests(&END_TO_END).env("SELVEDGE_DIST", &dist)))?;
     // Last: from nothing, it builds Kubernetes.
     steps.take_aloud("in a cluster", || {
-        let mut tests = test_packages(&IN_A_CLUSTER);
+        let mut tests = tests(&IN_A_CLUSTER);
         run(tests.env("SELVEDGE_DIST", &dist).env("RUST_TEST_THREADS", AT_ONCE))
     })
 }
 
-fn test_packages(packages: &[&str]) -> Command {
-    let mut tests = cargo(&["test"]);
-    for package in packages {
-        tests.args(["--package", package]);
-    }
+/// Always the whole workspace: of fewer packages, cargo compiles their dependencies anew with fewer
+/// features.
+const ALL: [&str; 2] = ["test", "--workspace"];
+
+fn tests(names: &[&str]) -> Command {
+    let mut tests = cargo(&ALL);
+    tests.args(names.iter().flat_map(|name| ["--test", name]));
     tests
 }
 
