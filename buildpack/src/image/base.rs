@@ -66,7 +66,7 @@ pub enum BaseError {
 /// The CA bundle to take: `ssl_cert_file` (the variable `SSL_CERT_FILE`) if given, else the first
 /// of the usual places that exists.
 pub fn ca_bundle_path(ssl_cert_file: Option<OsString>) -> Result<PathBuf, BaseError> {
-    match ssl_cert_file {
+    match ssl_cert_file.filter(|path| !path.is_empty()) {
         Some(path) => Ok(path.into()),
         None => {
             BUNDLES.iter().map(PathBuf::from).find(|path| path.is_file()).ok_or(BaseError::NoBundle)

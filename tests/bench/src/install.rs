@@ -9,10 +9,12 @@ mod sample;
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
+use tempfile::TempDir;
 
+use self::by_hand::ByHand;
 use self::here::Here;
 use self::in_cluster::InCluster;
 use self::round::Times;
@@ -27,7 +29,9 @@ use crate::spread::Spread;
                         launcher builds another version of the code. known: the same code under \
                         another label. By hand are the commands that Selvedge runs, in a directory \
                         with a copy of the source, with caches of their own. What an install adds \
-                        is the peer, its client, the source's way, the image's assembly."
+                        is the peer, its client, the source's way, the image's assembly. With \
+                        --kubernetes another peer and its launcher, on this machine, install the \
+                        same."
 )]
 pub(crate) struct Options {
     /// How often all of it is measured, each time from nothing
@@ -45,9 +49,10 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// What an install may add to what the tools take by hand.
+/// Who builds beside, and what an install may take more.
 #[derive(Clone, Copy)]
 struct Bound {
+    beside: &'static str,
     seconds: f64,
     /// Of what they take.
     part: f64,
@@ -56,10 +61,11 @@ struct Bound {
 }
 
 /// On a machine.
-const HERE: Bound = Bound { seconds: 1.0, part: 0.1, is_for_cold: true };
+const HERE: Bound = Bound { beside: "by hand", seconds: 1.0, part: 0.1, is_for_cold: true };
 
-/// In a cluster, beside the same tools on a machine. To fetch is the network's matter.
-const IN_CLUSTER: Bound = Bound { seconds: 3.0, part: 0.0, is_for_cold: false };
+/// In a cluster, beside an install on this machine. To fetch is the network's matter.
+const IN_CLUSTER: Bound =
+    Bound { beside: "on this machine", seconds: 3.0, part: 0.0, is_for_cold: false };
 
 /// What is known when the source comes.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -78,8 +84,8 @@ enum Known {
 struct Row {
     sample: Sample,
     known: Known,
-    /// Nothing is done by hand for what is there.
-    by_hand: Option<Spread>,
+    /// Nothing is done there for what is known.
+    beside: Option<Spread>,
     install: Spread,
     /// What the install took more, in each round.
     added: Option<Spread>,
@@ -91,9 +97,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut all = Vec::new();
     for round in 1..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
-        all.extend(match &ground {
-            Some(ground) => round::measure(&InCluster::of_round(ground, round)?, &options.sample)?,
-            None => round::measure(&Here::raise()?, &options.sample)?,
+        let here = Here::raise()?;
+        all.extend(if let Some(ground) = &ground {
+            round::measure(&InCluster::of_round(ground, round)?, &here, &options.sample)?
+        } else {
+            let home = TempDir::new().context("no temporary directory")?;
+            round::measure(&here, &ByHand::with(home.path())?, &options.sample)?
         });
     }
     let bound = if ground.is_some() { IN_CLUSTER } else { HERE };
@@ -112,21 +121,21 @@ fn rows(sample: Sample, all: &[(Sample, Times)], bound: Bound) -> [Row; 3] {
         let of_sample = all.iter().filter(|(other, _)| *other == sample);
         of_sample.map(|(_, times)| pick(times).as_secs_f64()).collect()
     };
-    let built = |known, by_hand: Vec<f64>, install: Vec<f64>| {
-        let added = Spread::of(install.iter().zip(&by_hand).map(|(install, hand)| install - hand));
-        let (by_hand, install) = (Spread::of(by_hand), Spread::of(install));
-        let limit = bound.seconds + by_hand.median * bound.part;
+    let built = |known, beside: Vec<f64>, install: Vec<f64>| {
+        let added = Spread::of(install.iter().zip(&beside).map(|(install, other)| install - other));
+        let (beside, install) = (Spread::of(beside), Spread::of(install));
+        let limit = bound.seconds + beside.median * bound.part;
         let is_bound = bound.is_for_cold || !matches!(known, Known::Cold);
         let within_bound = is_bound.then_some(added.median <= limit);
-        Row { sample, known, by_hand: Some(by_hand), install, added: Some(added), within_bound }
+        Row { sample, known, beside: Some(beside), install, added: Some(added), within_bound }
     };
     [
-        built(Known::Cold, times(|t| t.by_hand_cold), times(|t| t.cold)),
-        built(Known::Cached, times(|t| t.by_hand_cached), times(|t| t.cached)),
+        built(Known::Cold, times(|t| t.beside_cold), times(|t| t.cold)),
+        built(Known::Cached, times(|t| t.beside_cached), times(|t| t.cached)),
         Row {
             sample,
             known: Known::Image,
-            by_hand: None,
+            beside: None,
             install: Spread::of(times(|t| t.known)),
             added: None,
             within_bound: None,
@@ -143,9 +152,9 @@ fn print_table(rows: &[Row], rounds: u32, bound: Bound) {
     println!("\nMedians of {rounds} rounds (least–most), in seconds");
     println!(
         "\n{:<14}{:<18}{:>20}{:>20}{:>20}  {:<24}",
-        "chaincode", "known before", "by hand", "install", "added", at_most
+        "chaincode", "known before", bound.beside, "install", "added", at_most
     );
-    for Row { sample, known, by_hand, install, added, within_bound } in rows {
+    for Row { sample, known, beside, install, added, within_bound } in rows {
         let known = match known {
             Known::Cold => "nothing",
             Known::Cached => "dependencies",
@@ -155,7 +164,7 @@ fn print_table(rows: &[Row], rounds: u32, bound: Bound) {
         println!(
             "{:<14}{known:<18}{:>20}{:>20}{:>20}  {verdict:<24}",
             sample.to_string(),
-            by_hand.map_or_else(|| "–".to_owned(), cell),
+            beside.map_or_else(|| "–".to_owned(), cell),
             cell(*install),
             added.map_or_else(|| "–".to_owned(), cell),
         );

@@ -39,6 +39,8 @@ pub struct LauncherSpec {
     pub file: OperatorsFile,
     /// Added to this process's environment.
     pub environment: BTreeMap<String, OsString>,
+    /// Taken from it.
+    pub without: Vec<String>,
     /// Whether it serves its page.
     pub page: bool,
 }
@@ -49,7 +51,8 @@ impl LauncherSpec {
     pub fn new(program: PathBuf) -> Self {
         let tools = cache::root().map(|cache| cache.join("tools")).unwrap_or_default();
         let environment = [("SELVEDGE_TOOLS_DIR".to_owned(), tools.into())].into();
-        Self { program, file: OperatorsFile::new("local"), environment, page: false }
+        let (file, without) = (OperatorsFile::new("local"), Vec::new());
+        Self { program, file, environment, without, page: false }
     }
 }
 
@@ -119,6 +122,7 @@ impl Launcher {
             path.into(),
         ];
         let (program, arguments) = unprivileged(&spec.program, arguments);
+        let (program, arguments) = without(&spec.without, program, arguments);
         let server = Server::start(
             scratch.dir(),
             ServerCommand {
@@ -264,4 +268,15 @@ impl Drop for Launcher {
             eprintln!("-- {path}:\n{}", self.log.tail());
         }
     }
+}
+
+/// A program that is not told of these variables.
+fn without(
+    variables: &[String],
+    program: PathBuf,
+    arguments: Vec<OsString>,
+) -> (PathBuf, Vec<OsString>) {
+    let unset = variables.iter().map(|variable| format!("--unset={variable}").into());
+    let all = unset.chain(["--".into(), program.into()]).chain(arguments).collect();
+    ("env".into(), all)
 }

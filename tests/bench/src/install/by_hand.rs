@@ -1,24 +1,38 @@
 //! What a person would type to build a chaincode: the commands that Selvedge runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::round::Beside;
 use super::sample::Sample;
 
 /// Has Maven not tell of each of the hundreds of files that it downloads.
 const QUIET: &str =
     "-Dorg.slf4j.simpleLogger.log.org.apache.maven.cli.transfer.Slf4jMavenTransferListener=warn";
 
-/// How long it takes in a directory with the source, with the caches below `home`.
-pub(super) fn build(sample: Sample, source: &Path, home: &Path) -> Result<Duration> {
-    let began = Instant::now();
-    for words in commands(sample) {
-        run(words, source, home)?;
+/// A person whose caches are below `home`.
+pub(super) struct ByHand {
+    home: PathBuf,
+}
+
+impl ByHand {
+    pub(super) fn with(home: &Path) -> Result<Self> {
+        std::fs::create_dir_all(home).with_context(|| format!("cannot make {}", home.display()))?;
+        Ok(Self { home: home.to_owned() })
     }
-    Ok(began.elapsed())
+}
+
+impl Beside for ByHand {
+    fn build(&self, sample: Sample, source: &Path) -> Result<Duration> {
+        let began = Instant::now();
+        for words in commands(sample) {
+            run(words, source, &self.home)?;
+        }
+        Ok(began.elapsed())
+    }
 }
 
 fn commands(sample: Sample) -> &'static [&'static [&'static str]] {

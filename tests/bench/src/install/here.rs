@@ -12,6 +12,11 @@ use super::round::Installs;
 
 const MSP_ID: &str = "Org1MSP";
 
+/// What the launcher's tools are not told: where others fetched and compiled; and whom to trust, of which
+/// cargo tells who runs by it, and of which the tools by hand take no notice either.
+const UNTOLD: [&str; 6] =
+    ["SELVEDGE_TOOLS_DIR", "HOME", "GOPATH", "GOMODCACHE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// They; they end when dropped.
 pub(super) struct Here {
     network: Network,
@@ -21,10 +26,8 @@ pub(super) struct Here {
 impl Here {
     pub(super) fn raise() -> Result<Self> {
         let mut launcher = LauncherSpec::new(dist_dir().join("bin/selvedge-launcher"));
-        // Its tools find nothing that others have fetched or compiled.
-        for variable in ["SELVEDGE_TOOLS_DIR", "HOME", "GOPATH", "GOMODCACHE"] {
-            launcher.environment.insert(variable.to_owned(), String::new().into());
-        }
+        launcher.environment.clear();
+        launcher.without = UNTOLD.map(str::to_owned).into();
         let launcher = Launcher::start(&launcher)?;
         let mut peer = PeerSpec::new(MSP_ID, ExternalBuilder::selvedge(&dist_dir()));
         peer.environment.insert("SELVEDGE_LAUNCHER".to_owned(), launcher.address().into());

@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use e2e::package;
 use tempfile::TempDir;
 
-use super::by_hand;
 use super::sample::Sample;
 
 /// A peer whose launcher knew nothing when it came up.
@@ -16,48 +15,73 @@ pub(super) trait Installs {
     fn install(&self, package: &Path) -> Result<()>;
 }
 
+/// Who builds the same, beside an install.
+pub(super) trait Beside {
+    /// How long that takes for the source in a directory, to which may be written.
+    fn build(&self, sample: Sample, source: &Path) -> Result<Duration>;
+}
+
 /// How long each took.
 pub(super) struct Times {
-    pub(super) by_hand_cold: Duration,
-    pub(super) by_hand_cached: Duration,
+    pub(super) beside_cold: Duration,
+    pub(super) beside_cached: Duration,
     pub(super) cold: Duration,
     pub(super) cached: Duration,
     pub(super) known: Duration,
 }
 
+/// Another peer builds by an install.
+impl<I: Installs> Beside for I {
+    fn build(&self, sample: Sample, source: &Path) -> Result<Duration> {
+        let files = TempDir::new().context("no temporary directory")?;
+        let file = files.path().join("package.tar.gz");
+        timed(self, source, &format!("{sample}_0"), &file)
+    }
+}
+
 /// What a round came to.
-pub(super) fn measure(peer: &dyn Installs, samples: &[Sample]) -> Result<Vec<(Sample, Times)>> {
+pub(super) fn measure(
+    peer: &dyn Installs,
+    beside: &dyn Beside,
+    samples: &[Sample],
+) -> Result<Vec<(Sample, Times)>> {
     let files = TempDir::new().context("no temporary directory")?;
     let mut times = Vec::new();
     for &sample in samples {
         eprintln!("  {sample}");
-        times.push((sample, of(sample, peer, files.path())?));
+        times.push((sample, of(sample, peer, beside, files.path())?));
     }
     Ok(times)
 }
 
-fn of(sample: Sample, peer: &dyn Installs, files: &Path) -> Result<Times> {
+fn of(sample: Sample, peer: &dyn Installs, beside: &dyn Beside, files: &Path) -> Result<Times> {
     let path = |name: &str| files.join(format!("{sample}-{name}"));
-    let (hand, home, source) = (path("hand"), path("home"), path("source"));
-    sample.copy(&hand)?;
+    let (other, source) = (path("other"), path("source"));
+    sample.copy(&other)?;
     sample.copy(&source)?;
-    std::fs::create_dir(&home)?;
-    let install = |label: &str| {
-        let file = files.join(format!("{label}.tar.gz"));
-        package(&source, label, &file);
-        let began = Instant::now();
-        peer.install(&file)?;
-        anyhow::Ok(began.elapsed())
-    };
-    let by_hand_cold = by_hand::build(sample, &hand, &home)?;
+    let install = |label: &str| timed(peer, &source, label, &files.join(format!("{label}.tar.gz")));
+    let beside_cold = beside.build(sample, &other)?;
     let cold = install(&format!("{sample}_1.0"))?;
     let known = install(&format!("{sample}_1.1"))?;
     // Afresh, as the launcher has it: what was built before is not there.
     let again = path("again");
     sample.copy(&again)?;
     sample.change(&again)?;
-    let by_hand_cached = by_hand::build(sample, &again, &home)?;
+    let beside_cached = beside.build(sample, &again)?;
     sample.change(&source)?;
     let cached = install(&format!("{sample}_2.0"))?;
-    Ok(Times { by_hand_cold, by_hand_cached, cold, cached, known })
+    Ok(Times { beside_cold, beside_cached, cold, cached, known })
+}
+
+/// How long an install takes of a package that is made now.
+fn timed(
+    peer: &(impl Installs + ?Sized),
+    source: &Path,
+    label: &str,
+    file: &Path,
+) -> Result<Duration> {
+    package(source, label, file);
+    let began = Instant::now();
+    peer.install(file)?;
+    Ok(began.elapsed())
 }
