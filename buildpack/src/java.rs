@@ -6,6 +6,7 @@ mod division;
 mod jar;
 mod manifest;
 mod mirror;
+mod needs;
 mod output;
 mod outside;
 mod own;
@@ -31,6 +32,7 @@ use crate::shim::Shim;
 use crate::source::Source;
 
 use mirror::MavenRepository;
+use needs::needs;
 use plan::JavaBuild;
 pub use project::JavaError;
 pub(crate) use project::JavaProject;
@@ -68,7 +70,8 @@ impl Buildpack for Java {
         _platform: Platform,
     ) -> Result<Box<dyn Recipe>, Refusal> {
         let project = JavaProject::open(source).map_err(|error| Refusal::Code(error.into()))?;
-        Ok(Box::new(JavaBuild::new(project)))
+        let needs = needs(source).map_err(|error| Refusal::Code(error.into()))?;
+        Ok(Box::new(JavaBuild::new(project, needs)))
     }
 
     fn mirror(&self) -> Option<&'static dyn Mirror> {

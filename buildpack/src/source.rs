@@ -133,6 +133,12 @@ impl Source {
         self.files.iter().map(|file| file.path.clone()).collect()
     }
 
+    /// The source with no other files than those whose paths are `wanted`.
+    pub(crate) fn part(&self, wanted: impl Fn(&EntryPath) -> bool) -> Self {
+        let files = self.files.iter().filter(|file| wanted(&file.path)).cloned().collect();
+        Self { root: self.root.clone(), files }
+    }
+
     /// The texts of the files whose paths are `wanted`, as far as they are worth reading; what cannot
     /// be read is left out.
     pub(crate) fn texts(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {

@@ -3,8 +3,10 @@
 //! It has no credential of anything. It fetches the source from the launcher, checks it, compiles
 //! it, assembles the image and hands that back; the launcher judges the image and pushes it.
 
+mod ahead;
 mod error;
 mod fetch_job;
+mod fetched;
 mod in_use;
 mod mirror_job;
 mod mirrored;
@@ -26,6 +28,7 @@ use selvedge_buildpack::recipe::{Recipe, Toolchain, Workplace, carry_out};
 
 use crate::error_chain::one_line;
 
+pub(crate) use ahead::{Ahead, AheadError};
 use error::BuildJobError;
 pub(crate) use fetch_job::FetchJob;
 pub(crate) use mirror_job::{MirrorJob, serve as serve_mirror};
@@ -53,9 +56,16 @@ pub(crate) fn run(job: &BuildJob) -> ExitCode {
     tell(&build(job).map(Outcome::Image), &job.outcome)
 }
 
-/// Fetches what a build depends on, and writes why it cannot to the file of the outcome.
+/// Fetches what a build depends on, which waits for that, and writes why it cannot to the file of the outcome.
 pub(crate) fn run_fetch(job: &FetchJob) -> ExitCode {
-    tell(&fetch_job::fetch(job).map(|()| Outcome::Fetched), &job.build.outcome)
+    let done = fetch_job::fetch(job);
+    if let (Err(_), Some(file)) = (&done, &job.build.fetched)
+        && let Err(error) = fetched::say(false, file)
+    {
+        // Then the build waits until it is ended for what is told below.
+        eprintln!("{}", one_line(&error));
+    }
+    tell(&done.map(|()| Outcome::Fetched), &job.build.outcome)
 }
 
 /// Brings a build what it asks for, and writes why it cannot to the file of the outcome.
@@ -101,12 +111,13 @@ fn build(job: &BuildJob) -> Result<Sha256, BuildJobError> {
         job.language.recipe(&source, &job.path, job.platform).map_err(BuildJobError::Refused)?;
     let output = directory(job.work.join("output"))?;
     let place = Workplace { source: source.root(), output: &output };
+    job.fetched.as_deref().map_or(Ok(()), fetched::wait)?;
     let tools = drawing(job, &*recipe, &place, tools(job, std::env::vars_os().collect())?)?;
     let mirror = Mirrored::of(job, &*recipe)?;
     let tools = mirror.as_ref().map_or(Ok(tools.clone()), |mirror| mirror.asking(&tools))?;
     let made = pollster::block_on(carry_out(&*recipe, &tools, &place, &mut PodWorkshop));
-    if let Some(account) = mirror.and_then(|mirror| mirror.account()) {
-        println!("{account}");
+    if let Some(mirror) = mirror {
+        mirror.end(made.is_ok());
     }
     let parts = made.map_err(|failure| failed(failure, &output))?;
 

@@ -51,6 +51,12 @@ impl Mirror for MavenRepository {
         toolchain.set(VARIABLE, Path::new(address));
         Ok(Some(toolchain))
     }
+
+    /// Maven's own repository. A file there of which nothing else is said is taken for one that was
+    /// installed, and not asked for (`EnhancedLocalRepositoryManager` of Maven's resolver).
+    fn place(&self, toolchain: &Toolchain) -> Option<PathBuf> {
+        toolchain.get("HOME").map(|home| Path::new(home).join(".m2/repository"))
+    }
 }
 
 /// Whether a file is that of a version of an artifact, `GROUP…/ARTIFACT/VERSION/ARTIFACT-VERSION…`,
@@ -142,6 +148,7 @@ mod tests {
         let variables =
             [("HOME".into(), home.clone().into()), ("PATH".into(), maven.join("bin").into())];
         let toolchain = Language::Java.toolchain(variables, place.path()).unwrap();
+        assert_eq!(MavenRepository.place(&toolchain).unwrap(), home.join(".m2/repository"));
         let address = "http://127.0.0.1:1";
         let asking = MavenRepository.asking(&toolchain, address).unwrap();
         let written = fs::read_to_string(home.join(".m2/settings.xml")).unwrap_or_default();

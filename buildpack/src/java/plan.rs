@@ -14,6 +14,7 @@ use super::start::{LIBRARIES, Launch};
 use super::tool::Tool;
 use super::versions::versions;
 use crate::archive::Packing;
+use crate::digest::Sha256;
 use crate::image::{Form, LayerForm, Part, Tree};
 use crate::recipe::{BuildCommand, Failure, Mirror, Recipe, Refusal, Toolchain, Workplace, copy};
 
@@ -30,12 +31,13 @@ const CHAINCODE: &str = "chaincode";
 #[derive(Clone, Debug)]
 pub(super) struct JavaBuild {
     project: JavaProject,
+    needs: Option<Sha256>,
 }
 
 impl JavaBuild {
-    /// Plans the build.
-    pub(super) fn new(project: JavaProject) -> Self {
-        Self { project }
+    /// Plans the build of a project with these needs.
+    pub(super) fn new(project: JavaProject, needs: Option<Sha256>) -> Self {
+        Self { project, needs }
     }
 
     fn launch(&self) -> Launch {
@@ -94,6 +96,10 @@ impl Recipe for JavaBuild {
             JavaProject::Source { tool: Tool::Maven, packed: false, .. } => Some(&MavenRepository),
             _ => None,
         }
+    }
+
+    fn needs(&self) -> Option<Sha256> {
+        self.needs
     }
 
     fn prepare(&self, toolchain: &Toolchain, place: &Workplace<'_>) -> io::Result<()> {
@@ -161,14 +167,18 @@ mod tests {
     use super::super::variables::ALLOWED;
     use super::*;
 
+    fn build(project: JavaProject) -> JavaBuild {
+        JavaBuild::new(project, None)
+    }
+
     fn source(tool: Tool, wrapped: bool) -> JavaBuild {
-        JavaBuild::new(JavaProject::Source { tool, wrapped, packed: false, directory: "src" })
+        build(JavaProject::Source { tool, wrapped, packed: false, directory: "src" })
     }
 
     /// One that brings what it is built with.
     fn packed(wrapped: bool) -> JavaBuild {
         let (tool, packed) = (Tool::Maven, true);
-        JavaBuild::new(JavaProject::Source { tool, wrapped, packed, directory: "src" })
+        build(JavaProject::Source { tool, wrapped, packed, directory: "src" })
     }
 
     /// The beginning and the end of a command.
@@ -212,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_decides_the_outcome() {
-        let jars = JavaBuild::new(JavaProject::Jars(vec!["src/a.jar".to_owned()]));
+        let jars = build(JavaProject::Jars(vec!["src/a.jar".to_owned()]));
         let all = [source(Tool::Maven, false), source(Tool::Maven, true), jars];
         let all = all.map(|build| build.inputs());
         assert!(all[0] != all[1] && all[0] != all[2]);

@@ -5,9 +5,14 @@
 //! fetch for those ahead (`fetch.rs`), and what they run must not write to what other builds read. So
 //! they ask, and somebody who runs nothing brings them the files: all that a build can make of that
 //! is that a file is kept which is the repository's own.
+//!
+//! What builds of the same needs ([`Recipe::needs`]) have asked for, the next one has before it asks.
+//!
+//! [`Recipe::needs`]: super::plan::Recipe::needs
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use super::repository_path::RepositoryPath;
 use super::toolchain::Toolchain;
@@ -35,6 +40,10 @@ pub trait Mirror: fmt::Debug + Send + Sync {
     /// The tools as those have them who build, which ask the mirror at `address`; none if they are
     /// told to ask somebody else.
     fn asking(&self, toolchain: &Toolchain, address: &str) -> io::Result<Option<Toolchain>>;
+
+    /// The directory where the tools look for a file before they ask, by its path in the repository;
+    /// none if it is not known.
+    fn place(&self, toolchain: &Toolchain) -> Option<PathBuf>;
 }
 
 /// What a file of a repository is.

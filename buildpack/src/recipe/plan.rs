@@ -10,6 +10,7 @@ use super::mirror::Mirror;
 use super::refusal::Refusal;
 use super::toolchain::Toolchain;
 use super::workplace::Workplace;
+use crate::digest::Sha256;
 use crate::image::{Form, Part};
 
 /// The plan for one source. Its functions are pure but for [`Recipe::prepare`] and
@@ -45,6 +46,12 @@ pub trait Recipe: fmt::Debug + Send + Sync {
     /// The repository of which its tools are given a mirror; none if they need none. It decides nothing
     /// of the outcome.
     fn mirror(&self) -> Option<&'static dyn Mirror> {
+        None
+    }
+
+    /// What tells sources apart that ask different things of the mirror, as far as one can tell; none if
+    /// nothing tells. It decides nothing of the outcome.
+    fn needs(&self) -> Option<Sha256> {
         None
     }
 

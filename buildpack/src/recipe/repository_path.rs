@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 200;
 const PLAIN: &[u8] = b"-._+~";
 
 /// A path that leads down: names, none of them empty, none that leads elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RepositoryPath(Vec<String>);
 
 impl RepositoryPath {

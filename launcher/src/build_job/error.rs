@@ -22,6 +22,8 @@ pub(crate) enum BuildJobError {
     Mirror(#[from] MirrorError),
     #[error("the mirror at {0}, which is in the same pod, does not answer")]
     NoMirror(SocketAddr, #[source] io::Error),
+    #[error("what the chaincode depends on was not fetched")]
+    NotFetched,
     #[error("the launcher's certificates have the digest {actual} instead of {expected}")]
     Certificates { expected: Sha256, actual: Sha256 },
     #[error("the launcher's certificates are no certificates")]

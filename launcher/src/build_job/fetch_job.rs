@@ -1,4 +1,4 @@
-//! `fetch-job`: what runs before a build, in a container of its own, and alone has credentials for
+//! `fetch-job`: what runs beside a build that waits for it, in a container of its own, and alone has credentials for
 //! what is fetched, and the right to write to what builds share. It runs nothing of what it fetches.
 
 use std::os::unix::fs::symlink;
@@ -8,6 +8,7 @@ use clap::Args;
 use selvedge_buildpack::recipe::{Extent, Workplace, fetch_ahead};
 
 use super::error::BuildJobError;
+use super::fetched::say;
 use super::in_use::in_use_since;
 use super::order::BuildJob;
 use super::preparation::{dependencies, directory, failed, source, tools};
@@ -54,6 +55,9 @@ pub(super) fn fetch(job: &FetchJob) -> Result<(), BuildJobError> {
         pollster::block_on(fetch_ahead(&*recipe, &tools, &place, &shared, &mut PodWorkshop));
     let at = build.dependencies.as_deref().unwrap_or(&output);
     fetched.map_err(|failure| failed(failure, at))?;
+    if let Some(file) = &build.fetched {
+        say(true, file)?;
+    }
     if let Some(limit) = *limit {
         match shared.bound(limit, in_use_since(job.time)) {
             Ok(Extent { freed: 0, .. }) => {}

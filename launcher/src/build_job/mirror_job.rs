@@ -5,8 +5,10 @@
 //! What a build can have it do is to bring a file of the repository, and to keep that if it lasts.
 
 mod account;
+mod ahead;
 mod answer;
 mod keep;
+mod needs;
 mod order;
 mod origin;
 #[cfg(test)]
@@ -26,7 +28,8 @@ use self::keep::Keep;
 use self::origin::{Origin, OriginError};
 use crate::doorway;
 
-pub(super) use self::answer::ACCOUNT;
+pub(super) use self::ahead::MOST;
+pub(super) use self::answer::{ACCOUNT, NEEDS};
 pub(crate) use self::order::MirrorJob;
 
 /// How many a build may be connected with at once: Maven fetches five files at a time.

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use selvedge_buildpack::recipe::{Mirror, Recipe, Toolchain};
 
+use super::ahead::Ahead;
 use super::error::BuildJobError;
 use super::mirror_job::ACCOUNT;
 use super::order::BuildJob;
+use crate::error_chain::one_line;
 
 /// How long the mirror may take to listen: its container was begun before this one.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,6 +29,7 @@ const LONGEST: u64 = 1 << 10;
 pub(super) struct Mirrored {
     mirror: &'static dyn Mirror,
     at: SocketAddr,
+    ahead: Option<Ahead>,
 }
 
 impl Mirrored {
@@ -41,25 +44,45 @@ impl Mirrored {
             }
             sleep(PAUSE);
         }
-        Ok(Some(Self { mirror, at }))
+        let ahead = recipe.needs().and_then(|needs| Ahead::of(needs, at));
+        Ok(Some(Self { mirror, at, ahead }))
     }
 
-    /// The tools, which ask the mirror.
+    /// The tools, which ask the mirror, and have what others asked it for. Before anything of the
+    /// package runs.
     pub(super) fn asking(&self, tools: &Toolchain) -> Result<Toolchain, BuildJobError> {
         let asking = self.mirror.asking(tools, &format!("http://{}", self.at));
         let asking =
             asking.map_err(|source| BuildJobError::File { path: "settings".into(), source })?;
-        if asking.is_none() {
+        let Some(asking) = asking else {
             println!(
                 "nothing is kept for other builds: the toolchain's image has settings of its own \
                  that say whom to ask"
             );
+            return Ok(tools.clone());
+        };
+        if let Some(ahead) = &self.ahead
+            && let Err(error) = ahead.bring(self.mirror, &asking)
+        {
+            println!("nothing is brought ahead: {}", one_line(&error));
         }
-        Ok(asking.unwrap_or_else(|| tools.clone()))
+        Ok(asking)
     }
 
-    /// What the mirror says it did; none if it does not, which is no reason to fail.
-    pub(super) fn account(&self) -> Option<String> {
+    /// Has it noted what was asked for by a build that did well, and tells what the mirror says it did.
+    /// That either cannot be done is no reason to fail.
+    pub(super) fn end(self, did_well: bool) {
+        if let Some(ahead) = self.ahead.as_ref().filter(|_| did_well)
+            && let Err(error) = ahead.note()
+        {
+            println!("what was asked for is not noted: {}", one_line(&error));
+        }
+        if let Some(account) = self.account() {
+            println!("{account}");
+        }
+    }
+
+    fn account(&self) -> Option<String> {
         let client =
             reqwest::blocking::Client::builder().no_proxy().timeout(ANSWER).build().ok()?;
         let answer = client.get(format!("http://{}{ACCOUNT}", self.at)).send().ok()?;

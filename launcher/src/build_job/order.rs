@@ -39,6 +39,9 @@ pub(crate) struct BuildJob {
     /// The image that this runs in, whose products are kept apart from those of others.
     #[arg(long)]
     pub(crate) toolchain: Option<String>,
+    /// The file by which the container that fetches says that it has.
+    #[arg(long)]
+    pub(crate) fetched: Option<PathBuf>,
     /// Where the pod has a mirror of what the tools fetch.
     #[arg(long)]
     pub(crate) mirror: Option<SocketAddr>,

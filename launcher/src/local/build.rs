@@ -161,10 +161,14 @@ impl LocalBackend {
         let limit = self.tools_limit();
         let mirror = Mirrored::beside(build.recipe, build.tools, limit, build.limit).await;
         let toolchain = match &mirror {
-            Some(mirror) => mirror.asking(&toolchain).map_err(unusable)?,
+            Some(mirror) => mirror.asking(&toolchain).await.map_err(unusable)?,
             None => toolchain,
         };
-        carry_out(build.recipe, &toolchain, build.place, workshop).await.map_err(failed)
+        let made = carry_out(build.recipe, &toolchain, build.place, workshop).await;
+        if let Some(mirror) = mirror.filter(|_| made.is_ok()) {
+            mirror.note().await;
+        }
+        made.map_err(failed)
     }
 
     fn tools(&self, language: Language) -> &Tools {

@@ -9,15 +9,21 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
+use selvedge_buildpack::digest::Sha256;
 use selvedge_buildpack::recipe::{Content, Mirror, RepositoryPath};
 
 use super::account::Account;
+use super::ahead::brought;
 use super::keep::{Coming, Keep};
 use super::origin::{Answer, Origin};
 use crate::doorway::{self, said};
 
 /// Where it is told what was brought; no file of a repository is there.
 pub(crate) const ACCOUNT: &str = "/-/account";
+
+/// Where a build, before it runs anything, says its needs, of which the digits follow, and is brought what
+/// others of those asked for; and where it says that it has done well.
+pub(crate) const NEEDS: &str = "/-/needs/";
 
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 300;
@@ -27,10 +33,10 @@ pub(super) struct Mirroring {
     mirror: &'static dyn Mirror,
     origin: Origin,
     keep: Option<Arc<Keep>>,
-    account: Account,
+    pub(super) account: Account,
 }
 
-type Reply = Response<doorway::Content>;
+pub(super) type Reply = Response<doorway::Content>;
 
 impl Mirroring {
     pub(super) fn new(
@@ -44,6 +50,9 @@ impl Mirroring {
     /// Answers a request.
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Reply {
         let (method, address) = (request.method(), request.uri());
+        if let Some(digits) = address.path().strip_prefix(NEEDS) {
+            return self.needs(method, digits);
+        }
         if ![Method::GET, Method::HEAD].contains(method) {
             return said(StatusCode::METHOD_NOT_ALLOWED, "files are read here, and not written");
         }
@@ -55,6 +64,24 @@ impl Mirroring {
             return said(StatusCode::BAD_REQUEST, "that is no path of a repository's file");
         };
         self.file(method, &path).await.unwrap_or_else(|error| useless(&error.to_string()))
+    }
+
+    /// Answers what has to do with the build's needs.
+    fn needs(self: Arc<Self>, method: &Method, digits: &str) -> Reply {
+        let Some(keep) = self.keep.clone() else {
+            return said(StatusCode::NOT_FOUND, "nothing is kept");
+        };
+        if method == Method::POST {
+            return match keep.needs.note() {
+                Ok(()) => said(StatusCode::OK, "noted"),
+                Err(error) => useless(&error.to_string()),
+            };
+        }
+        let said_needs = Sha256::from_hex(digits).ok().and_then(|needs| keep.needs.say(needs));
+        match said_needs {
+            Some(files) => brought(self, keep, files),
+            None => said(StatusCode::CONFLICT, "the needs are said once, as a SHA-256"),
+        }
     }
 
     async fn file(&self, method: &Method, path: &RepositoryPath) -> io::Result<Reply> {
@@ -87,6 +114,7 @@ impl Mirroring {
         match content {
             Content::Lasting => {
                 let file = keep.find(path).await?;
+                keep.needs.ask(path);
                 let length = file.metadata().map(|metadata| metadata.len());
                 self.account.held.add(length.unwrap_or_default());
                 Some(doorway::file(file.into(), || Ok(())).await)
@@ -114,6 +142,9 @@ impl Mirroring {
         let (file, is_kept) = coming?.finish(path, checksum.as_deref()).await?;
         let length = file.metadata()?.len();
         if is_kept {
+            if let Some(keep) = &self.keep {
+                keep.needs.ask(path);
+            }
             self.account.taken.add(length);
         }
         doorway::file(file.into(), || Ok(())).await

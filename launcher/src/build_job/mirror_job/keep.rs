@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
 use super::super::in_use::in_use_since;
+use super::needs::Needs;
 use super::order::MirrorJob;
 
 /// The largest file that is kept, in bytes.
@@ -23,15 +24,20 @@ const LARGEST: u64 = 512 << 20;
 /// Where files are until they are whole.
 const COMING: &str = "coming";
 
+/// Where it is noted what was asked for.
+const NOTES: &str = "asked";
+
 /// What is kept of one repository. Of two repositories none has the other's files, though they may be
 /// the same.
 pub(super) struct Keep {
     root: PathBuf,
     coming: PathBuf,
+    pub(super) needs: Needs,
     shared: Dependencies,
     limit: u64,
     time: u64,
-    /// How much more may be kept, in bytes: known once it was looked what there is.
+    /// How much more may be kept, in bytes: known once it was looked what there is, for the first file
+    /// that comes.
     room: OnceCell<Mutex<u64>>,
 }
 
@@ -72,25 +78,26 @@ impl Keep {
         let repository = &Sha256::of(address.as_bytes()).hex()[..32];
         let root = shared.directory(MIRRORS).join(mirror.name()).join(repository);
         let coming = shared.directory(MIRRORS).join(COMING);
+        let notes = shared.directory(MIRRORS).join(NOTES).join(mirror.name()).join(repository);
         let made = fs::create_dir_all(&root).and_then(|()| fs::create_dir_all(&coming));
         if let Err(error) = made {
             println!("cannot keep anything in {}: {error}", root.display());
             return None;
         }
         let (time, room) = (job.time, OnceCell::new());
-        let keep = Arc::new(Self { root, coming, shared, limit, time, room });
-        // Nobody waits for it who needs what is there.
-        let looking = Arc::clone(&keep);
-        tokio::spawn(async move {
-            drop(looking.room().await);
-        });
-        Some(keep)
+        let needs = Needs::noted_in(notes);
+        Some(Arc::new(Self { root, coming, needs, shared, limit, time, room }))
     }
 
     /// The file, from its beginning, if it is kept and sound.
     pub(super) async fn find(&self, path: &RepositoryPath) -> Option<File> {
         let path = self.root.join(path.on_disk());
         spawn_blocking(move || sound(&path)).await.ok()?
+    }
+
+    /// [`Self::find`], which blocks.
+    pub(super) fn look(&self, path: &RepositoryPath) -> Option<File> {
+        sound(&self.root.join(path.on_disk()))
     }
 
     /// The checksum of a file that is kept.

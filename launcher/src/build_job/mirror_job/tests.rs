@@ -10,11 +10,14 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
+use selvedge_buildpack::digest::Sha256;
 use sha1::{Digest, Sha1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
+use walkdir::WalkDir;
 
+use super::super::ahead::Ahead;
 use super::*;
 use crate::doorway::{Content, said};
 
@@ -131,6 +134,31 @@ impl Mirrored {
         self.ask(&format!("GET {path}")).await
     }
 
+    /// The files that a build is brought before it asks, with what they hold.
+    async fn ahead(&self, needs: Sha256) -> Vec<(String, String)> {
+        let home = tempfile::tempdir().unwrap();
+        let variables = [("HOME".into(), home.path().into())];
+        let tools = Language::Java.toolchain(variables, home.path()).unwrap();
+        let (mirror, at) = (Language::Java.mirror().unwrap(), self.address);
+        let place = mirror.place(&tools).unwrap();
+        let bring = move || Ahead::of(needs, at).unwrap().bring(mirror, &tools).unwrap();
+        tokio::task::spawn_blocking(bring).await.unwrap();
+        let entries = WalkDir::new(&place).sort_by_file_name().into_iter().map(Result::unwrap);
+        let files = entries.filter(|entry| entry.file_type().is_file());
+        let told = files.map(|file| {
+            let path = file.path().strip_prefix(&place).unwrap().to_str().unwrap().to_owned();
+            (path, fs::read_to_string(file.path()).unwrap())
+        });
+        told.collect()
+    }
+
+    /// Has noted what a build asked for that did well.
+    async fn note(&self, needs: Sha256) {
+        let at = self.address;
+        let note = move || Ahead::of(needs, at).unwrap().note().unwrap();
+        tokio::task::spawn_blocking(note).await.unwrap();
+    }
+
     async fn account(&self) -> String {
         String::from_utf8(self.get(ACCOUNT).await.1).unwrap()
     }
@@ -175,6 +203,36 @@ async fn what_lasts_is_fetched_once() {
     assert!(account.contains("1 files (0.0 MiB) were kept, 0 files"), "{account}");
     let (status, _) = second.get(LIST).await;
     assert!(status.starts_with("HTTP/1.1 502 127.0.0.1 cannot be asked: "), "{status}");
+}
+
+#[tokio::test]
+async fn what_others_of_the_same_needs_asked_for_comes_ahead() {
+    const OTHER: &str = "/org/example/b/1.0/b-1.0.pom";
+    let place = tempfile::tempdir().unwrap();
+    let files = Holdings::default().with_released(JAR, b"jar").with_released(OTHER, b"pom");
+    let repository = Repository::start(files.with(LIST, b"list")).await;
+    let needs = Sha256::of(b"needs");
+    let start = || Mirrored::start(place.path(), 1 << 20, &repository.url);
+
+    let first = start().await;
+    assert_eq!(first.ahead(needs).await, []);
+    for path in [JAR, OTHER, LIST] {
+        first.get(path).await;
+    }
+    first.note(needs).await;
+    repository.asked();
+
+    let second = start().await;
+    let all = [(&JAR[1..], "jar"), (&OTHER[1..], "pom")];
+    assert_eq!(second.ahead(needs).await, all.map(|(path, text)| (path.into(), text.into())));
+    assert!(repository.asked().is_empty());
+    // What a package runs comes too late to say other needs.
+    let (status, _) = second.get(&format!("{NEEDS}{}", needs.hex())).await;
+    assert!(status.starts_with("HTTP/1.1 409 "), "{status}");
+
+    fs::write(kept(place.path(), JAR).unwrap(), "ja").unwrap();
+    assert_eq!(start().await.ahead(needs).await, [(OTHER[1..].into(), "pom".into())]);
+    assert_eq!(start().await.ahead(Sha256::of(b"other")).await, []);
 }
 
 #[tokio::test]

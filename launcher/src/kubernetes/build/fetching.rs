@@ -8,17 +8,25 @@ use selvedge_manifest::container::{empty, mount};
 
 use super::manifest::{BuildOrder, CREDENTIALS, FETCH};
 
+/// The memory that it asks for.
+const MEMORY: &str = "64Mi";
+
 impl BuildOrder<'_> {
-    /// Whether a container fetches before another builds.
+    /// Whether a container fetches for another, which builds.
     pub(super) fn fetches(&self) -> bool {
         let Builds { cache, credentials, .. } = self.settings;
         self.is_fetched && (cache.is_some() || credentials.is_some())
     }
 
     /// The container. It alone has credentials, and may write where others read: so its work is not
-    /// that of the build.
+    /// that of the build, which waits for it: of what that asks for it may use, and asks for little
+    /// itself.
     pub(super) fn fetch(&self) -> Container {
         let mut container = self.of_toolchain(FETCH, "fetch-job", FETCH);
+        let own = self.own_resources(MEMORY).requests.unwrap_or_default();
+        if let Some(resources) = &mut container.resources {
+            resources.requests.get_or_insert_default().extend(own);
+        }
         let arguments = container.args.get_or_insert_default();
         if let Some(cache) = &self.settings.cache {
             arguments.push(format!("--limit={}", cache.limit.as_u64()));
@@ -34,7 +42,8 @@ impl BuildOrder<'_> {
 
     /// Its own directory, that which both containers see, and the credentials.
     pub(super) fn volumes_to_fetch(&self) -> Vec<Volume> {
-        let volumes = [empty(FETCH, &self.settings.disk.0), self.dependencies()];
+        let volumes =
+            [empty(FETCH, &self.settings.disk.0), empty("fetched", "1Mi"), self.dependencies()];
         volumes.into_iter().chain(self.credentials()).collect()
     }
 

@@ -97,6 +97,10 @@ impl BuildJobHandle<'_> {
                     };
                     reading.go_on_to(container, start).await;
                 }
+                // What waits for it has nothing to say.
+                if sight.is_running(container) {
+                    break;
+                }
             }
             match sight.verdict(&self.name(), self.settings) {
                 Verdict::Ended(result) => return (*result).map_err(Into::into),

@@ -155,7 +155,7 @@ impl Drop for Ticket {
 }
 
 impl Upload {
-    /// Tells the build what became of it.
+    /// Tells the build whether it is taken.
     pub(super) fn answer(self, answer: Result<(), String>) {
         // A build that is gone has its end told elsewhere.
         let _ = self.answer.send(answer);

@@ -19,7 +19,7 @@ use super::builds::Builds;
 use super::custody::Custody;
 use super::error::ClusterBuildError;
 use super::follow::FollowError;
-use super::handover::{Offer, Ticket};
+use super::handover::{Offer, Ticket, Upload};
 use super::job::{Begun, BuildJobHandle, begin};
 use super::judge::{IMAGE_LIMIT, Rejected, judge, look_at, look_over};
 use super::made::Made;
@@ -159,15 +159,14 @@ impl Builds {
         let began = format!("compiling with {} in the Job {}", order.toolchain, job.name());
         let _ = log.send(began).await;
 
-        let mut taken = None;
-        let outcome = {
-            let mut taking = pin!(self.take(&mut ticket, &files, wanted));
-            let mut following = pin!(job.follow(log));
-            loop {
-                tokio::select! {
-                    image = &mut taking, if taken.is_none() => taken = Some(image),
-                    outcome = &mut following => break outcome,
-                }
+        let mut following = pin!(job.follow(log));
+        let (outcome, taken) = tokio::select! {
+            outcome = &mut following => (outcome, None),
+            upload = ticket.upload() => {
+                // The registry takes it while the kubelet sees that the build has ended.
+                let taking = self.take(upload, &files, wanted);
+                let (outcome, taken) = tokio::join!(following, taking);
+                (outcome, Some(taken))
             }
         };
         if has_ended(&outcome) {
@@ -188,28 +187,16 @@ impl Builds {
         }
     }
 
-    /// Takes the image that the build leaves, and pushes it.
+    /// Takes the image that the build leaves, if it is what it should be, and pushes it.
     async fn take(
         &self,
-        ticket: &mut Ticket,
+        upload: Upload,
         files: &TemporaryDirectory,
         wanted: &Wanted<'_>,
     ) -> Result<Taken, ClusterBuildError> {
-        let upload = ticket.upload().await;
-        let pushed = self.judge_and_push(files.path(), wanted).await;
-        upload.answer(pushed.as_ref().map(drop).map_err(|error| one_line(error)));
-        pushed
-    }
-
-    async fn judge_and_push(
-        &self,
-        files: &Path,
-        wanted: &Wanted<'_>,
-    ) -> Result<Taken, ClusterBuildError> {
-        let origin = self.origin(wanted)?;
-        let (upload, target) = (upload_path(files), files.join("image"));
-        let judged = spawn_blocking(move || judge(&upload, &target, &origin)).await;
-        let (images, image) = judged.map_err(|error| ClusterBuildError::Offer(error.into()))??;
+        let judged = self.judge(files.path(), wanted).await;
+        upload.answer(judged.as_ref().map(drop).map_err(|error| one_line(error)));
+        let (images, image) = judged?;
         let whole = match &wanted.runtime {
             None => image.clone(),
             Some(below) => {
@@ -224,6 +211,17 @@ impl Builds {
             [Some(left), Some(pushed)] => Ok(Taken { left, pushed, images, image: whole, layers }),
             _ => Err(ClusterBuildError::NothingLeft),
         }
+    }
+
+    async fn judge(
+        &self,
+        files: &Path,
+        wanted: &Wanted<'_>,
+    ) -> Result<(Layout, Descriptor), ClusterBuildError> {
+        let origin = self.origin(wanted)?;
+        let (upload, target) = (upload_path(files), files.join("image"));
+        let judged = spawn_blocking(move || judge(&upload, &target, &origin)).await;
+        Ok(judged.map_err(|error| ClusterBuildError::Offer(error.into()))??)
     }
 
     async fn offer(

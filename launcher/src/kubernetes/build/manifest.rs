@@ -57,12 +57,19 @@ const BUILD: &str = "build";
 /// The key of the address in the Secret.
 const URL: &str = "url";
 
-const TOOLS: &str = "/selvedge";
+pub(super) const TOOLS: &str = "/selvedge";
+
+/// Has the launcher's image put its program where a toolchain's image, which knows nothing of it, runs it.
+pub(super) const COPY: [&str; 2] = ["copy-self", PROGRAM];
+const PROGRAM: &str = "/selvedge/selvedge-launcher";
 const WORK: &str = "/work";
 pub(super) const AUTHORITIES: &str = "/selvedge-authorities";
 
 /// Where dependencies are that were fetched ahead, or that are kept.
 pub(super) const DEPENDENCIES: &str = "/selvedge-dependencies";
+
+/// Where the container that fetches says that it has.
+const FETCHED: &str = "/selvedge-fetched";
 
 /// Where the one container finds credentials that has them.
 pub(super) const CREDENTIALS: &str = "/selvedge-credentials";
@@ -203,17 +210,17 @@ impl BuildOrder<'_> {
     fn pod(&self) -> PodSpec {
         PodSpec {
             automount_service_account_token: Some(false),
-            containers: vec![self.compile()],
+            containers: [self.compile()]
+                .into_iter()
+                .chain(self.fetches().then(|| self.fetch()))
+                .collect(),
             enable_service_links: Some(false),
             image_pull_secrets: pull_secrets(self.pull_secrets),
-            init_containers: Some(
-                self.mirrored()
-                    .map(|mirror| self.mirror(mirror))
-                    .into_iter()
-                    .chain([self.bring_tools()])
-                    .chain(self.fetches().then(|| self.fetch()))
-                    .collect(),
-            ),
+            // One alone: before the next one the kubelet looks, once a second, whether it has ended.
+            init_containers: Some(vec![match self.mirrored() {
+                Some(mirror) => self.mirror(mirror),
+                None => self.bring_tools(),
+            }]),
             restart_policy: Some("Never".to_owned()),
             security_context: Some(restricted::pod(
                 CHAINCODE_USER_ID.into(),
@@ -248,11 +255,10 @@ impl BuildOrder<'_> {
 
     /// Puts the static launcher where a toolchain's image, which knows nothing of it, can run it.
     fn bring_tools(&self) -> Container {
-        let program = format!("{TOOLS}/selvedge-launcher");
         Container {
             name: "tools".to_owned(),
             image: Some(self.launcher_image.to_owned()),
-            args: Some(vec!["copy-self".to_owned(), program]),
+            args: Some(COPY.map(str::to_owned).into()),
             resources: Some(self.own_resources("64Mi")),
             security_context: Some(restricted::container()),
             volume_mounts: Some(vec![mount("tools", TOOLS, false)]),
@@ -276,6 +282,8 @@ impl BuildOrder<'_> {
             mounts.push(mount("dependencies", DEPENDENCIES, name != FETCH));
             arguments.push(format!("--dependencies={DEPENDENCIES}"));
             arguments.push(format!("--toolchain={}", self.toolchain));
+            mounts.push(mount("fetched", FETCHED, name != FETCH));
+            arguments.push(format!("--fetched={FETCHED}/done"));
         }
         let mut environment: Vec<EnvVar> =
             settings.environment.iter().map(|(name, value)| variable(name, value)).collect();
@@ -289,7 +297,7 @@ impl BuildOrder<'_> {
         Container {
             name: name.to_owned(),
             image: Some(self.toolchain.to_owned()),
-            command: Some(vec![format!("{TOOLS}/selvedge-launcher"), part.to_owned()]),
+            command: Some(vec![PROGRAM.to_owned(), part.to_owned()]),
             args: Some(arguments),
             env: Some(environment),
             resources: Some(self.compiler_resources()),

@@ -1,17 +1,21 @@
-//! The container of a build's pod that brings it the files of a repository, and what it alone has.
+//! The container of a build's pod that brings it the files of a repository, and before that this program,
+//! and what it alone has.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use k8s_openapi::api::core::v1::{Container, Volume};
+use k8s_openapi::api::core::v1::{Container, ExecAction, Lifecycle, LifecycleHandler, Volume};
 use selvedge_buildpack::recipe::Mirror;
 use selvedge_config::Builds;
 use selvedge_manifest::container::{mount, variable};
 use selvedge_manifest::restricted;
 
-use super::manifest::{AUTHORITIES, BuildOrder, CREDENTIALS, DEPENDENCIES, MIRROR};
+use super::manifest::{AUTHORITIES, BuildOrder, COPY, CREDENTIALS, DEPENDENCIES, MIRROR, TOOLS};
 
 /// Where it listens: nobody but its pod gets there.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7058);
+
+/// The program in the launcher's image (`images/launcher.containerfile`).
+const ENTRYPOINT: &str = "/usr/local/bin/selvedge-launcher";
 
 /// The memory that it may have: it holds a piece of each file that is on its way.
 const MEMORY: &str = "128Mi";
@@ -42,7 +46,7 @@ impl BuildOrder<'_> {
             format!("--listen={LISTEN}"),
             format!("--language={}", self.language),
         ];
-        let mut mounts = Vec::new();
+        let mut mounts = vec![mount("tools", TOOLS, false)];
         if let Some(cache) = &settings.cache {
             arguments.push(format!("--dependencies={DEPENDENCIES}"));
             arguments.push(format!("--limit={}", cache.limit.as_u64()));
@@ -67,6 +71,18 @@ impl BuildOrder<'_> {
             resources: Some(self.own_resources(MEMORY)),
             // What makes it stay.
             restart_policy: Some("Always".to_owned()),
+            // Before it counts as started, and the next container is.
+            lifecycle: Some(Lifecycle {
+                post_start: Some(LifecycleHandler {
+                    exec: Some(ExecAction {
+                        command: Some(
+                            [ENTRYPOINT].iter().chain(&COPY).map(ToString::to_string).collect(),
+                        ),
+                    }),
+                    ..LifecycleHandler::default()
+                }),
+                ..Lifecycle::default()
+            }),
             security_context: Some(restricted::container()),
             volume_mounts: Some(mounts),
             ..Container::default()

@@ -1,7 +1,9 @@
 //! What a build has come to, read from its Job, its pod and the warnings about them.
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Event, Pod};
+use k8s_openapi::api::core::v1::{
+    ContainerState, ContainerStateTerminated, ContainerStatus, Event, Pod,
+};
 
 use super::super::hindrance::{Outlook, TroubleKind, of_refusal, of_sandbox, of_waiting};
 use super::manifest::{COMPILE, FETCH, MIRROR, WITH_LOGS};
@@ -158,11 +160,21 @@ impl Sight {
 
     /// Whether there is one of this container.
     pub(super) fn has_log_of(&self, name: &str) -> bool {
-        let status = self.pod.as_ref().and_then(|pod| container(pod, name));
-        let state = status.and_then(|status| status.state.as_ref());
-        state.is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+        self.is_running(name) || self.state(name).is_some_and(|state| state.terminated.is_some())
+    }
+
+    /// Whether this container runs.
+    pub(super) fn is_running(&self, name: &str) -> bool {
+        self.state(name).is_some_and(|state| state.running.is_some())
+    }
+
+    fn state(&self, name: &str) -> Option<&ContainerState> {
+        container(self.pod.as_ref()?, name)?.state.as_ref()
     }
 }
+
+/// Whose end is heard first, if several have ended.
+const BY_RANK: [&str; 2] = [FETCH, COMPILE];
 
 fn of_pod(pod: &Pod, settings: &Builds) -> Option<Result<Outcome, JobFailure>> {
     let name = name_of(pod);
@@ -183,9 +195,13 @@ fn of_pod(pod: &Pod, settings: &Builds) -> Option<Result<Outcome, JobFailure>> {
         }
         _ => {}
     }
-    // What stays beside a build is ended when that has ended.
     let containers = status.container_statuses.iter().chain(&status.init_container_statuses);
-    for container in containers.flatten() {
+    let mut containers: Vec<_> = containers.flatten().collect();
+    // A build ends, too, for which nothing was fetched. What else stays beside one is ended when that has
+    // ended.
+    let rank = |name: &str| BY_RANK.iter().position(|ranked| *ranked == name);
+    containers.sort_by_key(|container| rank(&container.name).unwrap_or(BY_RANK.len()));
+    for container in containers {
         if container.name == MIRROR
             && let Some(reason) = of_mirror(container)
         {

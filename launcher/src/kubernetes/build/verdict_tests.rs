@@ -113,15 +113,18 @@ fn in_its_own_words() {
     ] {
         fails(&sight(running_job(), ended(1, "Error", message)), line);
     }
-    // What fetches before has words of its own, too.
-    let fetching = |exit: i32, message: &str| {
+    // What fetches for it has words of its own, which are heard first.
+    let fetching = |exit: i32, message: &str, compile: &Value| {
         let state = json!({ "terminated": { "exitCode": exit, "message": message } });
-        let fetch = container("fetch", &state);
-        sight(running_job(), pod(&json!({ "initContainerStatuses": [fetch] })))
+        let both = [container("compile", compile), container("fetch", &state)];
+        sight(running_job(), pod(&json!({ "containerStatuses": both })))
     };
     let words = "the chaincode does not compile: go: 401 Unauthorized";
-    fails(&fetching(1, r#"{"compile":["go: 401 Unauthorized"]}"#), words);
-    let fetched = fetching(0, r#""fetched""#);
+    let unfetched = r#"{"failed":"what the chaincode depends on was not fetched"}"#;
+    let in_vain = json!({ "terminated": { "exitCode": 1, "message": unfetched } });
+    fails(&fetching(1, r#"{"compile":["go: 401 Unauthorized"]}"#, &in_vain), words);
+    let waiting = json!({ "waiting": { "reason": "ContainerCreating" } });
+    let fetched = fetching(0, r#""fetched""#, &waiting);
     is_open(&fetched);
     assert!(fetched.has_log_of("fetch") && !fetched.has_log_of("compile"));
     // A build that says it made an image but failed made none.
