@@ -21,6 +21,7 @@ mod untrusted_file;
 mod variables;
 mod vendoring;
 mod versions;
+mod windowed;
 
 use std::ffi::OsString;
 use std::io;

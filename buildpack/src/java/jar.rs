@@ -1,7 +1,7 @@
 //! A jar: what it holds, and the same jar whenever it was made.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use zip::result::ZipError;
@@ -11,6 +11,7 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 use super::division::MANIFEST;
 use super::manifest::MOST_MANIFEST;
 use super::positioned::Positioned;
+use super::windowed::Windowed;
 
 /// The most of what Maven notes of a module that is written anew, in bytes.
 const MOST_PROPERTIES: u64 = 1 << 20;
@@ -20,7 +21,7 @@ const MOST_PROPERTIES: u64 = 1 << 20;
 const MOST_BYTES: u64 = 512 << 20;
 
 /// A jar.
-pub(super) struct Jar(ZipArchive<BufReader<File>>);
+pub(super) struct Jar(ZipArchive<Windowed>);
 
 impl Jar {
     /// Reads what is in it.
@@ -29,7 +30,7 @@ impl Jar {
         if file.metadata()?.len() > MOST_BYTES {
             return Err(io::Error::other(format!("it is larger than {MOST_BYTES} bytes")).into());
         }
-        Ok(Self(ZipArchive::new(BufReader::new(file))?))
+        Ok(Self(ZipArchive::new(Windowed::new(file)?)?))
     }
 
     /// The manifest, or so much of it that it is seen to be too large; an empty one where there is

@@ -6,6 +6,9 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
+/// What is written at once, in bytes.
+const BUFFER: usize = 256 << 10;
+
 pub(super) struct Positioned {
     file: BufWriter<File>,
     position: u64,
@@ -14,7 +17,7 @@ pub(super) struct Positioned {
 impl Positioned {
     /// A file that was just made.
     pub(super) fn new(file: File) -> Self {
-        Self { file: BufWriter::new(file), position: 0 }
+        Self { file: BufWriter::with_capacity(BUFFER, file), position: 0 }
     }
 }
 
