@@ -28,7 +28,7 @@ use self::keep::Keep;
 use self::origin::{Origin, OriginError};
 use crate::doorway;
 
-pub(super) use self::ahead::MOST;
+pub(crate) use self::ahead::MOST;
 pub(super) use self::answer::{ACCOUNT, NEEDS};
 pub(crate) use self::order::MirrorJob;
 

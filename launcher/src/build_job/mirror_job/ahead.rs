@@ -17,7 +17,7 @@ use super::answer::{Mirroring, Reply};
 use super::keep::Keep;
 
 /// The most that is brought ahead, in bytes: what a build has no use for after all is on its disk.
-pub(in super::super) const MOST: u64 = 1 << 30;
+pub(crate) const MOST: u64 = 1 << 30;
 
 /// What is sent at once, in bytes, and how much of that is on its way.
 const PIECE: usize = 256 << 10;
