@@ -13,8 +13,9 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::spawn_blocking;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::answer::{Mirroring, Reply};
+use super::account::Account;
 use super::keep::Keep;
+use crate::doorway::Content;
 
 /// The most that is brought ahead, in bytes: what a build has no use for after all is on its disk.
 pub(crate) const MOST: u64 = 1 << 30;
@@ -25,10 +26,10 @@ const PIECES: usize = 4;
 
 /// Those of the files that are kept and sound.
 pub(super) fn brought(
-    mirroring: Arc<Mirroring>,
     keep: Arc<Keep>,
     files: Vec<RepositoryPath>,
-) -> Reply {
+    account: Arc<Account>,
+) -> Response<Content> {
     let (pieces, coming) = channel(PIECES);
     spawn_blocking(move || {
         let mut left = MOST;
@@ -44,7 +45,7 @@ pub(super) fn brought(
             if archive.file(&entry, 0o644, size, file).is_err() {
                 return;
             }
-            mirroring.account.held.add(size);
+            account.held.add(size);
         }
         let _ = archive.finish().and_then(|mut body| body.flush());
     });

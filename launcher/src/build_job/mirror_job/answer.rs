@@ -33,10 +33,10 @@ pub(super) struct Mirroring {
     mirror: &'static dyn Mirror,
     origin: Origin,
     keep: Option<Arc<Keep>>,
-    pub(super) account: Account,
+    account: Arc<Account>,
 }
 
-pub(super) type Reply = Response<doorway::Content>;
+type Reply = Response<doorway::Content>;
 
 impl Mirroring {
     pub(super) fn new(
@@ -44,7 +44,7 @@ impl Mirroring {
         origin: Origin,
         keep: Option<Arc<Keep>>,
     ) -> Self {
-        Self { mirror, origin, keep, account: Account::default() }
+        Self { mirror, origin, keep, account: Arc::default() }
     }
 
     /// Answers a request.
@@ -67,7 +67,7 @@ impl Mirroring {
     }
 
     /// Answers what has to do with the build's needs.
-    fn needs(self: Arc<Self>, method: &Method, digits: &str) -> Reply {
+    fn needs(&self, method: &Method, digits: &str) -> Reply {
         let Some(keep) = self.keep.clone() else {
             return said(StatusCode::NOT_FOUND, "nothing is kept");
         };
@@ -79,7 +79,7 @@ impl Mirroring {
         }
         let said_needs = Sha256::from_hex(digits).ok().and_then(|needs| keep.needs.say(needs));
         match said_needs {
-            Some(files) => brought(self, keep, files),
+            Some(files) => brought(keep, files, Arc::clone(&self.account)),
             None => said(StatusCode::CONFLICT, "the needs are said once, as a SHA-256"),
         }
     }
