@@ -76,7 +76,7 @@ mod tests {
     fn it_reads_what_is_there_wherever_it_goes() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        let content: Vec<u8> = (0..3 * WINDOW / 2).map(|number| (number % 251) as u8).collect();
+        let content: Vec<u8> = (0..=250).cycle().take(3 * WINDOW / 2).collect();
         fs::write(&path, &content).unwrap();
         let mut file = Windowed::new(File::open(&path).unwrap()).unwrap();
         let mut piece = vec![0; 1000];
