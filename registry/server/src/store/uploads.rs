@@ -7,7 +7,8 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
 
 use selvedge_buildpack::digest::Sha256;
 use tracing::{info, warn};
@@ -17,6 +18,10 @@ use crate::fault::Fault;
 
 /// How many may be begun and not ended.
 const MOST: usize = 256;
+
+/// How long one may be another's before it is said to be, and a pause before it is tried again.
+const MOMENT: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// How many random bytes name one.
 const NAME: usize = 16;
@@ -74,15 +79,11 @@ impl Store {
         Ok(id)
     }
 
-    /// Takes one up where it ended.
+    /// Takes one up where it ended. Blocks for a moment while another request has it.
     pub(crate) fn go_on(&self, id: UploadId) -> Result<Upload, Fault> {
         let opened = File::options().read(true).write(true).open(self.upload(&id));
         let mut file = opened.map_err(unknown)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Fault::UploadBusy),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
+        lock(&file)?;
         let size = file.seek(SeekFrom::End(0))?;
         Ok(Upload { id, file, size })
     }
@@ -140,6 +141,20 @@ fn unknown(error: io::Error) -> Fault {
     }
 }
 
+/// Locks an upload. A process that this one is just starting has the locks of all files until it becomes
+/// another program, and a request that broke off may not have ended: so it is tried for a moment.
+fn lock(file: &File) -> Result<(), Fault> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if began.elapsed() < MOMENT => sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => return Err(Fault::UploadBusy),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+    }
+}
+
 /// Whether a request has it.
 fn is_busy(upload: &Path) -> bool {
     let tried = File::open(upload).map(|file| file.try_lock());
@@ -170,5 +185,24 @@ impl Drop for Unnamed {
     fn drop(&mut self) {
         // One that became a blob is not there any more.
         let _ = self.store.cancel(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_another_is_about_to_leave_is_waited_for() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let [one, other] = [(), ()].map(|()| File::open(file.path()).unwrap());
+        one.lock().unwrap();
+        assert!(matches!(lock(&other), Err(Fault::UploadBusy)));
+        let leaving = std::thread::spawn(move || {
+            sleep(PAUSE);
+            drop(one);
+        });
+        lock(&other).unwrap();
+        leaving.join().unwrap();
     }
 }
