@@ -81,9 +81,7 @@ impl Fetch for GoBuild {
         })
     }
 
-    /// Modules are read where they were unpacked: the go command holds the digests of their archives,
-    /// which are beside them, against the chaincode's go.sum. To unpack them anew takes it seconds. It
-    /// finds all that the build needs, and so has nothing to write there: what is required was listed.
+    /// Modules are taken as archives, which the go command holds against the chaincode's go.sum.
     fn drawing(
         &self,
         toolchain: &Toolchain,
@@ -103,8 +101,10 @@ impl Fetch for GoBuild {
         toolchain.set("GONOPROXY", Path::new("none"));
         let builds = own.join("builds");
         layered(&shared.directory_of_toolchain(BUILDS), &builds)?;
+        let modules = own.join("modules");
+        fs::create_dir_all(&modules)?;
         toolchain.set("GOCACHE", &builds);
-        toolchain.set("GOMODCACHE", &shared.directory(GO_MODULES));
+        toolchain.set("GOMODCACHE", &modules);
         Ok(toolchain)
     }
 }
