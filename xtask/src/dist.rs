@@ -6,7 +6,7 @@ mod sbom;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -100,34 +100,6 @@ pub fn build() -> Result<PathBuf> {
     let dist = dist_dir();
     build_into(&dist, &host()?)?;
     Ok(dist)
-}
-
-/// The compiler at work on what [`build`] will need, beside something else. It says nothing: what went
-/// wrong is said when it is built.
-pub struct Compiling(Child);
-
-/// Sets it to work.
-pub fn begin() -> Result<Compiling> {
-    let host = host()?;
-    let mut command = compiler(&target(), Profile::Release, &host, &flags(&host));
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    child.map(Compiling).context("cannot run cargo")
-}
-
-impl Compiling {
-    /// Waits until it has done what it can.
-    pub fn wait(mut self) -> Result<()> {
-        self.0.wait().map(drop).context("cannot wait for cargo")
-    }
-}
-
-/// Nobody needs it any more.
-impl Drop for Compiling {
-    fn drop(&mut self) {
-        // It has ended already, or does now.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 fn dist_dir() -> PathBuf {

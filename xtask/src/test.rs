@@ -55,18 +55,13 @@ fn take_steps(steps: &mut Steps) -> Result<()> {
             check_go(module)
         })
     })?;
-    // Its end is the linker's alone, which leaves a processor to others.
-    let compiling = dist::begin()?;
     steps.take_aloud("unit tests", || {
         let but_real = REAL.iter().flat_map(|package| ["--exclude", package]);
         run(cargo(&ALL).args(["--lib", "--bins"]))?;
         run(cargo(&ALL).args(["--test", "*"]).args(but_real))?;
         run(cargo(&ALL).arg("--doc"))
     })?;
-    let dist = steps.take_aloud("release binaries", || {
-        compiling.wait()?;
-        dist::build()
-    })?;
+    let dist = steps.take_aloud("release binaries", dist::build)?;
     steps.take_aloud("the launcher's profile", dist::check_profile)?;
     steps.take_aloud("end to end", || run(tests(&END_TO_END).env("SELVEDGE_DIST", &dist)))?;
     // Last: from nothing, it builds Kubernetes.
